@@ -1,0 +1,183 @@
+//! Secrets as types: a plain one that cannot be logged or stored, and the digest that is kept instead.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+use crate::random::{self, Random};
+
+const ALPHANUMERIC: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A secret in clear: it has neither `Debug` output nor a stored form, and is shown once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PlainSecret(String);
+
+impl PlainSecret {
+    /// Wraps a secret that a caller presented.
+    pub fn presented(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself; every use of this is a place where a secret leaves.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of a secret with at least 128 random bits: its SHA-256.
+    pub fn digest(&self) -> SecretDigest {
+        SecretDigest::of(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for PlainSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("******")
+    }
+}
+
+/// SHA-256 of a random secret: a look-up key that tells nothing about the secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretDigest([u8; 32]);
+
+impl SecretDigest {
+    /// The digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// 64 lower-case hex digits, the stored form.
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// Reads the stored form.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0u8; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("digest")
+    }
+}
+
+impl Serialize for SecretDigest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretDigest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::from_hex(&text).ok_or_else(|| de::Error::custom("a digest is 64 hex digits"))
+    }
+}
+
+/// The kinds of tokens that we issue, each with its own prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// `a7ee-`: acts as the administrator who made it.
+    Administrator,
+    /// `a7prt-`: speaks for one portal.
+    Portal,
+    /// `a7adm-`: administers one gateway group.
+    GatewayGroup,
+    /// `a7dp-`: lets a gateway node join its group.
+    GatewayInstance,
+    /// `ses-`: a browser session.
+    Session,
+}
+
+impl TokenKind {
+    /// What each token of this kind begins with.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Administrator => "a7ee-",
+            Self::Portal => "a7prt-",
+            Self::GatewayGroup => "a7adm-",
+            Self::GatewayInstance => "a7dp-",
+            Self::Session => "ses-",
+        }
+    }
+
+    /// A fresh token: the prefix and 43 characters of `[A-Za-z0-9]` (256 bits).
+    pub fn issue(self, random: &mut dyn Random) -> PlainSecret {
+        PlainSecret(format!("{}{}", self.prefix(), random::text(random, ALPHANUMERIC, 43)))
+    }
+}
+
+/// A fresh API key: `frc_`, 32 random characters of `[A-Za-z0-9]`, and 6 that check them, so that a leaked key
+/// can be recognised offline (see [`is_api_key`]).
+pub fn issue_api_key(random: &mut dyn Random) -> PlainSecret {
+    let body = format!("frc_{}", random::text(random, ALPHANUMERIC, 32));
+    let check = check_characters(&body);
+    PlainSecret(body + &check)
+}
+
+/// Whether `text` is formed like an API key of ours, checksum included.
+pub fn is_api_key(text: &str) -> bool {
+    text.len() == 42
+        && text.starts_with("frc_")
+        && text.is_char_boundary(36)
+        && text.split_at_checked(36).is_some_and(|(body, check)| check_characters(body) == check)
+}
+
+/// CRC-32 (IEEE) of `body` in base 62 (digits, upper case, lower case), most significant first, 6 characters.
+fn check_characters(body: &str) -> String {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut characters = [b'0'; 6];
+    for place in characters.iter_mut().rev() {
+        if let Some(digit) = ALPHANUMERIC.get((rest % 62) as usize) {
+            *place = *digit;
+        }
+        rest /= 62;
+    }
+    String::from_utf8_lossy(&characters).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(u8);
+    impl Random for Counting {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_mul(37).wrapping_add(11);
+                *byte = self.0;
+            }
+        }
+    }
+
+    #[test]
+    fn an_issued_key_carries_its_own_checksum() {
+        let key = issue_api_key(&mut Counting(3));
+        assert_eq!(key.reveal().len(), 42);
+        assert!(is_api_key(key.reveal()));
+        let last = if key.reveal().ends_with('0') { "1" } else { "0" };
+        let changed = format!("{}{last}", &key.reveal()[..41]);
+        assert!(!is_api_key(&changed));
+    }
+
+    #[test]
+    fn what_is_not_formed_like_a_key_is_none() {
+        for text in ["", "frc_", "abc_01234567890123456789012345678901000000", "frc_ä0123456789012345678901234567890100000"] {
+            assert!(!is_api_key(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plain_secret_never_shows_in_debug_output() {
+        assert_eq!(format!("{:?}", PlainSecret::presented("hunter2")), "******");
+    }
+}

@@ -1,0 +1,64 @@
+//! Texts that people write, checked once at the edge.
+
+use std::fmt;
+
+/// A member that breaks a rule: which one, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The member as the caller wrote it, `auth.key-auth.header`; empty for the whole body.
+    pub field: String,
+    /// What is wrong or would be right, to be read after the field: `is required`.
+    pub problem: String,
+}
+
+impl Invalid {
+    /// A broken rule of `field`.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() { f.write_str(&self.problem) } else { write!(f, "{} {}", self.field, self.problem) }
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Whether `text` holds a control character (line breaks included).
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+/// A name as given: 1 to `most` characters, not only white space, without control characters.
+pub fn name(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
+    if text.trim().is_empty() {
+        return Err(Invalid::new(field, "is required"));
+    }
+    if text.chars().count() > most {
+        return Err(Invalid::new(field, format!("must be 1 to {most} characters")));
+    }
+    if has_control(text) {
+        return Err(Invalid::new(field, "must not hold control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A free text as given: at most `most` characters, no NUL (which PostgreSQL cannot store).
+pub fn free(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
+    if text.chars().count() > most {
+        return Err(Invalid::new(field, format!("must be at most {most} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Invalid::new(field, "must not hold NUL characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The longest name of a portal object.
+pub const NAME: usize = 100;
+/// The longest name of a gateway object or gateway group.
+pub const GATEWAY_NAME: usize = 1_024;
+/// The longest description.
+pub const DESC: usize = 65_536;

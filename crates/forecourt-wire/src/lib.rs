@@ -1,0 +1,6 @@
+//! What a control plane and its gateways say to each other: changes one way, usage the other.
+//!
+//! The embedded gateway is handed these same values in process; a node on its own machine gets them as JSON.
+
+pub mod changes;
+pub mod usage;
