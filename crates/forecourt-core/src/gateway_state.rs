@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{
-        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId, PortalId,
-        ProductId, RouteId, ServiceId,
+        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
+        PortalId, ProductId, RouteId, ServiceId,
     },
     secrets::SecretDigest,
     time::Timestamp,

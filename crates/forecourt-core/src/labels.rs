@@ -16,7 +16,10 @@ impl Labels {
     pub fn new(pairs: BTreeMap<String, String>) -> Result<Self, Invalid> {
         for (key, value) in &pairs {
             if !(1..=256).contains(&key.chars().count()) || text::has_control(key) {
-                return Err(Invalid::new("labels", "keys must be 1 to 256 characters without control characters"));
+                return Err(Invalid::new(
+                    "labels",
+                    "keys must be 1 to 256 characters without control characters",
+                ));
             }
             if !(1..=65_536).contains(&value.chars().count()) || text::has_control(value) {
                 return Err(Invalid::new(

@@ -1,0 +1,128 @@
+//! Who acts, from where, and what part of the installation that lets them administer.
+
+use crate::ids::{
+    AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId,
+};
+
+/// Who makes a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person on the provider side.
+    Administrator {
+        /// Who.
+        id: AdministratorId,
+        /// Their user name.
+        username: String,
+        /// Whether they hold the role `super-admin`.
+        super_admin: bool,
+    },
+    /// A holder of a gateway group's admin key.
+    GatewayGroupKey(GatewayGroupId),
+    /// A front end that speaks for a whole portal.
+    PortalFrontEnd(PortalId),
+    /// A developer of a portal.
+    Developer {
+        /// The portal.
+        portal_id: PortalId,
+        /// Which developer.
+        id: DeveloperId,
+        /// Its public id.
+        name: DeveloperName,
+        /// The signed-in person who acts for it, on our own site.
+        person_id: Option<PersonId>,
+    },
+    /// Somebody who looks at a portal without being known.
+    Guest(PortalId),
+    /// Forecourt itself.
+    System,
+}
+
+named! {
+    /// Through which door a call came.
+    pub enum Source {
+        /// The Provider console.
+        Console = "console",
+        /// The Admin API.
+        AdminApi = "admin_api",
+        /// The Portal API.
+        PortalApi = "portal_api",
+        /// The Developer Portal site.
+        Site = "site",
+        /// The command line.
+        CommandLine = "command_line",
+        /// A background job.
+        Job = "job",
+    }
+}
+
+/// One call: who, through which door, from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// Through which door.
+    pub source: Source,
+    /// The request that carries it.
+    pub request_id: RequestId,
+    /// The client's address as text, where there is one.
+    pub address: Option<String>,
+}
+
+/// A part of the installation that somebody may administer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Area<'a> {
+    /// Administrators, settings: the installation itself.
+    Installation,
+    /// Portals and all that belongs to them.
+    Portals,
+    /// One gateway group and what it serves.
+    GatewayGroup(&'a GatewayGroupId),
+}
+
+impl Actor {
+    /// Whether this actor may read and change everything in `area`.
+    pub fn administers(&self, area: Area<'_>) -> bool {
+        match self {
+            Self::Administrator { super_admin, .. } => *super_admin,
+            Self::GatewayGroupKey(own) => matches!(area, Area::GatewayGroup(group) if group == own),
+            Self::System => true,
+            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Guest(_) => false,
+        }
+    }
+
+    /// The portal that this actor is confined to, where it is.
+    pub const fn portal(&self) -> Option<&PortalId> {
+        match self {
+            Self::PortalFrontEnd(portal) | Self::Guest(portal) => Some(portal),
+            Self::Developer { portal_id, .. } => Some(portal_id),
+            Self::Administrator { .. } | Self::GatewayGroupKey(_) | Self::System => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_key_administers_its_own_group_and_nothing_else() {
+        let own = GatewayGroupId::known("grp_a");
+        let other = GatewayGroupId::known("grp_b");
+        let key = Actor::GatewayGroupKey(own.clone());
+        assert!(key.administers(Area::GatewayGroup(&own)));
+        assert!(!key.administers(Area::GatewayGroup(&other)));
+        assert!(!key.administers(Area::Portals));
+        assert!(!key.administers(Area::Installation));
+    }
+
+    #[test]
+    fn an_administrator_without_a_role_administers_nothing() {
+        let ann = Actor::Administrator {
+            id: AdministratorId::known("usr_1"),
+            username: "ann".into(),
+            super_admin: false,
+        };
+        assert!(!ann.administers(Area::Portals));
+        assert!(!ann.administers(Area::Installation));
+    }
+}

@@ -1,0 +1,176 @@
+//! Applications: callers in the making, each of one developer.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    developers::{Developer, DeveloperStatus},
+    gateway_state::ApplicationState,
+    ids::{ApplicationId, DeveloperId, PortalId, ProductId},
+    labels::Labels,
+    lists::{Order, Paging, TextFilter, TimeOrder},
+    refusals::{Refusal, RefusalKind},
+    text::{self, Invalid},
+    time::Timestamp,
+};
+
+named! {
+    /// Whether an application may call.
+    pub enum ApplicationStatus {
+        /// It may.
+        Active = "active",
+        /// An administrator stopped it; its credentials are refused until it is resumed.
+        Suspended = "suspended",
+    }
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    /// Its id.
+    pub id: ApplicationId,
+    /// Its portal.
+    pub portal_id: PortalId,
+    /// Its developer.
+    pub developer_id: DeveloperId,
+    /// 1–100 characters; need not be unique.
+    pub name: String,
+    /// Free text; empty: none.
+    pub desc: String,
+    /// Marks to filter by.
+    pub labels: Labels,
+    /// Whether it may call.
+    pub status: ApplicationStatus,
+    /// Why it was suspended; empty while active.
+    pub status_reason: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a create or a replacement gives; absent members are cleared.
+#[derive(Clone, Debug, Default)]
+pub struct ApplicationInput {
+    /// Required.
+    pub name: Option<String>,
+    /// Description.
+    pub desc: Option<String>,
+    /// Labels.
+    pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// Which applications a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct ApplicationFilter {
+    /// Only this portal's.
+    pub portal_id: Option<PortalId>,
+    /// Only this developer's.
+    pub developer_id: Option<DeveloperId>,
+    /// Only those in this state.
+    pub status: Option<ApplicationStatus>,
+    /// Only those with a subscription, active or pending, to this product.
+    pub subscribed_to: Option<ProductId>,
+    /// Search covers name, description, labels.
+    pub text: TextFilter,
+    /// Order.
+    pub order: Order<TimeOrder>,
+    /// Page.
+    pub paging: Paging,
+}
+
+impl Application {
+    /// A new, active application of `developer`.
+    pub fn new(
+        id: ApplicationId,
+        developer: &Developer,
+        input: ApplicationInput,
+        now: Timestamp,
+    ) -> Result<Self, Invalid> {
+        let blank = Self {
+            id,
+            portal_id: developer.portal_id.clone(),
+            developer_id: developer.id.clone(),
+            name: String::new(),
+            desc: String::new(),
+            labels: Labels::default(),
+            status: ApplicationStatus::Active,
+            status_reason: String::new(),
+            created_at: now,
+            updated_at: now,
+        };
+        blank.replaced(input, now)
+    }
+
+    /// This application with name, description and labels of `input`; what is absent is cleared.
+    pub fn replaced(mut self, input: ApplicationInput, now: Timestamp) -> Result<Self, Invalid> {
+        self.name = text::name("name", &input.name.unwrap_or_default(), text::NAME)?;
+        self.desc = text::free("desc", &input.desc.unwrap_or_default(), text::DESC)?;
+        self.labels = Labels::new(input.labels.unwrap_or_default())?;
+        self.updated_at = now;
+        Ok(self)
+    }
+
+    /// Stops it: its credentials are refused from now on.
+    pub fn suspended(mut self, reason: &str, now: Timestamp) -> Result<Self, ApplicationRefusal> {
+        if self.status == ApplicationStatus::Suspended {
+            return Err(ApplicationRefusal::AlreadySuspended);
+        }
+        self.status_reason = text::free("reason", reason, text::DESC)?;
+        self.status = ApplicationStatus::Suspended;
+        self.updated_at = now;
+        Ok(self)
+    }
+
+    /// Lets it call again.
+    pub fn resumed(mut self, now: Timestamp) -> Result<Self, ApplicationRefusal> {
+        if self.status == ApplicationStatus::Active {
+            return Err(ApplicationRefusal::NotSuspended);
+        }
+        self.status = ApplicationStatus::Active;
+        self.status_reason = String::new();
+        self.updated_at = now;
+        Ok(self)
+    }
+
+    /// What the gateway must know of it and its developer.
+    pub fn gateway_state(&self, developer: &Developer) -> ApplicationState {
+        ApplicationState {
+            id: self.id.clone(),
+            portal_id: self.portal_id.clone(),
+            developer_id: developer.id.clone(),
+            developer_name: developer.name.clone(),
+            active: self.status == ApplicationStatus::Active && developer.status == DeveloperStatus::Active,
+        }
+    }
+}
+
+/// Why an application cannot do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplicationRefusal {
+    /// Suspended twice.
+    #[error("the application is already suspended")]
+    AlreadySuspended,
+    /// Nothing to resume.
+    #[error("the application is not suspended")]
+    NotSuspended,
+    /// The reason is no text of ours.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+impl Refusal for ApplicationRefusal {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Invalid(_) => RefusalKind::Invalid,
+            _ => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadySuspended => "application_already_suspended",
+            Self::NotSuspended => "application_not_suspended",
+            Self::Invalid(_) => "invalid_field",
+        }
+    }
+}

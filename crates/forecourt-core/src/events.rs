@@ -1,0 +1,218 @@
+//! Events: what happened, recorded in the transaction that made it happen. The table is the audit trail and the
+//! outbox in one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    actors::{Actor, Caller},
+    ids::{EventId, PortalId},
+    time::Timestamp,
+};
+
+named! {
+    /// What happened, past tense.
+    pub enum EventName {
+        /// An administrator signed in.
+        AdministratorSignedIn = "administrator_signed_in",
+        /// An administrator was refused at sign-in.
+        AdministratorSignInFailed = "administrator_sign_in_failed",
+        /// An administrator signed out.
+        AdministratorSignedOut = "administrator_signed_out",
+        /// An administrator was invited.
+        AdministratorInvited = "administrator_invited",
+        /// An administrator's names changed.
+        AdministratorRenamed = "administrator_renamed",
+        /// An administrator's roles changed.
+        AdministratorRolesAssigned = "administrator_roles_assigned",
+        /// An administrator changed their password.
+        AdministratorPasswordChanged = "administrator_password_changed",
+        /// An administrator got a one-time password.
+        AdministratorPasswordReset = "administrator_password_reset",
+        /// An administrator was deleted.
+        AdministratorDeleted = "administrator_deleted",
+        /// An access token was made.
+        AdminTokenCreated = "admin_token_created",
+        /// An access token was renamed.
+        AdminTokenRenamed = "admin_token_renamed",
+        /// An access token got another text.
+        AdminTokenRegenerated = "admin_token_regenerated",
+        /// An access token was deleted.
+        AdminTokenDeleted = "admin_token_deleted",
+        /// A setting changed.
+        SettingsChanged = "settings_changed",
+        /// A portal was made.
+        PortalCreated = "portal_created",
+        /// A portal changed.
+        PortalUpdated = "portal_updated",
+        /// A portal was deleted.
+        PortalDeleted = "portal_deleted",
+        /// A portal token was made.
+        PortalTokenCreated = "portal_token_created",
+        /// A portal token was renamed.
+        PortalTokenRenamed = "portal_token_renamed",
+        /// A portal token got another text.
+        PortalTokenRegenerated = "portal_token_regenerated",
+        /// A portal token was deleted.
+        PortalTokenDeleted = "portal_token_deleted",
+        /// A sign-in option changed.
+        SignInOptionUpdated = "sign_in_option_updated",
+        /// A gateway group was made.
+        GatewayGroupCreated = "gateway_group_created",
+        /// A gateway group changed.
+        GatewayGroupUpdated = "gateway_group_updated",
+        /// A gateway group got another admin key.
+        GatewayGroupKeyIssued = "gateway_group_key_issued",
+        /// A gateway group was deleted.
+        GatewayGroupDeleted = "gateway_group_deleted",
+        /// A token for a gateway node was made.
+        InstanceTokenCreated = "instance_token_created",
+        /// A service was made.
+        ServiceCreated = "service_created",
+        /// A service changed.
+        ServiceUpdated = "service_updated",
+        /// A service's OpenAPI document changed.
+        ServiceDocumentChanged = "service_document_changed",
+        /// A service was deleted.
+        ServiceDeleted = "service_deleted",
+        /// A route was made.
+        RouteCreated = "route_created",
+        /// A route changed.
+        RouteUpdated = "route_updated",
+        /// A route was deleted.
+        RouteDeleted = "route_deleted",
+        /// A product was made.
+        ProductCreated = "product_created",
+        /// A product changed.
+        ProductUpdated = "product_updated",
+        /// A product was published.
+        ProductPublished = "product_published",
+        /// A product went back to draft.
+        ProductUnpublished = "product_unpublished",
+        /// A product was deleted.
+        ProductDeleted = "product_deleted",
+        /// A developer was made or registered.
+        DeveloperCreated = "developer_created",
+        /// A developer was invited.
+        DeveloperInvited = "developer_invited",
+        /// A developer's registration was accepted.
+        DeveloperActivated = "developer_activated",
+        /// A developer was deleted.
+        DeveloperDeleted = "developer_deleted",
+        /// A person signed in on a portal's site.
+        PersonSignedIn = "person_signed_in",
+        /// A person was refused at sign-in.
+        PersonSignInFailed = "person_sign_in_failed",
+        /// A person signed out.
+        PersonSignedOut = "person_signed_out",
+        /// A person changed their password.
+        PersonPasswordChanged = "person_password_changed",
+        /// An application was made.
+        ApplicationCreated = "application_created",
+        /// An application changed.
+        ApplicationUpdated = "application_updated",
+        /// An application was stopped.
+        ApplicationSuspended = "application_suspended",
+        /// An application may call again.
+        ApplicationResumed = "application_resumed",
+        /// An application was deleted.
+        ApplicationDeleted = "application_deleted",
+        /// A credential was made.
+        CredentialCreated = "credential_created",
+        /// A credential was renamed or described.
+        CredentialUpdated = "credential_updated",
+        /// A credential got another secret.
+        CredentialRegenerated = "credential_regenerated",
+        /// A credential was deleted.
+        CredentialDeleted = "credential_deleted",
+        /// A subscription is in force without having to wait.
+        SubscriptionCreated = "subscription_created",
+        /// A subscription waits for an approval.
+        SubscriptionRequested = "subscription_approval_created",
+        /// A subscription was accepted.
+        SubscriptionAccepted = "subscription_approval_accepted",
+        /// A subscription was rejected.
+        SubscriptionRejected = "subscription_approval_rejected",
+        /// A subscription ended, or was withdrawn.
+        SubscriptionCancelled = "subscription_approval_cancelled",
+        /// A registration was rejected.
+        RegistrationRejected = "registration_rejected",
+    }
+}
+
+/// What happened to what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub name: EventName,
+    /// Who did it.
+    pub actor_kind: String,
+    /// Their id; empty for the system and guests.
+    pub actor_id: String,
+    /// Through which door.
+    pub source: String,
+    /// The noun's kind, singular, snake case.
+    pub noun: String,
+    /// The noun's id.
+    pub noun_id: String,
+    /// The portal concerned, where there is one.
+    pub portal_id: Option<PortalId>,
+    /// What is worth knowing about the change, without secrets.
+    pub detail: Value,
+    /// The request that carried it.
+    pub request_id: String,
+    /// The client's address, where there is one.
+    pub address: Option<String>,
+}
+
+impl Event {
+    /// What `caller` did to the `noun` with `noun_id`.
+    pub fn new(
+        id: EventId,
+        at: Timestamp,
+        caller: &Caller,
+        name: EventName,
+        noun: &str,
+        noun_id: &str,
+    ) -> Self {
+        let (actor_kind, actor_id) = match &caller.actor {
+            Actor::Administrator { id, .. } => ("administrator", id.to_string()),
+            Actor::GatewayGroupKey(group) => ("gateway_group_key", group.to_string()),
+            Actor::PortalFrontEnd(portal) => ("portal_front_end", portal.to_string()),
+            Actor::Developer { person_id: Some(person), .. } => ("person", person.to_string()),
+            Actor::Developer { id, .. } => ("developer", id.to_string()),
+            Actor::Guest(_) => ("guest", String::new()),
+            Actor::System => ("system", String::new()),
+        };
+        Self {
+            id,
+            at,
+            name,
+            actor_kind: actor_kind.into(),
+            actor_id,
+            source: caller.source.name().into(),
+            noun: noun.into(),
+            noun_id: noun_id.into(),
+            portal_id: caller.actor.portal().cloned(),
+            detail: Value::Null,
+            request_id: caller.request_id.to_string(),
+            address: caller.address.clone(),
+        }
+    }
+
+    /// The same event about an object of `portal`.
+    pub fn of_portal(mut self, portal: &PortalId) -> Self {
+        self.portal_id = Some(portal.clone());
+        self
+    }
+
+    /// The same event with `detail`, which must hold no secret.
+    pub fn with_detail(mut self, detail: Value) -> Self {
+        self.detail = detail;
+        self
+    }
+}

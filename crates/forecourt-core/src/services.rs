@@ -1,0 +1,439 @@
+//! Gateway services: where requests enter, and the upstream where they go.
+//!
+//! Members that this version does not know are kept and given back ([`Service::extra`]); a plugin that the gateway
+//! does not enforce is refused, since configuration that nobody enforces must not look accepted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    gateway_state::{ServiceState, UpstreamHost, UpstreamNode, UpstreamState},
+    ids::{GatewayGroupId, ServiceId},
+    labels::Labels,
+    lists::{Order, Paging, TextFilter, TimeOrder},
+    refusals::{Refusal, RefusalKind},
+    text::{self, Invalid},
+    time::Timestamp,
+};
+
+/// The plugins that the gateway enforces in this version.
+pub const PLUGINS: &[&str] = &[];
+
+/// A published service of a gateway group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its id; unique over the installation.
+    pub id: ServiceId,
+    /// The group that serves it.
+    pub gateway_group_id: GatewayGroupId,
+    /// 1–1024 characters.
+    pub name: String,
+    /// Free text; empty: none.
+    pub desc: String,
+    /// Marks to filter by.
+    pub labels: Labels,
+    /// `http` is served, `stream` is only stored.
+    pub stream: bool,
+    /// False: status 0, matches nothing.
+    pub enabled: bool,
+    /// Host names, lower case; empty: any.
+    pub hosts: Vec<String>,
+    /// Starts with `/` where given.
+    pub path_prefix: Option<String>,
+    /// Whether the prefix is removed before forwarding.
+    pub strip_path_prefix: bool,
+    /// Where requests go.
+    pub upstream: Option<Upstream>,
+    /// Unknown members, as given.
+    pub extra: Map<String, Value>,
+    /// Whether an OpenAPI document was uploaded.
+    pub has_openapi: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A service's default upstream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// 1–1024 characters.
+    pub name: String,
+    /// `http`, `https`, or one that is only stored.
+    pub scheme: String,
+    /// Load balancing: `roundrobin` is served.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Targets.
+    pub nodes: Vec<UpstreamNode>,
+    /// Seconds each; absent: 60.
+    pub timeout: UpstreamTimeout,
+    /// `pass`, `node` or `rewrite`.
+    pub pass_host: String,
+    /// The `Host` for `rewrite`; else empty.
+    pub upstream_host: String,
+    /// Unknown members, as given.
+    pub extra: Map<String, Value>,
+}
+
+/// Limits in seconds; absent: 60.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UpstreamTimeout {
+    /// On establishing a connection.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub connect: Option<f64>,
+    /// Between two successive writes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub send: Option<f64>,
+    /// Between two successive reads.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub read: Option<f64>,
+}
+
+/// What a create or a replacement gives.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceInput {
+    /// Required.
+    pub name: Option<String>,
+    /// Description.
+    pub desc: Option<String>,
+    /// Labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// `http` (default) or `stream`.
+    pub kind: Option<String>,
+    /// 1 (default) or 0.
+    pub status: Option<i64>,
+    /// Host names.
+    pub hosts: Option<Vec<String>>,
+    /// Path prefix.
+    pub path_prefix: Option<String>,
+    /// Default true.
+    pub strip_path_prefix: Option<bool>,
+    /// By plugin name.
+    pub plugins: Option<Map<String, Value>>,
+    /// Upstream.
+    pub upstream: Option<UpstreamInput>,
+    /// Unknown members.
+    pub extra: Map<String, Value>,
+}
+
+/// What is given of an upstream.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamInput {
+    /// Default `default`.
+    pub name: Option<String>,
+    /// Default `http`.
+    pub scheme: Option<String>,
+    /// Default `roundrobin`.
+    pub kind: Option<String>,
+    /// Host, port, weight (default 1 where absent is not allowed on the wire).
+    pub nodes: Vec<UpstreamNodeInput>,
+    /// Seconds.
+    pub timeout: UpstreamTimeout,
+    /// Default `pass`.
+    pub pass_host: Option<String>,
+    /// For `rewrite`.
+    pub upstream_host: Option<String>,
+    /// Unknown members.
+    pub extra: Map<String, Value>,
+}
+
+/// One target as given.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamNodeInput {
+    /// Host name or address.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: i64,
+    /// At least 0.
+    pub weight: i64,
+}
+
+/// Which services a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceFilter {
+    /// Only this group's.
+    pub gateway_group_id: Option<GatewayGroupId>,
+    /// Search covers name, description, labels.
+    pub text: TextFilter,
+    /// Order.
+    pub order: Order<TimeOrder>,
+    /// Page.
+    pub paging: Paging,
+}
+
+impl Service {
+    /// The service that `input` describes, made at `created_at` and changed `now`.
+    pub fn new(
+        id: ServiceId,
+        gateway_group_id: GatewayGroupId,
+        input: ServiceInput,
+        created_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Self, Invalid> {
+        refuse_unknown_plugins(input.plugins.as_ref())?;
+        let stream = match input.kind.as_deref() {
+            None | Some("http") => false,
+            Some("stream") => true,
+            Some(_) => return Err(Invalid::new("type", "must be http or stream")),
+        };
+        let enabled = match input.status {
+            None | Some(1) => true,
+            Some(0) => false,
+            Some(_) => return Err(Invalid::new("status", "must be 1 or 0")),
+        };
+        let hosts = input.hosts.unwrap_or_default();
+        Ok(Self {
+            id,
+            gateway_group_id,
+            name: text::name("name", &input.name.unwrap_or_default(), text::GATEWAY_NAME)?,
+            desc: text::free("desc", &input.desc.unwrap_or_default(), text::DESC)?,
+            labels: Labels::new(input.labels.unwrap_or_default())?,
+            stream,
+            enabled,
+            hosts: hosts
+                .iter()
+                .enumerate()
+                .map(|(n, host)| host_pattern(n, host))
+                .collect::<Result<_, _>>()?,
+            path_prefix: input
+                .path_prefix
+                .filter(|prefix| !prefix.is_empty())
+                .map(path_prefix)
+                .transpose()?,
+            strip_path_prefix: input.strip_path_prefix.unwrap_or(true),
+            upstream: input.upstream.map(Upstream::new).transpose()?,
+            extra: input.extra,
+            has_openapi: false,
+            created_at,
+            updated_at: now,
+        })
+    }
+
+    /// What the gateway must know; `None` for a stream service, which is not served.
+    pub fn gateway_state(&self) -> Option<ServiceState> {
+        (!self.stream).then(|| ServiceState {
+            id: self.id.clone(),
+            gateway_group_id: self.gateway_group_id.clone(),
+            enabled: self.enabled,
+            hosts: self.hosts.clone(),
+            path_prefix: self.path_prefix.clone(),
+            strip_path_prefix: self.strip_path_prefix,
+            upstream: self.upstream.as_ref().map(Upstream::gateway_state),
+            created_at: self.created_at,
+        })
+    }
+
+    /// Whether `host` is one that this service answers.
+    pub fn serves_host(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|pattern| host_fits(pattern, host))
+    }
+}
+
+/// Whether `host` fits `pattern`: equal in any case, or below a `*.` wildcard.
+pub fn host_fits(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host
+            .len()
+            .checked_sub(parent.len() + 1)
+            .filter(|label| *label > 0)
+            .and_then(|label| host.split_at_checked(label))
+            .is_some_and(|(_, end)| {
+                end.starts_with('.') && end.trim_start_matches('.').eq_ignore_ascii_case(parent)
+            }),
+        None => pattern.eq_ignore_ascii_case(host),
+    }
+}
+
+fn refuse_unknown_plugins(plugins: Option<&Map<String, Value>>) -> Result<(), Invalid> {
+    match plugins.and_then(|plugins| plugins.keys().find(|name| !PLUGINS.contains(&name.as_str()))) {
+        Some(name) => {
+            Err(Invalid::new("", format!("unknown plugin {name}: this gateway does not implement it")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses plugins on a route just as on a service.
+pub(crate) fn check_plugins(plugins: Option<&Map<String, Value>>) -> Result<(), Invalid> {
+    refuse_unknown_plugins(plugins)
+}
+
+fn host_pattern(index: usize, host: &str) -> Result<String, Invalid> {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let fits = (1..=253).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        && !name.starts_with('.');
+    if fits {
+        return Ok(host.to_ascii_lowercase());
+    }
+    Err(Invalid::new(
+        format!("hosts[{index}]"),
+        "must be a host name without port, or one that starts with *.",
+    ))
+}
+
+fn path_prefix(prefix: String) -> Result<String, Invalid> {
+    check_path("path_prefix", &prefix)?;
+    let trimmed = prefix.trim_end_matches('/');
+    Ok(if trimmed.is_empty() { "/".into() } else { trimmed.into() })
+}
+
+/// A path starts with `/` and holds neither white space nor control characters, `?` nor `#`.
+pub(crate) fn check_path(field: &str, path: &str) -> Result<(), Invalid> {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
+    if path.starts_with('/') && path.len() <= 4_096 && !path.contains(bad) {
+        return Ok(());
+    }
+    Err(Invalid::new(field, "must start with / and be at most 4096 bytes without white space, ? and #"))
+}
+
+impl Upstream {
+    fn new(input: UpstreamInput) -> Result<Self, Invalid> {
+        let scheme = input.scheme.unwrap_or_else(|| "http".into());
+        if !["http", "https", "grpc", "grpcs", "tcp"].contains(&scheme.as_str()) {
+            return Err(Invalid::new("upstream.scheme", "must be http, https, grpc, grpcs or tcp"));
+        }
+        let kind = input.kind.unwrap_or_else(|| "roundrobin".into());
+        if !["roundrobin", "chash", "least_conn", "ewma"].contains(&kind.as_str()) {
+            return Err(Invalid::new("upstream.type", "must be roundrobin, chash, least_conn or ewma"));
+        }
+        let pass_host = input.pass_host.unwrap_or_else(|| "pass".into());
+        let upstream_host = input.upstream_host.unwrap_or_default();
+        match pass_host.as_str() {
+            "pass" | "node" => {}
+            "rewrite" if !upstream_host.is_empty() && !text::has_control(&upstream_host) => {}
+            "rewrite" => {
+                return Err(Invalid::new("upstream.upstream_host", "is required with pass_host rewrite"));
+            }
+            _ => return Err(Invalid::new("upstream.pass_host", "must be pass, node or rewrite")),
+        }
+        input.timeout.check()?;
+        Ok(Self {
+            name: text::name(
+                "upstream.name",
+                &input.name.unwrap_or_else(|| "default".into()),
+                text::GATEWAY_NAME,
+            )?,
+            scheme,
+            kind,
+            nodes: input
+                .nodes
+                .into_iter()
+                .enumerate()
+                .map(|(n, node)| node.check(n))
+                .collect::<Result<_, _>>()?,
+            timeout: input.timeout,
+            pass_host,
+            upstream_host,
+            extra: input.extra,
+        })
+    }
+
+    fn gateway_state(&self) -> UpstreamState {
+        UpstreamState {
+            scheme: self.scheme.clone(),
+            nodes: self.nodes.clone(),
+            connect_timeout_ms: millis(self.timeout.connect),
+            send_timeout_ms: millis(self.timeout.send),
+            read_timeout_ms: millis(self.timeout.read),
+            host: match self.pass_host.as_str() {
+                "node" => UpstreamHost::Node,
+                "rewrite" => UpstreamHost::Rewrite(self.upstream_host.clone()),
+                _ => UpstreamHost::Pass,
+            },
+        }
+    }
+}
+
+impl UpstreamTimeout {
+    fn check(self) -> Result<(), Invalid> {
+        for (name, seconds) in [("connect", self.connect), ("send", self.send), ("read", self.read)] {
+            if seconds.is_some_and(|s| !(0.001..=86_400.0).contains(&s)) {
+                return Err(Invalid::new(
+                    format!("upstream.timeout.{name}"),
+                    "must be 0.001 to 86400 seconds",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn millis(seconds: Option<f64>) -> u64 {
+    // The range was checked when the upstream was made; Duration keeps the conversion exact.
+    std::time::Duration::try_from_secs_f64(seconds.unwrap_or(60.0))
+        .map_or(60_000, |d| d.as_millis() as u64)
+        .max(1)
+}
+
+impl UpstreamNodeInput {
+    fn check(self, index: usize) -> Result<UpstreamNode, Invalid> {
+        let field = |member: &str| format!("upstream.nodes[{index}].{member}");
+        let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#' | '@');
+        if self.host.is_empty() || self.host.len() > 253 || self.host.contains(bad) {
+            return Err(Invalid::new(field("host"), "must be a host name or an address"));
+        }
+        let port = u16::try_from(self.port).ok().filter(|port| *port > 0);
+        let port = port.ok_or_else(|| Invalid::new(field("port"), "must be 1 to 65535"))?;
+        let weight =
+            u32::try_from(self.weight).map_err(|_| Invalid::new(field("weight"), "must be 0 or more"))?;
+        Ok(UpstreamNode { host: self.host, port, weight })
+    }
+}
+
+/// Why a service cannot do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServiceRefusal {
+    /// A product needs it.
+    #[error("service {service:?} is linked to the API product {product:?}; unlink it first")]
+    Linked {
+        /// The service's name.
+        service: String,
+        /// The product's name.
+        product: String,
+    },
+    /// Ids are unique over the installation.
+    #[error("id {0:?} is taken by a service of another gateway group; choose another id")]
+    IdTaken(ServiceId),
+}
+
+impl Refusal for ServiceRefusal {
+    fn kind(&self) -> RefusalKind {
+        RefusalKind::Conflict
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Linked { .. } => "service_linked",
+            Self::IdTaken(_) => "service_id_taken",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_host_fits_names_below_it_only() {
+        assert!(host_fits("*.example.com", "a.example.com"));
+        assert!(host_fits("*.example.com", "a.b.EXAMPLE.com"));
+        for host in ["example.com", "aexample.com", ".example.com"] {
+            assert!(!host_fits("*.example.com", host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_that_nobody_enforces_is_refused_by_name() {
+        let mut plugins = Map::new();
+        plugins.insert("limit-req".into(), Value::Null);
+        let input = ServiceInput { name: Some("x".into()), plugins: Some(plugins), ..Default::default() };
+        let now = Timestamp::default();
+        let refused = Service::new(ServiceId::known("s"), GatewayGroupId::default_group(), input, now, now)
+            .unwrap_err();
+        assert!(refused.to_string().starts_with("unknown plugin limit-req"));
+    }
+}
