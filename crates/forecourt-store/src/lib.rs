@@ -1,1 +1,42 @@
+//! Tables, migrations, queries, transactions and the change log, on SQLite and PostgreSQL from one code.
+//!
+//! Invariant: [`Store::begin`] is the only way to write. It gives a [`Tx`], which is committed by value and undone
+//! when dropped; with the rows it commits the events and the gateway changes that were recorded on it.
+//! Each noun's queries stand in the file of its name, reads on [`Reader`], writes on [`Tx`].
 
+mod admin_tokens;
+mod administrators;
+mod applications;
+mod approvals;
+mod change_log;
+mod connections;
+mod credentials;
+mod dcr_providers;
+mod developers;
+mod dialect;
+mod error;
+mod events;
+mod gateway_groups;
+mod labels;
+mod migrations;
+mod organizations;
+mod persons;
+mod portal_tokens;
+mod portals;
+mod products;
+mod routes;
+mod rows;
+mod services;
+mod sessions;
+mod settings;
+mod sign_in_options;
+mod subscriptions;
+mod transactions;
+mod usage;
+
+pub use change_log::{Committed, LoggedChange};
+pub use connections::{Location, Reader, Store};
+pub use error::StoreError;
+pub use labels::LabelledNoun;
+pub use transactions::Tx;
+pub use usage::CountedCalls;

@@ -1,0 +1,190 @@
+//! The change log: what gateways must enforce, as rows by revision (`docs/adr/0002-…`).
+//!
+//! Invariant: revisions grow by one with each commit that changes something for gateways, in commit order, because
+//! writers take turns. A deleted row stays as a tombstone, so that a reader behind hears of it.
+
+use forecourt_core::{
+    gateway_state::{Kind, Resource, Scope},
+    ids::{GatewayGroupId, PortalId},
+    time::Timestamp,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Expr,
+    sea_query::OnConflict,
+};
+
+use crate::{Reader, StoreError, Tx, rows};
+
+pub(crate) mod resources {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "gateway_resources")]
+    pub struct Model {
+        pub scope: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub kind: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        pub body: Option<String>,
+        pub revision: i64,
+        pub deleted_at: Option<i64>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod counter {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "revision_counter")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub value: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a commit did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The revision that gateways will acknowledge; `None` where nothing changed for them.
+    pub revision: Option<i64>,
+}
+
+/// A row of the log as readers get it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedChange {
+    /// The revision that made it.
+    pub revision: i64,
+    /// What kind of row.
+    pub kind: Kind,
+    /// Its key.
+    pub key: String,
+    /// How it stands; `None`: deleted.
+    pub resource: Option<Resource>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PendingChange {
+    pub(crate) scope: Scope,
+    pub(crate) kind: Kind,
+    pub(crate) key: String,
+    pub(crate) resource: Option<Resource>,
+}
+
+impl Reader {
+    /// The latest revision; 0 before the first.
+    pub async fn revision(&self) -> Result<i64, StoreError> {
+        let row = counter::Entity::find_by_id(1).one(&self.connection()).await?;
+        Ok(row.map_or(0, |row| row.value))
+    }
+
+    /// Rows of `scopes` that changed after revision `after`, ascending; tombstones only where `after` is above 0.
+    pub async fn changes(&self, scopes: &[Scope], after: i64) -> Result<Vec<LoggedChange>, StoreError> {
+        let names = scopes.iter().map(Scope::as_text);
+        let mut select = resources::Entity::find()
+            .filter(resources::Column::Scope.is_in(names))
+            .filter(resources::Column::Revision.gt(after));
+        if after == 0 {
+            select = select.filter(resources::Column::DeletedAt.is_null());
+        }
+        let rows = select.order_by_asc(resources::Column::Revision).all(&self.connection()).await?;
+        rows.into_iter().map(LoggedChange::try_from).collect()
+    }
+
+    /// The scopes that gateways of `group` need: the group's own, and each portal with a product linked in it.
+    pub async fn scopes_of_group(&self, group: &GatewayGroupId) -> Result<Vec<Scope>, StoreError> {
+        let portals: Vec<String> = crate::products::links::Entity::find()
+            .select_only()
+            .column(crate::products::entity::Column::PortalId)
+            .distinct()
+            .inner_join(crate::products::entity::Entity)
+            .filter(crate::products::links::Column::GatewayGroupId.eq(group.as_str()))
+            .order_by_asc(crate::products::entity::Column::PortalId)
+            .into_tuple()
+            .all(&self.connection())
+            .await?;
+        let portals = portals.into_iter().map(|portal| Scope::Portal(PortalId::known(portal)));
+        Ok(std::iter::once(Scope::GatewayGroup(group.clone())).chain(portals).collect())
+    }
+}
+
+impl Tx {
+    pub(crate) async fn write_changes(
+        &self,
+        changes: Vec<PendingChange>,
+        now: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let revision = self.revision().await? + 1;
+        counter::Entity::update_many()
+            .col_expr(counter::Column::Value, Expr::value(revision))
+            .filter(counter::Column::Id.eq(1))
+            .exec(&self.connection())
+            .await?;
+        for change in changes {
+            self.write_change(change, revision, now).await?;
+        }
+        Ok(Some(revision))
+    }
+
+    async fn write_change(
+        &self,
+        change: PendingChange,
+        revision: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let body = change
+            .resource
+            .as_ref()
+            .map(|resource| rows::to_json("gateway resource", resource))
+            .transpose()?;
+        let row = resources::ActiveModel {
+            scope: Set(change.scope.as_text()),
+            kind: Set(change.kind.name().to_owned()),
+            key: Set(change.key),
+            deleted_at: Set(body.is_none().then_some(now.micros())),
+            body: Set(body),
+            revision: Set(revision),
+        };
+        let replace = OnConflict::columns([resources::Column::Kind, resources::Column::Key])
+            .update_columns([
+                resources::Column::Scope,
+                resources::Column::Body,
+                resources::Column::Revision,
+                resources::Column::DeletedAt,
+            ])
+            .to_owned();
+        resources::Entity::insert(row)
+            .on_conflict(replace)
+            .exec_without_returning(&self.connection())
+            .await?;
+        Ok(())
+    }
+}
+
+impl TryFrom<resources::Model> for LoggedChange {
+    type Error = StoreError;
+
+    fn try_from(row: resources::Model) -> Result<Self, StoreError> {
+        let kind = Kind::from_name(&row.kind).ok_or_else(|| StoreError::Unreadable {
+            what: "gateway resource kind",
+            problem: "unknown".into(),
+        })?;
+        let resource =
+            row.body.as_deref().map(|body| rows::from_json("gateway resource", body)).transpose()?;
+        Ok(Self { revision: row.revision, kind, key: row.key, resource })
+    }
+}

@@ -1,0 +1,95 @@
+//! All that differs between SQLite and PostgreSQL.
+//!
+//! Search and label filters work on folded copies: `search_text` holds the searched members in lower case (folded by
+//! us, so that both engines agree beyond ASCII), `label_index` holds each label between line breaks.
+
+use forecourt_core::{labels::Labels, lists::TextFilter};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExprTrait, QueryFilter,
+    Statement,
+    sea_query::{Expr, Func, SimpleExpr},
+};
+
+/// The text type that compares by bytes.
+pub(crate) const fn text_type(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => r#"TEXT COLLATE "C""#,
+        _ => "TEXT",
+    }
+}
+
+/// Any number that all our processes agree on: the key of the writers' advisory lock.
+const TURN: i64 = 0x666f_7265;
+
+/// Waits until no other process writes. SQLite has done so at `BEGIN IMMEDIATE`.
+pub(crate) async fn wait_for_turn(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("SET LOCAL lock_timeout = '5s'").await?;
+        let lock = format!("SELECT pg_advisory_xact_lock({TURN})");
+        transaction.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
+    }
+    Ok(())
+}
+
+/// Whether `column` holds `needle`, byte for byte.
+pub(crate) fn contains(backend: DbBackend, column: impl ColumnTrait, needle: &str) -> SimpleExpr {
+    let function = match backend {
+        DbBackend::Postgres => "strpos",
+        _ => "instr",
+    };
+    let place = Func::cust(function).arg(Expr::col(column.as_column_ref())).arg(Expr::val(needle.to_owned()));
+    Expr::expr(place).gt(0)
+}
+
+/// Whether the first line of `text` holds `needle`, byte for byte.
+pub(crate) fn first_line_contains(backend: DbBackend, text: SimpleExpr, needle: &str) -> SimpleExpr {
+    let function = match backend {
+        DbBackend::Postgres => "strpos",
+        _ => "instr",
+    };
+    // A line break is added so that a text of one line has one too.
+    let ended = Func::cust("concat").arg(text).arg("\n");
+    let end = Func::cust(function).arg(Expr::expr(ended.clone())).arg("\n");
+    let line = Func::cust("substr").arg(Expr::expr(ended)).arg(1).arg(Expr::expr(end));
+    Expr::expr(Func::cust(function).arg(Expr::expr(line)).arg(needle)).gt(0)
+}
+
+/// How text is folded before it is searched.
+pub(crate) fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// The `search_text` of these members and labels.
+pub(crate) fn search_text(members: &[&str], labels: Option<&Labels>) -> String {
+    let pairs =
+        labels.into_iter().flat_map(Labels::pairs).flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    let texts: Vec<_> = members.iter().copied().chain(pairs).map(fold).collect();
+    texts.join("\n")
+}
+
+/// The `label_index` of these labels: `\nKEY\x1fVALUE\n` each. Neither part can hold the marks.
+pub(crate) fn label_index(labels: &Labels) -> String {
+    labels.pairs().iter().map(|(key, value)| format!("\n{key}\u{1f}{value}\n")).collect()
+}
+
+/// The rows of `select` that satisfy `filter`.
+pub(crate) fn matching<S: QueryFilter, C: ColumnTrait>(
+    backend: DbBackend,
+    select: S,
+    filter: &TextFilter,
+    search_text: C,
+    label_index: C,
+) -> S {
+    let mut all = Condition::all();
+    if let Some(search) = filter.search.as_deref().filter(|search| !search.is_empty()) {
+        all = all.add(contains(backend, search_text, &fold(search)));
+    }
+    for label in &filter.labels {
+        let needle = match &label.value {
+            Some(value) => format!("\n{}\u{1f}{value}\n", label.key),
+            None => format!("\n{}\u{1f}", label.key),
+        };
+        all = all.add(contains(backend, label_index, &needle));
+    }
+    select.filter(all)
+}

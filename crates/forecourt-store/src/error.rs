@@ -1,0 +1,80 @@
+//! What can go wrong below the use cases, told apart as far as an operator or a caller can act on it.
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+
+/// Why the database did not do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process or a stuck transaction holds the database.
+    #[error("the database is locked by another process")]
+    Locked(#[source] DbErr),
+    /// The database file, its folder or its file system cannot be written.
+    #[error("the database is read-only: check the permissions of its file and folder, and its file system")]
+    ReadOnly(#[source] DbErr),
+    /// No space is left.
+    #[error("the database's disk is full: free some space")]
+    Full(#[source] DbErr),
+    /// The database cannot be reached or opened.
+    #[error("the database cannot be reached or opened")]
+    Unreachable(#[source] DbErr),
+    /// A unique key is taken: somebody else was faster.
+    #[error("a row with the same unique key exists")]
+    Taken(#[source] DbErr),
+    /// A row that should be there is not, or still refers to another.
+    #[error("a row that is referred to does not exist, or is still referred to")]
+    Reference(#[source] DbErr),
+    /// A stored value does not read as what was written there.
+    #[error("a stored {what} cannot be read: {problem}")]
+    Unreadable {
+        /// Which noun and column.
+        what: &'static str,
+        /// What is wrong with it; holds no stored value.
+        problem: String,
+    },
+    /// Anything else.
+    #[error("the database refused: {0}")]
+    Other(#[source] DbErr),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => return Self::Taken(error),
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => return Self::Reference(error),
+            _ => {}
+        }
+        match code(&error).as_deref() {
+            // SQLite: primary result codes, https://www.sqlite.org/rescode.html; PostgreSQL: lock_not_available.
+            Some("5" | "6" | "261" | "517" | "55P03") => Self::Locked(error),
+            Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => Self::ReadOnly(error),
+            Some("13" | "53100") => Self::Full(error),
+            Some("14" | "26" | "270" | "526" | "782" | "1038" | "57P01" | "57P03" | "53300") => {
+                Self::Unreachable(error)
+            }
+            Some(_) => Self::Other(error),
+            None => match error {
+                DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => Self::Unreachable(error),
+                DbErr::Exec(RuntimeErr::SqlxError(ref inner))
+                | DbErr::Query(RuntimeErr::SqlxError(ref inner))
+                    if matches!(
+                        **inner,
+                        SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed
+                    ) =>
+                {
+                    Self::Unreachable(error)
+                }
+                _ => Self::Other(error),
+            },
+        }
+    }
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else { return None };
+    match runtime {
+        RuntimeErr::SqlxError(inner) => {
+            inner.as_database_error().and_then(|e| e.code()).map(|code| code.into_owned())
+        }
+        RuntimeErr::Internal(_) => None,
+    }
+}

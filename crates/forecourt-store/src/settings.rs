@@ -1,0 +1,61 @@
+//! Settings of the installation, one JSON value a key.
+
+use forecourt_core::settings::SystemSettings;
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+
+use crate::{Reader, StoreError, Tx, rows};
+
+mod entity {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "settings")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        pub value: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+const SYSTEM: &str = "system";
+const CSRF_KEY: &str = "csrf_key";
+
+impl Reader {
+    /// The installation's settings; the defaults before they were ever changed.
+    pub async fn system_settings(&self) -> Result<SystemSettings, StoreError> {
+        let row = entity::Entity::find_by_id(SYSTEM).one(&self.connection()).await?;
+        row.map_or_else(
+            || Ok(SystemSettings::default()),
+            |row| rows::from_json("system settings", &row.value),
+        )
+    }
+
+    /// The key that form tokens are derived with, hex, once it was made.
+    pub async fn csrf_key(&self) -> Result<Option<String>, StoreError> {
+        Ok(entity::Entity::find_by_id(CSRF_KEY).one(&self.connection()).await?.map(|row| row.value))
+    }
+}
+
+impl Tx {
+    /// Stores the installation's settings.
+    pub async fn save_system_settings(&self, settings: &SystemSettings) -> Result<(), StoreError> {
+        self.save_setting(SYSTEM, rows::to_json("system settings", settings)?).await
+    }
+
+    /// Stores the key that form tokens are derived with, hex.
+    pub async fn save_csrf_key(&self, key: String) -> Result<(), StoreError> {
+        self.save_setting(CSRF_KEY, key).await
+    }
+
+    async fn save_setting(&self, key: &str, value: String) -> Result<(), StoreError> {
+        let row = entity::ActiveModel { key: Set(key.to_owned()), value: Set(value) };
+        let replace = OnConflict::column(entity::Column::Key).update_column(entity::Column::Value).to_owned();
+        entity::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.connection()).await?;
+        Ok(())
+    }
+}
