@@ -1,1 +1,39 @@
+//! Use cases: each authorises the caller, loads, lets core's rules decide, saves, records the event and commits.
+//!
+//! Invariant: every change is one [`writes::Write`], so rows, events and gateway changes come together or not at all,
+//! and a change that gateways enforce is in force at the embedded one before the use case returns.
+//! One file per noun; a use case is a verb: `applications::suspend(&app, &caller, …)`.
 
+mod access;
+pub mod admin_tokens;
+pub mod administrators;
+mod app;
+pub mod applications;
+pub mod approvals;
+pub mod authentication;
+mod bootstrap;
+pub mod credentials;
+pub mod dcr_providers;
+pub mod developers;
+mod error;
+pub mod events;
+pub mod gateway_feed;
+pub mod gateway_groups;
+pub mod labels;
+pub mod persons;
+pub mod portal_tokens;
+pub mod portals;
+pub mod products;
+mod random;
+pub mod routes;
+pub mod services;
+pub mod settings;
+mod sign_in_limits;
+pub mod sign_in_options;
+pub mod subscriptions;
+pub mod usage;
+mod writes;
+
+pub use app::{App, Clock, Config};
+pub use error::{Error, ErrorKind};
+pub use sign_in_limits::SignInLimits;

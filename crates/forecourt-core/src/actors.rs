@@ -1,5 +1,10 @@
 //! Who acts, from where, and what part of the installation that lets them administer.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
 use crate::ids::{
     AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId,
 };
@@ -56,7 +61,7 @@ named! {
 }
 
 /// One call: who, through which door, from where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// Who.
     pub actor: Actor,
@@ -66,6 +71,36 @@ pub struct Caller {
     pub request_id: RequestId,
     /// The client's address as text, where there is one.
     pub address: Option<String>,
+    /// Where a use case notes the revision that its change made.
+    pub receipt: Receipt,
+}
+
+/// The revision that a call's change made for gateways; shared by all who hold the same call.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt(Arc<AtomicI64>);
+
+impl Receipt {
+    /// Notes a revision; the highest stays.
+    pub fn note(&self, revision: i64) {
+        self.0.fetch_max(revision, Ordering::Relaxed);
+    }
+
+    /// The noted revision, where there is one.
+    pub fn revision(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|revision| *revision > 0)
+    }
+}
+
+impl Caller {
+    /// Forecourt itself, in a background job or at the command line.
+    pub fn system(source: Source, request_id: RequestId) -> Self {
+        Self { actor: Actor::System, source, request_id, address: None, receipt: Receipt::default() }
+    }
+
+    /// The same call by somebody else.
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
+    }
 }
 
 /// A part of the installation that somebody may administer.

@@ -17,10 +17,11 @@ pub fn text(random: &mut dyn Random, alphabet: &[u8], length: usize) -> String {
         random.fill(&mut bytes);
         for byte in bytes {
             let byte = usize::from(byte);
-            if byte < fair && out.len() < length {
-                if let Some(character) = alphabet.get(byte % alphabet.len().max(1)) {
-                    out.push(char::from(*character));
-                }
+            if let Some(character) = alphabet.get(byte % alphabet.len().max(1))
+                && byte < fair
+                && out.len() < length
+            {
+                out.push(char::from(*character));
             }
         }
     }

@@ -4,8 +4,8 @@
 //! writers take turns. A deleted row stays as a tombstone, so that a reader behind hears of it.
 
 use forecourt_core::{
-    gateway_state::{Kind, Resource, Scope},
-    ids::{GatewayGroupId, PortalId},
+    gateway_state::{ApplicationState, Kind, Resource, Scope},
+    ids::{ApplicationId, GatewayGroupId, PortalId},
     time::Timestamp,
 };
 use sea_orm::{
@@ -26,7 +26,7 @@ pub(crate) mod resources {
         pub kind: String,
         #[sea_orm(primary_key, auto_increment = false)]
         pub key: String,
-        pub body: Option<String>,
+        pub body: String,
         pub revision: i64,
         pub deleted_at: Option<i64>,
     }
@@ -102,6 +102,21 @@ impl Reader {
         rows.into_iter().map(LoggedChange::try_from).collect()
     }
 
+    /// What gateways last heard of an application, also after its deletion.
+    pub async fn last_application_state(
+        &self,
+        id: &ApplicationId,
+    ) -> Result<Option<ApplicationState>, StoreError> {
+        let key = (Kind::Application.name().to_owned(), id.to_string());
+        let Some(row) = resources::Entity::find_by_id(key).one(&self.connection()).await? else {
+            return Ok(None);
+        };
+        match rows::from_json("gateway resource", &row.body)? {
+            Resource::Application(state) => Ok(Some(state)),
+            _ => Ok(None),
+        }
+    }
+
     /// The scopes that gateways of `group` need: the group's own, and each portal with a product linked in it.
     pub async fn scopes_of_group(&self, group: &GatewayGroupId) -> Result<Vec<Scope>, StoreError> {
         let portals: Vec<String> = crate::products::links::Entity::find()
@@ -146,26 +161,28 @@ impl Tx {
         revision: i64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let body = change
-            .resource
-            .as_ref()
-            .map(|resource| rows::to_json("gateway resource", resource))
-            .transpose()?;
+        use resources::Column;
+        let Some(resource) = &change.resource else {
+            // The body stays: it tells whose the row was to those who hear of its last deeds late.
+            resources::Entity::update_many()
+                .col_expr(Column::Revision, Expr::value(revision))
+                .col_expr(Column::DeletedAt, Expr::value(now.micros()))
+                .filter(Column::Kind.eq(change.kind.name()))
+                .filter(Column::Key.eq(change.key))
+                .exec(&self.connection())
+                .await?;
+            return Ok(());
+        };
         let row = resources::ActiveModel {
             scope: Set(change.scope.as_text()),
             kind: Set(change.kind.name().to_owned()),
             key: Set(change.key),
-            deleted_at: Set(body.is_none().then_some(now.micros())),
-            body: Set(body),
+            body: Set(rows::to_json("gateway resource", resource)?),
             revision: Set(revision),
+            deleted_at: Set(None),
         };
-        let replace = OnConflict::columns([resources::Column::Kind, resources::Column::Key])
-            .update_columns([
-                resources::Column::Scope,
-                resources::Column::Body,
-                resources::Column::Revision,
-                resources::Column::DeletedAt,
-            ])
+        let replace = OnConflict::columns([Column::Kind, Column::Key])
+            .update_columns([Column::Scope, Column::Body, Column::Revision, Column::DeletedAt])
             .to_owned();
         resources::Entity::insert(row)
             .on_conflict(replace)
@@ -183,8 +200,10 @@ impl TryFrom<resources::Model> for LoggedChange {
             what: "gateway resource kind",
             problem: "unknown".into(),
         })?;
-        let resource =
-            row.body.as_deref().map(|body| rows::from_json("gateway resource", body)).transpose()?;
+        let resource = match row.deleted_at {
+            Some(_) => None,
+            None => Some(rows::from_json("gateway resource", &row.body)?),
+        };
         Ok(Self { revision: row.revision, kind, key: row.key, resource })
     }
 }

@@ -181,8 +181,8 @@ impl Reader {
         let first_line =
             |column: SimpleExpr| dialect::first_line_contains(backend, column, &dialect::fold(search));
         let mut any = Condition::any()
-            .add(first_line(Expr::col(applications::entity::Column::SearchText.as_column_ref()).into()))
-            .add(first_line(Expr::col(products::entity::Column::SearchText.as_column_ref()).into()));
+            .add(first_line(Expr::col(applications::entity::Column::SearchText.as_column_ref())))
+            .add(first_line(Expr::col(products::entity::Column::SearchText.as_column_ref())));
         if developer {
             any = any.add(dialect::contains(
                 backend,

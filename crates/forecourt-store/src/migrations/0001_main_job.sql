@@ -6,7 +6,7 @@ INSERT INTO revision_counter (id, value) VALUES (1, 0);
 
 CREATE TABLE gateway_resources (
   scope {text} NOT NULL, kind {text} NOT NULL, key {text} NOT NULL,
-  body {text}, revision BIGINT NOT NULL, deleted_at BIGINT,
+  body {text} NOT NULL, revision BIGINT NOT NULL, deleted_at BIGINT,
   PRIMARY KEY (kind, key)
 );
 CREATE INDEX gateway_resources_by_revision ON gateway_resources (scope, revision);

@@ -1,0 +1,138 @@
+//! An administrator's own access tokens; no permission is needed for them, and nobody else's exist.
+
+use forecourt_core::{
+    actors::Caller,
+    admin_tokens::{AdminToken, AdminTokenFilter, AdminTokenRefusal},
+    events::EventName,
+    ids::AdminTokenId,
+    lists::List,
+    portal_tokens::expiry,
+    secrets::{PlainSecret, TokenKind},
+    text,
+};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, writes::Write};
+
+/// A token, with its text where it was just made.
+#[derive(Debug)]
+pub struct IssuedAdminToken {
+    /// The token.
+    pub token: AdminToken,
+    /// Its text, shown this once.
+    pub text: PlainSecret,
+}
+
+/// The caller's tokens that `filter` wants.
+pub async fn list(app: &App, caller: &Caller, filter: &AdminTokenFilter) -> Result<List<AdminToken>, Error> {
+    Ok(app.read().admin_tokens(access::administrator(caller)?, filter).await?)
+}
+
+/// One of the caller's tokens.
+pub async fn token(app: &App, caller: &Caller, id: &AdminTokenId) -> Result<AdminToken, Error> {
+    let owner = access::administrator(caller)?;
+    app.read()
+        .admin_token(id)
+        .await?
+        .filter(|token| token.administrator_id == *owner)
+        .ok_or_else(Error::not_found)
+}
+
+/// Whether the caller has a token of this name.
+pub async fn name_exists(app: &App, caller: &Caller, name: &str) -> Result<bool, Error> {
+    Ok(app.read().admin_token_by_name(access::administrator(caller)?, name).await?.is_some())
+}
+
+/// Makes a token; `expires_at` in Unix seconds, 0 for never.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    expires_at: i64,
+) -> Result<IssuedAdminToken, Error> {
+    let owner = access::administrator(caller)?;
+    let name = text::name("name", name, AdminToken::NAME)?;
+    let mut write = app.begin(caller).await?;
+    refuse_taken(&write, owner, &name, None).await?;
+    let text = TokenKind::Administrator.issue(&mut OsRandom);
+    let token = AdminToken {
+        id: AdminTokenId::issue(write.now, &mut OsRandom),
+        administrator_id: owner.clone(),
+        name,
+        digest: text.digest(),
+        expires_at: expiry(Some(expires_at), write.now)?,
+        last_used_at: None,
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    write.insert_admin_token(&token).await?;
+    write.tell(
+        EventName::AdminTokenCreated,
+        "admin_token",
+        token.id.as_str(),
+        None,
+        json!({ "name": token.name }),
+    );
+    write.commit().await?;
+    Ok(IssuedAdminToken { token, text })
+}
+
+/// Renames one of the caller's tokens.
+pub async fn rename(app: &App, caller: &Caller, id: &AdminTokenId, name: &str) -> Result<AdminToken, Error> {
+    let mut token = token(app, caller, id).await?;
+    let name = text::name("name", name, AdminToken::NAME)?;
+    let mut write = app.begin(caller).await?;
+    refuse_taken(&write, &token.administrator_id, &name, Some(id)).await?;
+    token.name = name;
+    token.updated_at = write.now;
+    write.save_admin_token(&token).await?;
+    write.tell(EventName::AdminTokenRenamed, "admin_token", id.as_str(), None, json!({ "name": token.name }));
+    write.commit().await?;
+    Ok(token)
+}
+
+/// Gives one of the caller's tokens another text; the old one is dead at once.
+pub async fn regenerate(
+    app: &App,
+    caller: &Caller,
+    id: &AdminTokenId,
+    expires_at: i64,
+) -> Result<IssuedAdminToken, Error> {
+    let mut token = token(app, caller, id).await?;
+    let mut write = app.begin(caller).await?;
+    let text = TokenKind::Administrator.issue(&mut OsRandom);
+    token.digest = text.digest();
+    token.expires_at = expiry(Some(expires_at), write.now)?;
+    token.updated_at = write.now;
+    write.save_admin_token(&token).await?;
+    write.tell(
+        EventName::AdminTokenRegenerated,
+        "admin_token",
+        id.as_str(),
+        None,
+        json!({ "name": token.name }),
+    );
+    write.commit().await?;
+    Ok(IssuedAdminToken { token, text })
+}
+
+/// Deletes one of the caller's tokens.
+pub async fn delete(app: &App, caller: &Caller, id: &AdminTokenId) -> Result<(), Error> {
+    let token = token(app, caller, id).await?;
+    let mut write = app.begin(caller).await?;
+    write.delete_admin_token(id).await?;
+    write.tell(EventName::AdminTokenDeleted, "admin_token", id.as_str(), None, json!({ "name": token.name }));
+    write.commit().await
+}
+
+async fn refuse_taken(
+    write: &Write<'_>,
+    owner: &forecourt_core::ids::AdministratorId,
+    name: &str,
+    own: Option<&AdminTokenId>,
+) -> Result<(), Error> {
+    match write.admin_token_by_name(owner, name).await? {
+        Some(other) if Some(&other.id) != own => Err(AdminTokenRefusal::NameTaken(name.to_owned()).into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,131 @@
+//! The application: what every use case is handed, and how a write begins.
+
+use std::sync::Arc;
+
+use forecourt_core::{actors::Caller, ids::RequestId, time::Timestamp};
+use forecourt_identity::passwords::Passwords;
+use forecourt_store::{Reader, Store};
+
+use crate::{
+    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
+    writes::Write,
+};
+
+/// What tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// How an installation is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// User name of the first administrator, used once, when there is none.
+    pub admin_username: String,
+    /// Its one-time password.
+    pub admin_password: String,
+    /// Limits on failed sign-ins.
+    pub sign_in_limits: SignInLimits,
+    /// How many passwords are hashed at the same time; at least 1.
+    pub password_hashes_at_once: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            admin_username: "admin".into(),
+            admin_password: "admin".into(),
+            sign_in_limits: SignInLimits::default(),
+            password_hashes_at_once: 2,
+        }
+    }
+}
+
+/// The application. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    store: Store,
+    clock: Clock,
+    passwords: Passwords,
+    verified: VerifiedPasswords,
+    limits: crate::sign_in_limits::Failures,
+    feed: Feed,
+    csrf_key: Vec<u8>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Sets up an installation on `store`: the first administrator, the portal and the gateway group `default`.
+    ///
+    /// What is there already stays as it is. Fails only where the database does, or a password cannot be hashed.
+    pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
+        let passwords = Passwords::new(config.password_hashes_at_once)?;
+        let csrf_key = bootstrap::run(&store, &passwords, config, clock()).await?;
+        let revision = store.read().revision().await?;
+        Ok(Self(Arc::new(Parts {
+            store,
+            clock,
+            passwords,
+            verified: VerifiedPasswords::new(&mut OsRandom),
+            limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
+            feed: Feed::new(revision),
+            csrf_key,
+        })))
+    }
+
+    /// The time, as this installation has it.
+    pub fn now(&self) -> Timestamp {
+        (self.0.clock)()
+    }
+
+    /// The key that form tokens are derived with.
+    pub fn csrf_key(&self) -> &[u8] {
+        &self.0.csrf_key
+    }
+
+    /// A fresh id for a request.
+    pub fn new_request_id(&self) -> RequestId {
+        RequestId::issue(self.now(), &mut OsRandom)
+    }
+
+    /// `bytes` random bytes as lower-case hex: nonces of pages and forms.
+    pub fn random_hex(&self, bytes: usize) -> String {
+        use forecourt_core::random::Random;
+        let mut drawn = vec![0; bytes];
+        OsRandom.fill(&mut drawn);
+        drawn.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        Ok(self.0.store.ping().await?)
+    }
+
+    pub(crate) fn read(&self) -> &Reader {
+        self.0.store.read()
+    }
+
+    pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Write<'a>, Error> {
+        Ok(Write::new(self, caller, self.0.store.begin().await?, self.now()))
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn verified(&self) -> &VerifiedPasswords {
+        &self.0.verified
+    }
+
+    pub(crate) fn limits(&self) -> &crate::sign_in_limits::Failures {
+        &self.0.limits
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+}

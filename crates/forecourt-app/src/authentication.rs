@@ -1,0 +1,314 @@
+//! Who is calling: administrators by session, password or token, gateway group keys, portal tokens, developers.
+//!
+//! Every failure looks the same and, for passwords, takes the same time, whether or not the account exists.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
+use forecourt_core::{
+    actors::{Actor, Caller},
+    administrators::Administrator,
+    developers::{Developer, DeveloperStatus},
+    events::EventName,
+    ids::{DeveloperName, PortalId},
+    portal_tokens::PortalToken,
+    random::Random,
+    secrets::{PlainSecret, SecretDigest, TokenKind},
+    sessions::{Session, SessionOwner},
+    time::Timestamp,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::{App, Error, random::OsRandom};
+
+/// An administrator who proved who they are.
+#[derive(Clone, Debug)]
+pub struct KnownAdministrator {
+    /// Who.
+    pub administrator: Administrator,
+    /// The session that proved it, where it was one.
+    pub session: Option<SecretDigest>,
+}
+
+/// A fresh session.
+#[derive(Debug)]
+pub struct SignedIn<T> {
+    /// Who signed in.
+    pub owner: T,
+    /// The session's token, for the browser alone.
+    pub token: PlainSecret,
+}
+
+/// Whom a token of the Admin API stands for.
+#[derive(Clone, Debug)]
+pub enum TokenOwner {
+    /// An administrator.
+    Administrator(KnownAdministrator),
+    /// A gateway group.
+    GatewayGroup(Actor),
+}
+
+impl KnownAdministrator {
+    /// True while a one-time password is in force: nothing but changing it is permitted.
+    pub const fn must_change_password(&self) -> bool {
+        self.administrator.password.one_time
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> Actor {
+        Actor::Administrator {
+            id: self.administrator.id.clone(),
+            username: self.administrator.username.clone(),
+            super_admin: self.administrator.super_admin,
+        }
+    }
+}
+
+/// Signs an administrator in to the console or the Admin API.
+///
+/// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them.
+pub async fn sign_in(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    password: &str,
+    user_agent: &str,
+) -> Result<SignedIn<KnownAdministrator>, Error> {
+    let proved = by_password(app, caller.address.as_deref(), username, password).await;
+    let known = match proved {
+        Ok(known) => known,
+        Err(error) => {
+            tell_failure(app, caller, username).await?;
+            return Err(error);
+        }
+    };
+    let now = app.now();
+    let token = TokenKind::Session.issue(&mut OsRandom);
+    let caller = caller.acting_as(known.actor());
+    let mut write = app.begin(&caller).await?;
+    let owner = SessionOwner::Administrator(known.administrator.id.clone());
+    write.insert_session(&new_session(&token, owner, &caller, user_agent, now)).await?;
+    write.delete_ended_sessions(now).await?;
+    let id = known.administrator.id.to_string();
+    write.tell(EventName::AdministratorSignedIn, "administrator", &id, None, Value::Null);
+    write.commit().await?;
+    Ok(SignedIn { owner: KnownAdministrator { session: Some(token.digest()), ..known }, token })
+}
+
+async fn tell_failure(app: &App, caller: &Caller, username: &str) -> Result<(), Error> {
+    let mut write = app.begin(caller).await?;
+    let shown: String = username.chars().take(128).filter(|c| !c.is_control()).collect();
+    let detail = json!({ "username": shown });
+    write.tell(EventName::AdministratorSignInFailed, "administrator", "", None, detail);
+    write.commit().await
+}
+
+pub(crate) fn new_session(
+    token: &PlainSecret,
+    owner: SessionOwner,
+    caller: &Caller,
+    user_agent: &str,
+    now: Timestamp,
+) -> Session {
+    Session {
+        digest: token.digest(),
+        owner,
+        address: caller.address.clone().unwrap_or_default(),
+        user_agent: user_agent.chars().filter(|c| !c.is_control()).take(256).collect(),
+        created_at: now,
+        expires_at: now.plus_seconds(Session::SECONDS),
+    }
+}
+
+/// Ends the session with this token; a token of no session is fine.
+pub async fn sign_out(app: &App, caller: &Caller, token: &str) -> Result<(), Error> {
+    let digest = PlainSecret::presented(token).digest();
+    let Some(session) = app.read().session(&digest).await? else { return Ok(()) };
+    let (name, noun, id) = match &session.owner {
+        SessionOwner::Administrator(id) => {
+            (EventName::AdministratorSignedOut, "administrator", id.to_string())
+        }
+        SessionOwner::Person(id) => (EventName::PersonSignedOut, "person", id.to_string()),
+    };
+    let mut write = app.begin(caller).await?;
+    write.delete_session(&digest).await?;
+    write.tell(name, noun, &id, None, Value::Null);
+    write.commit().await
+}
+
+/// The administrator with this user name and password; cheap when the same pair was right before.
+pub async fn by_password(
+    app: &App,
+    address: Option<&str>,
+    username: &str,
+    password: &str,
+) -> Result<KnownAdministrator, Error> {
+    let now = app.now();
+    let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
+    app.limits().check_account(&account, now)?;
+    let found = app.read().administrator_by_username(username).await?;
+    let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
+    if app.password_fits(&account, password, hash).await?
+        && let Some(administrator) = found
+    {
+        return Ok(KnownAdministrator { administrator, session: None });
+    }
+    Err(app.limits().failed(Some(&account), address, now))
+}
+
+/// The administrator whose session has this token. A session that ended is no attack and counts as no failure.
+pub async fn by_session(app: &App, token: &str) -> Result<KnownAdministrator, Error> {
+    let now = app.now();
+    let digest = PlainSecret::presented(token).digest();
+    let session = app.read().session(&digest).await?.filter(|session| now < session.expires_at);
+    if let Some(Session { owner: SessionOwner::Administrator(id), .. }) = session
+        && let Some(administrator) = app.read().administrator(&id).await?
+    {
+        return Ok(KnownAdministrator { administrator, session: Some(digest) });
+    }
+    Err(Error::unauthenticated())
+}
+
+/// Whom a token (`a7ee-…` or `a7adm-…`) stands for.
+pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<TokenOwner, Error> {
+    let now = app.now();
+    let digest = PlainSecret::presented(token).digest();
+    if token.starts_with(TokenKind::GatewayGroup.prefix()) {
+        if let Some(group) = app.read().gateway_group_by_admin_key(&digest).await? {
+            return Ok(TokenOwner::GatewayGroup(Actor::GatewayGroupKey(group.id)));
+        }
+    } else if token.starts_with(TokenKind::Administrator.prefix()) {
+        let found = app.read().admin_token_by_digest(&digest).await?.filter(|token| token.is_live(now));
+        if let Some(token) = found {
+            if is_stale(token.last_used_at, now) {
+                let tx = app.begin(&system(app)).await?.into_tx();
+                tx.touch_admin_token(&token.id, now).await?;
+                tx.commit(now).await?;
+            }
+            if let Some(administrator) = app.read().administrator(&token.administrator_id).await? {
+                return Ok(TokenOwner::Administrator(KnownAdministrator { administrator, session: None }));
+            }
+        }
+    }
+    Err(app.limits().failed(None, address, now))
+}
+
+/// The portal token with this text.
+pub async fn by_portal_token(app: &App, address: Option<&str>, token: &str) -> Result<PortalToken, Error> {
+    let now = app.now();
+    if token.starts_with(TokenKind::Portal.prefix()) {
+        let digest = PlainSecret::presented(token).digest();
+        let found = app.read().portal_token_by_digest(&digest).await?.filter(|token| token.is_live(now));
+        if let Some(token) = found {
+            if is_stale(token.last_used_at, now) {
+                let tx = app.begin(&system(app)).await?.into_tx();
+                tx.touch_portal_token(&token.id, now).await?;
+                tx.commit(now).await?;
+            }
+            return Ok(token);
+        }
+    }
+    Err(app.limits().failed(None, address, now))
+}
+
+/// The portal's active developer with this public id, who is now seen as active.
+pub async fn developer_named(app: &App, portal: &PortalId, name: &str) -> Result<Developer, Error> {
+    let known = match DeveloperName::parse(name) {
+        Some(name) => app.read().developer_by_name(portal, &name).await?,
+        None => None,
+    };
+    let developer = known.ok_or_else(|| Error::unauthenticated_because("unknown developer"))?;
+    if developer.status != DeveloperStatus::Active {
+        return Err(Error::unauthenticated_because("developer is not active"));
+    }
+    note_activity(app, &developer).await?;
+    Ok(developer)
+}
+
+/// Notes that a developer acts, once a minute at most.
+pub(crate) async fn note_activity(app: &App, developer: &Developer) -> Result<(), Error> {
+    let now = app.now();
+    if developer.activity_is_stale(now) {
+        let tx = app.begin(&system(app)).await?.into_tx();
+        tx.touch_developer(&developer.id, now).await?;
+        tx.commit(now).await?;
+    }
+    Ok(())
+}
+
+/// Who acts when `developer` does, through a person on our own site where `person` says so.
+pub fn acting(developer: &Developer, person: Option<forecourt_core::ids::PersonId>) -> Actor {
+    Actor::Developer {
+        portal_id: developer.portal_id.clone(),
+        id: developer.id.clone(),
+        name: developer.name.clone(),
+        person_id: person,
+    }
+}
+
+fn system(app: &App) -> Caller {
+    Caller::system(forecourt_core::actors::Source::Job, app.new_request_id())
+}
+
+fn is_stale(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| last.plus_seconds(60) <= now)
+}
+
+/// Passwords that were found right, by keyed digest, so that a repeated check costs no slow hash.
+///
+/// The digest covers account, password and stored hash: a changed password never finds an old entry.
+pub(crate) struct VerifiedPasswords {
+    key: [u8; 32],
+    digests: Mutex<HashSet<[u8; 32]>>,
+}
+
+/// At most this many are remembered; then all are forgotten and proved anew.
+const REMEMBERED: usize = 10_000;
+
+impl VerifiedPasswords {
+    pub(crate) fn new(random: &mut dyn Random) -> Self {
+        let mut key = [0u8; 32];
+        random.fill(&mut key);
+        Self { key, digests: Mutex::new(HashSet::new()) }
+    }
+
+    fn digest(&self, parts: [&str; 3]) -> Option<[u8; 32]> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        Some(mac.finalize().into_bytes().into())
+    }
+}
+
+impl App {
+    /// Whether `password` is the one that `stored` was made of; see [`VerifiedPasswords`].
+    pub(crate) async fn password_fits(
+        &self,
+        account: &str,
+        password: &str,
+        stored: Option<&str>,
+    ) -> Result<bool, Error> {
+        let cache = self.verified();
+        let digest = stored.and_then(|stored| cache.digest([account, password, stored]));
+        let seen =
+            |digest: &[u8; 32]| cache.digests.lock().unwrap_or_else(PoisonError::into_inner).contains(digest);
+        if digest.as_ref().is_some_and(seen) {
+            return Ok(true);
+        }
+        let fits = self.passwords().verify(password, stored).await?;
+        if let Some(digest) = digest.filter(|_| fits) {
+            let mut digests = cache.digests.lock().unwrap_or_else(PoisonError::into_inner);
+            if digests.len() >= REMEMBERED {
+                digests.clear();
+            }
+            digests.insert(digest);
+        }
+        Ok(fits)
+    }
+}

@@ -1,0 +1,91 @@
+//! What exists from the start: the first administrator, the portal `default`, the gateway group `default`.
+
+use forecourt_core::{
+    actors::{Caller, Source},
+    administrators::{Administrator, StoredPassword},
+    events::{Event, EventName},
+    gateway_groups::{GatewayGroup, GatewayGroupInput},
+    ids::{AdministratorId, EventId, GatewayGroupId, PortalId, RequestId, SignInOptionId},
+    portals::{Portal, PortalInput},
+    random::Random,
+    sign_in_options::SignInOption,
+    time::Timestamp,
+};
+use forecourt_identity::passwords::Passwords;
+use forecourt_store::{Store, Tx};
+
+use crate::{Config, Error, random::OsRandom};
+
+/// Makes what is missing, and returns the key for form tokens.
+pub(crate) async fn run(
+    store: &Store,
+    passwords: &Passwords,
+    config: &Config,
+    now: Timestamp,
+) -> Result<Vec<u8>, Error> {
+    // Hashing is slow: done before the transaction, so that no other process waits for it.
+    let hash = match store.read().administrator_count().await? {
+        0 => Some(passwords.hash(&config.admin_password).await?),
+        _ => None,
+    };
+    let mut tx = store.begin().await?;
+    let key = match tx.csrf_key().await? {
+        Some(key) => key,
+        None => make_csrf_key(&tx).await?,
+    };
+    if let Some(hash) = hash
+        && tx.administrator_count().await? == 0
+    {
+        tx.insert_administrator(&first_administrator(config, hash, now)).await?;
+    }
+    if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
+        let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
+        tx.insert_gateway_group(&GatewayGroup::new(GatewayGroupId::default_group(), input, now)?).await?;
+    }
+    // Only at the very first start: a provider may rename or delete the default portal.
+    if tx.all_portals().await?.is_empty() && tx.events_of("portal", "default", 1).await?.is_empty() {
+        make_default_portal(&mut tx, now).await?;
+    }
+    tx.commit(now).await?;
+    Ok(key.into_bytes())
+}
+
+async fn make_csrf_key(tx: &Tx) -> Result<String, Error> {
+    let mut bytes = [0u8; 32];
+    OsRandom.fill(&mut bytes);
+    let key: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    tx.save_csrf_key(key.clone()).await?;
+    Ok(key)
+}
+
+fn first_administrator(config: &Config, hash: String, now: Timestamp) -> Administrator {
+    Administrator {
+        id: AdministratorId::issue(now, &mut OsRandom),
+        username: config.admin_username.clone(),
+        email: String::new(),
+        first_name: String::new(),
+        last_name: String::new(),
+        password: StoredPassword { hash, one_time: true },
+        activated: true,
+        super_admin: true,
+        initial: true,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn make_default_portal(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+    let input = PortalInput { name: Some(Portal::DEFAULT_NAME.into()), ..Default::default() };
+    let portal = Portal::new(PortalId::issue(now, &mut OsRandom), input, now)?;
+    tx.insert_portal(&portal).await?;
+    let option = SignInOption::built_in(SignInOptionId::issue(now, &mut OsRandom), portal.id.clone(), now);
+    tx.insert_sign_in_option(&option).await?;
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    let event = EventId::issue(now, &mut OsRandom);
+    // Recorded under the name, so that a later start knows that it was made once.
+    tx.record(
+        Event::new(event, now, &caller, EventName::PortalCreated, "portal", Portal::DEFAULT_NAME)
+            .of_portal(&portal.id),
+    );
+    Ok(())
+}

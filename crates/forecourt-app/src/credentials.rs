@@ -1,0 +1,203 @@
+//! Credentials of a developer's own applications. Secrets leave in the answer that makes them, and never again.
+
+use forecourt_core::{
+    actors::Caller,
+    credentials::{
+        BasicSecret, Credential, CredentialFilter, CredentialInput, CredentialType, CredentialVersion,
+    },
+    events::EventName,
+    gateway_state::{CredentialSecret, Kind, Resource, Scope},
+    ids::{ApplicationId, CredentialId, CredentialVersionId},
+    lists::List,
+    secrets::{PlainSecret, issue_api_key},
+};
+use serde_json::json;
+
+use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+
+/// What a new secret is made of.
+#[derive(Clone, Debug)]
+pub enum NewSecret {
+    /// Forecourt makes an API key.
+    KeyAuth,
+    /// The developer chose user name and password.
+    BasicAuth(BasicSecret),
+}
+
+/// A credential with its secret, in the one answer that shows it.
+#[derive(Debug)]
+pub struct IssuedCredential {
+    /// The credential.
+    pub credential: NamedCredential,
+    /// The API key, or the password.
+    pub secret: PlainSecret,
+}
+
+/// A credential with its application's name.
+#[derive(Clone, Debug)]
+pub struct NamedCredential {
+    /// The credential.
+    pub credential: Credential,
+    /// Its application's name.
+    pub application_name: String,
+}
+
+impl NewSecret {
+    /// The type of credential that it makes.
+    pub const fn credential_type(&self) -> CredentialType {
+        match self {
+            Self::KeyAuth => CredentialType::KeyAuth,
+            Self::BasicAuth(_) => CredentialType::BasicAuth,
+        }
+    }
+
+    async fn issue(self, app: &App) -> Result<(PlainSecret, CredentialVersion), Error> {
+        let (plain, secret) = match self {
+            Self::KeyAuth => {
+                let key = issue_api_key(&mut OsRandom);
+                let digest = key.digest();
+                (key, CredentialSecret::KeyAuth { digest })
+            }
+            Self::BasicAuth(BasicSecret { username, password }) => {
+                let password_hash = app.passwords().hash(password.reveal()).await?;
+                (password, CredentialSecret::BasicAuth { username, password_hash })
+            }
+        };
+        let now = app.now();
+        let version =
+            CredentialVersion { id: CredentialVersionId::issue(now, &mut OsRandom), secret, created_at: now };
+        Ok((plain, version))
+    }
+}
+
+/// The credentials of the caller's applications that `filter` wants.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    mut filter: CredentialFilter,
+) -> Result<List<NamedCredential>, Error> {
+    let developer = access::developer(caller)?;
+    filter.developer_id = Some(developer.id.clone());
+    let found = app.read().credentials(&filter).await?;
+    let own = app.read().applications_of(developer.id).await?;
+    let name = |id: &ApplicationId| {
+        own.iter().find(|own| own.id == *id).map(|own| own.name.clone()).unwrap_or_default()
+    };
+    Ok(found
+        .map(|credential| NamedCredential { application_name: name(&credential.application_id), credential }))
+}
+
+/// One credential of one of the caller's applications.
+pub async fn credential(
+    app: &App,
+    caller: &Caller,
+    application: &ApplicationId,
+    id: &CredentialId,
+) -> Result<NamedCredential, Error> {
+    let application = applications::application(app, caller, application).await?;
+    let found = app.read().credential(id).await?.filter(|found| found.application_id == application.id);
+    let credential = found.ok_or_else(Error::not_found)?;
+    Ok(NamedCredential { credential, application_name: application.name })
+}
+
+/// Makes a credential; the secret is in this answer only.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    application: &ApplicationId,
+    input: CredentialInput,
+    secret: NewSecret,
+) -> Result<IssuedCredential, Error> {
+    // Ownership comes before the slow hash, and again within the transaction, where it counts.
+    applications::application(app, caller, application).await?;
+    let (plain, version) = secret.issue(app).await?;
+    let mut write = app.begin(caller).await?;
+    let application = applications::own(caller, write.application(application).await?)?;
+    let id = CredentialId::issue(write.now, &mut OsRandom);
+    let credential = Credential::new(id, application.id.clone(), input, version, write.now)?;
+    write.insert_credential(&credential).await?;
+    write.put(Scope::Portal(application.portal_id.clone()), Resource::Credential(credential.gateway_state()));
+    tell(&mut write, EventName::CredentialCreated, &credential);
+    write.commit().await?;
+    let credential = NamedCredential { credential, application_name: application.name };
+    Ok(IssuedCredential { credential, secret: plain })
+}
+
+/// Replaces name, description and labels; the secret stays.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    application: &ApplicationId,
+    id: &CredentialId,
+    given: CredentialType,
+    input: CredentialInput,
+) -> Result<NamedCredential, Error> {
+    let mut write = app.begin(caller).await?;
+    let found = found(&write, caller, application, id).await?;
+    found.credential.expect_type(given)?;
+    let credential = found.credential.replaced(input, write.now)?;
+    write.save_credential(&credential).await?;
+    tell(&mut write, EventName::CredentialUpdated, &credential);
+    write.commit().await?;
+    Ok(NamedCredential { credential, ..found })
+}
+
+/// Replaces the secret; the old one is dead at once.
+pub async fn regenerate(
+    app: &App,
+    caller: &Caller,
+    application: &ApplicationId,
+    id: &CredentialId,
+    secret: NewSecret,
+) -> Result<IssuedCredential, Error> {
+    let known = credential(app, caller, application, id).await?;
+    known.credential.expect_type(secret.credential_type())?;
+    let (plain, version) = secret.issue(app).await?;
+    let mut write = app.begin(caller).await?;
+    let known = found(&write, caller, application, id).await?;
+    let credential = known.credential.regenerated(version, write.now)?;
+    write.save_credential(&credential).await?;
+    let portal = access::developer(caller)?.portal_id.clone();
+    write.put(Scope::Portal(portal), Resource::Credential(credential.gateway_state()));
+    tell(&mut write, EventName::CredentialRegenerated, &credential);
+    write.commit().await?;
+    let credential = NamedCredential { credential, application_name: known.application_name };
+    Ok(IssuedCredential { credential, secret: plain })
+}
+
+/// Deletes a credential; it is refused from then on.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    application: &ApplicationId,
+    id: &CredentialId,
+) -> Result<(), Error> {
+    let mut write = app.begin(caller).await?;
+    let found = found(&write, caller, application, id).await?;
+    let portal = access::developer(caller)?.portal_id.clone();
+    write.delete(Scope::Portal(portal), Kind::Credential, id.to_string());
+    write.delete_credential(id).await?;
+    tell(&mut write, EventName::CredentialDeleted, &found.credential);
+    write.commit().await
+}
+
+async fn found(
+    write: &Write<'_>,
+    caller: &Caller,
+    application: &ApplicationId,
+    id: &CredentialId,
+) -> Result<NamedCredential, Error> {
+    let application = applications::own(caller, write.application(application).await?)?;
+    let found = write.credential(id).await?.filter(|found| found.application_id == application.id);
+    let credential = found.ok_or_else(Error::not_found)?;
+    Ok(NamedCredential { credential, application_name: application.name })
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, credential: &Credential) {
+    let detail = json!({
+        "name": credential.name,
+        "type": credential.credential_type(),
+        "application_id": credential.application_id,
+    });
+    write.tell(name, "credential", credential.id.as_str(), None, detail);
+}

@@ -1,0 +1,214 @@
+//! Developers: made by front ends, invited by administrators, registered on our own site ([`crate::persons`]).
+
+use forecourt_core::{
+    actors::{Actor, Area, Caller},
+    administrators::{StoredPassword, sign_in_text},
+    approvals::{ApprovalResult, Operator},
+    developers::{Developer, DeveloperFilter, DeveloperProvider, DeveloperRefusal, DeveloperStatus},
+    events::EventName,
+    ids::{DeveloperId, DeveloperName, OrganizationId, PersonId, PortalId},
+    lists::List,
+    organizations::{Membership, Organization, Role},
+    persons::{Person, PersonRefusal, presented_password},
+    text::{self, Invalid},
+};
+use serde_json::json;
+
+use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+
+/// The developers that `filter` wants; none where the caller may see none.
+pub async fn list(app: &App, caller: &Caller, mut filter: DeveloperFilter) -> Result<List<Developer>, Error> {
+    match access::listed_portal(caller, filter.portal_id.take())? {
+        Some(portal) => filter.portal_id = portal,
+        None => return Ok(List { rows: Vec::new(), total: 0 }),
+    }
+    Ok(app.read().developers(&filter).await?)
+}
+
+/// The developer that an administrator names by public id or by ours, in that order.
+pub async fn developer(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+) -> Result<Developer, Error> {
+    access::sees(caller, Area::Portals)?;
+    if let Some(name) = DeveloperName::parse(named) {
+        let mut found = app.read().developers_named(&name).await?;
+        found.retain(|developer| portal.is_none_or(|portal| *portal == developer.portal_id));
+        if found.len() > 1 {
+            return Err(DeveloperRefusal::Ambiguous(named.to_owned()).into());
+        }
+        if let Some(developer) = found.pop() {
+            return Ok(developer);
+        }
+    }
+    let by_id = match DeveloperId::parse(named) {
+        Some(id) => app.read().developer(&id).await?,
+        None => None,
+    };
+    by_id
+        .filter(|developer| portal.is_none_or(|portal| *portal == developer.portal_id))
+        .ok_or_else(Error::not_found)
+}
+
+/// Makes an active developer for a front end, under the front end's own id.
+pub async fn create(app: &App, caller: &Caller, name: &str) -> Result<Developer, Error> {
+    let Actor::PortalFrontEnd(portal) = &caller.actor else { return Err(Error::not_found()) };
+    let name = DeveloperName::parse(name).ok_or(DeveloperRefusal::BadName)?;
+    let mut write = app.begin(caller).await?;
+    if write.developer_by_name(portal, &name).await?.is_some() {
+        return Err(DeveloperRefusal::NameTaken(name).into());
+    }
+    let id = DeveloperId::issue(write.now, &mut OsRandom);
+    let developer = Developer::from_front_end(id, portal.clone(), name, write.now);
+    write.insert_developer(&developer).await?;
+    tell(&mut write, EventName::DeveloperCreated, &developer);
+    write.commit().await?;
+    Ok(developer)
+}
+
+/// Invites a person with a user name and a one-time password; their developer is active at once.
+pub async fn invite(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    username: &str,
+    password: &str,
+    name: Option<&str>,
+) -> Result<Developer, Error> {
+    access::adds(caller, Area::Portals)?;
+    app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    let username = sign_in_text("username", username)?;
+    if text::has_control(&username) || username.contains('@') {
+        return Err(Invalid::new("username", "must not hold @ or control characters").into());
+    }
+    let name = text::name("name", name.filter(|name| !name.is_empty()).unwrap_or(&username), 128)?;
+    let hash = app.passwords().hash(&presented_password(&sign_in_text("password", password)?)).await?;
+    let mut write = app.begin(caller).await?;
+    write.portal(portal).await?.ok_or_else(Error::not_found)?;
+    if write.person_by_username(portal, &username).await?.is_some() {
+        return Err(PersonRefusal::UsernameTaken(username).into());
+    }
+    let person = Person {
+        id: PersonId::issue(write.now, &mut OsRandom),
+        portal_id: portal.clone(),
+        email: None,
+        username: Some(username),
+        name,
+        password: StoredPassword { hash, one_time: true },
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    let developer = settle(&mut write, &person, DeveloperStatus::Active).await?;
+    tell(&mut write, EventName::DeveloperInvited, &developer);
+    write.commit().await?;
+    Ok(developer)
+}
+
+/// Adds a person with a personal organization and its developer.
+pub(crate) async fn settle(
+    write: &mut Write<'_>,
+    person: &Person,
+    status: DeveloperStatus,
+) -> Result<Developer, Error> {
+    let developer = Developer {
+        id: DeveloperId::issue(write.now, &mut OsRandom),
+        portal_id: person.portal_id.clone(),
+        name: DeveloperName::issue(write.now, &mut OsRandom),
+        display_name: person.name.clone(),
+        username: person.username.clone(),
+        email: person.email.clone(),
+        status,
+        provider: DeveloperProvider::BuiltIn,
+        last_active_at: None,
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    let organization = Organization {
+        id: OrganizationId::issue(write.now, &mut OsRandom),
+        portal_id: person.portal_id.clone(),
+        developer_id: developer.id.clone(),
+        name: person.name.clone(),
+        personal: true,
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    let membership = Membership {
+        organization_id: organization.id.clone(),
+        person_id: person.id.clone(),
+        role: Role::Owner,
+        created_at: write.now,
+    };
+    write.insert_person(person).await?;
+    write.insert_developer(&developer).await?;
+    write.insert_organization(&organization).await?;
+    write.insert_membership(&membership).await?;
+    Ok(developer)
+}
+
+/// Deletes a developer of the front end's portal, by its public id.
+pub async fn delete_named(app: &App, caller: &Caller, name: &str) -> Result<(), Error> {
+    let Actor::PortalFrontEnd(portal) = &caller.actor else { return Err(Error::not_found()) };
+    let name = DeveloperName::parse(name).ok_or_else(Error::not_found)?;
+    let mut write = app.begin(caller).await?;
+    let developer = write.developer_by_name(portal, &name).await?.ok_or_else(Error::not_found)?;
+    remove(&mut write, &developer).await?;
+    write.commit().await
+}
+
+/// Deletes a developer that an administrator names.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+) -> Result<Developer, Error> {
+    let developer = developer(app, caller, named, portal).await?;
+    let mut write = app.begin(caller).await?;
+    let developer = write.developer(&developer.id).await?.ok_or_else(Error::not_found)?;
+    remove(&mut write, &developer).await?;
+    write.commit().await?;
+    Ok(developer)
+}
+
+/// Takes a developer away with its applications, pending approvals, organization, and persons without another one.
+async fn remove(write: &mut Write<'_>, developer: &Developer) -> Result<(), Error> {
+    for application in write.applications_of(&developer.id).await? {
+        applications::remove(write, &application).await?;
+    }
+    for approval in write.pending_approvals_by(&developer.id).await? {
+        let cancelled = approval.decided(ApprovalResult::Cancelled, Operator::default(), "", write.now)?;
+        write.save_approval(&cancelled).await?;
+    }
+    if let Some(organization) = write.organization_of_developer(&developer.id).await? {
+        for member in write.members_of(&organization.id).await? {
+            if write.memberships_of(&member.person_id).await?.len() == 1 {
+                write.delete_person(&member.person_id).await?;
+            }
+        }
+    }
+    write.delete_developer(&developer.id).await?;
+    tell(write, EventName::DeveloperDeleted, developer);
+    Ok(())
+}
+
+/// An accepted registration.
+pub(crate) async fn activate(write: &mut Write<'_>, id: &DeveloperId) -> Result<(), Error> {
+    let developer = write.developer(id).await?.ok_or_else(Error::not_found)?.activated(write.now)?;
+    write.save_developer(&developer).await?;
+    tell(write, EventName::DeveloperActivated, &developer);
+    Ok(())
+}
+
+/// A rejected registration: the pending developer goes, the approval stays.
+pub(crate) async fn reject(write: &mut Write<'_>, id: &DeveloperId) -> Result<(), Error> {
+    let developer = write.developer(id).await?.ok_or_else(Error::not_found)?;
+    tell(write, EventName::RegistrationRejected, &developer);
+    remove(write, &developer).await
+}
+
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, developer: &Developer) {
+    let detail = json!({ "developer_id": developer.name, "status": developer.status });
+    write.tell(name, "developer", developer.id.as_str(), Some(&developer.portal_id), detail);
+}

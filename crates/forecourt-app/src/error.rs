@@ -1,0 +1,146 @@
+//! Why a use case did not do what was asked. Each face turns this into its own words in exactly one place.
+
+use forecourt_core::refusals::{Refusal, RefusalKind};
+use forecourt_identity::passwords::PasswordError;
+use forecourt_store::StoreError;
+
+/// What sort of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Nobody is known to be calling, or what they showed is wrong.
+    Unauthenticated,
+    /// They are known, may see the thing, but may not do this.
+    Forbidden,
+    /// There is no such thing, as far as the caller may know.
+    NotFound,
+    /// What was given is wrong.
+    Invalid,
+    /// What was given is fine, but the state of things forbids it.
+    Conflict,
+    /// Too many failed attempts; right again after so many seconds.
+    Limit {
+        /// Seconds to wait, at least 1.
+        retry_after: u64,
+    },
+    /// The database is away, locked, read-only or full. Nothing was changed.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+/// A failure: its kind, a stable code, a sentence for people, and where it came from.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    code: &'static str,
+    message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into(), source: None }
+    }
+
+    /// There is no such thing, as far as the caller may know.
+    pub fn not_found() -> Self {
+        Self::new(ErrorKind::NotFound, "not_found", "resource not found")
+    }
+
+    /// What the caller showed proves nothing.
+    pub fn unauthenticated() -> Self {
+        Self::new(ErrorKind::Unauthenticated, "unauthorized", "unauthorized")
+    }
+
+    /// What the caller showed proves nothing, for this reason.
+    pub fn unauthenticated_because(message: &'static str) -> Self {
+        Self::new(ErrorKind::Unauthenticated, "unauthorized", message)
+    }
+
+    /// The caller may not do this.
+    pub fn forbidden(message: &'static str) -> Self {
+        Self::new(ErrorKind::Forbidden, "forbidden", message)
+    }
+
+    /// What was given is wrong, in these words.
+    pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, code, message)
+    }
+
+    /// What sort of failure it is.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// A stable word for programs and logs.
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl Error {
+    fn refused(refusal: &impl Refusal) -> Self {
+        let kind = match refusal.kind() {
+            RefusalKind::Invalid => ErrorKind::Invalid,
+            RefusalKind::Conflict => ErrorKind::Conflict,
+        };
+        Self::new(kind, refusal.code(), refusal.to_string())
+    }
+}
+
+/// Every noun's refusals become errors in the same way.
+macro_rules! refusals {
+    ($($refusal:ty),* $(,)?) => {$(
+        impl From<$refusal> for Error {
+            fn from(refusal: $refusal) -> Self {
+                Self::refused(&refusal)
+            }
+        }
+    )*};
+}
+
+refusals! {
+    forecourt_core::admin_tokens::AdminTokenRefusal,
+    forecourt_core::administrators::AdministratorRefusal,
+    forecourt_core::applications::ApplicationRefusal,
+    forecourt_core::approvals::ApprovalRefusal,
+    forecourt_core::credentials::CredentialRefusal,
+    forecourt_core::developers::DeveloperRefusal,
+    forecourt_core::gateway_groups::GatewayGroupRefusal,
+    forecourt_core::persons::PersonRefusal,
+    forecourt_core::portals::PortalRefusal,
+    forecourt_core::products::changes::ProductRefusal,
+    forecourt_core::routes::RouteRefusal,
+    forecourt_core::services::ServiceRefusal,
+    forecourt_core::subscriptions::SubscriptionRefusal,
+    forecourt_core::text::Invalid,
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let (kind, code, message) = match &error {
+            StoreError::Taken(_) => (
+                ErrorKind::Conflict,
+                "taken",
+                "somebody else made the same thing at the same time; look again".to_owned(),
+            ),
+            StoreError::Locked(_) => (ErrorKind::Unavailable, "database_locked", error.to_string()),
+            StoreError::ReadOnly(_) => (ErrorKind::Unavailable, "database_read_only", error.to_string()),
+            StoreError::Full(_) => (ErrorKind::Unavailable, "database_full", error.to_string()),
+            StoreError::Unreachable(_) => (ErrorKind::Unavailable, "database_unreachable", error.to_string()),
+            StoreError::Reference(_) | StoreError::Unreadable { .. } | StoreError::Other(_) => {
+                (ErrorKind::Internal, "database", error.to_string())
+            }
+        };
+        Self { kind, code, message, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        let message = error.to_string();
+        Self { kind: ErrorKind::Internal, code: "password_hash", message, source: Some(Box::new(error)) }
+    }
+}

@@ -1,0 +1,87 @@
+//! What gateways hear: the change log by revision, and the wake-up when it grows.
+//!
+//! Readers always read by revision from their own position; a wake-up that is lost costs time, never a change.
+
+use std::{sync::OnceLock, time::Duration};
+
+use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId};
+use forecourt_wire::changes::{Change, ChangeBatch};
+use tokio::sync::watch;
+
+use crate::{App, Error};
+
+/// How long a use case waits for the embedded gateway before it answers all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Wakes readers of the change log, and knows how far the embedded gateway is.
+pub(crate) struct Feed {
+    latest: watch::Sender<i64>,
+    embedded: OnceLock<watch::Receiver<i64>>,
+}
+
+/// How far a reader of the change log is.
+#[derive(Clone, Debug, Default)]
+pub struct Position {
+    revision: i64,
+    scopes: Option<Vec<Scope>>,
+}
+
+impl Feed {
+    pub(crate) fn new(revision: i64) -> Self {
+        Self { latest: watch::Sender::new(revision), embedded: OnceLock::new() }
+    }
+
+    /// Wakes readers, and waits until the embedded gateway, where there is one, has applied `revision`.
+    pub(crate) async fn committed(&self, revision: i64) {
+        self.latest.send_if_modified(|latest| {
+            let grown = *latest < revision;
+            *latest = (*latest).max(revision);
+            grown
+        });
+        if let Some(applied) = self.embedded.get() {
+            let mut applied = applied.clone();
+            let in_force = applied.wait_for(|applied| *applied >= revision);
+            if tokio::time::timeout(PATIENCE, in_force).await.is_err() {
+                tracing::warn!(
+                    gateway.revision = revision,
+                    "the embedded gateway has not applied a change within 1 s"
+                );
+            }
+        }
+    }
+}
+
+/// The latest revision that this process has committed; changes wake the receiver.
+pub fn latest(app: &App) -> watch::Receiver<i64> {
+    app.feed().latest.subscribe()
+}
+
+/// Names the embedded gateway's applied revision: from now on a change is answered once it is in force there.
+/// Only the first call counts.
+pub fn embed(app: &App, applied: watch::Receiver<i64>) {
+    let _first = app.feed().embedded.set(applied);
+}
+
+/// What a gateway of `group` at `position` has not heard yet; moves the position.
+///
+/// The first batch is a snapshot, and so is one after which the group needs other portals than before.
+pub async fn changes(
+    app: &App,
+    group: &GatewayGroupId,
+    position: &mut Position,
+) -> Result<ChangeBatch, Error> {
+    let latest = app.read().revision().await?;
+    let scopes = app.read().scopes_of_group(group).await?;
+    let snapshot = position.scopes.as_ref() != Some(&scopes);
+    let after = if snapshot { 0 } else { position.revision };
+    let logged = app.read().changes(&scopes, after).await?;
+    let revision = logged.last().map_or(latest, |change| change.revision.max(latest));
+    *position = Position { revision, scopes: Some(scopes) };
+    let changes = logged.into_iter().map(|change| Change {
+        revision: change.revision,
+        kind: change.kind,
+        key: change.key,
+        resource: change.resource,
+    });
+    Ok(ChangeBatch { revision, snapshot, changes: changes.collect() })
+}

@@ -1,0 +1,137 @@
+//! Gateway groups, their admin keys, and the tokens with which nodes join.
+
+use forecourt_core::{
+    actors::{Actor, Area, Caller},
+    events::EventName,
+    gateway_groups::{
+        GatewayGroup, GatewayGroupFilter, GatewayGroupInput, GatewayGroupRefusal, InstanceToken,
+    },
+    gateway_state::{Kind, Scope},
+    ids::{GatewayGroupId, InstanceTokenId},
+    lists::List,
+    secrets::{PlainSecret, TokenKind},
+};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, writes::Write};
+
+/// The groups that `filter` wants; the holder of an admin key sees its own.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: GatewayGroupFilter,
+) -> Result<List<GatewayGroup>, Error> {
+    let filter = match &caller.actor {
+        Actor::GatewayGroupKey(own) => GatewayGroupFilter { id: Some(own.clone()), ..filter },
+        _ if access::lists(caller, Area::Installation)? => filter,
+        _ => return Ok(List { rows: Vec::new(), total: 0 }),
+    };
+    Ok(app.read().gateway_groups(&filter).await?)
+}
+
+/// One group.
+pub async fn group(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<GatewayGroup, Error> {
+    access::sees(caller, Area::GatewayGroup(id))?;
+    app.read().gateway_group(id).await?.ok_or_else(Error::not_found)
+}
+
+/// Makes a group.
+pub async fn create(app: &App, caller: &Caller, input: GatewayGroupInput) -> Result<GatewayGroup, Error> {
+    access::adds(caller, Area::Installation)?;
+    let mut write = app.begin(caller).await?;
+    let group = GatewayGroup::new(GatewayGroupId::issue(write.now, &mut OsRandom), input, write.now)?;
+    refuse_taken(&write, &group).await?;
+    write.insert_gateway_group(&group).await?;
+    tell(&mut write, EventName::GatewayGroupCreated, &group);
+    write.commit().await?;
+    Ok(group)
+}
+
+/// Changes what `input` gives.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: &GatewayGroupId,
+    input: GatewayGroupInput,
+) -> Result<GatewayGroup, Error> {
+    access::sees(caller, Area::GatewayGroup(id))?;
+    let mut write = app.begin(caller).await?;
+    let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?.changed(input, write.now)?;
+    refuse_taken(&write, &group).await?;
+    write.save_gateway_group(&group).await?;
+    tell(&mut write, EventName::GatewayGroupUpdated, &group);
+    write.commit().await?;
+    Ok(group)
+}
+
+/// Deletes a group with its services and routes; refused while one of them is linked to a product.
+pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(), Error> {
+    access::sees(caller, Area::Installation)?;
+    let mut write = app.begin(caller).await?;
+    let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
+    if *id == GatewayGroupId::default_group() {
+        return Err(GatewayGroupRefusal::DeletesDefault.into());
+    }
+    if let Some((service, product)) = write.linked_service_of_group(id).await? {
+        let service =
+            write.service(&service).await?.map_or_else(|| service.to_string(), |service| service.name);
+        return Err(GatewayGroupRefusal::ServiceLinked { service, product: product.name }.into());
+    }
+    let scope = Scope::GatewayGroup(id.clone());
+    for service in write.services_of_group(id).await? {
+        for route in write.routes_of_service(&service.id).await? {
+            write.delete(scope.clone(), Kind::Route, route.id.to_string());
+        }
+        write.delete(scope.clone(), Kind::Service, service.id.to_string());
+    }
+    write.delete_gateway_group(id).await?;
+    tell(&mut write, EventName::GatewayGroupDeleted, &group);
+    write.commit().await
+}
+
+/// Makes the group's admin key; an earlier one is dead at once.
+pub async fn issue_admin_key(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<PlainSecret, Error> {
+    access::sees(caller, Area::GatewayGroup(id))?;
+    let mut write = app.begin(caller).await?;
+    let mut group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
+    let key = TokenKind::GatewayGroup.issue(&mut OsRandom);
+    group.admin_key = Some(key.digest());
+    group.updated_at = write.now;
+    write.save_gateway_group(&group).await?;
+    tell(&mut write, EventName::GatewayGroupKeyIssued, &group);
+    write.commit().await?;
+    Ok(key)
+}
+
+/// Makes a token with which a gateway node joins the group.
+pub async fn issue_instance_token(
+    app: &App,
+    caller: &Caller,
+    id: &GatewayGroupId,
+) -> Result<(InstanceTokenId, PlainSecret), Error> {
+    access::sees(caller, Area::GatewayGroup(id))?;
+    let mut write = app.begin(caller).await?;
+    let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
+    let text = TokenKind::GatewayInstance.issue(&mut OsRandom);
+    let token = InstanceToken {
+        id: InstanceTokenId::issue(write.now, &mut OsRandom),
+        gateway_group_id: id.clone(),
+        digest: text.digest(),
+        created_at: write.now,
+    };
+    write.insert_instance_token(&token).await?;
+    tell(&mut write, EventName::InstanceTokenCreated, &group);
+    write.commit().await?;
+    Ok((token.id, text))
+}
+
+async fn refuse_taken(write: &Write<'_>, group: &GatewayGroup) -> Result<(), Error> {
+    match write.gateway_group_by_name(&group.name).await? {
+        Some(other) if other.id != group.id => Err(GatewayGroupRefusal::NameTaken(group.name.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, group: &GatewayGroup) {
+    write.tell(name, "gateway_group", group.id.as_str(), None, json!({ "name": group.name }));
+}

@@ -1,0 +1,238 @@
+//! Persons on a portal's own site: registration, sign-in, password.
+
+use forecourt_core::{
+    actors::{Actor, Caller},
+    administrators::StoredPassword,
+    approvals::{Approval, ApprovalSubject},
+    developers::{Developer, DeveloperStatus},
+    events::EventName,
+    ids::{ApprovalId, PersonId, PortalId},
+    organizations::Organization,
+    persons::{self, Person, PersonRefusal},
+    secrets::{PlainSecret, SecretDigest, TokenKind},
+    sessions::{Session, SessionOwner},
+    text,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    App, Error,
+    authentication::{self, SignedIn},
+    developers,
+    random::OsRandom,
+};
+
+/// What a person gives to register.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// What people call them, 1–100 characters.
+    pub name: String,
+    /// Unique within the portal.
+    pub email: String,
+    /// 8–128 characters.
+    pub password: PlainSecret,
+}
+
+/// A signed-in person and whom they act for.
+#[derive(Clone, Debug)]
+pub struct KnownPerson {
+    /// The person.
+    pub person: Person,
+    /// Their organization.
+    pub organization: Organization,
+    /// Its developer.
+    pub developer: Developer,
+    /// The session that proved it.
+    pub session: SecretDigest,
+}
+
+impl KnownPerson {
+    /// Who acts: the developer, or a guest while the registration waits for an approval.
+    pub fn actor(&self) -> Actor {
+        match self.developer.status {
+            DeveloperStatus::Active => authentication::acting(&self.developer, Some(self.person.id.clone())),
+            DeveloperStatus::Pending => Actor::Guest(self.person.portal_id.clone()),
+        }
+    }
+
+    /// True while a one-time password is in force: nothing but changing it is permitted.
+    pub const fn must_change_password(&self) -> bool {
+        self.person.password.one_time
+    }
+
+    /// Whether the registration still waits for an approval.
+    pub fn is_pending(&self) -> bool {
+        self.developer.status == DeveloperStatus::Pending
+    }
+}
+
+/// Registers a person with a personal organization and its developer, and signs them in.
+///
+/// The developer is active at once where the portal says so, and waits for an approval otherwise.
+pub async fn sign_up(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    new: NewPerson,
+    user_agent: &str,
+) -> Result<SignedIn<PersonId>, Error> {
+    let option = app.read().built_in_sign_in(portal).await?.ok_or_else(Error::not_found)?;
+    if option.disable || !option.built_in.enable_self_registration {
+        return Err(PersonRefusal::RegistrationClosed.into());
+    }
+    let name = text::name("name", &new.name, text::NAME)?;
+    let email = persons::email("email", &new.email)?;
+    let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
+    let hash = app.passwords().hash(&password).await?;
+    let mut write = app.begin(caller).await?;
+    if write.person_by_email(portal, &email).await?.is_some() {
+        return Err(PersonRefusal::EmailTaken.into());
+    }
+    let person = Person {
+        id: PersonId::issue(write.now, &mut OsRandom),
+        portal_id: portal.clone(),
+        email: Some(email),
+        username: None,
+        name,
+        password: StoredPassword { hash, one_time: false },
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    let auto = option.built_in.registration_auto_approval;
+    let status = if auto { DeveloperStatus::Active } else { DeveloperStatus::Pending };
+    let developer = developers::settle(&mut write, &person, status).await?;
+    developers::tell(&mut write, EventName::DeveloperCreated, &developer);
+    if !auto {
+        write.insert_approval(&registration(&developer, write.now)).await?;
+    }
+    let token = TokenKind::Session.issue(&mut OsRandom);
+    let owner = SessionOwner::Person(person.id.clone());
+    write.insert_session(&authentication::new_session(&token, owner, caller, user_agent, write.now)).await?;
+    write.commit().await?;
+    Ok(SignedIn { owner: person.id, token })
+}
+
+fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> Approval {
+    Approval {
+        id: ApprovalId::issue(now, &mut OsRandom),
+        portal_id: developer.portal_id.clone(),
+        subject: ApprovalSubject::Registration,
+        resource_name: developer.display_name.clone(),
+        developer_id: developer.id.clone(),
+        applicant_id: developer.name.to_string(),
+        applicant_name: developer.display_name.clone(),
+        applied_at: now,
+        decision: None,
+        updated_at: now,
+    }
+}
+
+/// Signs a person in by e-mail address or user name.
+///
+/// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them.
+pub async fn sign_in(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    login: &str,
+    password: &str,
+    user_agent: &str,
+) -> Result<SignedIn<PersonId>, Error> {
+    let now = app.now();
+    let login = login.trim();
+    let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
+    app.limits().check_account(&account, now)?;
+    let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
+    let found = match &option {
+        Some(option) if option.built_in.login_with_email && login.contains('@') => {
+            app.read().person_by_email(portal, &login.to_lowercase()).await?
+        }
+        Some(_) => app.read().person_by_username(portal, login).await?,
+        None => None,
+    };
+    let stored = found.as_ref().map(|person| person.password.hash.as_str());
+    let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
+    let Some(person) = found.filter(|_| fits) else {
+        let mut write = app.begin(caller).await?;
+        write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
+        write.commit().await?;
+        return Err(app.limits().failed(Some(&account), caller.address.as_deref(), now));
+    };
+    let token = TokenKind::Session.issue(&mut OsRandom);
+    let mut write = app.begin(caller).await?;
+    let owner = SessionOwner::Person(person.id.clone());
+    write.insert_session(&authentication::new_session(&token, owner, caller, user_agent, now)).await?;
+    write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);
+    write.commit().await?;
+    Ok(SignedIn { owner: person.id, token })
+}
+
+/// Who is signed in to the portal's site with this session token, if anybody.
+pub async fn by_session(app: &App, portal: &PortalId, token: &str) -> Result<Option<KnownPerson>, Error> {
+    let digest = PlainSecret::presented(token).digest();
+    let session = app.read().session(&digest).await?.filter(|session| app.now() < session.expires_at);
+    let Some(Session { owner: SessionOwner::Person(id), .. }) = session else { return Ok(None) };
+    let person = app.read().person(&id).await?.filter(|person| person.portal_id == *portal);
+    let Some(person) = person else { return Ok(None) };
+    let memberships = app.read().memberships_of(&person.id).await?;
+    let Some(membership) = memberships.first() else { return Ok(None) };
+    let Some(organization) = app.read().organization(&membership.organization_id).await? else {
+        return Ok(None);
+    };
+    let Some(developer) = app.read().developer(&organization.developer_id).await? else { return Ok(None) };
+    if developer.status == DeveloperStatus::Active {
+        authentication::note_activity(app, &developer).await?;
+    }
+    Ok(Some(KnownPerson { person, organization, developer, session: digest }))
+}
+
+/// The person's sessions, newest first.
+pub async fn sessions(app: &App, known: &KnownPerson) -> Result<Vec<Session>, Error> {
+    Ok(app.read().sessions_of(&SessionOwner::Person(known.person.id.clone())).await?)
+}
+
+/// Changes the person's own password and ends their other sessions.
+///
+/// `old` is not needed while a one-time password is in force.
+pub async fn change_password(
+    app: &App,
+    caller: &Caller,
+    known: &KnownPerson,
+    new: &str,
+    old: Option<&str>,
+) -> Result<(), Error> {
+    let stored = &known.person.password;
+    let forbidden =
+        [known.person.email.as_deref(), known.person.username.as_deref(), Some(known.person.name.as_str())];
+    let forbidden: Vec<_> = forbidden.into_iter().flatten().collect();
+    let new = persons::new_password("new_password", new, &forbidden)?;
+    if !stored.one_time {
+        let old = persons::presented_password(old.ok_or(PersonRefusal::WrongPassword)?);
+        if !app.passwords().verify(&old, Some(&stored.hash)).await? {
+            return Err(PersonRefusal::WrongPassword.into());
+        }
+    }
+    if app.passwords().verify(&new, Some(&stored.hash)).await? {
+        return Err(PersonRefusal::SamePassword.into());
+    }
+    let hash = app.passwords().hash(&new).await?;
+    let mut write = app.begin(caller).await?;
+    let mut person = write.person(&known.person.id).await?.ok_or_else(Error::unauthenticated)?;
+    if person.password != *stored {
+        // Somebody changed it since it was proved: what was proved is worth nothing any more.
+        return Err(Error::unauthenticated());
+    }
+    person.password = StoredPassword { hash, one_time: false };
+    person.updated_at = write.now;
+    write.save_person(&person).await?;
+    write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), Some(&known.session)).await?;
+    let detail = json!({ "one_time_was": stored.one_time });
+    write.tell(
+        EventName::PersonPasswordChanged,
+        "person",
+        person.id.as_str(),
+        Some(&person.portal_id),
+        detail,
+    );
+    write.commit().await
+}

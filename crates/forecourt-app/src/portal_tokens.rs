@@ -1,0 +1,118 @@
+//! Portal tokens: made, renamed, regenerated and deleted by administrators.
+
+use forecourt_core::{
+    actors::{Area, Caller},
+    events::EventName,
+    ids::{PortalId, PortalTokenId},
+    portal_tokens::{PortalToken, expiry},
+    secrets::{PlainSecret, TokenKind},
+    text,
+};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, writes::Write};
+
+/// A token, with its text where it was just made.
+#[derive(Debug)]
+pub struct IssuedPortalToken {
+    /// The token.
+    pub token: PortalToken,
+    /// Its text, shown this once.
+    pub text: PlainSecret,
+}
+
+/// The tokens of a portal, newest first.
+pub async fn list(app: &App, caller: &Caller, portal: &PortalId) -> Result<Vec<PortalToken>, Error> {
+    access::sees(caller, Area::Portals)?;
+    app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    Ok(app.read().portal_tokens(portal).await?)
+}
+
+/// One token.
+pub async fn token(app: &App, caller: &Caller, id: &PortalTokenId) -> Result<PortalToken, Error> {
+    access::sees(caller, Area::Portals)?;
+    app.read().portal_token(id).await?.ok_or_else(Error::not_found)
+}
+
+/// Makes a token; `expires_at` in Unix seconds, 0 or absent for never.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    name: &str,
+    expires_at: Option<i64>,
+) -> Result<IssuedPortalToken, Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    write.portal(portal).await?.ok_or_else(Error::not_found)?;
+    let text = TokenKind::Portal.issue(&mut OsRandom);
+    let token = PortalToken {
+        id: PortalTokenId::issue(write.now, &mut OsRandom),
+        portal_id: portal.clone(),
+        name: text::name("name", name, text::NAME)?,
+        digest: text.digest(),
+        expires_at: expiry(expires_at, write.now)?,
+        last_used_at: None,
+        created_at: write.now,
+        updated_at: write.now,
+    };
+    write.insert_portal_token(&token).await?;
+    tell(&mut write, EventName::PortalTokenCreated, &token);
+    write.commit().await?;
+    Ok(IssuedPortalToken { token, text })
+}
+
+/// Renames a token.
+pub async fn rename(
+    app: &App,
+    caller: &Caller,
+    id: &PortalTokenId,
+    name: &str,
+) -> Result<PortalToken, Error> {
+    let mut token = token(app, caller, id).await?;
+    token.name = text::name("name", name, text::NAME)?;
+    let mut write = app.begin(caller).await?;
+    token.updated_at = write.now;
+    write.save_portal_token(&token).await?;
+    tell(&mut write, EventName::PortalTokenRenamed, &token);
+    write.commit().await?;
+    Ok(token)
+}
+
+/// Gives a token another text; the old one is dead at once.
+pub async fn regenerate(
+    app: &App,
+    caller: &Caller,
+    id: &PortalTokenId,
+    expires_at: Option<i64>,
+) -> Result<IssuedPortalToken, Error> {
+    let mut token = token(app, caller, id).await?;
+    let mut write = app.begin(caller).await?;
+    let text = TokenKind::Portal.issue(&mut OsRandom);
+    token.digest = text.digest();
+    token.expires_at = expiry(expires_at, write.now)?;
+    token.updated_at = write.now;
+    write.save_portal_token(&token).await?;
+    tell(&mut write, EventName::PortalTokenRegenerated, &token);
+    write.commit().await?;
+    Ok(IssuedPortalToken { token, text })
+}
+
+/// Deletes a token.
+pub async fn delete(app: &App, caller: &Caller, id: &PortalTokenId) -> Result<(), Error> {
+    let token = token(app, caller, id).await?;
+    let mut write = app.begin(caller).await?;
+    write.delete_portal_token(id).await?;
+    tell(&mut write, EventName::PortalTokenDeleted, &token);
+    write.commit().await
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, token: &PortalToken) {
+    write.tell(
+        name,
+        "portal_token",
+        token.id.as_str(),
+        Some(&token.portal_id),
+        json!({ "name": token.name }),
+    );
+}

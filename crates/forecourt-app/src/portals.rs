@@ -1,0 +1,108 @@
+//! Portals and their public access.
+
+use forecourt_core::{
+    actors::{Area, Caller},
+    events::EventName,
+    ids::{PortalId, SignInOptionId},
+    lists::List,
+    portals::{Portal, PortalFilter, PortalInput, PortalRefusal},
+    sign_in_options::SignInOption,
+};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, writes::Write};
+
+/// The portals that `filter` wants; none where the caller may see none.
+pub async fn list(app: &App, caller: &Caller, filter: &PortalFilter) -> Result<List<Portal>, Error> {
+    if !access::lists(caller, Area::Portals)? {
+        return Ok(List { rows: Vec::new(), total: 0 });
+    }
+    Ok(app.read().portals(filter).await?)
+}
+
+/// One portal.
+pub async fn portal(app: &App, caller: &Caller, id: &PortalId) -> Result<Portal, Error> {
+    access::sees_portal(caller, id)?;
+    app.read().portal(id).await?.ok_or_else(Error::not_found)
+}
+
+/// The portal whose site answers `host` (without port): its own, else the one named `default`.
+pub async fn portal_for_host(app: &App, host: &str) -> Result<Portal, Error> {
+    let portals = app.read().all_portals().await?;
+    let found = portals.iter().find(|portal| portal.answers_host(host));
+    let found = found.or_else(|| portals.iter().find(|portal| portal.name == Portal::DEFAULT_NAME));
+    found.cloned().ok_or_else(Error::not_found)
+}
+
+/// Makes a portal with its built-in sign-in option.
+pub async fn create(app: &App, caller: &Caller, input: PortalInput) -> Result<Portal, Error> {
+    access::adds(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let portal = Portal::new(PortalId::issue(write.now, &mut OsRandom), input, write.now)?;
+    refuse_taken(&write, &portal).await?;
+    write.insert_portal(&portal).await?;
+    let option =
+        SignInOption::built_in(SignInOptionId::issue(write.now, &mut OsRandom), portal.id.clone(), write.now);
+    write.insert_sign_in_option(&option).await?;
+    tell(&mut write, EventName::PortalCreated, &portal);
+    write.commit().await?;
+    Ok(portal)
+}
+
+/// Changes what `input` gives.
+pub async fn update(app: &App, caller: &Caller, id: &PortalId, input: PortalInput) -> Result<Portal, Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let portal = write.portal(id).await?.ok_or_else(Error::not_found)?.changed(input, write.now)?;
+    refuse_taken(&write, &portal).await?;
+    write.save_portal(&portal).await?;
+    tell(&mut write, EventName::PortalUpdated, &portal);
+    write.commit().await?;
+    Ok(portal)
+}
+
+/// Sets whether guests see public products on the portal's site.
+pub async fn set_public_access(
+    app: &App,
+    caller: &Caller,
+    id: &PortalId,
+    public: bool,
+) -> Result<Portal, Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let mut portal = write.portal(id).await?.ok_or_else(Error::not_found)?;
+    portal.public_access = public;
+    portal.updated_at = write.now;
+    write.save_portal(&portal).await?;
+    tell(&mut write, EventName::PortalUpdated, &portal);
+    write.commit().await?;
+    Ok(portal)
+}
+
+/// Deletes a portal with its tokens; refused while it has products or developers.
+pub async fn delete(app: &App, caller: &Caller, id: &PortalId) -> Result<(), Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let portal = write.portal(id).await?.ok_or_else(Error::not_found)?;
+    if write.product_count(id).await? > 0 {
+        return Err(PortalRefusal::HasProducts.into());
+    }
+    if write.developer_count(id).await? > 0 {
+        return Err(PortalRefusal::HasDevelopers.into());
+    }
+    write.delete_portal(id).await?;
+    tell(&mut write, EventName::PortalDeleted, &portal);
+    write.commit().await
+}
+
+async fn refuse_taken(write: &Write<'_>, portal: &Portal) -> Result<(), Error> {
+    match write.portal_by_name(&portal.name).await? {
+        Some(other) if other.id != portal.id => Err(PortalRefusal::NameTaken(portal.name.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, portal: &Portal) {
+    let detail = json!({ "name": portal.name, "public_access": portal.public_access });
+    write.tell(name, "portal", portal.id.as_str(), Some(&portal.id), detail);
+}

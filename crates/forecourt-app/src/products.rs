@@ -1,0 +1,228 @@
+//! API products, as administrators see them; what developers and guests see of them stands in [`catalogue`].
+
+pub mod catalogue;
+
+use std::collections::HashMap;
+
+use forecourt_core::{
+    actors::{Area, Caller},
+    events::EventName,
+    gateway_state::{Kind, Resource, Scope},
+    ids::{PortalId, ProductId},
+    lists::List,
+    products::{
+        LinkedService, Product, ProductFilter,
+        changes::{ProductChange, ProductInput, ProductRefusal},
+    },
+};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, subscriptions, writes::Write};
+
+/// A product with what its page shows beside it.
+#[derive(Clone, Debug)]
+pub struct ProductDetail {
+    /// The product.
+    pub product: Product,
+    /// Its OpenAPI texts, byte for byte.
+    pub documents: Vec<String>,
+}
+
+/// Products with how many operations each describes.
+#[derive(Clone, Debug)]
+pub struct ListedProduct {
+    /// The product.
+    pub product: Product,
+    /// Operations over all its documents.
+    pub api_count: u64,
+}
+
+/// What an update did, for the caller to be told.
+#[derive(Clone, Debug)]
+pub struct UpdatedProduct {
+    /// The product with its documents.
+    pub detail: ProductDetail,
+    /// What else it did, in a sentence.
+    pub warning: Option<String>,
+}
+
+/// The products that `filter` wants, drafts included; none where the caller may see none.
+pub async fn list(app: &App, caller: &Caller, filter: &ProductFilter) -> Result<List<ListedProduct>, Error> {
+    if !access::lists(caller, Area::Portals)? {
+        return Ok(List { rows: Vec::new(), total: 0 });
+    }
+    if let Some(portal) = &filter.portal_id {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    let found = app.read().products(filter).await?;
+    let counts = app.read().operation_counts(&found.rows).await?;
+    Ok(found.map(|product| listed(product, &counts)))
+}
+
+pub(crate) fn listed(product: Product, counts: &HashMap<ProductId, u64>) -> ListedProduct {
+    ListedProduct { api_count: counts.get(&product.id).copied().unwrap_or(0), product }
+}
+
+/// One product; a portal that is named must be its own.
+pub async fn product(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+) -> Result<ProductDetail, Error> {
+    access::sees(caller, Area::Portals)?;
+    let product = of_portal(app.read().product(id).await?, portal)?;
+    let documents = app.read().product_documents(&product).await?;
+    Ok(ProductDetail { product, documents })
+}
+
+fn of_portal(product: Option<Product>, portal: Option<&PortalId>) -> Result<Product, Error> {
+    product
+        .filter(|product| portal.is_none_or(|portal| *portal == product.portal_id))
+        .ok_or_else(Error::not_found)
+}
+
+/// Makes a product, published at once where `input` says so.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    input: ProductInput,
+) -> Result<ProductDetail, Error> {
+    access::adds(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    write.portal(portal).await?.ok_or_else(Error::not_found)?;
+    let id = ProductId::issue(write.now, &mut OsRandom);
+    let product = Product::new(id, portal.clone(), input, write.now)?;
+    check_links(&write, &product).await?;
+    check_dcr(&write, &product).await?;
+    write.insert_product(&product).await?;
+    tell(&mut write, EventName::ProductCreated, &product);
+    if let Some(state) = product.gateway_state() {
+        write.put(scope(&product), Resource::Product(state));
+        tell(&mut write, EventName::ProductPublished, &product);
+    }
+    let documents = write.product_documents(&product).await?;
+    write.commit().await?;
+    Ok(ProductDetail { product, documents })
+}
+
+/// Changes what `input` gives: publishes, unpublishes, links and unlinks among it.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+    input: ProductInput,
+) -> Result<UpdatedProduct, Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let before = of_portal(write.product(id).await?, portal)?;
+    let renamed = input.name.as_ref().is_some_and(|name| *name != before.name);
+    let change = before.changed(input, write.now)?;
+    check_links(&write, &change.product).await?;
+    check_dcr(&write, &change.product).await?;
+    let product = &change.product;
+    let ended =
+        if change.unpublished { subscriptions::end_all_of_product(&mut write, product).await? } else { 0 };
+    write.save_product(product).await?;
+    if renamed {
+        write.rename_product_in_approvals(id, &product.name).await?;
+        write.rename_product_in_usage(id, &product.name).await?;
+    }
+    match product.gateway_state() {
+        Some(state) => write.put(scope(product), Resource::Product(state)),
+        None => write.delete(scope(product), Kind::Product, id.to_string()),
+    }
+    let name = match (change.published, change.unpublished) {
+        (true, _) => EventName::ProductPublished,
+        (_, true) => EventName::ProductUnpublished,
+        _ => EventName::ProductUpdated,
+    };
+    tell(&mut write, name, product);
+    let documents = write.product_documents(product).await?;
+    write.commit().await?;
+    let warning = warning(&change, ended);
+    Ok(UpdatedProduct { detail: ProductDetail { product: change.product, documents }, warning })
+}
+
+fn warning(change: &ProductChange, ended: u64) -> Option<String> {
+    let linked = change.product.gateway_offer().is_some_and(|offer| !offer.services.is_empty());
+    if change.unpublished && linked {
+        return Some(format!(
+            "{ended} subscriptions were ended, and the linked services are open to everyone now"
+        ));
+    }
+    if change.unpublished {
+        return Some(format!("{ended} subscriptions were ended"));
+    }
+    let opened: Vec<_> = change.opened.iter().map(|link| link.service_id.as_str()).collect();
+    (!opened.is_empty()).then(|| format!("these services are open to everyone now: {}", opened.join(", ")))
+}
+
+/// Deletes a product with its subscriptions; its linked services are open from then on.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+) -> Result<(), Error> {
+    access::sees(caller, Area::Portals)?;
+    let mut write = app.begin(caller).await?;
+    let product = of_portal(write.product(id).await?, portal)?;
+    subscriptions::end_all_of_product(&mut write, &product).await?;
+    write.delete(scope(&product), Kind::Product, id.to_string());
+    write.delete_product(id).await?;
+    tell(&mut write, EventName::ProductDeleted, &product);
+    write.commit().await
+}
+
+fn scope(product: &Product) -> Scope {
+    Scope::Portal(product.portal_id.clone())
+}
+
+async fn check_links(write: &Write<'_>, product: &Product) -> Result<(), Error> {
+    let links = product.gateway_offer().map(|offer| offer.services.as_slice()).unwrap_or_default();
+    for link in links {
+        check_link(write, product, link).await?;
+    }
+    Ok(())
+}
+
+async fn check_link(write: &Write<'_>, product: &Product, link: &LinkedService) -> Result<(), Error> {
+    let found = write.service(&link.service_id).await?;
+    let found = found.filter(|service| service.gateway_group_id == link.gateway_group_id);
+    let service = found.ok_or_else(|| ProductRefusal::UnknownService {
+        service: link.service_id.to_string(),
+        group: link.gateway_group_id.to_string(),
+    })?;
+    if let Some(other) = write.product_of_service(&service.id).await?.filter(|other| other.id != product.id) {
+        return Err(ProductRefusal::ServiceTaken { service: service.name, product: other.name }.into());
+    }
+    match link.linked_hosts.iter().find(|host| !service.serves_host(host)) {
+        Some(host) => Err(ProductRefusal::HostNotServed { host: host.clone(), service: service.name }.into()),
+        None => Ok(()),
+    }
+}
+
+async fn check_dcr(write: &Write<'_>, product: &Product) -> Result<(), Error> {
+    let Some(provider) = product.gateway_offer().and_then(|offer| offer.auth.dcr.as_ref()) else {
+        return Ok(());
+    };
+    match write.dcr_provider(provider).await? {
+        Some(_) => Ok(()),
+        None => Err(ProductRefusal::UnknownDcrProvider(provider.to_string()).into()),
+    }
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, product: &Product) {
+    let services =
+        product.gateway_offer().map(|offer| offer.services.iter().map(|link| link.service_id.clone()));
+    let detail = json!({
+        "name": product.name,
+        "status": product.status,
+        "visibility": product.visibility,
+        "services": services.map(Iterator::collect::<Vec<_>>),
+    });
+    write.tell(name, "product", product.id.as_str(), Some(&product.portal_id), detail);
+}

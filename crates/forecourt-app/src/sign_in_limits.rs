@@ -1,0 +1,135 @@
+//! Limits on failed sign-ins and failed token checks, per account and per address, in a sliding window.
+//!
+//! A right credential of another account is never held up: only the failing account, and failures from the failing
+//! address, are told to wait.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use forecourt_core::time::Timestamp;
+
+use crate::{Error, ErrorKind};
+
+/// How many failures are answered plainly.
+#[derive(Clone, Copy, Debug)]
+pub struct SignInLimits {
+    /// For one account within the window.
+    pub per_account: usize,
+    /// From one address within the window.
+    pub per_address: usize,
+    /// The window, seconds.
+    pub window_seconds: i64,
+}
+
+impl Default for SignInLimits {
+    fn default() -> Self {
+        Self { per_account: 20, per_address: 100, window_seconds: 300 }
+    }
+}
+
+/// At most this many accounts and addresses are remembered; beyond it the quietest are forgotten.
+const REMEMBERED: usize = 50_000;
+
+/// Recent failures.
+pub(crate) struct Failures {
+    limits: SignInLimits,
+    recent: Mutex<HashMap<String, VecDeque<Timestamp>>>,
+}
+
+impl Failures {
+    pub(crate) fn new(limits: SignInLimits) -> Self {
+        Self { limits, recent: Mutex::new(HashMap::new()) }
+    }
+
+    /// Refuses an account that failed too often.
+    pub(crate) fn check_account(&self, account: &str, now: Timestamp) -> Result<(), Error> {
+        self.check(&format!("account:{account}"), self.limits.per_account, now)
+    }
+
+    /// Notes a failure, and gives the answer to it: unauthorized, or a wait for an address that failed too often.
+    pub(crate) fn failed(&self, account: Option<&str>, address: Option<&str>, now: Timestamp) -> Error {
+        if let Some(account) = account {
+            self.note(format!("account:{account}"), now);
+        }
+        let Some(address) = address else { return Error::unauthenticated() };
+        let key = format!("address:{address}");
+        let answer = self.check(&key, self.limits.per_address, now);
+        self.note(key, now);
+        answer.err().unwrap_or_else(Error::unauthenticated)
+    }
+
+    fn check(&self, key: &str, most: usize, now: Timestamp) -> Result<(), Error> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(times) = recent.get_mut(key) else { return Ok(()) };
+        self.forget_old(times, now);
+        let Some(freed) = times.len().checked_sub(most).and_then(|place| times.get(place)) else {
+            return Ok(());
+        };
+        let wait = freed.plus_seconds(self.limits.window_seconds).seconds() - now.seconds();
+        let retry_after = u64::try_from(wait).unwrap_or(0).max(1);
+        Err(Error::new(
+            ErrorKind::Limit { retry_after },
+            "too_many_failures",
+            "too many failed attempts; try again later",
+        ))
+    }
+
+    fn note(&self, key: String, now: Timestamp) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= REMEMBERED {
+            recent.retain(|_, times| {
+                self.forget_old(times, now);
+                !times.is_empty()
+            });
+        }
+        if recent.len() >= REMEMBERED {
+            recent.retain(|_, times| times.len() > 1);
+        }
+        let times = recent.entry(key).or_default();
+        // More than the larger limit need not be remembered to know that it is exceeded.
+        if times.len() > self.limits.per_account.max(self.limits.per_address) {
+            times.pop_front();
+        }
+        times.push_back(now);
+    }
+
+    fn forget_old(&self, times: &mut VecDeque<Timestamp>, now: Timestamp) {
+        while times.front().is_some_and(|time| time.plus_seconds(self.limits.window_seconds) <= now) {
+            times.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    #[test]
+    fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
+        let failures = Failures::new(SignInLimits::default());
+        for second in 0..20 {
+            assert!(failures.check_account("ann", at(second)).is_ok());
+            assert_eq!(failures.failed(Some("ann"), None, at(second)).kind(), ErrorKind::Unauthenticated);
+        }
+        let refused = failures.check_account("ann", at(20)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });
+        assert!(failures.check_account("bob", at(20)).is_ok());
+        assert!(failures.check_account("ann", at(301)).is_ok());
+    }
+
+    #[test]
+    fn failures_of_an_address_are_told_to_wait_after_a_hundred() {
+        let failures = Failures::new(SignInLimits::default());
+        for _ in 0..100 {
+            assert_eq!(failures.failed(None, Some("10.0.0.1"), at(0)).kind(), ErrorKind::Unauthenticated);
+        }
+        assert!(matches!(failures.failed(None, Some("10.0.0.1"), at(1)).kind(), ErrorKind::Limit { .. }));
+        assert_eq!(failures.failed(None, Some("10.0.0.2"), at(1)).kind(), ErrorKind::Unauthenticated);
+    }
+}

@@ -1,0 +1,174 @@
+//! Subscriptions: asked for, granted at once or after an approval, ended.
+
+use forecourt_core::{
+    actors::{Actor, Area, Caller},
+    applications::Application,
+    approvals::{Approval, ApprovalResult, ApprovalSubject, Operator},
+    developers::Developer,
+    events::EventName,
+    gateway_state::{Kind, Resource, Scope, grant_key},
+    ids::{ApplicationId, ApprovalId, ProductId, SubscriptionId},
+    lists::List,
+    products::{Product, Viewer},
+    subscriptions::{Subscription, SubscriptionDetail, SubscriptionFilter, SubscriptionRefusal},
+};
+use serde_json::json;
+
+use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+
+/// The subscriptions that `filter` wants: a developer's own, or for administrators those of all.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    mut filter: SubscriptionFilter,
+) -> Result<List<SubscriptionDetail>, Error> {
+    match &caller.actor {
+        Actor::Developer { id, .. } => filter.developer_id = Some(id.clone()),
+        Actor::Guest(_) => access::developer(caller).map(|_| ())?,
+        _ => match access::listed_portal(caller, filter.portal_id.take())? {
+            Some(portal) => filter.portal_id = portal,
+            None => return Ok(List { rows: Vec::new(), total: 0 }),
+        },
+    }
+    Ok(app.read().subscriptions(&filter).await?)
+}
+
+/// Asks for every application × every product; all or nothing. Pairs that have a record are skipped.
+pub async fn request(
+    app: &App,
+    caller: &Caller,
+    applications: &[String],
+    products: &[String],
+) -> Result<(), Error> {
+    let acting = access::developer(caller)?;
+    if applications.is_empty() {
+        return Err(SubscriptionRefusal::Empty("applications").into());
+    }
+    if products.is_empty() {
+        return Err(SubscriptionRefusal::Empty("api_products").into());
+    }
+    let mut write = app.begin(caller).await?;
+    let developer = write.developer(acting.id).await?.ok_or_else(Error::unauthenticated)?;
+    let mut callers = Vec::with_capacity(applications.len());
+    for id in applications {
+        let found = match ApplicationId::parse(id) {
+            Some(id) => write.application(&id).await?,
+            None => None,
+        };
+        let own = applications::own(caller, found);
+        callers.push(own.map_err(|_| SubscriptionRefusal::UnknownApplication(id.clone()))?);
+    }
+    let mut called = Vec::with_capacity(products.len());
+    for id in products {
+        called.push(subscribable(&write, caller, id).await?);
+    }
+    for application in &callers {
+        for product in &called {
+            open(&mut write, &developer, application, product).await?;
+        }
+    }
+    write.commit().await
+}
+
+/// The product with this id, where the caller may subscribe to it.
+pub(crate) async fn subscribable(write: &Write<'_>, caller: &Caller, id: &str) -> Result<Product, Error> {
+    let developer = access::developer(caller)?;
+    let found = match ProductId::parse(id) {
+        Some(id) => write.product(&id).await?,
+        None => None,
+    };
+    let viewer = Viewer::Developer(developer.id.clone());
+    let visible =
+        |product: &Product| product.portal_id == *developer.portal_id && product.is_visible_to(&viewer);
+    Ok(found.filter(visible).ok_or_else(|| SubscriptionRefusal::UnknownProduct(id.to_owned()))?)
+}
+
+/// Opens one subscription with its grant or its approval; does nothing where the pair has a record.
+pub(crate) async fn open(
+    write: &mut Write<'_>,
+    developer: &Developer,
+    application: &Application,
+    product: &Product,
+) -> Result<(), Error> {
+    let id = SubscriptionId::issue(write.now, &mut OsRandom);
+    let subscription = Subscription::request(id, application, product, write.now)?;
+    if write.subscription_of(&application.id, &product.id).await?.is_some() {
+        return Ok(());
+    }
+    write.insert_subscription(&subscription).await?;
+    if subscription.is_active() {
+        grant(write, &subscription);
+        tell(write, EventName::SubscriptionCreated, &subscription);
+        return Ok(());
+    }
+    let approval = Approval {
+        id: ApprovalId::issue(write.now, &mut OsRandom),
+        portal_id: subscription.portal_id.clone(),
+        subject: ApprovalSubject::Subscription {
+            subscription_id: subscription.id.clone(),
+            product_id: product.id.clone(),
+        },
+        resource_name: product.name.clone(),
+        developer_id: developer.id.clone(),
+        applicant_id: developer.name.to_string(),
+        applicant_name: developer.display_name.clone(),
+        applied_at: write.now,
+        decision: None,
+        updated_at: write.now,
+    };
+    write.insert_approval(&approval).await?;
+    tell(write, EventName::SubscriptionRequested, &subscription);
+    Ok(())
+}
+
+/// Tells gateways of an active subscription.
+pub(crate) fn grant(write: &mut Write<'_>, subscription: &Subscription) {
+    write.put(Scope::Portal(subscription.portal_id.clone()), Resource::Grant(subscription.grant()));
+}
+
+/// Ends or withdraws a subscription: a developer's own, or for administrators any.
+pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
+    let mut write = app.begin(caller).await?;
+    let subscription = write.subscription(id).await?.ok_or_else(Error::not_found)?;
+    match &caller.actor {
+        Actor::Developer { .. } | Actor::Guest(_) => {
+            applications::own(caller, write.application(&subscription.application_id).await?)?;
+        }
+        _ => access::sees(caller, Area::Portals)?,
+    }
+    end(&mut write, &subscription).await?;
+    write.commit().await
+}
+
+/// Takes a subscription away, and cancels its pending approval.
+pub(crate) async fn end(write: &mut Write<'_>, subscription: &Subscription) -> Result<(), Error> {
+    if subscription.is_active() {
+        let key = grant_key(&subscription.application_id, &subscription.product_id);
+        write.delete(Scope::Portal(subscription.portal_id.clone()), Kind::Grant, key);
+    }
+    if let Some(approval) = write.pending_approval_of(&subscription.id).await? {
+        let cancelled = approval.decided(ApprovalResult::Cancelled, Operator::default(), "", write.now)?;
+        write.save_approval(&cancelled).await?;
+    }
+    write.delete_subscription(&subscription.id).await?;
+    tell(write, EventName::SubscriptionCancelled, subscription);
+    Ok(())
+}
+
+/// Ends every subscription to a product; tells how many there were.
+pub(crate) async fn end_all_of_product(write: &mut Write<'_>, product: &Product) -> Result<u64, Error> {
+    let subscriptions = write.subscriptions_to(&product.id).await?;
+    for subscription in &subscriptions {
+        end(write, subscription).await?;
+    }
+    Ok(subscriptions.len() as u64)
+}
+
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, subscription: &Subscription) {
+    let detail = json!({
+        "application_id": subscription.application_id,
+        "product_id": subscription.product_id,
+        "was": subscription.status,
+    });
+    write.tell(name, "subscription", subscription.id.as_str(), Some(&subscription.portal_id), detail);
+}

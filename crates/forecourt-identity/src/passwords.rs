@@ -1,0 +1,85 @@
+//! Passwords: argon2id with the crate's default cost (19 MiB, two passes; OWASP's first choice), off the async
+//! threads and only so many at once.
+
+use std::sync::Arc;
+
+use argon2::{
+    Argon2,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+
+/// Hashes and checks passwords. Cheap to clone; all clones share one limit.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    decoy: Arc<str>,
+}
+
+/// Why a password could not be hashed or checked.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The hash function refused.
+    #[error("password hashing failed: {0}")]
+    Hash(String),
+    /// The worker ended before it was done.
+    #[error("password hashing was interrupted")]
+    Interrupted,
+}
+
+impl Passwords {
+    /// At most `at_once` hashes are computed at the same time.
+    pub fn new(at_once: usize) -> Result<Self, PasswordError> {
+        let decoy = hash("a password that nobody has")?.into();
+        Ok(Self { turns: Arc::new(Semaphore::new(at_once.max(1))), decoy })
+    }
+
+    /// The stored form of `password`: a PHC string with a fresh salt.
+    pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+        let password = password.to_owned();
+        self.run(move || hash(&password)).await?
+    }
+
+    /// Whether `password` is the one that `stored` was made of. `None` takes as long and is never right, so that
+    /// an unknown account cannot be told from a wrong password.
+    pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, PasswordError> {
+        let known = stored.is_some();
+        let (password, stored) = (password.to_owned(), stored.unwrap_or(&self.decoy).to_owned());
+        let fits = self.run(move || verify(&password, &stored)).await?;
+        Ok(fits && known)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let _turn = self.turns.acquire().await.map_err(|_| PasswordError::Interrupted)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Interrupted)
+    }
+}
+
+fn hash(password: &str) -> Result<String, PasswordError> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| PasswordError::Hash(error.to_string()))
+}
+
+fn verify(password: &str, stored: &str) -> bool {
+    PasswordHash::new(stored)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_and_no_other() {
+        let passwords = Passwords::new(2).unwrap();
+        let stored = passwords.hash("correct horse").await.unwrap();
+        assert!(stored.starts_with("$argon2id$"));
+        assert!(passwords.verify("correct horse", Some(&stored)).await.unwrap());
+        assert!(!passwords.verify("wrong horse", Some(&stored)).await.unwrap());
+        assert!(!passwords.verify("a password that nobody has", None).await.unwrap());
+        assert!(!passwords.verify("x", Some("no hash")).await.unwrap());
+    }
+}
