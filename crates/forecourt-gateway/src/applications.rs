@@ -100,7 +100,8 @@ impl ApplicationView {
 
     /// Drops the memory of grants that ended at or before `floor`.
     pub(crate) fn forget_deleted(&mut self, floor: i64) {
-        self.grants = self.grants.iter().filter(|grant| grant.live || grant.revision > floor).copied().collect();
+        self.grants =
+            self.grants.iter().filter(|grant| grant.live || grant.revision > floor).copied().collect();
     }
 
     /// Whether the view says nothing that a fresh slot would not say, given that `floor` has passed.

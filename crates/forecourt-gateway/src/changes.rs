@@ -4,11 +4,7 @@
 //! repetition and delay do not matter; and a batch takes away before it adds (the reason is in `state.rs`).
 //! Credentials are in `credentials.rs`, the compiled table in `route.rs`.
 
-use std::{
-    borrow::Cow,
-    hash::BuildHasher,
-    sync::Arc,
-};
+use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
 use forecourt_core::{
     gateway_state::{ApplicationState, Kind, ProductState, Resource, RouteState, ServiceState},
@@ -109,7 +105,11 @@ impl Writer {
         let mut newest: HashMap<(Kind, &str), &Change> = HashMap::with_capacity(batch.changes.len());
         for change in &batch.changes {
             if change.resource.as_ref().is_some_and(|resource| resource.kind() != change.kind) {
-                tracing::error!(kind = change.kind.name(), key = change.key, "a row of another kind was ignored");
+                tracing::error!(
+                    kind = change.kind.name(),
+                    key = change.key,
+                    "a row of another kind was ignored"
+                );
                 continue;
             }
             let latest = newest.entry((change.kind, change.key.as_str())).or_insert(change);
@@ -130,9 +130,16 @@ impl Writer {
         if batch.snapshot {
             let listed: HashSet<(Kind, &str)> =
                 newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key).collect();
-            steps.extend(self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str()))).map(
-                |(kind, key)| Step { revision: batch.revision, kind, key: Cow::Owned(key), resource: None },
-            ));
+            steps.extend(
+                self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str()))).map(
+                    |(kind, key)| Step {
+                        revision: batch.revision,
+                        kind,
+                        key: Cow::Owned(key),
+                        resource: None,
+                    },
+                ),
+            );
         }
         steps
     }
@@ -180,7 +187,8 @@ impl Writer {
     fn take_away(&mut self, state: &State, step: &Step<'_>) -> bool {
         match (step.kind, step.resource) {
             (Kind::Service, service) => {
-                let row = service.and_then(|row| if let Resource::Service(row) = row { Some(row) } else { None });
+                let row =
+                    service.and_then(|row| if let Resource::Service(row) = row { Some(row) } else { None });
                 put_row(&mut self.services, step, row);
                 return true;
             }
@@ -190,7 +198,8 @@ impl Writer {
                 return true;
             }
             (Kind::Product, product) => {
-                let row = product.and_then(|row| if let Resource::Product(row) = row { Some(row) } else { None });
+                let row =
+                    product.and_then(|row| if let Resource::Product(row) = row { Some(row) } else { None });
                 put_row(&mut self.products, step, row);
                 return true;
             }
@@ -278,7 +287,8 @@ impl Writer {
 
     fn rebuild_table(&mut self, state: &State) {
         let mut linked = Linked::default();
-        let mut products: Vec<_> = self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
+        let mut products: Vec<_> =
+            self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
         // Should two products claim one service, the one that was changed last has the word.
         products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
         for (_, product) in products {

@@ -89,13 +89,18 @@ impl CredentialIndex {
     }
 
     /// Takes away what `row` no longer has: versions that are gone, or that now end earlier.
-    pub(crate) fn narrow(&mut self, state: &State, row: &CredentialState, application: &Arc<ApplicationSlot>) {
+    pub(crate) fn narrow(
+        &mut self,
+        state: &State,
+        row: &CredentialState,
+        application: &Arc<ApplicationSlot>,
+    ) {
         let id = CompactId::pack(CredentialId::PREFIX, row.id.as_str());
         let Some(entry) = self.number(&id).and_then(|number| self.entries.at_mut(number)) else { return };
         let places = std::mem::replace(&mut entry.held, Held::Nothing).into_places();
-        let (kept, gone): (Vec<_>, Vec<_>) = places
-            .into_iter()
-            .partition(|place| row.versions.iter().any(|version| holds(state, place, &id, version, application)));
+        let (kept, gone): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| {
+            row.versions.iter().any(|version| holds(state, place, &id, version, application))
+        });
         entry.held = Held::from_places(kept.clone());
         for place in &gone {
             remove(state, &id, place);
@@ -195,7 +200,9 @@ fn holds(
     match (place, &version.secret) {
         (Place::Key(place), CredentialSecret::KeyAuth { digest }) => state
             .keys
-            .inspect(*place, |record| record.digest == *digest && Arc::ptr_eq(&record.application, application))
+            .inspect(*place, |record| {
+                record.digest == *digest && Arc::ptr_eq(&record.application, application)
+            })
             .unwrap_or(false),
         (Place::User(place), CredentialSecret::BasicAuth { username, password_hash }) => {
             let mut same_application = false;
@@ -227,7 +234,8 @@ fn insert(
         }
         CredentialSecret::BasicAuth { username, password_hash } => {
             let password_hash: Arc<str> = password_hash.as_str().into();
-            let place = UserPlace { username: username.as_str().into(), password_hash: Arc::clone(&password_hash) };
+            let place =
+                UserPlace { username: username.as_str().into(), password_hash: Arc::clone(&password_hash) };
             let record = UserRecord { password_hash, credential, application, valid_until, created_at };
             state.users.insert(username, record);
             Some(Place::User(place))

@@ -278,7 +278,11 @@ async fn send(
 
 /// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
 /// waits for the upstream. While the caller is the slow one, its own limit counts (`sockets.rs`).
-async fn within_limits<T>(sending: impl Future<Output = T>, upstream: &Upstream, upload: Option<&Upload>) -> Option<T> {
+async fn within_limits<T>(
+    sending: impl Future<Output = T>,
+    upstream: &Upstream,
+    upload: Option<&Upload>,
+) -> Option<T> {
     let mut sending = std::pin::pin!(sending);
     loop {
         let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);

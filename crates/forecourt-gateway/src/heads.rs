@@ -23,7 +23,10 @@ pub(crate) fn host<'a>(method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Re
     if let Some(target) = uri.authority() {
         let is_http = uri.scheme() == Some(&Scheme::HTTP);
         let (target_host, target_port) = split(target.as_str()).ok_or("malformed target")?;
-        if !is_http || !target_host.eq_ignore_ascii_case(host) || target_port.unwrap_or(80) != port.unwrap_or(80) {
+        if !is_http
+            || !target_host.eq_ignore_ascii_case(host)
+            || target_port.unwrap_or(80) != port.unwrap_or(80)
+        {
             return Err("the target's authority differs from Host");
         }
     }
@@ -40,7 +43,8 @@ pub(crate) fn host<'a>(method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Re
 fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if authority.starts_with('[') {
         let (inner, port) = authority.split_at_checked(authority.find(']')? + 1)?;
-        let is_address = inner.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'[' | b']'));
+        let is_address =
+            inner.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'[' | b']'));
         if !is_address || inner.len() < 4 || inner.matches(['[', ']']).count() != 2 {
             return None;
         }
@@ -98,7 +102,10 @@ mod tests {
     fn a_missing_repeated_or_malformed_host_is_refused() {
         assert!(check("/", &[]).is_err());
         assert!(check("/", &["a", "a"]).is_err());
-        for field in ["", " ", "a b", "a,b", "u@a", "a:x", "a:70000", "a:+1", "a/b", "[::1", "[]", "[x]", "a:1:2", "%61"] {
+        for field in [
+            "", " ", "a b", "a,b", "u@a", "a:x", "a:70000", "a:+1", "a/b", "[::1", "[]", "[x]", "a:1:2",
+            "%61",
+        ] {
             assert!(check("/", &[field]).is_err(), "{field:?}");
         }
     }
@@ -107,7 +114,9 @@ mod tests {
     fn an_absolute_target_must_agree_with_host() {
         assert_eq!(check("http://a/x", &["A"]).as_deref(), Ok("A"));
         assert_eq!(check("http://a:80/x", &["a"]).as_deref(), Ok("a"));
-        for (target, field) in [("http://b/x", "a"), ("http://a:81/x", "a"), ("https://a/x", "a"), ("http://u@a/", "a")] {
+        for (target, field) in
+            [("http://b/x", "a"), ("http://a:81/x", "a"), ("https://a/x", "a"), ("http://u@a/", "a")]
+        {
             assert!(check(target, &[field]).is_err(), "{target} {field}");
         }
     }

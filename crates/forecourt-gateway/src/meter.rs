@@ -49,8 +49,11 @@ impl Meter {
     /// Counts one request of this identity.
     pub(crate) fn count(&self, identity: &Identity, now: Timestamp, from: IpAddr) {
         let Some(shard) = self.shards.get(own_shard()) else { return };
-        let key =
-            Key { product: identity.product.number, credential: identity.credential.clone(), hour: now.hour() };
+        let key = Key {
+            product: identity.product.number,
+            credential: identity.credential.clone(),
+            hour: now.hour(),
+        };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = shard.entry(key).or_insert_with(|| Tally {
             product: Arc::clone(&identity.product),
@@ -103,7 +106,10 @@ struct Merged {
 impl Merged {
     fn add(&mut self, count: UsageCount) {
         let subject = format!("{}/{}", count.product_id, count.application_id);
-        let place = *self.places.entry((count.credential_id.clone(), count.hour, subject)).or_insert(self.counts.len());
+        let place = *self
+            .places
+            .entry((count.credential_id.clone(), count.hour, subject))
+            .or_insert(self.counts.len());
         let Some(sum) = self.counts.get_mut(place) else {
             self.counts.push(count);
             return;

@@ -25,7 +25,8 @@ const GENERATION: usize = 16_384;
 /// How long a request waits for its turn before it is told to come back.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Argon2id with the parameters that the control plane uses; no password fits it.
-const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$Zm9yZWNvdXJ0ZHVtbXlzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DUMMY_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$Zm9yZWNvdXJ0ZHVtbXlzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Checks passwords, a bounded number at a time.
 pub(crate) struct Passwords {

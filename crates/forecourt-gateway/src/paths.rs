@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 /// The normal form of a path; `None`: it holds a `%` that is not followed by two hex digits.
 pub(crate) fn normalise(path: &str) -> Option<Cow<'_, str>> {
-    let unescaped = if path.contains('%') { Cow::Owned(decode_unreserved(path)?) } else { Cow::Borrowed(path) };
+    let unescaped =
+        if path.contains('%') { Cow::Owned(decode_unreserved(path)?) } else { Cow::Borrowed(path) };
     if !unescaped.contains("//") && !unescaped.contains("/.") {
         return Some(unescaped);
     }

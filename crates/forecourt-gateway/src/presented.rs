@@ -12,7 +12,11 @@ use crate::route::KeyRule;
 
 /// The key that a request shows: the header's first value, or, only if that is absent or empty, the first query
 /// argument of the configured name. `None`: no key, or an empty one.
-pub(crate) fn key<'a>(rule: &KeyRule, headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, [u8]>> {
+pub(crate) fn key<'a>(
+    rule: &KeyRule,
+    headers: &'a HeaderMap,
+    query: Option<&'a str>,
+) -> Option<Cow<'a, [u8]>> {
     let header = rule.header.as_ref().and_then(|name| headers.get(name)).filter(|value| !value.is_empty());
     if let Some(value) = header {
         return Some(Cow::Borrowed(value.as_bytes()));
@@ -91,11 +95,17 @@ mod tests {
     use crate::route::KeyRule;
 
     fn rule() -> KeyRule {
-        KeyRule { header: Some(HeaderName::from_static("apikey")), query: "apikey".into(), hide_credentials: false }
+        KeyRule {
+            header: Some(HeaderName::from_static("apikey")),
+            query: "apikey".into(),
+            hide_credentials: false,
+        }
     }
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let fields = fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         fields.collect()
     }
 

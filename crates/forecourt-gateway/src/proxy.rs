@@ -90,7 +90,11 @@ async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Service>, Permi
     }
 }
 
-fn decide_now(gateway: &Inner, head: &Head<'_>, proven: Option<&Proven>) -> Result<(Arc<Service>, Verdict), Reject> {
+fn decide_now(
+    gateway: &Inner,
+    head: &Head<'_>,
+    proven: Option<&Proven>,
+) -> Result<(Arc<Service>, Verdict), Reject> {
     let now = (gateway.clock)();
     gateway.state.consistently(|table| {
         let service = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;

@@ -64,12 +64,18 @@ impl Reject {
             Self::PasswordChecksBusy => {
                 (3, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many password checks, try again"}"#)
             }
-            Self::NoUpstreamNode => (4, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#),
-            Self::UnsupportedScheme => {
-                (5, StatusCode::BAD_GATEWAY, r#"{"message":"https upstreams are not supported by this gateway"}"#)
+            Self::NoUpstreamNode => {
+                (4, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#)
             }
+            Self::UnsupportedScheme => (
+                5,
+                StatusCode::BAD_GATEWAY,
+                r#"{"message":"https upstreams are not supported by this gateway"}"#,
+            ),
             Self::Unreachable => (6, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
-            Self::BrokenAnswer => (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#),
+            Self::BrokenAnswer => {
+                (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
+            }
             Self::TimedOut => (8, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
         }
     }
@@ -137,7 +143,8 @@ mod tests {
     #[test]
     fn a_refusal_names_each_enabled_method_in_a_field_of_its_own() {
         let challenges = |key_auth, basic_auth| {
-            let response = Reject::Unauthorized(AcceptedMethods { key_auth, basic_auth }).response(|body| body);
+            let response =
+                Reject::Unauthorized(AcceptedMethods { key_auth, basic_auth }).response(|body| body);
             assert_eq!(response.body(), r#"{"message":"Authorization Failed"}"#);
             let fields = response.headers().get_all("www-authenticate");
             fields.iter().map(|field| field.to_str().unwrap().to_owned()).collect::<Vec<_>>()

@@ -167,14 +167,20 @@ impl RoutingTable {
     }
 
     fn add(&mut self, route: &RouteState, row: &ServiceState, service: &Arc<Service>) {
-        let methods = route.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect();
+        let methods =
+            route.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect();
         let rank = (Reverse(route.priority), route.created_at, row.created_at, route.id.clone());
         let entry = Entry { service: Arc::clone(service), methods, rank };
         for path in &route.paths {
             let whole = format!("{}{path}", row.path_prefix.as_deref().unwrap_or_default());
-            let (text, is_prefix) = whole.strip_suffix('*').map_or((whole.as_str(), false), |text| (text, true));
+            let (text, is_prefix) =
+                whole.strip_suffix('*').map_or((whole.as_str(), false), |text| (text, true));
             let Some(text) = paths::normalise(text) else {
-                tracing::warn!(route = route.id.as_str(), path, "a path with a malformed escape matches nothing");
+                tracing::warn!(
+                    route = route.id.as_str(),
+                    path,
+                    "a path with a malformed escape matches nothing"
+                );
                 continue;
             };
             if row.hosts.is_empty() {

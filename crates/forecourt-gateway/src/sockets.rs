@@ -220,7 +220,11 @@ impl Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.watch.is_too_slow.load(Relaxed) {
             // Nothing else is being written: no request is in flight. If it does not fit, it is not sent.
             let _ = self.stream.try_write(TOO_SLOW);
@@ -237,7 +241,9 @@ impl AsyncRead for Socket {
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {
-                if self.watch.place.load(Relaxed) == BODY && self.watch.read_waits_since.load(Relaxed) == NEVER {
+                if self.watch.place.load(Relaxed) == BODY
+                    && self.watch.read_waits_since.load(Relaxed) == NEVER
+                {
                     self.watch.read_waits_since.store(self.watch.now(), Relaxed);
                 }
                 Poll::Pending

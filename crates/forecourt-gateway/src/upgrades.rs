@@ -38,7 +38,11 @@ impl Wanted {
     }
 
     /// Joins both connections and answers the head that tells the caller so.
-    pub(crate) fn tunnel(self, response: &mut Response<Incoming>, connections: Arc<Connections>) -> Response<Bytes> {
+    pub(crate) fn tunnel(
+        self,
+        response: &mut Response<Incoming>,
+        connections: Arc<Connections>,
+    ) -> Response<Bytes> {
         let upstream = hyper::upgrade::on(&mut *response);
         let mut head = Response::new(Bytes::new());
         *head.status_mut() = response.status();

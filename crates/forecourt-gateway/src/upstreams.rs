@@ -138,7 +138,11 @@ impl Upstream {
                 return Err(Reject::Unreachable);
             }
             Err(_) => {
-                tracing::warn!(upstream.host = target.host, upstream.port = target.port, "connecting took too long");
+                tracing::warn!(
+                    upstream.host = target.host,
+                    upstream.port = target.port,
+                    "connecting took too long"
+                );
                 return Err(Reject::TimedOut);
             }
         };

@@ -101,7 +101,8 @@ pub(crate) fn verify(
                 return Verdict::NeedsPasswordCheck(PasswordQuestion { shown, hashes });
             }
             (Some(Proven(Some(hash))), candidates) => {
-                if let Some(found) = candidates.into_iter().find(|candidate| candidate.password_hash == *hash) {
+                if let Some(found) = candidates.into_iter().find(|candidate| candidate.password_hash == *hash)
+                {
                     return Verdict::Permit(Permit(Some(found.identity)));
                 }
             }

@@ -28,8 +28,13 @@ async fn all_refusals_are_the_same_answer() {
         &["Authorization: Bearer token"],
     ] {
         let answer = stage.ask("/s/x", fields).await;
-        assert_eq!((status(&answer), body(&answer)), (401, r#"{"message":"Authorization Failed"}"#), "{fields:?}");
-        let without_date: Vec<_> = answer.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
+        assert_eq!(
+            (status(&answer), body(&answer)),
+            (401, r#"{"message":"Authorization Failed"}"#),
+            "{fields:?}"
+        );
+        let without_date: Vec<_> =
+            answer.lines().filter(|line| !line.starts_with("date:")).map(str::to_owned).collect();
         answers.push(without_date);
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");

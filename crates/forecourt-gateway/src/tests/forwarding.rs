@@ -56,7 +56,8 @@ async fn a_caller_cannot_say_who_it_is() {
     for name in ["x-consumer-username", "x-credential-identifier", "x-consumer-custom-id"] {
         assert!(!lower.contains(name), "{answer}");
     }
-    let named = ["apikey: k", "Connection: X-Consumer-Username, X-Forwarded-For", "X-Consumer-Username: admin"];
+    let named =
+        ["apikey: k", "Connection: X-Consumer-Username, X-Forwarded-For", "X-Consumer-Username: admin"];
     let answer = stage.ask("/s/x", &named).await;
     assert_eq!(seen(&answer, "x-consumer-username"), Some("app"));
     assert_eq!(seen(&answer, "x-forwarded-for"), Some("127.0.0.1"));
@@ -65,7 +66,14 @@ async fn a_caller_cannot_say_who_it_is() {
 #[tokio::test]
 async fn what_is_meant_for_one_connection_only_goes_no_further() {
     let stage = Stage::protected().await;
-    let fields = ["Keep-Alive: 5", "TE: trailers", "X-Private: 1", "Connection: x-private", "Proxy-Authorization: x", "X-Other: 2"];
+    let fields = [
+        "Keep-Alive: 5",
+        "TE: trailers",
+        "X-Private: 1",
+        "Connection: x-private",
+        "Proxy-Authorization: x",
+        "X-Other: 2",
+    ];
     let answer = stage.ask("/open/x", &fields).await;
     for name in ["keep-alive", "te", "x-private", "connection", "proxy-authorization"] {
         assert_eq!(seen(&answer, name), None, "{answer}");
@@ -135,7 +143,8 @@ async fn bodies_pass_in_both_framings() {
     assert!(answer.ends_with("\n\nhello"), "{answer}");
     assert_eq!(seen(&answer, "content-length"), Some("5"));
     let trailer = "0\r\nX-Consumer-Username: admin\r\n\r\n";
-    let answer = stage.exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n{trailer}")).await;
+    let answer =
+        stage.exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n{trailer}")).await;
     assert!(answer.ends_with("\n\nhello"), "{answer}");
     assert_eq!(seen(&answer, "transfer-encoding"), Some("chunked"));
     let continued = format!("{head}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
@@ -247,16 +256,21 @@ async fn what_an_upstream_does_wrong_has_its_own_answer() {
     let counted: Vec<_> = stage.gateway.rejected().filter(|(_, count)| *count > 0).collect();
     assert_eq!(
         counted,
-        [("no_upstream_node", 2), ("unsupported_scheme", 1), ("unreachable", 1), ("broken_answer", 2), ("timed_out", 1)]
+        [
+            ("no_upstream_node", 2),
+            ("unsupported_scheme", 1),
+            ("unreachable", 1),
+            ("broken_answer", 2),
+            ("timed_out", 1)
+        ]
     );
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_cut_never_padded() {
-    for (head, part) in [
-        ("content-length: 100", "partial"),
-        ("transfer-encoding: chunked", "7\r\npartial\r\n"),
-    ] {
+    for (head, part) in
+        [("content-length: 100", "partial"), ("transfer-encoding: chunked", "7\r\npartial\r\n")]
+    {
         let port = acting(move |mut stream: TcpStream| async move {
             read_until(&mut stream, "\r\n\r\n").await;
             stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{part}").as_bytes()).await.unwrap();
@@ -292,8 +306,12 @@ async fn an_answer_that_stalls_is_cut_after_the_read_limit() {
 async fn a_websocket_passes_in_both_directions_and_ends_with_the_gateway() {
     let port = acting(|mut stream: TcpStream| async move {
         let head = read_until(&mut stream, "\r\n\r\n").await;
-        assert!(head.contains("upgrade: websocket\r\n") && head.contains("connection: upgrade\r\n"), "{head}");
-        let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello";
+        assert!(
+            head.contains("upgrade: websocket\r\n") && head.contains("connection: upgrade\r\n"),
+            "{head}"
+        );
+        let answer =
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello";
         stream.write_all(answer).await.unwrap();
         let mut bytes = [0; 4];
         while stream.read_exact(&mut bytes).await.is_ok() {
@@ -304,7 +322,8 @@ async fn a_websocket_passes_in_both_directions_and_ends_with_the_gateway() {
     let config = Config { drain_timeout: Duration::from_millis(50), ..Config::default() };
     let mut stage = Stage::with(config, open_by(port)).await;
     let mut stream = stage.connect().await;
-    let ask = b"GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let ask =
+        b"GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
     stream.write_all(ask).await.unwrap();
     let head = read_until(&mut stream, "hello").await;
     assert_eq!(status(&head), 101);

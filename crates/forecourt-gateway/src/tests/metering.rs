@@ -26,7 +26,9 @@ fn sums(counts: &[UsageCount]) -> Vec<(String, i64, u64)> {
 async fn each_request_that_passes_counts_once_for_its_credential_and_hour() {
     let stage = Stage::protected().await;
     stage.set_clock(3_600 * 10 + 5);
-    for fields in [&["apikey: k"][..], &["apikey: k"], &["Authorization: Basic YWRhOnB3"], &["apikey: wrong"], &[]] {
+    for fields in
+        [&["apikey: k"][..], &["apikey: k"], &["Authorization: Basic YWRhOnB3"], &["apikey: wrong"], &[]]
+    {
         stage.ask("/s/x", fields).await;
     }
     stage.ask("/open/x", &["apikey: k"]).await;

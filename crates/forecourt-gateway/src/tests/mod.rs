@@ -5,5 +5,5 @@ mod enforcement;
 mod forwarding;
 mod hostile;
 mod metering;
-mod rows;
+pub(crate) mod rows;
 mod stage;

@@ -36,7 +36,8 @@ async fn a_fit_is_remembered_for_exactly_that_name_password_and_hash() {
     let passwords = Passwords::new([7; 32], 1);
     let old: Arc<str> = hash("pw", "a").into();
     assert!(ask(&passwords, "ada", "pw", &[Arc::clone(&old)]).await.is_some());
-    let mark = |name: &str, password: &str, hash: &str| passwords.mark(&question(name, password, &[]).shown, hash);
+    let mark =
+        |name: &str, password: &str, hash: &str| passwords.mark(&question(name, password, &[]).shown, hash);
     assert!(passwords.remembered(&mark("ada", "pw", &old)));
     assert!(!passwords.remembered(&mark("ada", "pw2", &old)));
     assert!(!passwords.remembered(&mark("adap", "w", &old)), "parts do not run together");

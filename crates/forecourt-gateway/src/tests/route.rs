@@ -7,7 +7,8 @@ use super::{Linked, RoutingTable};
 use crate::tests::rows::{route, service};
 
 /// `(service, hosts, prefix, route path, methods, priority, route's age in seconds)`
-type Given = (&'static str, &'static [&'static str], &'static str, &'static str, &'static [&'static str], i64, i64);
+type Given =
+    (&'static str, &'static [&'static str], &'static str, &'static str, &'static [&'static str], i64, i64);
 
 const GIVEN: &[Given] = &[
     ("any", &[], "", "/*", &[], 0, 1),

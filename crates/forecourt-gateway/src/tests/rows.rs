@@ -2,13 +2,13 @@
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, BasicAuthMethod, CredentialSecret, CredentialState, CredentialVersionState, GrantState,
-        KeyAuthMethod, Kind, ProductState, Resource, RouteState, ServiceState, UpstreamHost, UpstreamNode,
-        UpstreamState, grant_key,
+        ApplicationState, BasicAuthMethod, CredentialSecret, CredentialState, CredentialVersionState,
+        GrantState, KeyAuthMethod, Kind, ProductState, Resource, RouteState, ServiceState, UpstreamHost,
+        UpstreamNode, UpstreamState, grant_key,
     },
     ids::{
-        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId, PortalId,
-        ProductId, RouteId, ServiceId,
+        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
+        PortalId, ProductId, RouteId, ServiceId,
     },
     secrets::SecretDigest,
     time::Timestamp,
@@ -56,7 +56,11 @@ pub(crate) fn product(id: &str, services: &[&str]) -> ProductState {
         id: ProductId::known(id),
         portal_id: PortalId::known("p"),
         services: services.iter().map(|id| ServiceId::known(*id)).collect(),
-        key_auth: Some(KeyAuthMethod { header: "apikey".into(), query: "apikey".into(), hide_credentials: false }),
+        key_auth: Some(KeyAuthMethod {
+            header: "apikey".into(),
+            query: "apikey".into(),
+            hide_credentials: false,
+        }),
         basic_auth: Some(BasicAuthMethod { hide_credentials: false }),
     }
 }

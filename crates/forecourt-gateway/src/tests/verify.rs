@@ -13,7 +13,8 @@ use crate::{
     rejects::{AcceptedMethods, Reject},
     state::State,
     tests::rows::{
-        application, batch, credential, delete, delete_grant, grant, hash, key, product, put, route, service, user,
+        application, batch, credential, delete, delete_grant, grant, hash, key, product, put, route, service,
+        user,
     },
 };
 
@@ -40,7 +41,12 @@ fn after(change: Change) -> State {
     state
 }
 
-fn request(state: &State, fields: &[(&'static str, &str)], query: Option<&str>, proven: Option<&Proven>) -> Verdict {
+fn request(
+    state: &State,
+    fields: &[(&'static str, &str)],
+    query: Option<&str>,
+    proven: Option<&Proven>,
+) -> Verdict {
     let headers: HeaderMap = fields
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
@@ -98,7 +104,10 @@ fn a_key_is_refused_when_any_condition_is_missing() {
         ("the credential was deleted", delete(2, Kind::Credential, "crd-key")),
         ("the credential was regenerated", put(2, credential("crd-key", "app", &[key("new")]))),
         ("the credential is of another type", put(2, credential("crd-key", "app", &[user("k", "k")]))),
-        ("the credential belongs to another application", put(2, credential("crd-key", "other", &[key("k")]))),
+        (
+            "the credential belongs to another application",
+            put(2, credential("crd-key", "other", &[key("k")])),
+        ),
         ("the application is gone", delete(2, Kind::Application, "app")),
         ("the application or its developer is not active", put(2, suspended)),
         ("the application is of another portal", put(2, other_portal)),
@@ -194,8 +203,9 @@ fn a_password_is_asked_about_only_for_credentials_that_could_pass() {
     assert_eq!(ask(&after(delete_grant(2, "app", "prd"))), "question of 0");
     assert_eq!(ask(&after(put(2, credential("same", "app", &[user("ada", "pw")])))), "question of 1");
     assert_eq!(ask(&after(put(2, credential("namesake", "app", &[user("ada", "other")])))), "question of 2");
-    let namesakes: Vec<_> =
-        (0..20).map(|n| put(2, credential(&format!("c{n}"), "app", &[user("ada", &n.to_string())]))).collect();
+    let namesakes: Vec<_> = (0..20)
+        .map(|n| put(2, credential(&format!("c{n}"), "app", &[user("ada", &n.to_string())])))
+        .collect();
     let crowded = granted();
     crowded.apply(&batch(namesakes));
     assert_eq!(ask(&crowded), "question of 8");
