@@ -49,6 +49,9 @@ impl Drop for InFlight {
 const DRAIN: u8 = 1;
 const CUT: u8 = 2;
 
+/// Enough for streamed bodies to flow in few system calls.
+const LEAST_BUFFER: usize = 128 * 1_024;
+
 /// All tasks that hold a caller's connection, and what they are told.
 #[derive(Default)]
 pub(crate) struct Connections {
@@ -69,8 +72,13 @@ impl Connections {
     pub(crate) async fn attend(&self, work: impl Future<Output = ()>) {
         let member = self.join();
         let mut work = pin!(work);
+        let mut is_listening = false;
         poll_fn(|cx| {
-            member.listen(cx.waker());
+            if !is_listening {
+                // A spawned task keeps its waker for life.
+                member.listen(cx.waker());
+                is_listening = true;
+            }
             if self.order.load(Ordering::SeqCst) == CUT { Poll::Ready(()) } else { work.as_mut().poll(cx) }
         })
         .await;
@@ -207,6 +215,8 @@ fn builder(max_head_bytes: usize, max_head_fields: usize) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // Its own header timer would be set and cleared with each request; `sockets.rs` keeps the limit instead.
     builder.header_read_timeout(None).max_header_size(max_head_bytes);
+    // What a caller can make us hold per connection, beside what the kernel holds.
+    builder.max_buf_size(max_head_bytes.saturating_mul(2).max(LEAST_BUFFER));
     if max_head_fields != 100 {
         // 100 is built in and costs nothing; another number costs an allocation for each request.
         builder.max_headers(max_head_fields);

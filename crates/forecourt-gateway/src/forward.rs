@@ -109,6 +109,10 @@ pub(crate) async fn forward(
     let (body, upload) = if body.is_end_stream() {
         (RequestBody::Empty, None)
     } else {
+        if body.size_hint().exact().is_none() {
+            // Without it hyper sends a GET without its body.
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let upload = Arc::new(Upload::default());
         (RequestBody::Streaming(body, Arc::clone(&upload)), Some(upload))
     };

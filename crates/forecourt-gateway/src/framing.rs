@@ -40,8 +40,15 @@ enum Expects {
 #[derive(Clone, Copy, Default)]
 struct Head {
     has_request_line: bool,
-    content_length: Option<u64>,
+    content_length: Option<Length>,
     is_chunked: bool,
+}
+
+/// The value of `Content-Length`; one that is no number is refused by hyper unless the body is chunked.
+#[derive(Clone, Copy)]
+enum Length {
+    Bytes(u64),
+    Unreadable,
 }
 
 impl Framing {
@@ -153,10 +160,7 @@ impl Framing {
             return;
         }
         if let Some(value) = value_of(line, b"content-length") {
-            match parse_number(value) {
-                Some(length) => self.head.content_length = Some(length),
-                None => self.stop(),
-            }
+            self.head.content_length = Some(parse_number(value).map_or(Length::Unreadable, Length::Bytes));
         } else if value_of(line, b"transfer-encoding").is_some() {
             self.head.is_chunked = true;
         }
@@ -170,7 +174,8 @@ impl Framing {
         self.heads += 1;
         self.expects = match head {
             Head { is_chunked: true, .. } => Expects::ChunkSize,
-            Head { content_length: Some(length @ 1..), .. } => Expects::Bytes(length),
+            Head { content_length: Some(Length::Bytes(length @ 1..)), .. } => Expects::Bytes(length),
+            Head { content_length: Some(Length::Unreadable), .. } => Expects::Nothing,
             _ => Expects::HeadLine,
         };
     }
@@ -235,6 +240,8 @@ mod tests {
             22\r\nPOST /\r\ncontent-length: 1\r\n\r\n12345\r\n0\r\n\r\n";
         assert_eq!(follow(one).1, Some(0));
         assert_eq!(follow(other).1, Some(0));
+        let unreadable = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n";
+        assert_eq!(follow(unreadable).1, Some(0));
         assert_eq!(follow(apart), (Place::Between, None));
         assert_eq!(follow(&[&apart[..], &one[..]].concat()).1, Some(2));
     }

@@ -147,6 +147,9 @@ async fn bodies_pass_in_both_framings() {
         stage.exchange(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n{trailer}")).await;
     assert!(answer.ends_with("\n\nhello"), "{answer}");
     assert_eq!(seen(&answer, "transfer-encoding"), Some("chunked"));
+    let get = "GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = stage.exchange(format!("{get}5\r\nhello\r\n0\r\n\r\n")).await;
+    assert!(answer.ends_with("\n\nhello"), "{answer}");
     let continued = format!("{head}Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
     let mut stream = stage.connect().await;
     stream.write_all(continued.as_bytes()).await.unwrap();
