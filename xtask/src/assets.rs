@@ -70,7 +70,12 @@ impl Stamp {
     }
 
     fn write(&self) -> Result<(), String> {
-        fs::write(&self.file, &self.value).map_err(|error| format!("{}: {error}", self.file.display()))
+        // A project without packages has no node_modules of its own yet.
+        self.file
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| fs::write(&self.file, &self.value))
+            .map_err(|error| format!("{}: {error}", self.file.display()))
     }
 }
 
