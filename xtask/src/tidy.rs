@@ -11,6 +11,7 @@ mod locks;
 mod names;
 mod sources;
 mod texts;
+mod traits;
 
 use std::fmt;
 
@@ -74,7 +75,7 @@ pub(crate) fn run() -> Result<(), String> {
 /// All breaches in this repository that no exception covers.
 fn findings() -> Result<Vec<Finding>, String> {
     let files = files()?;
-    let mut findings = Vec::new();
+    let mut findings = traits::check(&files);
     for file in &files {
         if file.is_rust() {
             findings.extend(imports::check(file));

@@ -26,7 +26,7 @@ const OPENED_BY: [(&str, &[&str]); 19] = [
     ("sea-orm", &["store"]),
     ("sea-orm-migration", &["store"]),
     ("sqlx", &["store"]),
-    ("axum", &["http", "api", "web", ""]),
+    ("axum", &["http", "api", "web", "", "it"]),
     ("axum-extra", &["http", "api", "web"]),
     ("axum-server", &[""]),
     ("tower-http", &["http", "api", "web", ""]),
