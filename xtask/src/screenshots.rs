@@ -12,6 +12,9 @@ use std::{
 
 use crate::{assets, debian, doctor, paths, processes};
 
+/// Walks the pages; relative to the folder of the assets.
+const SCRIPT: &str = "scripts/walk.mjs";
+
 /// The listeners, each moved to a free port so that a running Forecourt is not disturbed.
 const LISTENERS: [&str; 8] = [
     "FORECOURT__ADMIN__LISTEN",
@@ -28,6 +31,9 @@ const LISTENERS: [&str; 8] = [
 pub(crate) fn run() -> Result<(), String> {
     doctor::run()?;
     assets::run()?;
+    if !paths::assets().join(SCRIPT).is_file() {
+        return Err(format!("{SCRIPT} is missing in {}", paths::assets().display()));
+    }
     debian::require("chromium", "chromium", "it takes the pictures")?;
     processes::run(processes::cargo().args(["build", "--locked", "--package", "forecourt"]))?;
     let demo = Demo::start()?;
@@ -35,7 +41,7 @@ pub(crate) fn run() -> Result<(), String> {
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     processes::run(
         Command::new("node")
-            .arg("scripts/walk.mjs")
+            .arg(SCRIPT)
             .current_dir(paths::assets())
             .env("FORECOURT_READY", &demo.ready)
             .env("OUT", &folder),
