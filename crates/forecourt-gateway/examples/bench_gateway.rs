@@ -21,7 +21,12 @@ use forecourt_core::{
 };
 use forecourt_gateway::{Clock, Config, Gateway};
 use forecourt_wire::changes::{Change, ChangeBatch};
+use mimalloc::MiMalloc;
 use tokio::{net::TcpListener, runtime::Builder};
+
+/// The allocator of the binary, or another program would be measured.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// When everything of the measurement was made.
 const MADE: Timestamp = Timestamp::from_seconds(1_767_225_600);
