@@ -1,1 +1,193 @@
+//! The data plane: route, verify, meter, forward.
+//!
+//! | to see | read |
+//! |---|---|
+//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
+//! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
+//! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
+//! | passwords | `presented.rs`, `passwords.rs` |
+//! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
+//! | upstreams | `upstreams.rs`, `bodies.rs`, `upgrades.rs` |
+//! | every answer of our own | `rejects.rs` |
+//!
+//! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
+//! is forwarded only with a permit that `verify.rs` alone can make; without configuration every path is 404.
 
+mod applications;
+mod bodies;
+mod changes;
+mod compact_ids;
+mod connections;
+mod credentials;
+mod dense;
+mod forward;
+mod framing;
+mod heads;
+mod key_store;
+mod meter;
+mod passwords;
+mod paths;
+mod presented;
+mod proxy;
+mod rejects;
+mod route;
+mod sockets;
+mod state;
+#[cfg(test)]
+mod tests;
+mod upgrades;
+mod upstreams;
+mod user_store;
+mod verify;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bodies::AnswerBody;
+use connections::InFlight;
+use forecourt_core::time::Timestamp;
+use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
+use http::Response;
+use meter::Meter;
+use passwords::Passwords;
+use rejects::Reject;
+use state::State;
+use tokio::{net::TcpListener, sync::watch};
+
+/// Tells the time; an argument so that tests can move it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The limits of a gateway (contract §10).
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The longest request head, request line included, in bytes; a longer one is answered 431.
+    pub max_head_bytes: usize,
+    /// The most fields in a request head; more are answered 431.
+    pub max_head_fields: usize,
+    /// How long a caller may take for a head, counted from its first byte or from the start of the connection.
+    pub header_timeout: Duration,
+    /// How long a connection may lie idle between two requests.
+    pub keep_alive_timeout: Duration,
+    /// How long a body may make no progress because of the caller, in either direction.
+    pub body_idle_timeout: Duration,
+    /// How long requests in flight may go on after a shutdown was asked for.
+    pub drain_timeout: Duration,
+    /// How many slow password hashes are computed at the same time, at least 1.
+    pub max_concurrent_password_checks: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_head_bytes: 32 * 1_024,
+            max_head_fields: 100,
+            header_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(60),
+            body_idle_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(30),
+            max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// A gateway: told by change batches, asked by callers. Clones are the same gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    config: Config,
+    clock: Clock,
+    state: State,
+    passwords: Passwords,
+    meter: Meter,
+    applied: watch::Sender<i64>,
+    rejected: [AtomicU64; Reject::LABELS.len()],
+}
+
+impl Gateway {
+    /// A gateway that knows nothing yet.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn new(config: Config, clock: Clock) -> Result<Self, getrandom::Error> {
+        let mut password_key = [0; 32];
+        getrandom::fill(&mut password_key)?;
+        let seed = [getrandom::u64()?, getrandom::u64()? | 1];
+        let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
+        let inner = Inner {
+            config,
+            clock,
+            state: State::empty(seed),
+            passwords,
+            meter: Meter::default(),
+            applied: watch::Sender::new(0),
+            rejected: Default::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Applies a batch wholly and answers the highest revision applied so far; in force when it returns.
+    ///
+    /// Batches may come late, twice or in any order: of each row the highest revision counts. A snapshot older
+    /// than what is in force is ignored. A large snapshot keeps the calling thread busy for a while (about a
+    /// second per million credentials); requests go on meanwhile.
+    pub fn apply(&self, batch: &ChangeBatch) -> i64 {
+        let revision = self.inner.state.apply(batch);
+        self.inner.applied.send_if_modified(|applied| std::mem::replace(applied, revision) != revision);
+        revision
+    }
+
+    /// Forgets deletions at or before `revision` and ignores changes at or before it from now on.
+    ///
+    /// To be called when nothing that old can arrive any more; it frees about 60 bytes per deleted row.
+    pub fn forget_deleted(&self, revision: i64) {
+        self.inner.state.forget_deleted(revision);
+    }
+
+    /// The highest revision applied so far, 0 before the first batch; changes wake its receivers.
+    pub fn applied(&self) -> watch::Receiver<i64> {
+        self.inner.applied.subscribe()
+    }
+
+    /// Takes the calls counted since the last time: at most one entry per (product, application, credential,
+    /// hour), in no order.
+    pub fn take_usage(&self) -> Vec<UsageCount> {
+        self.inner.meter.take()
+    }
+
+    /// Puts counts back that were taken and could not be delivered; the next [`Self::take_usage`] has them.
+    pub fn return_usage(&self, counts: Vec<UsageCount>) {
+        self.inner.meter.put_back(counts);
+    }
+
+    /// How often the gateway answered by itself, by metric label, since it was made.
+    pub fn rejected(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// Serves plain HTTP/1.1 on `listener` until `shutdown` is done; then no connection is accepted, requests in
+    /// flight finish, and what is left after [`Config::drain_timeout`] is cut.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        connections::serve(Arc::clone(&self.inner), listener, shutdown).await;
+    }
+}
+
+impl Inner {
+    /// The answer to a request that is not forwarded.
+    fn refuse(&self, reject: Reject, in_flight: InFlight) -> Response<AnswerBody> {
+        if let Some(count) = self.rejected.get(reject.number()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Reject::BadRequest(reason) = reject {
+            tracing::debug!(reason, "a malformed request was refused");
+        }
+        reject.response(|body| AnswerBody::own(body, in_flight))
+    }
+}

@@ -1,0 +1,227 @@
+//! Bodies on their way through, never collected: the request's towards the upstream, the answer's back.
+//!
+//! Request trailers are dropped (RFC 9110 §6.5.1), so that none can pose as an identity header. An answer that
+//! breaks off ends in an error, which makes hyper cut the caller's connection instead of padding.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::{connections::InFlight, upstreams::Connection};
+
+/// Why a body broke off.
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The request's body as the upstream gets it.
+pub(crate) enum RequestBody {
+    /// None.
+    Empty,
+    /// As the caller sends it.
+    Streaming(Incoming, Arc<Upload>),
+}
+
+/// How far a request's body is; shared between the body and whoever waits for the answer.
+#[derive(Default)]
+pub(crate) struct Upload(AtomicU32);
+
+/// What an unfinished upload waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UploadPhase {
+    /// The upstream, which must take what was handed over.
+    Upstream,
+    /// The caller, who must send more.
+    Caller,
+    /// Nothing: all of it was handed over.
+    Done,
+}
+
+impl Upload {
+    /// What it waits for now, and a number that changes with each piece handed over.
+    pub(crate) fn phase(&self) -> (UploadPhase, u32) {
+        let value = self.0.load(Ordering::Acquire);
+        let phase = match value & 3 {
+            0 => UploadPhase::Upstream,
+            1 => UploadPhase::Caller,
+            _ => UploadPhase::Done,
+        };
+        (phase, value >> 2)
+    }
+
+    fn enter(&self, phase: UploadPhase) {
+        let (_, pieces) = self.phase();
+        self.0.store(pieces.wrapping_add(1) << 2 | phase as u32, Ordering::Release);
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Self::Streaming(body, upload) = self.get_mut() else { return Poll::Ready(None) };
+        loop {
+            let frame = match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Pending => {
+                    upload.enter(UploadPhase::Caller);
+                    return Poll::Pending;
+                }
+                Poll::Ready(frame) => frame,
+            };
+            match frame {
+                Some(Ok(frame)) if frame.is_data() => {
+                    let phase = if body.is_end_stream() { UploadPhase::Done } else { UploadPhase::Upstream };
+                    upload.enter(phase);
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Some(Ok(_trailers)) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => {
+                    upload.enter(UploadPhase::Done);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Streaming(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Streaming(body, _) => body.size_hint(),
+        }
+    }
+}
+
+/// The body of an answer, and the mark that its request is still being served.
+pub(crate) struct AnswerBody {
+    source: Source,
+    _in_flight: InFlight,
+}
+
+enum Source {
+    Own(Option<Bytes>),
+    Upstream(Box<UpstreamBody>),
+}
+
+struct UpstreamBody {
+    body: Incoming,
+    connection: Option<Connection>,
+    upload: Option<Arc<Upload>>,
+    read_timeout: Duration,
+    waiting: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
+    ended: bool,
+}
+
+impl AnswerBody {
+    /// A body of our own.
+    pub(crate) fn own(body: Bytes, in_flight: InFlight) -> Self {
+        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), _in_flight: in_flight }
+    }
+
+    /// The body that comes from this connection, which is kept for reuse once the body has ended.
+    pub(crate) fn upstream(
+        body: Incoming,
+        connection: Connection,
+        upload: Option<Arc<Upload>>,
+        read_timeout: Duration,
+        in_flight: InFlight,
+    ) -> Self {
+        let connection = Some(connection);
+        let body = UpstreamBody {
+            body,
+            connection,
+            upload,
+            read_timeout,
+            waiting: None,
+            is_waiting: false,
+            ended: false,
+        };
+        Self { source: Source::Upstream(Box::new(body)), _in_flight: in_flight }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.get_mut().source {
+            Source::Own(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Source::Upstream(body) => body.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Own(body) => body.is_none(),
+            Source::Upstream(body) => body.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Own(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
+            Source::Upstream(body) => body.body.size_hint(),
+        }
+    }
+}
+
+impl UpstreamBody {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.is_waiting = false;
+                self.ended = frame.is_none();
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+            }
+            Poll::Pending => {
+                let limit = self.read_timeout;
+                let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
+                if !self.is_waiting {
+                    waiting.as_mut().reset(Instant::now() + limit);
+                    self.is_waiting = true;
+                }
+                ready!(waiting.as_mut().poll(cx));
+                tracing::warn!("the upstream stopped sending in the middle of an answer");
+                Poll::Ready(Some(Err("the upstream stopped sending".into())))
+            }
+        }
+    }
+}
+
+impl Drop for UpstreamBody {
+    /// A connection is used again only if both bodies were read to their ends.
+    fn drop(&mut self) {
+        let uploaded = self.upload.as_ref().is_none_or(|upload| upload.phase().0 == UploadPhase::Done);
+        if (self.ended || self.body.is_end_stream())
+            && uploaded
+            && let Some(connection) = self.connection.take()
+        {
+            connection.recycle();
+        }
+    }
+}

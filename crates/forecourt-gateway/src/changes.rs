@@ -1,0 +1,309 @@
+//! The single writer: turns change batches into the state that requests read.
+//!
+//! Invariants: a row is replaced only by a higher revision of the same row, deletions included, so order,
+//! repetition and delay do not matter; and a batch takes away before it adds (the reason is in `state.rs`).
+//! Credentials are in `credentials.rs`, the compiled table in `route.rs`.
+
+use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
+
+use forecourt_core::{
+    gateway_state::{ApplicationState, Kind, ProductState, Resource, RouteState, ServiceState},
+    ids::ApplicationId,
+};
+use forecourt_wire::changes::{Change, ChangeBatch};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+
+use crate::{
+    applications::{ApplicationSlot, Grant, LiveApplication},
+    compact_ids::CompactId,
+    credentials::CredentialIndex,
+    route::{Linked, RoutingTable},
+    state::{Numbers, State},
+};
+
+/// What only the writer needs: every row's revision, and the rows that the table is built from.
+#[derive(Default)]
+pub(crate) struct Writer {
+    applied: i64,
+    floor: i64,
+    portals: Numbers,
+    products_by_number: Numbers,
+    services: Rows<ServiceState>,
+    routes: Rows<RouteState>,
+    products: Rows<ProductState>,
+    applications: HashTable<Arc<ApplicationSlot>>,
+    credentials: CredentialIndex,
+    hasher: DefaultHashBuilder,
+}
+
+type Rows<T> = HashMap<Box<str>, Row<T>>;
+
+struct Row<T> {
+    revision: i64,
+    state: Option<Arc<T>>,
+}
+
+/// One row to be put (`resource`) or deleted, newer than what is known of it.
+struct Step<'a> {
+    revision: i64,
+    kind: Kind,
+    key: Cow<'a, str>,
+    resource: Option<&'a Resource>,
+}
+
+impl Writer {
+    /// Applies a batch and answers the highest revision applied so far.
+    ///
+    /// A snapshot older than that is refused: it would revive what has been deleted since.
+    pub(crate) fn apply(&mut self, state: &State, batch: &ChangeBatch) -> i64 {
+        if batch.snapshot && batch.revision < self.applied {
+            tracing::warn!(
+                revision = batch.revision,
+                applied = self.applied,
+                "a snapshot older than what is in force was ignored"
+            );
+            return self.applied;
+        }
+        let steps = self.steps(batch);
+        let mut routing_changed = false;
+        for step in &steps {
+            routing_changed |= self.take_away(state, step);
+        }
+        if routing_changed {
+            self.rebuild_table(state);
+        }
+        state.advance_turn();
+        for step in &steps {
+            self.add(state, step);
+        }
+        self.applied = self.applied.max(batch.revision);
+        if batch.snapshot {
+            self.forget_deleted(batch.revision);
+        }
+        self.applied
+    }
+
+    /// Forgets deletions at or before `revision`, from which nothing can arrive any more.
+    pub(crate) fn forget_deleted(&mut self, revision: i64) {
+        let floor = self.floor.max(revision.min(self.applied));
+        self.floor = floor;
+        self.services.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.routes.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.products.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.credentials.forget_deleted(floor);
+        for slot in &self.applications {
+            if slot.view().grants.iter().any(|grant| !grant.live && grant.revision <= floor) {
+                slot.change(|view| view.forget_deleted(floor));
+            }
+        }
+        // A credential may still point at a blank slot; then the slot must stay findable for its row to come.
+        self.applications.retain(|slot| Arc::strong_count(slot) > 1 || !slot.view().is_blank(floor));
+    }
+
+    /// The changes that are news, one per row, and for a snapshot the deletions that it implies.
+    fn steps<'a>(&self, batch: &'a ChangeBatch) -> Vec<Step<'a>> {
+        let mut newest: HashMap<(Kind, &str), &Change> = HashMap::with_capacity(batch.changes.len());
+        for change in &batch.changes {
+            if change.resource.as_ref().is_some_and(|resource| resource.kind() != change.kind) {
+                tracing::error!(
+                    kind = change.kind.name(),
+                    key = change.key,
+                    "a row of another kind was ignored"
+                );
+                continue;
+            }
+            let latest = newest.entry((change.kind, change.key.as_str())).or_insert(change);
+            if latest.revision < change.revision {
+                *latest = change;
+            }
+        }
+        let mut steps: Vec<_> = newest
+            .values()
+            .filter(|change| change.revision > self.floor.max(self.revision(change.kind, &change.key)))
+            .map(|change| Step {
+                revision: change.revision,
+                kind: change.kind,
+                key: Cow::Borrowed(&change.key),
+                resource: change.resource.as_ref(),
+            })
+            .collect();
+        if batch.snapshot {
+            let listed: HashSet<(Kind, &str)> =
+                newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key).collect();
+            steps.extend(
+                self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str()))).map(
+                    |(kind, key)| Step {
+                        revision: batch.revision,
+                        kind,
+                        key: Cow::Owned(key),
+                        resource: None,
+                    },
+                ),
+            );
+        }
+        steps
+    }
+
+    /// The last revision known of a row, 0 if none.
+    fn revision(&self, kind: Kind, key: &str) -> i64 {
+        fn of<T>(rows: &Rows<T>, key: &str) -> i64 {
+            rows.get(key).map_or(0, |row| row.revision)
+        }
+        match kind {
+            Kind::Service => of(&self.services, key),
+            Kind::Route => of(&self.routes, key),
+            Kind::Product => of(&self.products, key),
+            Kind::Application => self.slot(key).map_or(0, |slot| slot.view().revision),
+            Kind::Credential => self.credentials.revision(key),
+            Kind::Grant => self.grant(key).map_or(0, |grant| grant.revision),
+        }
+    }
+
+    /// Kind and key of every row that is not deleted.
+    fn live_rows(&self) -> impl Iterator<Item = (Kind, String)> {
+        fn of<T>(kind: Kind, rows: &Rows<T>) -> impl Iterator<Item = (Kind, String)> {
+            rows.iter().filter(|(_, row)| row.state.is_some()).map(move |(key, _)| (kind, key.to_string()))
+        }
+        let applications = self.applications.iter().filter(|slot| slot.view().live.is_some());
+        let names: HashMap<u32, &str> = self.products_by_number.names().collect();
+        let grants: Vec<_> = self
+            .applications
+            .iter()
+            .flat_map(|slot| {
+                let live: Vec<_> = slot.view().grants.iter().filter(|grant| grant.live).copied().collect();
+                live.into_iter().map(|grant| (slot.id_text(), grant.product))
+            })
+            .filter_map(|(id, product)| Some((Kind::Grant, format!("{id}/{}", names.get(&product)?))))
+            .collect();
+        of(Kind::Service, &self.services)
+            .chain(of(Kind::Route, &self.routes))
+            .chain(of(Kind::Product, &self.products))
+            .chain(applications.map(|slot| (Kind::Application, slot.id_text())))
+            .chain(self.credentials.live_ids().map(|id| (Kind::Credential, id)))
+            .chain(grants)
+    }
+
+    /// First half of a step: after it nothing is allowed that the new state forbids. True: routing changed.
+    fn take_away(&mut self, state: &State, step: &Step<'_>) -> bool {
+        match (step.kind, step.resource) {
+            (Kind::Service, service) => {
+                let row =
+                    service.and_then(|row| if let Resource::Service(row) = row { Some(row) } else { None });
+                put_row(&mut self.services, step, row);
+                return true;
+            }
+            (Kind::Route, route) => {
+                let row = route.and_then(|row| if let Resource::Route(row) = row { Some(row) } else { None });
+                put_row(&mut self.routes, step, row);
+                return true;
+            }
+            (Kind::Product, product) => {
+                let row =
+                    product.and_then(|row| if let Resource::Product(row) = row { Some(row) } else { None });
+                put_row(&mut self.products, step, row);
+                return true;
+            }
+            (Kind::Application, Some(Resource::Application(row))) => {
+                let coming = self.compile_application(row);
+                self.slot_or_new(&step.key).change(|view| {
+                    if let Some(live) = &mut view.live {
+                        live.active = live.active && coming.active && live.portal == coming.portal;
+                    }
+                });
+            }
+            (Kind::Application, _) => self.slot_or_new(&step.key).change(|view| {
+                view.revision = step.revision;
+                view.live = None;
+            }),
+            (Kind::Credential, Some(Resource::Credential(row))) => {
+                let application = self.slot_or_new(row.application_id.as_str());
+                self.credentials.narrow(state, row, &application);
+            }
+            (Kind::Credential, _) => self.credentials.delete(state, &step.key, step.revision),
+            (Kind::Grant, None) => self.put_grant(step, false),
+            (Kind::Grant, Some(_)) => {}
+        }
+        false
+    }
+
+    /// Second half of a step: what the new state allows beyond the old one.
+    fn add(&mut self, state: &State, step: &Step<'_>) {
+        match step.resource {
+            Some(Resource::Application(row)) => {
+                let live = self.compile_application(row);
+                self.slot_or_new(&step.key).change(|view| {
+                    view.revision = step.revision;
+                    view.live = Some(live);
+                });
+            }
+            Some(Resource::Credential(row)) => {
+                let application = self.slot_or_new(row.application_id.as_str());
+                self.credentials.widen(state, row, &application, step.revision);
+            }
+            Some(Resource::Grant(_)) => self.put_grant(step, true),
+            Some(Resource::Service(_) | Resource::Route(_) | Resource::Product(_)) | None => {}
+        }
+    }
+
+    fn put_grant(&mut self, step: &Step<'_>, live: bool) {
+        let Some((application, product)) = step.key.split_once('/') else {
+            tracing::error!(key = %step.key, "a grant whose key is not APPLICATION/PRODUCT was ignored");
+            return;
+        };
+        let product = self.products_by_number.of(product);
+        let revision = step.revision;
+        self.slot_or_new(application).change(|view| view.put_grant(Grant { revision, product, live }));
+    }
+
+    fn grant(&self, key: &str) -> Option<Grant> {
+        let (application, product) = key.split_once('/')?;
+        let product = self.products_by_number.known(product)?;
+        self.slot(application)?.view().grant(product)
+    }
+
+    fn compile_application(&mut self, row: &ApplicationState) -> LiveApplication {
+        LiveApplication {
+            portal: self.portals.of(row.portal_id.as_str()),
+            active: row.active,
+            developer_name: row.developer_name.as_str().into(),
+        }
+    }
+
+    fn slot(&self, id: &str) -> Option<&Arc<ApplicationSlot>> {
+        let id = CompactId::pack(ApplicationId::PREFIX, id);
+        self.applications.find(self.hasher.hash_one(&id), |slot| *slot.compact_id() == id)
+    }
+
+    fn slot_or_new(&mut self, id: &str) -> Arc<ApplicationSlot> {
+        let id = CompactId::pack(ApplicationId::PREFIX, id);
+        let hasher = &self.hasher;
+        let entry = self.applications.entry(
+            hasher.hash_one(&id),
+            |slot| *slot.compact_id() == id,
+            |slot| hasher.hash_one(slot.compact_id()),
+        );
+        Arc::clone(entry.or_insert_with(|| Arc::new(ApplicationSlot::new(id.clone()))).get())
+    }
+
+    fn rebuild_table(&mut self, state: &State) {
+        let mut linked = Linked::default();
+        let mut products: Vec<_> =
+            self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
+        // Should two products claim one service, the one that was changed last has the word.
+        products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
+        for (_, product) in products {
+            let number = self.products_by_number.of(product.id.as_str());
+            let portal = self.portals.of(product.portal_id.as_str());
+            linked.link(product, number, portal);
+        }
+        let services = self.services.values().filter_map(|row| row.state.as_deref());
+        let routes = self.routes.values().filter_map(|row| row.state.as_deref());
+        let table = RoutingTable::build(services, routes, &linked, &state.table.load());
+        state.table.store(Arc::new(table));
+    }
+}
+
+fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) {
+    let row = Row { revision: step.revision, state: row.cloned().map(Arc::new) };
+    rows.insert(step.key.as_ref().into(), row);
+}

@@ -1,0 +1,267 @@
+//! Which versions each credential has at the moment, so that a new row can take the place of the old one.
+//!
+//! The writer's side of `key_store.rs` and `user_store.rs`. Invariant: what a credential is recorded to hold is
+//! exactly what the stores hold of it. A deleted credential stays as a 48-byte memory of its revision.
+
+use std::{hash::BuildHasher, sync::Arc};
+
+use forecourt_core::{
+    gateway_state::{CredentialSecret, CredentialState, CredentialVersionState},
+    ids::CredentialId,
+};
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::{
+    applications::{ApplicationSlot, end_of},
+    compact_ids::CompactId,
+    dense::Dense,
+    key_store::{KeyPlace, KeyRecord},
+    state::State,
+    user_store::{UserPlace, UserRecord},
+};
+
+/// All credentials by id.
+#[derive(Default)]
+pub(crate) struct CredentialIndex {
+    entries: Dense<Entry>,
+    by_id: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+struct Entry {
+    id: CompactId,
+    revision: i64,
+    held: Held,
+}
+
+/// The versions of one credential; nearly all have a single API key.
+enum Held {
+    Nothing,
+    Key(KeyPlace),
+    Several(Box<[Place]>),
+}
+
+#[derive(Clone, PartialEq)]
+enum Place {
+    Key(KeyPlace),
+    User(UserPlace),
+}
+
+impl CredentialIndex {
+    /// The last revision known of this credential, 0 if none.
+    pub(crate) fn revision(&self, id: &str) -> i64 {
+        self.number(&CompactId::pack(CredentialId::PREFIX, id))
+            .and_then(|number| self.entries.at(number))
+            .map_or(0, |entry| entry.revision)
+    }
+
+    /// The ids of all credentials that are not deleted.
+    pub(crate) fn live_ids(&self) -> impl Iterator<Item = String> {
+        let live = self.entries.iter().filter(|(_, entry)| !matches!(entry.held, Held::Nothing));
+        live.map(|(_, entry)| entry.id.unpack(CredentialId::PREFIX))
+    }
+
+    /// Drops the memory of credentials deleted at or before `floor`.
+    pub(crate) fn forget_deleted(&mut self, floor: i64) {
+        let dead: Vec<u32> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.held, Held::Nothing) && entry.revision <= floor)
+            .map(|(number, _)| number)
+            .collect();
+        for number in dead {
+            if let Some(entry) = self.entries.remove(number) {
+                let hash = self.hasher.hash_one(&entry.id);
+                if let Ok(found) = self.by_id.find_entry(hash, |other| *other == number) {
+                    found.remove();
+                }
+            }
+        }
+    }
+
+    /// Removes all versions and remembers the deletion.
+    pub(crate) fn delete(&mut self, state: &State, id: &str, revision: i64) {
+        let id = CompactId::pack(CredentialId::PREFIX, id);
+        for place in self.places(&id) {
+            remove(state, &id, &place);
+        }
+        self.record(id, revision, Held::Nothing);
+    }
+
+    /// Takes away what `row` no longer has: versions that are gone, or that now end earlier.
+    pub(crate) fn narrow(
+        &mut self,
+        state: &State,
+        row: &CredentialState,
+        application: &Arc<ApplicationSlot>,
+    ) {
+        let id = CompactId::pack(CredentialId::PREFIX, row.id.as_str());
+        let Some(entry) = self.number(&id).and_then(|number| self.entries.at_mut(number)) else { return };
+        let places = std::mem::replace(&mut entry.held, Held::Nothing).into_places();
+        let (kept, gone): (Vec<_>, Vec<_>) = places.into_iter().partition(|place| {
+            row.versions.iter().any(|version| holds(state, place, &id, version, application))
+        });
+        entry.held = Held::from_places(kept.clone());
+        for place in &gone {
+            remove(state, &id, place);
+        }
+        for place in &kept {
+            let end = row
+                .versions
+                .iter()
+                .find(|version| holds(state, place, &id, version, application))
+                .map_or(i64::MIN, |version| end_of(version.valid_until));
+            set_times(state, &id, place, |old_end, made| (old_end.min(end), made));
+        }
+    }
+
+    /// Gives the credential exactly the versions of `row`; [`Self::narrow`] came before.
+    pub(crate) fn widen(
+        &mut self,
+        state: &State,
+        row: &CredentialState,
+        application: &Arc<ApplicationSlot>,
+        revision: i64,
+    ) {
+        let id = CompactId::pack(CredentialId::PREFIX, row.id.as_str());
+        let mut places = self.places(&id);
+        let made = row.created_at.micros();
+        for version in &row.versions {
+            let end = end_of(version.valid_until);
+            match places.iter().find(|place| holds(state, place, &id, version, application)) {
+                Some(place) => set_times(state, &id, place, |_, _| (end, made)),
+                None => match insert(state, &id, version, application, end, made) {
+                    Some(place) => places.push(place),
+                    None => tracing::error!(credential = row.id.as_str(), "no room for another credential"),
+                },
+            }
+        }
+        self.record(id, revision, Held::from_places(places));
+    }
+
+    fn places(&self, id: &CompactId) -> Vec<Place> {
+        let entry = self.number(id).and_then(|number| self.entries.at(number));
+        entry.map_or_else(Vec::new, |entry| entry.held.places())
+    }
+
+    fn number(&self, id: &CompactId) -> Option<u32> {
+        let entries = &self.entries;
+        let same = |number: &u32| entries.at(*number).is_some_and(|entry| entry.id == *id);
+        self.by_id.find(self.hasher.hash_one(id), same).copied()
+    }
+
+    fn record(&mut self, id: CompactId, revision: i64, held: Held) {
+        if let Some(entry) = self.number(&id).and_then(|number| self.entries.at_mut(number)) {
+            entry.revision = revision;
+            entry.held = held;
+            return;
+        }
+        let hash = self.hasher.hash_one(&id);
+        let Some(number) = self.entries.insert(Entry { id, revision, held }) else {
+            tracing::error!("no room for another credential");
+            return;
+        };
+        let Self { entries, by_id, hasher } = self;
+        by_id.insert_unique(hash, number, |number| {
+            entries.at(*number).map_or(0, |entry| hasher.hash_one(&entry.id))
+        });
+    }
+}
+
+impl Held {
+    fn places(&self) -> Vec<Place> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Key(place) => vec![Place::Key(*place)],
+            Self::Several(places) => places.to_vec(),
+        }
+    }
+
+    fn into_places(self) -> Vec<Place> {
+        if let Self::Several(places) = self { places.into_vec() } else { self.places() }
+    }
+
+    fn from_places(places: Vec<Place>) -> Self {
+        match places.as_slice() {
+            [Place::Key(place)] => Self::Key(*place),
+            _ => Self::Several(places.into()),
+        }
+    }
+}
+
+/// Whether what lies there is this version, of this application.
+fn holds(
+    state: &State,
+    place: &Place,
+    id: &CompactId,
+    version: &CredentialVersionState,
+    application: &Arc<ApplicationSlot>,
+) -> bool {
+    match (place, &version.secret) {
+        (Place::Key(place), CredentialSecret::KeyAuth { digest }) => state
+            .keys
+            .inspect(*place, |record| {
+                record.digest == *digest && Arc::ptr_eq(&record.application, application)
+            })
+            .unwrap_or(false),
+        (Place::User(place), CredentialSecret::BasicAuth { username, password_hash }) => {
+            let mut same_application = false;
+            state.users.visit(username, |record| {
+                same_application |= record.credential == *id
+                    && record.password_hash == place.password_hash
+                    && Arc::ptr_eq(&record.application, application);
+            });
+            *place.username == **username && *place.password_hash == **password_hash && same_application
+        }
+        _ => false,
+    }
+}
+
+fn insert(
+    state: &State,
+    id: &CompactId,
+    version: &CredentialVersionState,
+    application: &Arc<ApplicationSlot>,
+    valid_until: i64,
+    created_at: i64,
+) -> Option<Place> {
+    let application = Arc::clone(application);
+    let credential = id.clone();
+    match &version.secret {
+        CredentialSecret::KeyAuth { digest } => {
+            let record = KeyRecord { digest: *digest, credential, application, valid_until, created_at };
+            state.keys.insert(record).map(Place::Key)
+        }
+        CredentialSecret::BasicAuth { username, password_hash } => {
+            let password_hash: Arc<str> = password_hash.as_str().into();
+            let place =
+                UserPlace { username: username.as_str().into(), password_hash: Arc::clone(&password_hash) };
+            let record = UserRecord { password_hash, credential, application, valid_until, created_at };
+            state.users.insert(username, record);
+            Some(Place::User(place))
+        }
+    }
+}
+
+fn remove(state: &State, id: &CompactId, place: &Place) {
+    match place {
+        Place::Key(place) => state.keys.remove(*place),
+        Place::User(place) => state.users.retain(place, id, |_| false),
+    }
+}
+
+fn set_times(state: &State, id: &CompactId, place: &Place, times: impl Fn(i64, i64) -> (i64, i64)) {
+    match place {
+        Place::Key(place) => {
+            let old = state.keys.inspect(*place, |record| (record.valid_until, record.created_at));
+            if let Some((end, made)) = old {
+                let (end, made) = times(end, made);
+                state.keys.set_times(*place, end, made);
+            }
+        }
+        Place::User(place) => state.users.retain(place, id, |record| {
+            (record.valid_until, record.created_at) = times(record.valid_until, record.created_at);
+            true
+        }),
+    }
+}

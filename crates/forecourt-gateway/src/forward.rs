@@ -1,0 +1,308 @@
+//! Sending a permitted request to its upstream and the answer back (contract §1 step 6 and §9).
+//!
+//! Invariants: nothing is forwarded without a [`Permit`]; hop-by-hop fields go first and identity headers come
+//! last, so that a caller can neither name an identity header in `Connection` nor send one of its own.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use forecourt_core::ids::CredentialId;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{
+        AUTHORIZATION, CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+        TRANSFER_ENCODING, UPGRADE,
+    },
+    request::Parts,
+    uri::PathAndQuery,
+};
+use hyper::body::{Body, Incoming};
+use tokio::time::timeout;
+
+use crate::{
+    bodies::{AnswerBody, RequestBody, Upload, UploadPhase},
+    connections::{Connections, InFlight},
+    paths, presented,
+    rejects::Reject,
+    route::Service,
+    sockets::Watch,
+    upgrades,
+    upstreams::{Connection, Upstream},
+    verify::{Identity, Method, Permit},
+};
+
+const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
+const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
+const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
+const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// A request on its way: what was matched and who let it pass.
+pub(crate) struct Passage<'a> {
+    /// Leave to forward.
+    pub(crate) permit: Permit,
+    /// The service that it goes to.
+    pub(crate) service: &'a Service,
+    /// The path that was matched.
+    pub(crate) path: Cow<'a, str>,
+    /// The query as it was sent.
+    pub(crate) query: Option<&'a str>,
+    /// The caller's connection.
+    pub(crate) watch: &'a Arc<Watch>,
+}
+
+/// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
+pub(crate) fn clean_identity(headers: &mut HeaderMap) {
+    for name in IDENTITY {
+        headers.remove(name);
+    }
+    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack.
+    let poses = |name: &HeaderName| {
+        let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
+        name.as_str().contains('_')
+            && IDENTITY.iter().any(|identity| {
+                let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
+                name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
+            })
+    };
+    while let Some(name) = headers.keys().find(|name| poses(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// Sends the request and answers with the upstream's answer, whose body is still on its way.
+pub(crate) async fn forward(
+    passage: Passage<'_>,
+    mut parts: Parts,
+    body: Incoming,
+    connections: Arc<Connections>,
+    in_flight: InFlight,
+) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
+    let prepared = prepare(&passage, &mut parts);
+    let (upstream, node) = match prepared {
+        Ok(prepared) => prepared,
+        Err(reject) => return Err((reject, in_flight)),
+    };
+    let wanted = upgrades::wanted(&parts, passage.watch);
+    strip_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(EXPECT);
+    add_own_headers(&mut parts.headers, &passage);
+    if let Some(host) = upstream.host_for(&node) {
+        parts.headers.insert(HOST, host.clone());
+    }
+    if let Some(wanted) = &wanted {
+        wanted.ask(&mut parts.headers);
+    }
+    parts.extensions.clear();
+    let (body, upload) = if body.is_end_stream() {
+        (RequestBody::Empty, None)
+    } else {
+        if body.size_hint().exact().is_none() {
+            // Without it hyper sends a GET without its body.
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        let upload = Arc::new(Upload::default());
+        (RequestBody::Streaming(body, Arc::clone(&upload)), Some(upload))
+    };
+    let request = Request::from_parts(parts, body);
+    let (mut response, connection) = match send(upstream, &node, request, upload.as_deref()).await {
+        Ok(answered) => answered,
+        Err(reject) => return Err((reject, in_flight)),
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(wanted) = wanted else { return Err((Reject::BrokenAnswer, in_flight)) };
+        let head = wanted.tunnel(&mut response, connections);
+        return Ok(head.map(|body| AnswerBody::own(body, in_flight)));
+    }
+    strip_hop_by_hop(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    let read_timeout = upstream.read_timeout();
+    Ok(response.map(|body| AnswerBody::upstream(body, connection, upload, read_timeout, in_flight)))
+}
+
+/// Chooses a node and rewrites target and credentials.
+fn prepare<'a>(
+    passage: &Passage<'a>,
+    parts: &mut Parts,
+) -> Result<(&'a Upstream, Arc<crate::upstreams::Node>), Reject> {
+    let upstream = passage.service.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
+    let node = upstream.choose().ok_or(Reject::NoUpstreamNode)?;
+    if upstream.is_https() {
+        tracing::error!(
+            service.id = passage.service.id.as_str(),
+            "the service's upstream wants https, which this gateway cannot speak yet; use scheme http"
+        );
+        return Err(Reject::UnsupportedScheme);
+    }
+    let query = hide_credentials(passage, &mut parts.headers);
+    parts.uri = target(passage, query).ok_or(Reject::BadRequest("the target cannot be forwarded"))?;
+    parts.version = Version::HTTP_11;
+    Ok((upstream, Arc::clone(node)))
+}
+
+/// Removes the credential that succeeded where its method says so; answers the query that is left.
+fn hide_credentials<'a>(passage: &Passage<'a>, headers: &mut HeaderMap) -> Option<Cow<'a, str>> {
+    let query = passage.query.map(Cow::Borrowed);
+    let Some(identity) = passage.permit.identity() else { return query };
+    match identity.method {
+        Method::Key => match identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
+            Some(rule) => {
+                if let Some(name) = &rule.header {
+                    headers.remove(name);
+                }
+                passage.query.and_then(|query| presented::without_argument(query, &rule.query))
+            }
+            None => query,
+        },
+        Method::Basic => {
+            if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
+                headers.remove(AUTHORIZATION);
+            }
+            query
+        }
+    }
+}
+
+/// The target that the upstream sees: the matched path, shortened if the service says so, and the query.
+fn target(passage: &Passage<'_>, query: Option<Cow<'_, str>>) -> Option<Uri> {
+    let path = match &passage.service.stripped_prefix {
+        Some(prefix) => paths::strip_prefix(&passage.path, prefix),
+        None => Cow::Borrowed(&*passage.path),
+    };
+    let whole = match query {
+        Some(query) => {
+            let mut whole = String::with_capacity(path.len() + 1 + query.len());
+            whole.push_str(&path);
+            whole.push('?');
+            whole.push_str(&query);
+            whole
+        }
+        None => path.into_owned(),
+    };
+    PathAndQuery::try_from(whole).ok().map(Uri::from)
+}
+
+/// Removes the fields that are meant for one connection only (RFC 9110 §7.6.1).
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
+        .filter_map(|name| name.parse().ok())
+        .filter(|name| *name != HOST && *name != http::header::CONTENT_LENGTH)
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
+    if let Some(peer) = &passage.watch.peer_text {
+        let mut earlier = headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
+        let chain = match earlier.next() {
+            None => Some(peer.clone()),
+            Some(first) => {
+                let chain = earlier.chain([peer.as_bytes()]).fold(first.to_vec(), |mut chain, next| {
+                    chain.extend_from_slice(b", ");
+                    chain.extend_from_slice(next);
+                    chain
+                });
+                HeaderValue::try_from(chain).ok()
+            }
+        };
+        if let Some(chain) = chain {
+            headers.insert(X_FORWARDED_FOR, chain);
+        }
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    if let Some(identity) = passage.permit.identity() {
+        add_identity(headers, identity);
+    }
+}
+
+fn add_identity(headers: &mut HeaderMap, identity: &Identity) {
+    let values = [
+        identity.application.id_text(),
+        identity.credential.unpack(CredentialId::PREFIX),
+        identity.developer_name.as_ref().to_owned(),
+    ];
+    for (name, value) in IDENTITY.into_iter().zip(values) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Sends over a kept connection if there is one; a request that such a connection did not take is sent again
+/// over a fresh one.
+async fn send(
+    upstream: &Upstream,
+    node: &Arc<crate::upstreams::Node>,
+    mut request: Request<RequestBody>,
+    upload: Option<&Upload>,
+) -> Result<(Response<Incoming>, Connection), Reject> {
+    let mut fresh = false;
+    loop {
+        let mut connection = upstream.connect(node, fresh).await?;
+        let sending = connection.sender.try_send_request(request);
+        let answered = within_limits(sending, upstream, upload).await.ok_or(Reject::TimedOut)?;
+        match answered {
+            Ok(response) => return Ok((response, connection)),
+            Err(mut error) => match error.take_message() {
+                Some(unsent) if connection.reused => {
+                    request = unsent;
+                    fresh = true;
+                }
+                _ => {
+                    tracing::warn!(error = %error.error(), "the upstream sent no valid answer");
+                    return Err(Reject::BrokenAnswer);
+                }
+            },
+        }
+    }
+}
+
+/// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
+/// waits for the upstream. While the caller is the slow one, its own limit counts (`sockets.rs`).
+async fn within_limits<T>(
+    sending: impl Future<Output = T>,
+    upstream: &Upstream,
+    upload: Option<&Upload>,
+) -> Option<T> {
+    let mut sending = std::pin::pin!(sending);
+    loop {
+        let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);
+        let limit: Duration = match before.0 {
+            UploadPhase::Upstream => upstream.send_timeout(),
+            UploadPhase::Caller | UploadPhase::Done => upstream.read_timeout(),
+        };
+        match timeout(limit, sending.as_mut()).await {
+            Ok(answered) => return Some(answered),
+            Err(_) => {
+                let after = upload.map_or((UploadPhase::Done, 0), Upload::phase);
+                if after == before && after.0 != UploadPhase::Caller {
+                    tracing::warn!("the upstream took too long");
+                    return None;
+                }
+            }
+        }
+    }
+}

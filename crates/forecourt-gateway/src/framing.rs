@@ -1,0 +1,248 @@
+//! Follows the framing of a caller's HTTP/1.1 byte stream: where heads and bodies begin and end.
+//!
+//! hyper parses requests, but hides two things that we must know: a head with both `Content-Length` and
+//! `Transfer-Encoding` (it keeps the latter and drops the former), and how far an unfinished head has come. This
+//! reader only watches. Where it cannot follow, it says so and stops; hyper's reading is the one that counts.
+
+/// Where in the stream the reader stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Between two requests.
+    Between,
+    /// In a head; true: its request line is complete.
+    Head(bool),
+    /// In a body.
+    Body,
+    /// No longer followed.
+    Lost,
+}
+
+/// The reader. Feed it every byte that arrives.
+pub(crate) struct Framing {
+    expects: Expects,
+    line: Vec<u8>,
+    head: Head,
+    heads: u64,
+    ambiguous: Option<u64>,
+    longest_line: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Expects {
+    HeadLine,
+    Bytes(u64),
+    ChunkSize,
+    ChunkData(u64),
+    Trailer,
+    Nothing,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Head {
+    has_request_line: bool,
+    content_length: Option<Length>,
+    is_chunked: bool,
+}
+
+/// The value of `Content-Length`; one that is no number is refused by hyper unless the body is chunked.
+#[derive(Clone, Copy)]
+enum Length {
+    Bytes(u64),
+    Unreadable,
+}
+
+impl Framing {
+    /// A reader at the start of a connection. Lines longer than `longest_line` end its interest.
+    pub(crate) const fn new(longest_line: usize) -> Self {
+        Self {
+            expects: Expects::HeadLine,
+            line: Vec::new(),
+            head: Head { has_request_line: false, content_length: None, is_chunked: false },
+            heads: 0,
+            ambiguous: None,
+            longest_line,
+        }
+    }
+
+    /// Where it stands.
+    pub(crate) fn place(&self) -> Place {
+        match self.expects {
+            Expects::HeadLine if self.head.has_request_line => Place::Head(true),
+            Expects::HeadLine if self.line.is_empty() => Place::Between,
+            Expects::HeadLine => Place::Head(false),
+            Expects::Nothing => Place::Lost,
+            _ => Place::Body,
+        }
+    }
+
+    /// Which request of the connection, counted from 0, had both `Content-Length` and `Transfer-Encoding`.
+    pub(crate) const fn ambiguous(&self) -> Option<u64> {
+        self.ambiguous
+    }
+
+    /// Stops following.
+    pub(crate) fn stop(&mut self) {
+        self.expects = Expects::Nothing;
+        self.line = Vec::new();
+    }
+
+    /// Takes the next bytes of the stream.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            bytes = match self.expects {
+                Expects::Nothing => return,
+                Expects::Bytes(left) => self.skip(bytes, left, Expects::Bytes, Expects::HeadLine),
+                Expects::ChunkData(left) => self.skip(bytes, left, Expects::ChunkData, Expects::ChunkSize),
+                Expects::HeadLine | Expects::ChunkSize | Expects::Trailer => self.take_line(bytes),
+            };
+        }
+    }
+
+    fn skip<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        left: u64,
+        more: impl Fn(u64) -> Expects,
+        then: Expects,
+    ) -> &'a [u8] {
+        let present = bytes.len() as u64;
+        if present < left {
+            self.expects = more(left - present);
+            return &[];
+        }
+        self.expects = then;
+        bytes.split_at_checked(left as usize).map_or(&[], |(_, rest)| rest)
+    }
+
+    fn take_line<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(end) = memchr::memchr(b'\n', bytes) else {
+            self.line.extend_from_slice(bytes);
+            if self.line.len() > self.longest_line {
+                self.stop();
+            }
+            return &[];
+        };
+        let (start, rest) = bytes.split_at_checked(end + 1).unwrap_or((bytes, &[]));
+        if self.line.is_empty() {
+            self.on_line(start);
+        } else {
+            let mut line = std::mem::take(&mut self.line);
+            line.extend_from_slice(start);
+            self.on_line(&line);
+        }
+        rest
+    }
+
+    fn on_line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match self.expects {
+            Expects::HeadLine => self.on_head_line(line),
+            Expects::ChunkSize => match chunk_size(line) {
+                Some(0) => self.expects = Expects::Trailer,
+                // The data is followed by a line break of its own.
+                Some(size) => self.expects = Expects::ChunkData(size.saturating_add(2)),
+                None => self.stop(),
+            },
+            Expects::Trailer if line.is_empty() => self.expects = Expects::HeadLine,
+            _ => {}
+        }
+    }
+
+    fn on_head_line(&mut self, line: &[u8]) {
+        if !self.head.has_request_line {
+            // Empty lines in front of a request are skipped (RFC 9112 §2.2).
+            self.head.has_request_line = !line.is_empty();
+            return;
+        }
+        if line.is_empty() {
+            self.end_head();
+            return;
+        }
+        if let Some(value) = value_of(line, b"content-length") {
+            self.head.content_length = Some(parse_number(value).map_or(Length::Unreadable, Length::Bytes));
+        } else if value_of(line, b"transfer-encoding").is_some() {
+            self.head.is_chunked = true;
+        }
+    }
+
+    fn end_head(&mut self) {
+        let head = std::mem::take(&mut self.head);
+        if head.is_chunked && head.content_length.is_some() {
+            self.ambiguous.get_or_insert(self.heads);
+        }
+        self.heads += 1;
+        self.expects = match head {
+            Head { is_chunked: true, .. } => Expects::ChunkSize,
+            Head { content_length: Some(Length::Bytes(length @ 1..)), .. } => Expects::Bytes(length),
+            Head { content_length: Some(Length::Unreadable), .. } => Expects::Nothing,
+            _ => Expects::HeadLine,
+        };
+    }
+}
+
+/// The value of a header line with this lower-case name.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b":")?;
+    start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+fn parse_number(text: &[u8]) -> Option<u64> {
+    let digits = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    digits.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
+}
+
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let digits = line.split(|byte| *byte == b';').next()?.trim_ascii();
+    let hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    hex.then(|| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Framing, Place};
+
+    /// The place after `stream`, fed in pieces of every size from 1 to the whole, which must make no difference.
+    fn follow(stream: &[u8]) -> (Place, Option<u64>) {
+        let ends: Vec<_> = (1..=stream.len())
+            .map(|size| {
+                let mut framing = Framing::new(1_000);
+                stream.chunks(size).for_each(|piece| framing.feed(piece));
+                (framing.place(), framing.ambiguous())
+            })
+            .collect();
+        assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{ends:?}");
+        ends[0]
+    }
+
+    #[test]
+    fn it_knows_where_it_stands() {
+        let between = (Place::Between, None);
+        assert_eq!(follow(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), between);
+        assert_eq!(follow(b"\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1\nHost: a\n\n"), between);
+        assert_eq!(follow(b"GE"), (Place::Head(false), None));
+        assert_eq!(follow(b"GET / HTTP/1.1\r\nHos"), (Place::Head(true), None));
+        assert_eq!(follow(b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n\r\nabcde"), between);
+        assert_eq!(follow(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcd"), (Place::Body, None));
+        assert_eq!(follow(b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\nabcd"), (Place::Lost, None));
+        let chunked =
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nabcde\r\n0\r\nA: b\r\n\r\n";
+        assert_eq!(follow(chunked), between);
+        assert_eq!(follow(&chunked[..chunked.len() - 2]), (Place::Body, None));
+    }
+
+    #[test]
+    fn both_lengths_in_one_head_are_noticed_in_either_order_and_only_there() {
+        let one = b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let other = b"POST / HTTP/1.1\r\ntransfer-encoding:chunked\r\nCONTENT-LENGTH:5\r\n\r\n0\r\n\r\n";
+        let apart = b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdePOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\
+            22\r\nPOST /\r\ncontent-length: 1\r\n\r\n12345\r\n0\r\n\r\n";
+        assert_eq!(follow(one).1, Some(0));
+        assert_eq!(follow(other).1, Some(0));
+        let unreadable = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n";
+        assert_eq!(follow(unreadable).1, Some(0));
+        assert_eq!(follow(apart), (Place::Between, None));
+        assert_eq!(follow(&[&apart[..], &one[..]].concat()).1, Some(2));
+    }
+}

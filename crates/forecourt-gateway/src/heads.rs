@@ -1,0 +1,123 @@
+//! Checks of a request's head that hyper leaves to us (contract §10): `Host`, target form, framing.
+//!
+//! What two readers could understand differently is refused, so that nobody smuggles a request past the gateway.
+
+use http::{
+    HeaderMap, Method, Uri,
+    header::{HOST, TRANSFER_ENCODING},
+    uri::Scheme,
+};
+
+/// The host that a request is for, without its port, or what is wrong with the head.
+pub(crate) fn host<'a>(method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, &'static str> {
+    if *method == Method::CONNECT {
+        return Err("CONNECT is not served");
+    }
+    let mut fields = headers.get_all(HOST).iter();
+    let authority = match (fields.next(), fields.next()) {
+        (Some(field), None) => field.to_str().map_err(|_| "malformed Host")?,
+        (None, _) => return Err("missing Host"),
+        (Some(_), Some(_)) => return Err("repeated Host"),
+    };
+    let (host, port) = split(authority).ok_or("malformed Host")?;
+    if let Some(target) = uri.authority() {
+        let is_http = uri.scheme() == Some(&Scheme::HTTP);
+        let (target_host, target_port) = split(target.as_str()).ok_or("malformed target")?;
+        if !is_http
+            || !target_host.eq_ignore_ascii_case(host)
+            || target_port.unwrap_or(80) != port.unwrap_or(80)
+        {
+            return Err("the target's authority differs from Host");
+        }
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next()
+        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err("a transfer coding other than chunked");
+    }
+    Ok(host.strip_suffix('.').unwrap_or(host))
+}
+
+/// Host and port of `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT` (RFC 3986 §3.2.2, without user information).
+fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = if authority.starts_with('[') {
+        let (inner, port) = authority.split_at_checked(authority.find(']')? + 1)?;
+        let is_address =
+            inner.bytes().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.' | b'[' | b']'));
+        if !is_address || inner.len() < 4 || inner.matches(['[', ']']).count() != 2 {
+            return None;
+        }
+        (inner, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+    } else {
+        match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        }
+    };
+    let is_name = host.starts_with('[')
+        || host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+    if host.is_empty() || host.len() > 255 || !is_name {
+        return None;
+    }
+    let port = match port {
+        None | Some("") => None,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
+        Some(_) => return None,
+    };
+    Some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method, Uri};
+
+    use super::host;
+
+    fn check(target: &str, hosts: &[&str]) -> Result<String, &'static str> {
+        let mut headers = HeaderMap::new();
+        for value in hosts {
+            headers.append("host", HeaderValue::from_str(value).unwrap());
+        }
+        let uri: Uri = target.parse().unwrap();
+        host(&Method::GET, &uri, &headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_host_is_read_without_its_port() {
+        for (field, read) in [
+            ("api.example", "api.example"),
+            ("api.example:8080", "api.example"),
+            ("API.example.", "API.example"),
+            ("127.0.0.1:9080", "127.0.0.1"),
+            ("[::1]:9080", "[::1]"),
+            ("a_b-c~d", "a_b-c~d"),
+            ("a:", "a"),
+        ] {
+            assert_eq!(check("/", &[field]).as_deref(), Ok(read), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_missing_repeated_or_malformed_host_is_refused() {
+        assert!(check("/", &[]).is_err());
+        assert!(check("/", &["a", "a"]).is_err());
+        for field in [
+            "", " ", "a b", "a,b", "u@a", "a:x", "a:70000", "a:+1", "a/b", "[::1", "[]", "[x]", "a:1:2",
+            "%61",
+        ] {
+            assert!(check("/", &[field]).is_err(), "{field:?}");
+        }
+    }
+
+    #[test]
+    fn an_absolute_target_must_agree_with_host() {
+        assert_eq!(check("http://a/x", &["A"]).as_deref(), Ok("A"));
+        assert_eq!(check("http://a:80/x", &["a"]).as_deref(), Ok("a"));
+        for (target, field) in
+            [("http://b/x", "a"), ("http://a:81/x", "a"), ("https://a/x", "a"), ("http://u@a/", "a")]
+        {
+            assert!(check(target, &[field]).is_err(), "{target} {field}");
+        }
+    }
+}

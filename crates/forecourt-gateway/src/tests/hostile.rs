@@ -1,0 +1,171 @@
+//! Hostile and broken clients (contract §10), byte by byte.
+
+use std::time::Duration;
+
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+use super::stage::{PATIENCE, Stage, acting, body, echo, open_by, read_to_end, read_until, status};
+use crate::Config;
+
+async fn in_front_of_echo(config: Config) -> Stage {
+    Stage::with(config, open_by(echo().await)).await
+}
+
+#[tokio::test]
+async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
+    let stage = in_front_of_echo(Config::default()).await;
+    for head in [
+        "GET /open/x HTTP/1.1\r\n\r\n",
+        "GET /open/x HTTP/1.0\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: \r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: user@a\r\n\r\n",
+        "GET http://b/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET https://a/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /open/%zz HTTP/1.1\r\nHost: a\r\n\r\n",
+        "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
+        "POST /open/x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc",
+        "GET /open/x HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
+        "GET /open/x\r\n\r\n",
+        "nonsense\r\n\r\n",
+    ] {
+        let answer = stage.exchange(head).await;
+        assert_eq!(status(&answer), 400, "{head:?} -> {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_request_behind_an_ambiguous_one_is_not_served() {
+    let stage = in_front_of_echo(Config::default()).await;
+    let smuggled = "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+        GET /open/admin HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = stage.exchange(smuggled).await;
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+    assert_eq!(status(&answer), 400);
+}
+
+#[tokio::test]
+async fn an_absolute_target_that_agrees_with_host_is_served() {
+    let stage = in_front_of_echo(Config::default()).await;
+    let answer =
+        stage.exchange("GET http://a:80/open/x?q HTTP/1.1\r\nHost: A\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(status(&answer), 200);
+    assert!(body(&answer).starts_with("GET /open/x?q\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_beyond_its_limits_is_answered_431() {
+    let stage = in_front_of_echo(Config::default()).await;
+    // No route: what gets past the limits is answered 404, without an upstream's own limits in the way.
+    let fields = |count: usize| {
+        let lines: String = (0..count).map(|n| format!("f{n}: x\r\n")).collect();
+        format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{lines}\r\n")
+    };
+    assert_eq!(status(&stage.exchange(fields(98)).await), 404);
+    assert_eq!(status(&stage.exchange(fields(99)).await), 431);
+    let sized = |size: usize| {
+        let around = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nPadding: \r\n\r\n".len();
+        let padding = "x".repeat(size - around);
+        format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nPadding: {padding}\r\n\r\n")
+    };
+    assert_eq!(status(&stage.exchange(sized(32 * 1_024)).await), 404);
+    assert_eq!(status(&stage.exchange(sized(32 * 1_024 + 1)).await), 431);
+    assert_eq!(status(&stage.exchange(sized(2_000_000)).await), 431);
+}
+
+#[tokio::test]
+async fn a_configured_number_of_fields_holds() {
+    let stage = in_front_of_echo(Config { max_head_fields: 3, ..Config::default() }).await;
+    let three = "GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nA: b\r\n\r\n";
+    let four = "GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nA: b\r\nC: d\r\n\r\n";
+    assert_eq!(status(&stage.exchange(three).await), 200);
+    assert_eq!(status(&stage.exchange(four).await), 431);
+}
+
+#[tokio::test]
+async fn a_slow_head_is_cut_off_with_408_only_after_its_request_line() {
+    let config = Config { header_timeout: Duration::from_millis(80), ..Config::default() };
+    let stage = in_front_of_echo(config).await;
+    for (sent, answer) in
+        [("", 0), ("GET /op", 0), ("GET /open/x HTTP/1.1\r\n", 408), ("GET / HTTP/1.1\r\nHost: a\r\nX", 408)]
+    {
+        assert_eq!(status(&stage.exchange(sent).await), answer, "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trickled_head_does_not_buy_time() {
+    let config = Config { header_timeout: Duration::from_millis(120), ..Config::default() };
+    let stage = in_front_of_echo(config).await;
+    let (mut reader, mut writer) = stage.connect().await.into_split();
+    let trickle = async {
+        writer.write_all(b"GET /open/x HTTP/1.1\r\nHost: a\r\nX: ").await.unwrap();
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let read = async {
+        let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut answer).await;
+    };
+    timeout(PATIENCE, async {
+        tokio::select! { () = trickle => {}, () = read => {} }
+    })
+    .await
+    .unwrap();
+    assert_eq!(status(&String::from_utf8_lossy(&answer)), 408);
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_head_limit_but_not_its_own() {
+    let config = Config {
+        header_timeout: Duration::from_millis(50),
+        keep_alive_timeout: Duration::from_millis(400),
+        ..Config::default()
+    };
+    let stage = in_front_of_echo(config).await;
+    let mut stream = stage.connect().await;
+    let request = b"GET /open/x HTTP/1.1\r\nHost: a\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    read_until(&mut stream, "x-forwarded-host: a\n\n").await;
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    stream.write_all(request).await.unwrap();
+    read_until(&mut stream, "x-forwarded-host: a\n\n").await;
+    assert_eq!(read_to_end(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn a_body_without_progress_is_cut_off() {
+    let config = Config { body_idle_timeout: Duration::from_millis(80), ..Config::default() };
+    let stage = in_front_of_echo(config).await;
+    let answer = stage.exchange("POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+    assert_eq!(answer, "");
+}
+
+#[tokio::test]
+async fn a_caller_who_does_not_read_is_cut_off() {
+    let flood = |mut stream: tokio::net::TcpStream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
+        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+    };
+    let config = Config { body_idle_timeout: Duration::from_millis(100), ..Config::default() };
+    let mut stage = Stage::with(config, open_by(acting(flood).await)).await;
+    let mut stream = stage.connect().await;
+    stream.write_all(b"GET /open/x HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    // The drain ends only once the connection is gone, which nobody but the gateway ends here.
+    stage.stop.take();
+    timeout(PATIENCE, &mut stage.serving).await.expect("the caller should have been cut off").unwrap();
+    drop(stream);
+}

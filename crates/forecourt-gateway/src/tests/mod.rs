@@ -1,0 +1,9 @@
+//! Tests over real sockets and whole gateways; what they share is here.
+
+mod apply;
+mod enforcement;
+mod forwarding;
+mod hostile;
+mod metering;
+pub(crate) mod rows;
+mod stage;

@@ -1,0 +1,153 @@
+//! Rows to tell a gateway, in few words.
+
+use forecourt_core::{
+    gateway_state::{
+        ApplicationState, BasicAuthMethod, CredentialSecret, CredentialState, CredentialVersionState,
+        GrantState, KeyAuthMethod, Kind, ProductState, Resource, RouteState, ServiceState, UpstreamHost,
+        UpstreamNode, UpstreamState, grant_key,
+    },
+    ids::{
+        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
+        PortalId, ProductId, RouteId, ServiceId,
+    },
+    secrets::SecretDigest,
+    time::Timestamp,
+};
+use forecourt_wire::changes::{Change, ChangeBatch};
+
+pub(crate) fn service(id: &str) -> ServiceState {
+    ServiceState {
+        id: ServiceId::known(id),
+        gateway_group_id: GatewayGroupId::default_group(),
+        enabled: true,
+        hosts: Vec::new(),
+        path_prefix: None,
+        strip_path_prefix: false,
+        upstream: None,
+        created_at: Timestamp::from_seconds(1),
+    }
+}
+
+pub(crate) fn upstream(port: u16) -> UpstreamState {
+    UpstreamState {
+        scheme: "http".into(),
+        nodes: vec![UpstreamNode { host: "127.0.0.1".into(), port, weight: 1 }],
+        connect_timeout_ms: 2_000,
+        send_timeout_ms: 2_000,
+        read_timeout_ms: 2_000,
+        host: UpstreamHost::Pass,
+    }
+}
+
+pub(crate) fn route(id: &str, service: &str, path: &str) -> RouteState {
+    RouteState {
+        id: RouteId::known(id),
+        service_id: ServiceId::known(service),
+        paths: vec![path.into()],
+        methods: Vec::new(),
+        priority: 0,
+        created_at: Timestamp::from_seconds(1),
+    }
+}
+
+/// A product of portal `p` that takes API keys and passwords.
+pub(crate) fn product(id: &str, services: &[&str]) -> ProductState {
+    ProductState {
+        id: ProductId::known(id),
+        portal_id: PortalId::known("p"),
+        services: services.iter().map(|id| ServiceId::known(*id)).collect(),
+        key_auth: Some(KeyAuthMethod {
+            header: "apikey".into(),
+            query: "apikey".into(),
+            hide_credentials: false,
+        }),
+        basic_auth: Some(BasicAuthMethod { hide_credentials: false }),
+    }
+}
+
+pub(crate) fn application(id: &str) -> ApplicationState {
+    ApplicationState {
+        id: ApplicationId::known(id),
+        portal_id: PortalId::known("p"),
+        developer_id: DeveloperId::known("dev"),
+        developer_name: DeveloperName::known(format!("developer-of-{id}")),
+        active: true,
+    }
+}
+
+pub(crate) fn grant(application: &str, product: &str) -> GrantState {
+    GrantState { application_id: ApplicationId::known(application), product_id: ProductId::known(product) }
+}
+
+/// A credential that its secrets belong to without end.
+pub(crate) fn credential(id: &str, application: &str, secrets: &[CredentialSecret]) -> CredentialState {
+    CredentialState {
+        id: CredentialId::known(id),
+        application_id: ApplicationId::known(application),
+        created_at: Timestamp::from_seconds(1),
+        versions: secrets
+            .iter()
+            .map(|secret| CredentialVersionState {
+                id: CredentialVersionId::known("v"),
+                valid_until: None,
+                secret: secret.clone(),
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn key(text: &str) -> CredentialSecret {
+    CredentialSecret::KeyAuth { digest: SecretDigest::of(text.as_bytes()) }
+}
+
+/// A user whose hash costs next to nothing; the checker reads the cost from the hash.
+pub(crate) fn user(name: &str, password: &str) -> CredentialSecret {
+    CredentialSecret::BasicAuth { username: name.into(), password_hash: hash(password, name) }
+}
+
+pub(crate) fn hash(password: &str, salt: &str) -> String {
+    use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+    let salt = SecretDigest::of(salt.as_bytes());
+    let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+    cheap.hash_password_with_salt(password.as_bytes(), &salt.as_bytes()[..16]).unwrap().to_string()
+}
+
+pub(crate) fn put(revision: i64, resource: impl Into<Row>) -> Change {
+    let resource = resource.into().0;
+    Change { revision, kind: resource.kind(), key: resource.key(), resource: Some(resource) }
+}
+
+pub(crate) fn delete(revision: i64, kind: Kind, key: &str) -> Change {
+    Change { revision, kind, key: key.into(), resource: None }
+}
+
+pub(crate) fn delete_grant(revision: i64, application: &str, product: &str) -> Change {
+    let key = grant_key(&ApplicationId::known(application), &ProductId::known(product));
+    delete(revision, Kind::Grant, &key)
+}
+
+pub(crate) fn batch(changes: Vec<Change>) -> ChangeBatch {
+    let revision = changes.iter().map(|change| change.revision).max().unwrap_or(0);
+    ChangeBatch { revision, snapshot: false, changes }
+}
+
+pub(crate) struct Row(Resource);
+
+macro_rules! rows {
+    ($($state:ident $kind:ident)*) => {$(
+        impl From<$state> for Row {
+            fn from(state: $state) -> Self {
+                Self(Resource::$kind(state))
+            }
+        }
+    )*};
+}
+
+rows! {
+    ServiceState Service
+    RouteState Route
+    ProductState Product
+    ApplicationState Application
+    CredentialState Credential
+    GrantState Grant
+}

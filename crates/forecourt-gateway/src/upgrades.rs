@@ -1,0 +1,78 @@
+//! Protocol upgrades (WebSocket): asked for by the caller, granted by the upstream, then bytes both ways.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response, Version,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+    request::Parts,
+};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+
+use crate::{connections::Connections, sockets::Watch};
+
+/// A caller's wish to speak another protocol.
+pub(crate) struct Wanted {
+    protocol: HeaderValue,
+    caller: OnUpgrade,
+    watch: Arc<Watch>,
+}
+
+/// The upgrade that this head asks for. h2c is none: the gateway does not hand HTTP to others unread.
+pub(crate) fn wanted(parts: &Parts, watch: &Arc<Watch>) -> Option<Wanted> {
+    let protocol = parts.headers.get(UPGRADE)?;
+    if parts.version != Version::HTTP_11 || !names_upgrade(&parts.headers) || is_http(protocol) {
+        return None;
+    }
+    let caller = parts.extensions.get::<OnUpgrade>()?.clone();
+    Some(Wanted { protocol: protocol.clone(), caller, watch: Arc::clone(watch) })
+}
+
+impl Wanted {
+    /// Asks the upstream for it.
+    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.protocol.clone());
+    }
+
+    /// Joins both connections and answers the head that tells the caller so.
+    pub(crate) fn tunnel(
+        self,
+        response: &mut Response<Incoming>,
+        connections: Arc<Connections>,
+    ) -> Response<Bytes> {
+        let upstream = hyper::upgrade::on(&mut *response);
+        let mut head = Response::new(Bytes::new());
+        *head.status_mut() = response.status();
+        *head.headers_mut() = std::mem::take(response.headers_mut());
+        for name in [TRANSFER_ENCODING, CONTENT_LENGTH] {
+            head.headers_mut().remove(name);
+        }
+        head.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        self.watch.become_tunnel();
+        let caller = self.caller;
+        tokio::spawn(async move {
+            let carry = async {
+                if let Ok((caller, upstream)) = tokio::try_join!(caller, upstream) {
+                    let (mut caller, mut upstream) = (TokioIo::new(caller), TokioIo::new(upstream));
+                    // Either side may go at any time; that is how a tunnel ends.
+                    let _ = tokio::io::copy_bidirectional(&mut caller, &mut upstream).await;
+                }
+            };
+            connections.attend(carry).await;
+        });
+        head
+    }
+}
+
+fn names_upgrade(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+fn is_http(protocol: &HeaderValue) -> bool {
+    let text = protocol.as_bytes().to_ascii_lowercase();
+    text.starts_with(b"h2") || text.starts_with(b"http")
+}
