@@ -1,1 +1,64 @@
-fn main() {}
+//! The repository's chores: `cargo xtask COMMAND`.
+//!
+//! Nothing here is needed to run Forecourt, and nothing here depends on its crates, so that it builds in
+//! seconds. Start with [`tidy`] for the rules of the code and [`tests`] for how the tests are run.
+
+#![expect(clippy::print_stdout, reason = "telling the developer what happens is the purpose of this program")]
+
+mod assets;
+mod benches;
+mod checks;
+mod debian;
+mod dependencies;
+mod doctor;
+mod licences;
+mod paths;
+mod processes;
+mod screenshots;
+mod servers;
+mod tests;
+mod tidy;
+mod toml;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  doctor              check the toolchain and say how to get what is missing
+  assets              build the pages' style sheets and scripts, if their sources changed
+  test [ARGUMENTS]    every test on SQLite, then store and stories on a private PostgreSQL;
+                      arguments go to cargo nextest (or cargo test)
+  check               formatting, clippy, tidy, dependencies
+  tidy                the rules of ARCHITECTURE.md that a program can check
+  deny                banned, unlicensed and foreign dependencies
+  screenshots         pictures of every page of the demo, into screenshots/
+  bench               CPU per request of the gateway against nginx in the same run";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_str() {
+        "doctor" => doctor::run(),
+        "assets" => assets::run(),
+        "test" => return tests::run(&rest),
+        "check" => checks::run(),
+        "tidy" => tidy::run(),
+        "deny" => dependencies::run(),
+        "screenshots" => screenshots::run(),
+        "bench" => benches::run(),
+        "" | "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        unknown => Err(format!("there is no command {unknown:?}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask {command}: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
