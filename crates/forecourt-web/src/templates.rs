@@ -11,7 +11,7 @@ use std::{
 };
 
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context,
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context, syntax::SyntaxConfig,
     value::{Kwargs, Rest, Serde, Value, merge_maps},
 };
 use rust_embed::RustEmbed;
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::{
     assets,
-    links::{self, Link},
+    links,
     messages::Messages,
     page::{Page, initials},
     samples::Sample,
@@ -64,9 +64,11 @@ impl Templates {
     pub fn new(theme: Option<PathBuf>) -> Result<Self, RenderError> {
         let messages = Messages::english().map_err(|error| RenderError(format!("messages/en.json: {error}")))?;
         let strict = theme.is_none();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_syntax(syntax.map_err(|error| RenderError(error.to_string()))?);
         environment.set_loader(move |name| Ok(source(theme.as_deref(), name)));
         environment.add_function("t", move |key: &str, arguments: Kwargs| text(&messages, strict, key, &arguments));
         environment.add_function("link", link);
@@ -142,16 +144,16 @@ fn text(messages: &Messages, strict: bool, key: &str, arguments: &Kwargs) -> Res
     }
 }
 
-fn link(name: &str, ids: Rest<String>) -> Result<String, Error> {
+// A link is made of fixed words and escaped ids, an asset's path of the build's names: both are safe as they are.
+fn link(name: &str, ids: Rest<String>) -> Result<Value, Error> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     links::by_name(name, &ids)
-        .as_ref()
-        .map(Link::to_string)
+        .map(|link| Value::from_safe_string(link.to_string()))
         .ok_or_else(|| wrong(format!("there is no path {name} with {} ids", ids.len())))
 }
 
-fn asset(name: &str) -> Result<String, Error> {
-    assets::path(name).ok_or_else(|| wrong(format!("the build has no asset {name}")))
+fn asset(name: &str) -> Result<Value, Error> {
+    assets::path(name).map(Value::from_safe_string).ok_or_else(|| wrong(format!("the build has no asset {name}")))
 }
 
 fn icon(name: &str, arguments: Kwargs) -> Result<Value, Error> {

@@ -9,7 +9,8 @@ fn rendered() -> Vec<(String, String)> {
     let pages = samples::all().into_iter().map(|sample| {
         let name = format!("{:?}/{}/{}", sample.site, sample.page_name(), sample.name).to_lowercase();
         let html = templates.render_named(sample.template, &sample.page, sample.context);
-        (name, html.unwrap_or_else(|error| panic!("{error}")))
+        // The engine escapes slashes as well; undone, so that the tests read as a browser does.
+        (name, html.unwrap_or_else(|error| panic!("{error}")).replace("&#x2f;", "/"))
     });
     pages.collect()
 }
@@ -162,7 +163,10 @@ fn templates_and_catalogue_name_the_same_texts() {
     let (mut exact, mut prefixes) = (BTreeSet::new(), BTreeSet::new());
     for name in Templates::names() {
         let source = Templates::embedded_source(&name).unwrap();
-        for call in source.split("t('").skip(1) {
+        for (before, call) in source.split("t('").zip(source.split("t('").skip(1)) {
+            if before.ends_with(char::is_alphabetic) {
+                continue; // another function whose name ends in t, such as asset
+            }
             let (key, rest) = call.split_once('\'').unwrap();
             if rest.trim_start().starts_with('~') {
                 prefixes.insert(key.to_owned());
