@@ -29,7 +29,9 @@ async fn main() -> ExitCode {
         ["--listen", address] => address.parse(),
         _ => return failed("usage: preview [--listen ADDRESS:PORT]"),
     };
-    let Ok(address) = address else { return failed("--listen takes an address and port, such as 127.0.0.1:3900") };
+    let Ok(address) = address else {
+        return failed("--listen takes an address and port, such as 127.0.0.1:3900");
+    };
     let routes = Router::new()
         .route("/", get(index))
         .route("/preview/{site}/{*sample}", get(preview))

@@ -68,10 +68,15 @@ async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response<Body> {
     if text(header::IF_NONE_MATCH).split(',').any(|known| known.trim() == tag) {
         return answer(StatusCode::NOT_MODIFIED, Body::empty(), &headers);
     }
-    headers.push((header::CONTENT_TYPE, if kind.starts_with("text/") { kind + "; charset=utf-8" } else { kind }));
+    headers.push((
+        header::CONTENT_TYPE,
+        if kind.starts_with("text/") { kind + "; charset=utf-8" } else { kind },
+    ));
     let accepted = text(header::ACCEPT_ENCODING);
     for (coding, ending) in [("br", "br"), ("gzip", "gz")] {
-        if let Some(twin) = accepts(accepted, coding).then(|| Built::get(&format!("{file}.{ending}"))).flatten() {
+        if let Some(twin) =
+            accepts(accepted, coding).then(|| Built::get(&format!("{file}.{ending}"))).flatten()
+        {
             headers.push((header::CONTENT_ENCODING, coding.to_owned()));
             return answer(StatusCode::OK, twin.data.into_owned().into(), &headers);
         }
@@ -82,7 +87,8 @@ async fn serve(Path(file): Path<String>, request: HeaderMap) -> Response<Body> {
 fn accepts(accepted: &str, coding: &str) -> bool {
     accepted.split(',').any(|offer| {
         let mut parts = offer.split(';').map(str::trim);
-        parts.next() == Some(coding) && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        parts.next() == Some(coding)
+            && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
     })
 }
 

@@ -16,7 +16,9 @@ pub struct BrandColour {
 impl BrandColour {
     /// Reads `#rrggbb`; `None` where the text is no such colour.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = text
+            .strip_prefix('#')
+            .filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let packed = u32::from_str_radix(digits, 16).ok()?;
         let channel = |shift: u32| linear(f64::from((packed >> shift) & 0xff) / 255.0);
         Some(Self::from_linear(channel(16), channel(8), channel(0)))

@@ -41,7 +41,8 @@ impl Paging {
         let first = (page - 1).saturating_mul(page_size).saturating_add(1);
         let mut pages = Vec::new();
         let mut shown = 0;
-        for number in (1..=last_page.min(2)).chain(page.saturating_sub(1)..=page + 1).chain(last_page..=last_page)
+        for number in
+            (1..=last_page.min(2)).chain(page.saturating_sub(1)..=page + 1).chain(last_page..=last_page)
         {
             if number <= shown || number > last_page || number == 0 {
                 continue;
@@ -116,7 +117,8 @@ mod tests {
     use crate::links::developer;
 
     fn numbers(page: u64, total: u64) -> Vec<Option<u64>> {
-        let paging = Paging::new(page, 10, total, |n| developer::hub().with_query(&[("page", &n.to_string())]));
+        let paging =
+            Paging::new(page, 10, total, |n| developer::hub().with_query(&[("page", &n.to_string())]));
         paging.pages.into_iter().map(|page| page.map(|page| page.number)).collect()
     }
 

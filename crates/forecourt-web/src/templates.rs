@@ -11,15 +11,15 @@ use std::{
 };
 
 use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context, syntax::SyntaxConfig,
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context,
+    syntax::SyntaxConfig,
     value::{Kwargs, Rest, Serde, Value, merge_maps},
 };
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use crate::{
-    assets,
-    links,
+    assets, links,
     messages::Messages,
     page::{Page, initials},
     samples::Sample,
@@ -62,7 +62,8 @@ impl Templates {
     /// # Errors
     /// When the embedded catalogue or assets cannot be read, which a test rules out.
     pub fn new(theme: Option<PathBuf>) -> Result<Self, RenderError> {
-        let messages = Messages::english().map_err(|error| RenderError(format!("messages/en.json: {error}")))?;
+        let messages =
+            Messages::english().map_err(|error| RenderError(format!("messages/en.json: {error}")))?;
         let strict = theme.is_none();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         let mut environment = Environment::new();
@@ -70,7 +71,8 @@ impl Templates {
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_syntax(syntax.map_err(|error| RenderError(error.to_string()))?);
         environment.set_loader(move |name| Ok(source(theme.as_deref(), name)));
-        environment.add_function("t", move |key: &str, arguments: Kwargs| text(&messages, strict, key, &arguments));
+        environment
+            .add_function("t", move |key: &str, arguments: Kwargs| text(&messages, strict, key, &arguments));
         environment.add_function("link", link);
         environment.add_function("asset", asset);
         environment.add_function("icon", icon);
@@ -153,7 +155,9 @@ fn link(name: &str, ids: Rest<String>) -> Result<Value, Error> {
 }
 
 fn asset(name: &str) -> Result<Value, Error> {
-    assets::path(name).map(Value::from_safe_string).ok_or_else(|| wrong(format!("the build has no asset {name}")))
+    assets::path(name)
+        .map(Value::from_safe_string)
+        .ok_or_else(|| wrong(format!("the build has no asset {name}")))
 }
 
 fn icon(name: &str, arguments: Kwargs) -> Result<Value, Error> {

@@ -28,7 +28,8 @@ fn attributes(tag: &str) -> Vec<&str> {
 fn every_page_has_a_title_one_heading_and_a_main_landmark() {
     for (name, html) in rendered() {
         let tags = tags(&html);
-        let count = |wanted: &str| tags.iter().filter(|tag| tag.split_whitespace().next() == Some(wanted)).count();
+        let count =
+            |wanted: &str| tags.iter().filter(|tag| tag.split_whitespace().next() == Some(wanted)).count();
         assert_eq!((count("title"), count("h1"), count("main")), (1, 1, 1), "{name}");
         let title = html.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next()).unwrap();
         assert!(title.trim().starts_with(|c: char| c.is_alphanumeric()), "{name}: the title is {title:?}");
@@ -56,9 +57,10 @@ fn no_page_has_anything_inline_that_its_security_policy_refuses() {
     for (name, html) in rendered() {
         for tag in tags(&html) {
             let element = tag.split_whitespace().next().unwrap_or_default();
-            for attribute in attributes(tag) {
+            for attribute in attributes(tag).into_iter().skip(1) {
                 let attribute = attribute.trim_end_matches('=');
-                let refused = attribute == "style" || attribute.starts_with("on") || attribute.starts_with("hx-on");
+                let refused =
+                    attribute == "style" || attribute.starts_with("on") || attribute.starts_with("hx-on");
                 assert!(!refused, "{name}: <{tag}>");
             }
             if element == "script" {
@@ -119,7 +121,8 @@ fn links_lead_to_paths_that_exist() {
         })
     };
     for (name, html) in rendered() {
-        let patterns = if name.starts_with("developer") { links::developer::ALL } else { links::provider::ALL };
+        let patterns =
+            if name.starts_with("developer") { links::developer::ALL } else { links::provider::ALL };
         for marker in [" href=\"", " action=\"", " hx-get=\"", " hx-post=\""] {
             for target in html.split(marker).skip(1).filter_map(|rest| rest.split('"').next()) {
                 let path = target.split(['?', '#']).next().unwrap();
@@ -153,7 +156,10 @@ fn every_template_is_rendered_by_a_sample() {
         reached = named;
     }
     let all: BTreeSet<String> = sources.keys().cloned().collect();
-    assert_eq!(all, reached, "a template is neither a sample's nor used by one, or a sample lacks its template");
+    assert_eq!(
+        all, reached,
+        "a template is neither a sample's nor used by one, or a sample lacks its template"
+    );
 }
 
 #[test]
@@ -184,7 +190,9 @@ fn templates_and_catalogue_name_the_same_texts() {
     assert!(missing.is_empty(), "the catalogue lacks {missing:?}");
     let unused: Vec<_> = catalogue
         .iter()
-        .filter(|key| !exact.contains(**key) && !prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())))
+        .filter(|key| {
+            !exact.contains(**key) && !prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
+        })
         .collect();
     assert!(unused.is_empty(), "no template uses {unused:?}");
 }
@@ -205,4 +213,20 @@ fn samples_have_names_of_their_own() {
     let unique: BTreeSet<&String> = names.iter().collect();
     assert_eq!(names.len(), unique.len());
     assert!(samples::all().iter().any(|sample| sample.site == Site::Provider));
+}
+
+#[test]
+fn the_main_part_of_a_few_pages_stays_as_it_is() {
+    let pages: BTreeMap<String, String> = rendered().into_iter().collect();
+    for name in [
+        "developer/credentials/secret/basic",
+        "developer/confirm/delete_application",
+        "provider/sign_in/failed",
+    ] {
+        let main = pages[name].split("<main").nth(1).and_then(|rest| rest.split("</main>").next()).unwrap();
+        // Hashed file names change with the assets, not with the page.
+        let main =
+            main.split("/assets/icons-").map(|part| part.split_once('#').map_or(part, |(_, rest)| rest));
+        insta::assert_snapshot!(name.replace('/', "_"), main.collect::<Vec<_>>().join("icons#"));
+    }
 }

@@ -1,6 +1,6 @@
 // Takes screenshots of pages at 1440 and 390 px, light and dark, and judges each with axe-core.
 //
-//   node scripts/screenshots.mjs FOLDER URL... [--match TEXT] [--no-shots]
+//   node scripts/screenshots.mjs FOLDER URL... [--match TEXT] [--width 1440|390] [--no-shots]
 //
 // A URL that ends in / is a preview's index: every page that it lists is visited, or those whose path holds
 // TEXT. Fails on an axe violation, a console error, or a page wider than its window.
@@ -9,11 +9,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const WIDTHS = [1440, 390];
 const THEMES = ["light", "dark"];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-const { folder, urls, shots } = await inputs(process.argv.slice(2));
+const { folder, urls, shots, widths } = await inputs(process.argv.slice(2));
 mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -29,7 +28,7 @@ const browser = await chromium.launch({
   ],
 });
 let problems = 0;
-for (const width of WIDTHS)
+for (const width of widths)
   for (const theme of THEMES) {
     const context = await browser.newContext({
       viewport: { width, height: width > 1000 ? 900 : 844 },
@@ -46,6 +45,7 @@ process.exit(problems ? 1 : 0);
 async function inputs([target, ...rest]) {
   if (!target || !rest.length) throw new Error("usage: screenshots.mjs FOLDER URL... [--match TEXT] [--no-shots]");
   const match = rest.includes("--match") ? rest[rest.indexOf("--match") + 1] : "";
+  const widths = rest.includes("--width") ? [Number(rest[rest.indexOf("--width") + 1])] : [1440, 390];
   const given = rest.filter((argument) => argument.startsWith("http"));
   const found = [];
   for (const url of given) {
@@ -55,7 +55,7 @@ async function inputs([target, ...rest]) {
       found.push(...paths.filter((path) => path.includes(match)).map((path) => new URL(path, url).href));
     }
   }
-  return { folder: target, urls: found, shots: !rest.includes("--no-shots") };
+  return { folder: target, urls: found, shots: !rest.includes("--no-shots"), widths };
 }
 
 async function visit(context, url, width, theme) {

@@ -160,7 +160,13 @@ impl View for ApplicationList {
                 chip("Suspended", "suspended", false).counting(1),
             ],
             applications: vec![
-                row(1, "Checkout frontend", "The shop's payment step, web and app", Status::Active, 1_284_330),
+                row(
+                    1,
+                    "Checkout frontend",
+                    "The shop's payment step, web and app",
+                    Status::Active,
+                    1_284_330,
+                ),
                 row(2, "Warehouse sync", "", Status::Active, 9120),
                 row(3, "Month-end reconciliation", "Runs on the first working day", Status::Pending, 0),
                 row(
@@ -174,9 +180,22 @@ impl View for ApplicationList {
             paging: Paging::new(1, 4, 38, page),
             filtered: false,
         };
-        let empty = Self { applications: Vec::new(), statuses: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
-        let none = Self { filtered: true, search: Search::new(developer::applications(), "zebra", &[]), ..empty.clone() };
-        vec![Sample::developer("full", full), Sample::developer("empty", empty), Sample::developer("none_found", none)]
+        let empty = Self {
+            applications: Vec::new(),
+            statuses: Vec::new(),
+            paging: Paging::new(1, 20, 0, page),
+            ..full.clone()
+        };
+        let none = Self {
+            filtered: true,
+            search: Search::new(developer::applications(), "zebra", &[]),
+            ..empty.clone()
+        };
+        vec![
+            Sample::developer("full", full),
+            Sample::developer("empty", empty),
+            Sample::developer("none_found", none),
+        ]
     }
 }
 
@@ -189,7 +208,8 @@ impl View for ApplicationForm {
             Choice::new(id("prd", 2), "Shipment tracking"),
             Choice::new(id("prd", 4), "Address validation"),
         ];
-        let new = Self { application: None, products, form: Form::new(), action: developer::new_application() };
+        let new =
+            Self { application: None, products, form: Form::new(), action: developer::new_application() };
         let form = Form::new()
             .with("name", " ")
             .with("desc", "The shop's payment step")
@@ -218,7 +238,9 @@ impl View for ApplicationPage {
         let full = sample_page();
         let suspended = Self {
             status: Status::Suspended,
-            status_reason: Some("Calls from an unknown network since 3 August; please regenerate the keys.".to_owned()),
+            status_reason: Some(
+                "Calls from an unknown network since 3 August; please regenerate the keys.".to_owned(),
+            ),
             ..full.clone()
         };
         let fresh = Self {
@@ -248,8 +270,8 @@ fn sample_page() -> ApplicationPage {
         created_at: ago(86_400 * 3 * i64::from(number)),
     };
     let hours: Vec<u64> = vec![
-        310, 280, 190, 120, 90, 110, 260, 480, 910, 1320, 1480, 1510, 1390, 1420, 1530, 1610, 1450, 1230, 980, 870,
-        760, 640, 520, 410,
+        310, 280, 190, 120, 90, 110, 260, 480, 910, 1320, 1480, 1510, 1390, 1420, 1530, 1610, 1450, 1230,
+        980, 870, 760, 640, 520, 410,
     ];
     ApplicationPage {
         id: id("app", 1),
@@ -263,13 +285,25 @@ fn sample_page() -> ApplicationPage {
         updated_at: ago(7200),
         subscriptions: vec![
             subscription(1, "Payments", Status::Subscribed),
-            subscription(3, "Customs and tariff classification for cross-border consignments", Status::WaitForApproval),
+            subscription(
+                3,
+                "Customs and tariff classification for cross-border consignments",
+                Status::WaitForApproval,
+            ),
         ],
         credentials: sample_rows(),
         usage: Usage { calls: hours.iter().sum(), hours, errors: 23, last_call_at: Some(ago(40)) },
         activity: vec![
-            Activity { text: "Subscribed to Payments".to_owned(), actor: "Ada Lovelace".to_owned(), at: ago(7200) },
-            Activity { text: "API key “Production” created".to_owned(), actor: "Charles Babbage".to_owned(), at: ago(90_000) },
+            Activity {
+                text: "Subscribed to Payments".to_owned(),
+                actor: "Ada Lovelace".to_owned(),
+                at: ago(7200),
+            },
+            Activity {
+                text: "API key “Production” created".to_owned(),
+                actor: "Charles Babbage".to_owned(),
+                at: ago(90_000),
+            },
         ],
     }
 }

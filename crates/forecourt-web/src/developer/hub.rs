@@ -66,7 +66,8 @@ impl View for Hub {
             search: Search::new(developer::hub(), "<script>alert(1)</script>", &[]),
             ..found.clone()
         };
-        let empty = Self { search: Search::new(developer::hub(), "", &[]), filtered: false, ..nothing.clone() };
+        let empty =
+            Self { search: Search::new(developer::hub(), "", &[]), filtered: false, ..nothing.clone() };
         vec![
             Sample::developer("full", full),
             Sample::developer("found", found).guest(),

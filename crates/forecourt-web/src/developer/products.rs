@@ -232,7 +232,10 @@ impl View for ProductPage {
             Sample::developer("full", full),
             Sample::developer("guest", with(Access::Guest { sign_in })).guest(),
             Sample::developer("pending", with(Access::Pending)).pending(),
-            Sample::developer("no_application", with(Access::NoApplication { create: developer::new_application() })),
+            Sample::developer(
+                "no_application",
+                with(Access::NoApplication { create: developer::new_application() }),
+            ),
             Sample::developer("all_subscribed", with(Access::AllSubscribed)),
             Sample::developer("external", external),
         ]
@@ -251,9 +254,24 @@ fn sample_page() -> ProductPage {
         operation("Payments", "get", "/v2/payments", "List payments"),
         operation("Payments", "post", "/v2/payments", "Create a payment"),
         operation("Payments", "get", "/v2/payments/{payment_id}", "Retrieve a payment"),
-        operation("Refunds", "post", "/v2/payments/{payment_id}/refunds", "Refund a payment, wholly or in part"),
-        operation("Refunds", "delete", "/v2/refunds/{refund_id}", "Cancel a refund that has not been paid out"),
-        operation("Settlement", "patch", "/legacy/settlement-accounts/{account_id}/instructions/{instruction_id}", ""),
+        operation(
+            "Refunds",
+            "post",
+            "/v2/payments/{payment_id}/refunds",
+            "Refund a payment, wholly or in part",
+        ),
+        operation(
+            "Refunds",
+            "delete",
+            "/v2/refunds/{refund_id}",
+            "Cancel a refund that has not been paid out",
+        ),
+        operation(
+            "Settlement",
+            "patch",
+            "/legacy/settlement-accounts/{account_id}/instructions/{instruction_id}",
+            "",
+        ),
     ];
     ProductPage {
         id: id("prd", 1),
@@ -265,7 +283,11 @@ fn sample_page() -> ProductPage {
         labels: vec![Label::new("domain", "payments"), Label::new("stage", "general availability")],
         servers: vec!["https://gateway.nordwind.example/payments".to_owned()],
         authentication: vec![
-            AuthMethod { kind: AuthKind::KeyAuth, header: Some("apikey".to_owned()), query: Some("apikey".to_owned()) },
+            AuthMethod {
+                kind: AuthKind::KeyAuth,
+                header: Some("apikey".to_owned()),
+                query: Some("apikey".to_owned()),
+            },
             AuthMethod { kind: AuthKind::BasicAuth, header: Some("Authorization".to_owned()), query: None },
         ],
         access: Access::Choose {
@@ -293,23 +315,53 @@ fn sample_page() -> ProductPage {
 pub(crate) fn sample_cards() -> Vec<ProductCard> {
     use AuthKind::{BasicAuth, KeyAuth, Oauth};
     let rows: [(&str, &str, &[AuthKind], u64, Option<Status>, &str); 6] = [
-        ("Payments", "Take card and bank payments, refund them, and settle to any account in the euro area.", &[KeyAuth, BasicAuth], 24, Some(Status::Subscribed), "payments"),
-        ("Shipment tracking", "Where a parcel is, where it was, and when it will arrive. Push or poll.", &[KeyAuth], 9, None, "logistics"),
-        ("Customs and tariff classification for cross-border consignments", "HS codes, duties and restricted goods for 40 countries. Answers within 80 ms; the tariff data is renewed nightly from the customs authorities, and each answer names the legal source it relies upon.", &[Oauth], 131, Some(Status::WaitForApproval), "customs"),
+        (
+            "Payments",
+            "Take card and bank payments, refund them, and settle to any account in the euro area.",
+            &[KeyAuth, BasicAuth],
+            24,
+            Some(Status::Subscribed),
+            "payments",
+        ),
+        (
+            "Shipment tracking",
+            "Where a parcel is, where it was, and when it will arrive. Push or poll.",
+            &[KeyAuth],
+            9,
+            None,
+            "logistics",
+        ),
+        (
+            "Customs and tariff classification for cross-border consignments",
+            "HS codes, duties and restricted goods for 40 countries. Answers within 80 ms; the tariff data is renewed nightly from the customs authorities, and each answer names the legal source it relies upon.",
+            &[Oauth],
+            131,
+            Some(Status::WaitForApproval),
+            "customs",
+        ),
         ("Address validation", "Checks and completes postal addresses.", &[KeyAuth], 2, None, "logistics"),
         ("Exchange rates", "", &[], 3, None, "reference data"),
-        ("Invoices", "Create, send and archive e-invoices (XRechnung, Peppol).", &[KeyAuth, Oauth], 41, None, "payments"),
+        (
+            "Invoices",
+            "Create, send and archive e-invoices (XRechnung, Peppol).",
+            &[KeyAuth, Oauth],
+            41,
+            None,
+            "payments",
+        ),
     ];
-    let cards = rows.into_iter().zip(1..).map(|((name, description, authentication, operations, subscription, domain), number)| ProductCard {
-        name: name.to_owned(),
-        description: description.to_owned(),
-        kind: if authentication.is_empty() { ProductKind::External } else { ProductKind::Gateway },
-        labels: vec![Label::new("domain", domain)],
-        authentication: authentication.to_vec(),
-        operations,
-        subscription,
-        href: developer::product(&id("prd", number)),
-    });
+    let cards = rows.into_iter().zip(1..).map(
+        |((name, description, authentication, operations, subscription, domain), number)| ProductCard {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            kind: if authentication.is_empty() { ProductKind::External } else { ProductKind::Gateway },
+            labels: vec![Label::new("domain", domain)],
+            authentication: authentication.to_vec(),
+            operations,
+            subscription,
+            href: developer::product(&id("prd", number)),
+        },
+    );
     cards.collect()
 }
 

@@ -5,13 +5,7 @@
 
 use serde::Serialize;
 
-use crate::{
-    display::Reference,
-    forms::Form,
-    links::developer,
-    samples::Sample,
-    templates::View,
-};
+use crate::{display::Reference, forms::Form, links::developer, samples::Sample, templates::View};
 
 /// `GET` and `POST` `/sign-in`. Fields: `username` (or e-mail address), `password`, `next`.
 #[derive(Clone, Debug, Serialize)]
@@ -66,7 +60,9 @@ impl View for SignIn {
         vec![
             Sample::developer("plain", plain.clone()).guest(),
             Sample::developer("failed", Self { form: failed, ..plain.clone() }).guest(),
-            Sample::developer("options", Self { options: options.clone(), ..plain.clone() }).guest().branded("#b45309"),
+            Sample::developer("options", Self { options: options.clone(), ..plain.clone() })
+                .guest()
+                .branded("#b45309"),
             Sample::developer("options_only", Self { options, built_in: false, ..plain }).guest(),
         ]
     }

@@ -39,7 +39,8 @@ impl View for Subscribe {
             ],
             form: Form::new(),
         };
-        let refused = Self { form: Form::new().refused("products", "Choose at least one product."), ..full.clone() };
+        let refused =
+            Self { form: Form::new().refused("products", "Choose at least one product."), ..full.clone() };
         let nothing = Self { products: Vec::new(), ..full.clone() };
         vec![
             Sample::developer("full", full),

@@ -113,7 +113,10 @@ impl View for Inbox {
             (Status::Rejected, Some("Please use the address of your company.")),
             (Status::Cancelled, None),
         ];
-        let approvals = sample_rows().into_iter().zip(outcomes).map(|(row, (status, reason))| decided(row, status, reason));
+        let approvals = sample_rows()
+            .into_iter()
+            .zip(outcomes)
+            .map(|(row, (status, reason))| decided(row, status, reason));
         let finished = Self { finished: true, approvals: approvals.collect(), ..pending.clone() };
         let empty = Self { approvals: Vec::new(), paging: Paging::new(1, 20, 0, page), ..pending.clone() };
         vec![
@@ -154,7 +157,12 @@ pub(crate) fn sample_rows() -> Vec<ApprovalRow> {
     };
     vec![
         row(1, ApprovalKind::Subscription, "Month-end reconciliation", "Payments"),
-        row(2, ApprovalKind::Registration, "Bertrand Maximilian von Hohenlohe-Waldenburg", "bertrand@a-very-long-domain-name.example"),
+        row(
+            2,
+            ApprovalKind::Registration,
+            "Bertrand Maximilian von Hohenlohe-Waldenburg",
+            "bertrand@a-very-long-domain-name.example",
+        ),
         row(3, ApprovalKind::Application, "Analytical Engines Ltd", "Fleet telemetry"),
     ]
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::{
     developer::applications::Activity,
-    display::{Reference, Status, When},
     developer::credentials::Secret,
+    display::{Reference, Status, When},
     forms::Form,
     links::provider,
     lists::{Chip, Paging, Search},
@@ -94,18 +94,33 @@ impl View for DeveloperList {
 
     fn samples() -> Vec<Sample<Self>> {
         let list = provider::developers("default");
-        let chip = |text: &str, status: &str, selected| Chip::new(text, list.with_query(&[("status", status)]), selected);
+        let chip = |text: &str, status: &str, selected| {
+            Chip::new(text, list.with_query(&[("status", status)]), selected)
+        };
         let page = |n: u64| list.with_query(&[("page", &n.to_string())]);
         let full = Self {
             search: Search::new(list.clone(), "", &[]),
-            statuses: vec![chip("All", "", true), chip("Waiting", "pending", false).counting(1), chip("Active", "active", false)],
+            statuses: vec![
+                chip("All", "", true),
+                chip("Waiting", "pending", false).counting(1),
+                chip("Active", "active", false),
+            ],
             developers: sample_rows(),
             paging: Paging::new(1, 20, 1310, page),
             filtered: false,
         };
-        let empty = Self { developers: Vec::new(), statuses: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
+        let empty = Self {
+            developers: Vec::new(),
+            statuses: Vec::new(),
+            paging: Paging::new(1, 20, 0, page),
+            ..full.clone()
+        };
         let none = Self { filtered: true, ..empty.clone() };
-        vec![Sample::provider("full", full), Sample::provider("empty", empty), Sample::provider("none_found", none)]
+        vec![
+            Sample::provider("full", full),
+            Sample::provider("empty", empty),
+            Sample::provider("none_found", none),
+        ]
     }
 }
 
@@ -113,7 +128,9 @@ impl View for Invite {
     const TEMPLATE: &'static str = "provider/developers/invite.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let refused = Form::new().with("username", "ada").refused("username", "Somebody has this username; choose another one.");
+        let refused = Form::new()
+            .with("username", "ada")
+            .refused("username", "Somebody has this username; choose another one.");
         vec![
             Sample::provider("plain", Self { form: Form::new() }),
             Sample::provider("refused", Self { form: refused }),
@@ -157,11 +174,20 @@ impl View for DeveloperPage {
                 application(1, "Checkout frontend", Status::Active),
                 application(4, "Fleet telemetry", Status::Suspended),
             ],
-            activity: vec![Activity { text: "Registered".to_owned(), actor: "Ada Lovelace".to_owned(), at: ago(86_400 * 300) }],
+            activity: vec![Activity {
+                text: "Registered".to_owned(),
+                actor: "Ada Lovelace".to_owned(),
+                at: ago(86_400 * 300),
+            }],
         });
-        let pending = rows.next().map(|developer| Self { developer, applications: Vec::new(), activity: Vec::new() });
+        let pending =
+            rows.next().map(|developer| Self { developer, applications: Vec::new(), activity: Vec::new() });
         let names = ["full", "pending"];
-        names.into_iter().zip([full, pending].into_iter().flatten()).map(|(n, v)| Sample::provider(n, v)).collect()
+        names
+            .into_iter()
+            .zip([full, pending].into_iter().flatten())
+            .map(|(n, v)| Sample::provider(n, v))
+            .collect()
     }
 }
 
@@ -177,7 +203,13 @@ fn sample_rows() -> Vec<DeveloperRow> {
     };
     vec![
         row(1, "Analytical Engines Ltd", Some("ada@analytical.example"), Status::Active, Some(300)),
-        row(2, "Bertrand Maximilian von Hohenlohe-Waldenburg", Some("bertrand@a-very-long-domain-name.example"), Status::Pending, None),
+        row(
+            2,
+            "Bertrand Maximilian von Hohenlohe-Waldenburg",
+            Some("bertrand@a-very-long-domain-name.example"),
+            Status::Pending,
+            None,
+        ),
         row(3, "tenant-7f31b2c9", None, Status::Active, Some(86_400 * 3)),
     ]
 }

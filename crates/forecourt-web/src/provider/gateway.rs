@@ -158,8 +158,20 @@ impl View for GroupPage {
     const TEMPLATE: &'static str = "provider/gateway/group.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let other = ServiceRow { id: "svc_3".to_owned(), name: "legacy-soap".to_owned(), product: None, hosts: Vec::new(), path_prefix: None, ..sample_service() };
-        let node = |name: &str, status, revision| Node { name: name.to_owned(), group: "default".to_owned(), status, revision };
+        let other = ServiceRow {
+            id: "svc_3".to_owned(),
+            name: "legacy-soap".to_owned(),
+            product: None,
+            hosts: Vec::new(),
+            path_prefix: None,
+            ..sample_service()
+        };
+        let node = |name: &str, status, revision| Node {
+            name: name.to_owned(),
+            group: "default".to_owned(),
+            status,
+            revision,
+        };
         let full = Self {
             id: "default".to_owned(),
             name: "default".to_owned(),
@@ -201,7 +213,10 @@ impl View for ServicePage {
             group: sample_group(),
             group_id: "default".to_owned(),
             service: sample_service(),
-            routes: vec![route(1, "list", &["GET"], "/v2/payments"), route(2, "everything else", &[], "/v2/*")],
+            routes: vec![
+                route(1, "list", &["GET"], "/v2/payments"),
+                route(2, "everything else", &[], "/v2/*"),
+            ],
             documented: true,
             updated_at: ago(86_400),
         };

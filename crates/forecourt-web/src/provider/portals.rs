@@ -83,10 +83,11 @@ impl View for NewPortal {
     const TEMPLATE: &'static str = "provider/portals/new.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let refused = Form::new()
-            .with("name", "Partners Asia")
-            .with("public_url", "developer.nordwind")
-            .refused("public_url", "A public URL starts with https:// or http://, such as https://developer.example.org.");
+        let refused =
+            Form::new().with("name", "Partners Asia").with("public_url", "developer.nordwind").refused(
+                "public_url",
+                "A public URL starts with https:// or http://, such as https://developer.example.org.",
+            );
         vec![
             Sample::provider("plain", Self { form: Form::new() }),
             Sample::provider("refused", Self { form: refused }),

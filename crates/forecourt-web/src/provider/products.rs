@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     developer::{
         applications::Activity,
-        products::{AuthMethod, Choice, AuthKind, ProductKind},
+        products::{AuthKind, AuthMethod, Choice, ProductKind},
     },
     display::{Label, Reference, Status, When},
     forms::Form,
@@ -125,19 +125,22 @@ impl View for ProductList {
     const TEMPLATE: &'static str = "provider/products/list.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let row = |number: u32, name: &str, kind, status, authentication: &[AuthKind], subscriptions| ProductRow {
-            id: id("prd", number),
-            name: name.to_owned(),
-            description: String::new(),
-            kind,
-            status,
-            authentication: authentication.to_vec(),
-            subscriptions,
-            updated_at: ago(i64::from(number) * 40_000),
-        };
+        let row =
+            |number: u32, name: &str, kind, status, authentication: &[AuthKind], subscriptions| ProductRow {
+                id: id("prd", number),
+                name: name.to_owned(),
+                description: String::new(),
+                kind,
+                status,
+                authentication: authentication.to_vec(),
+                subscriptions,
+                updated_at: ago(i64::from(number) * 40_000),
+            };
         use {AuthKind::*, ProductKind::*, Status::*};
         let list = provider::products("default");
-        let chip = |text: &str, status: &str, selected| Chip::new(text, list.with_query(&[("status", status)]), selected);
+        let chip = |text: &str, status: &str, selected| {
+            Chip::new(text, list.with_query(&[("status", status)]), selected)
+        };
         let page = |n: u64| list.with_query(&[("page", &n.to_string())]);
         let full = Self {
             search: Search::new(list.clone(), "", &[]),
@@ -149,15 +152,31 @@ impl View for ProductList {
             products: vec![
                 row(1, "Payments", Gateway, Published, &[KeyAuth, BasicAuth], 1204),
                 row(2, "Shipment tracking", Gateway, Published, &[KeyAuth], 88),
-                row(3, "Customs and tariff classification for cross-border consignments", Gateway, Draft, &[Oauth], 0),
+                row(
+                    3,
+                    "Customs and tariff classification for cross-border consignments",
+                    Gateway,
+                    Draft,
+                    &[Oauth],
+                    0,
+                ),
                 row(5, "Exchange rates", External, Published, &[], 0),
             ],
             paging: Paging::new(1, 20, 45, page),
             filtered: false,
         };
-        let empty = Self { products: Vec::new(), statuses: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
+        let empty = Self {
+            products: Vec::new(),
+            statuses: Vec::new(),
+            paging: Paging::new(1, 20, 0, page),
+            ..full.clone()
+        };
         let none = Self { filtered: true, ..empty.clone() };
-        vec![Sample::provider("full", full), Sample::provider("empty", empty), Sample::provider("none_found", none)]
+        vec![
+            Sample::provider("full", full),
+            Sample::provider("empty", empty),
+            Sample::provider("none_found", none),
+        ]
     }
 }
 
@@ -174,14 +193,20 @@ impl View for ProductForm {
             kind: ProductKind::Gateway,
             services,
             locked: false,
-            form: Form::new().with("visibility", "logged_in").with("auth", "key_auth").with("key_header", "apikey"),
+            form: Form::new()
+                .with("visibility", "logged_in")
+                .with("auth", "key_auth")
+                .with("key_header", "apikey"),
             action: provider::new_product("default"),
         };
         let refused = Form::new()
             .with("name", "Payments")
             .with("services", "svc_1")
             .with("visibility", "public")
-            .refused("services", "The service payments-core belongs to the product Payments; unlink it there first.");
+            .refused(
+                "services",
+                "The service payments-core belongs to the product Payments; unlink it there first.",
+            );
         let external = Self {
             kind: ProductKind::External,
             services: Vec::new(),
@@ -264,6 +289,10 @@ fn sample_page() -> ProductPage {
         subscription_count: 1204,
         created_at: ago(86_400 * 300),
         updated_at: ago(86_400 * 4),
-        activity: vec![Activity { text: "Published".to_owned(), actor: "Grace Hopper".to_owned(), at: ago(86_400 * 4) }],
+        activity: vec![Activity {
+            text: "Published".to_owned(),
+            actor: "Grace Hopper".to_owned(),
+            at: ago(86_400 * 4),
+        }],
     }
 }
