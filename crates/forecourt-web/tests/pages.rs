@@ -1,5 +1,7 @@
 //! Renders every template with every sample, and compares the lists with reality.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use forecourt_web::{links, messages::Messages, page::Site, samples, templates::Templates};

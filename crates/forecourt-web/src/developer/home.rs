@@ -33,9 +33,13 @@ impl View for Home {
             lead: Some("Shipping, customs and tracking for 40 countries, from one set of APIs.".to_owned()),
             ..full.clone()
         };
+        let mut as_guest = full.clone();
+        for card in &mut as_guest.featured {
+            card.subscription = None;
+        }
         let flash = Flash { tone: Tone::Good, text: "You are signed in.".to_owned(), next: None };
         vec![
-            Sample::developer("guest", full.clone()).guest(),
+            Sample::developer("guest", as_guest.clone()).guest(),
             Sample::developer("signed_in", full).flash(flash),
             Sample::developer("branded", own).guest().branded("#0f766e"),
             Sample::developer("empty", empty).guest(),

@@ -314,11 +314,11 @@ fn sample_page() -> ProductPage {
 /// Six cards with real-looking data.
 pub(crate) fn sample_cards() -> Vec<ProductCard> {
     use AuthKind::{BasicAuth, KeyAuth, Oauth};
-    let rows: [(&str, &str, &[AuthKind], u64, Option<Status>, &str); 6] = [
+    let rows = [
         (
             "Payments",
             "Take card and bank payments, refund them, and settle to any account in the euro area.",
-            &[KeyAuth, BasicAuth],
+            &[KeyAuth, BasicAuth][..],
             24,
             Some(Status::Subscribed),
             "payments",
