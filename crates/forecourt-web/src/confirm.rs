@@ -131,20 +131,24 @@ fn sample(act: Act) -> Confirm {
     } else {
         developer::application(&application)
     };
-    let hits = matches!(act, Act::DeleteApplication | Act::UnpublishProduct | Act::DeleteProduct);
-    let impact = [
-        (ImpactKind::Applications, 12),
-        (ImpactKind::Subscriptions, 14),
-        (ImpactKind::Approvals, 2),
-        (ImpactKind::Credentials, 3),
-        (ImpactKind::Callers, 1),
-    ];
-    let impact = impact.map(|(kind, count)| Impact { kind, count });
+    let counted: &[(ImpactKind, u64)] = match act {
+        Act::DeleteApplication => {
+            &[(ImpactKind::Subscriptions, 2), (ImpactKind::Credentials, 3), (ImpactKind::Callers, 1)]
+        }
+        Act::UnpublishProduct | Act::DeleteProduct => &[
+            (ImpactKind::Applications, 12),
+            (ImpactKind::Subscriptions, 14),
+            (ImpactKind::Approvals, 2),
+            (ImpactKind::Callers, 31),
+        ],
+        _ => &[],
+    };
+    let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();
     Confirm {
         act,
         name: "Checkout frontend".to_owned(),
-        impact: if hits { impact.to_vec() } else { Vec::new() },
-        type_name: hits,
+        impact,
+        type_name: !counted.is_empty(),
         action,
         back,
         form: Form::new(),
