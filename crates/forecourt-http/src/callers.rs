@@ -1,0 +1,258 @@
+//! How a request becomes a caller. The middleware [`begin`] gives each request its id, address and receipt;
+//! extractors add who is calling.
+
+use axum::{
+    extract::{FromRequestParts, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use forecourt_app::{
+    Error,
+    authentication::{self, KnownAdministrator, TokenOwner},
+};
+use forecourt_core::{
+    actors::{Actor, Caller, Receipt, Source},
+    ids::{PortalId, RequestId},
+};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+
+use crate::{Context, addresses, cookies, problem::Problem};
+
+/// What is known of a request before anybody proves who they are.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its id.
+    pub request_id: RequestId,
+    /// The client's address as text.
+    pub address: Option<String>,
+    /// Where use cases note the revision that they made.
+    pub receipt: Receipt,
+}
+
+impl Call {
+    /// The caller that `actor` is, through `source`.
+    pub fn by(&self, actor: Actor, source: Source) -> Caller {
+        Caller {
+            actor,
+            source,
+            request_id: self.request_id.clone(),
+            address: self.address.clone(),
+            receipt: self.receipt.clone(),
+        }
+    }
+}
+
+/// Middleware: gives the request its [`Call`], and the answer `X-Request-Id`, `X-Forecourt-Version` and, where
+/// something changed for gateways, `X-Forecourt-Revision`.
+pub async fn begin(State(context): State<Context>, mut request: Request, next: Next) -> Response {
+    let address = addresses::client(request.headers(), request.extensions(), &context.config.trusted_proxies);
+    let call = Call {
+        request_id: context.app.new_request_id(),
+        address: address.map(|address| address.to_string()),
+        receipt: Receipt::default(),
+    };
+    request.extensions_mut().insert(call.clone());
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(call.request_id.as_str()) {
+        headers.insert("x-request-id", id);
+    }
+    headers.insert("x-forecourt-version", HeaderValue::from_static(context.config.version));
+    if let Some(revision) = call.receipt.revision() {
+        headers.insert("x-forecourt-revision", HeaderValue::from(revision));
+    }
+    response
+}
+
+impl<S: Sync> FromRequestParts<S> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        // Only a router without the middleware gets here without a call: a fault of ours.
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::internal)
+    }
+}
+
+/// The name of the session cookie of the console and the Admin API.
+pub const ADMINISTRATOR_COOKIE: &str = "session";
+
+/// How a caller of the Admin API proved who they are.
+#[derive(Clone, Debug)]
+pub enum AdminProof {
+    /// An administrator.
+    Administrator(KnownAdministrator),
+    /// A gateway group's admin key.
+    GatewayGroup(Actor),
+}
+
+/// A caller of the Admin API, whatever they may do; also one whose one-time password is still in force.
+#[derive(Clone, Debug)]
+pub struct AnyAdminCaller {
+    /// The call.
+    pub caller: Caller,
+    /// How it was proved.
+    pub proof: AdminProof,
+}
+
+/// A caller of the Admin API who need not change a password first.
+#[derive(Clone, Debug)]
+pub struct AdminCaller(pub Caller);
+
+impl FromRequestParts<Context> for AnyAdminCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let call = Call::from_request_parts(parts, context).await?;
+        let proof = prove(&parts.headers, context, call.address.as_deref()).await?;
+        let by_cookie =
+            parts.headers.get("x-api-key").is_none() && parts.headers.get(header::AUTHORIZATION).is_none();
+        if by_cookie && is_change(&parts.method) && is_cross_site(&parts.headers) {
+            return Err(Error::forbidden("cross-site requests cannot change anything").into());
+        }
+        let actor = match &proof {
+            AdminProof::Administrator(known) => known.actor(),
+            AdminProof::GatewayGroup(actor) => actor.clone(),
+        };
+        Ok(Self { caller: call.by(actor, Source::AdminApi), proof })
+    }
+}
+
+impl FromRequestParts<Context> for AdminCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let any = AnyAdminCaller::from_request_parts(parts, context).await?;
+        match any.proof {
+            AdminProof::Administrator(known) if known.must_change_password() => {
+                Err(Error::forbidden("password change required").into())
+            }
+            _ => Ok(Self(any.caller)),
+        }
+    }
+}
+
+/// Header `X-API-KEY`, then `Authorization`, then cookie `X-API-KEY`, then the session: the first present decides.
+async fn prove(headers: &HeaderMap, context: &Context, address: Option<&str>) -> Result<AdminProof, Problem> {
+    let app = &context.app;
+    let token = |token: TokenOwner| match token {
+        TokenOwner::Administrator(known) => AdminProof::Administrator(known),
+        TokenOwner::GatewayGroup(actor) => AdminProof::GatewayGroup(actor),
+    };
+    if let Some(key) = headers.get("x-api-key") {
+        return Ok(token(authentication::by_token(app, address, key.to_str().unwrap_or_default()).await?));
+    }
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, rest) = value.to_str().unwrap_or_default().split_once(' ').unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(token(authentication::by_token(app, address, rest.trim()).await?));
+        }
+        let (username, password) = basic(scheme, rest).ok_or_else(Problem::unauthorized)?;
+        let known = authentication::by_password(app, address, &username, &password).await?;
+        return Ok(AdminProof::Administrator(known));
+    }
+    if let Some(key) = cookies::read(headers, "X-API-KEY") {
+        return Ok(token(authentication::by_token(app, address, key).await?));
+    }
+    let session = cookies::read(headers, ADMINISTRATOR_COOKIE).ok_or_else(Problem::unauthorized)?;
+    Ok(AdminProof::Administrator(authentication::by_session(app, session).await?))
+}
+
+fn basic(scheme: &str, rest: &str) -> Option<(String, String)> {
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+    decoded.split_once(':').map(|(username, password)| (username.to_owned(), password.to_owned()))
+}
+
+const fn is_change(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a browser says that another site made this request.
+pub fn is_cross_site(headers: &HeaderMap) -> bool {
+    if headers.get("sec-fetch-site").is_some_and(|value| value == "cross-site") {
+        return true;
+    }
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+    !authority.eq_ignore_ascii_case(host)
+}
+
+/// A front end that speaks for a portal (class P of the Portal API): the developer header is ignored.
+#[derive(Clone, Debug)]
+pub struct FrontEnd {
+    /// The call.
+    pub caller: Caller,
+    /// The portal.
+    pub portal_id: PortalId,
+}
+
+/// A developer or guest of a portal (classes G and D of the Portal API).
+#[derive(Clone, Debug)]
+pub struct PortalCaller(pub Caller);
+
+impl FromRequestParts<Context> for FrontEnd {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let call = Call::from_request_parts(parts, context).await?;
+        let value = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let (scheme, token) = value.split_once(' ').unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Problem::unauthorized());
+        }
+        let token =
+            authentication::by_portal_token(&context.app, call.address.as_deref(), token.trim()).await?;
+        let actor = Actor::PortalFrontEnd(token.portal_id.clone());
+        Ok(Self { caller: call.by(actor, Source::PortalApi), portal_id: token.portal_id })
+    }
+}
+
+impl FromRequestParts<Context> for PortalCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let front_end = FrontEnd::from_request_parts(parts, context).await?;
+        let named =
+            parts.headers.get("x-portal-developer-id").map(|value| value.to_str().unwrap_or("\u{fffd}"));
+        let actor = match named.filter(|name| !name.is_empty()) {
+            None => Actor::Guest(front_end.portal_id.clone()),
+            Some(name) => {
+                let developer =
+                    authentication::developer_named(&context.app, &front_end.portal_id, name).await?;
+                authentication::acting(&developer, None)
+            }
+        };
+        Ok(Self(front_end.caller.acting_as(actor)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_origin_is_cross_site_and_ones_own_is_not() {
+        let with = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            is_cross_site(&headers)
+        };
+        assert!(!with(&[("host", "a:1")]));
+        assert!(!with(&[("host", "a:1"), ("origin", "http://a:1")]));
+        assert!(with(&[("host", "a:1"), ("origin", "http://evil")]));
+        assert!(with(&[("host", "a:1"), ("origin", "null")]));
+        assert!(with(&[("host", "a:1"), ("sec-fetch-site", "cross-site")]));
+    }
+}

@@ -1,0 +1,32 @@
+//! What every handler is handed.
+
+use std::sync::Arc;
+
+use forecourt_app::App;
+
+use crate::addresses::Network;
+
+/// How the HTTP faces are set up.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Forecourt's own version, for `X-Forecourt-Version`.
+    pub version: &'static str,
+}
+
+/// What every handler is handed. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The use cases.
+    pub app: App,
+    /// How the faces are set up.
+    pub config: Arc<Config>,
+}
+
+impl Context {
+    /// A context for `app`.
+    pub fn new(app: App, config: Config) -> Self {
+        Self { app, config: Arc::new(config) }
+    }
+}

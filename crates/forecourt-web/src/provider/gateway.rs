@@ -1,0 +1,260 @@
+//! Gateway groups, and their services with routes.
+
+use serde::Serialize;
+
+use super::overview::Node;
+use crate::{
+    display::{Reference, Status, When},
+    forms::Form,
+    links::provider,
+    samples::{Sample, ago},
+    templates::View,
+};
+
+/// `GET /gateway`.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupList {
+    /// The groups.
+    pub groups: Vec<GroupRow>,
+}
+
+/// One gateway group.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its description; may be empty.
+    pub description: String,
+    /// Its services.
+    pub services: u64,
+    /// Its nodes that run the latest revision.
+    pub nodes_in_sync: u64,
+    /// Its nodes.
+    pub nodes: u64,
+}
+
+/// `GET` and `POST` `/gateway/groups/new`. Fields: `name`, `desc`.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewGroup {
+    /// What was typed.
+    pub form: Form,
+}
+
+/// `GET /gateway/groups/{group}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupPage {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its services.
+    pub services: Vec<ServiceRow>,
+    /// Its nodes.
+    pub nodes: Vec<Node>,
+}
+
+/// One service.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its hosts; empty for any.
+    pub hosts: Vec<String>,
+    /// Its path prefix, if any.
+    pub path_prefix: Option<String>,
+    /// Its upstream nodes, `host:port`.
+    pub upstreams: Vec<String>,
+    /// The product that has it.
+    pub product: Option<Reference>,
+}
+
+/// `GET` and `POST` `/gateway/groups/{group}/services/new`. Fields: `name`, `hosts` (one a line), `path_prefix`,
+/// `scheme` (`http` or `https`), `upstreams` (`host:port` and maybe a weight, one a line), `strip_path_prefix`
+/// (`true`).
+#[derive(Clone, Debug, Serialize)]
+pub struct NewService {
+    /// The group.
+    pub group: Reference,
+    /// Its id.
+    pub group_id: String,
+    /// What was typed.
+    pub form: Form,
+}
+
+/// `GET /gateway/groups/{group}/services/{service}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServicePage {
+    /// The group.
+    pub group: Reference,
+    /// Its id.
+    pub group_id: String,
+    /// The service.
+    pub service: ServiceRow,
+    /// Its routes.
+    pub routes: Vec<RouteRow>,
+    /// Whether it carries an OpenAPI document.
+    pub documented: bool,
+    /// When it was last changed.
+    pub updated_at: When,
+}
+
+/// One route.
+#[derive(Clone, Debug, Serialize)]
+pub struct RouteRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its methods in capitals; empty for any.
+    pub methods: Vec<String>,
+    /// Its paths.
+    pub paths: Vec<String>,
+}
+
+/// `GET` and `POST` `/gateway/groups/{group}/services/{service}/routes/new`. Fields: `name`, `methods` (several),
+/// `paths` (one a line).
+#[derive(Clone, Debug, Serialize)]
+pub struct NewRoute {
+    /// The group's id.
+    pub group_id: String,
+    /// The service.
+    pub service: Reference,
+    /// Its id.
+    pub service_id: String,
+    /// What was typed.
+    pub form: Form,
+}
+
+impl View for GroupList {
+    const TEMPLATE: &'static str = "provider/gateway/groups.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let row = |id: &str, name: &str, services, nodes_in_sync, nodes| GroupRow {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            description: String::new(),
+            services,
+            nodes_in_sync,
+            nodes,
+        };
+        let groups = vec![row("default", "default", 12, 1, 3), row("grp_2", "edge-singapore", 0, 0, 0)];
+        vec![Sample::provider("full", Self { groups })]
+    }
+}
+
+impl View for NewGroup {
+    const TEMPLATE: &'static str = "provider/gateway/new_group.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        vec![Sample::provider("plain", Self { form: Form::new() })]
+    }
+}
+
+impl View for GroupPage {
+    const TEMPLATE: &'static str = "provider/gateway/group.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let other = ServiceRow {
+            id: "svc_3".to_owned(),
+            name: "legacy-soap".to_owned(),
+            product: None,
+            hosts: Vec::new(),
+            path_prefix: None,
+            ..sample_service()
+        };
+        let node = |name: &str, status, revision| Node {
+            name: name.to_owned(),
+            group: "default".to_owned(),
+            status,
+            revision,
+        };
+        let full = Self {
+            id: "default".to_owned(),
+            name: "default".to_owned(),
+            services: vec![sample_service(), other],
+            nodes: vec![node("embedded", Status::InSync, 18_204), node("edge-fra-1", Status::Behind, 18_199)],
+        };
+        let empty = Self { services: Vec::new(), nodes: Vec::new(), ..full.clone() };
+        vec![Sample::provider("full", full), Sample::provider("empty", empty)]
+    }
+}
+
+impl View for NewService {
+    const TEMPLATE: &'static str = "provider/gateway/new_service.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let refused = Form::new()
+            .with("name", "payments-core")
+            .with("upstreams", "10.0.0.7")
+            .refused("upstreams", "“10.0.0.7” has no port; it would look like 10.0.0.7:8080.");
+        let view = |form| Self { group: sample_group(), group_id: "default".to_owned(), form };
+        vec![
+            Sample::provider("plain", view(Form::new().with("scheme", "http"))),
+            Sample::provider("refused", view(refused)),
+        ]
+    }
+}
+
+impl View for ServicePage {
+    const TEMPLATE: &'static str = "provider/gateway/service.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let route = |number: u32, name: &str, methods: &[&str], path: &str| RouteRow {
+            id: format!("rte_{number}"),
+            name: name.to_owned(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            paths: vec![path.to_owned()],
+        };
+        let full = Self {
+            group: sample_group(),
+            group_id: "default".to_owned(),
+            service: sample_service(),
+            routes: vec![
+                route(1, "list", &["GET"], "/v2/payments"),
+                route(2, "everything else", &[], "/v2/*"),
+            ],
+            documented: true,
+            updated_at: ago(86_400),
+        };
+        let bare = Self {
+            routes: Vec::new(),
+            documented: false,
+            service: ServiceRow { product: None, hosts: Vec::new(), path_prefix: None, ..sample_service() },
+            ..full.clone()
+        };
+        vec![Sample::provider("full", full), Sample::provider("bare", bare)]
+    }
+}
+
+impl View for NewRoute {
+    const TEMPLATE: &'static str = "provider/gateway/new_route.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let view = Self {
+            group_id: "default".to_owned(),
+            service: Reference::new("payments-core", provider::service("default", "svc_1")),
+            service_id: "svc_1".to_owned(),
+            form: Form::new(),
+        };
+        vec![Sample::provider("plain", view)]
+    }
+}
+
+fn sample_group() -> Reference {
+    Reference::new("default", provider::group("default"))
+}
+
+fn sample_service() -> ServiceRow {
+    ServiceRow {
+        id: "svc_1".to_owned(),
+        name: "payments-core".to_owned(),
+        hosts: vec!["api.nordwind.example".to_owned(), "api.eu.nordwind.example".to_owned()],
+        path_prefix: Some("/payments".to_owned()),
+        upstreams: vec!["10.0.0.7:8080".to_owned(), "10.0.0.8:8080".to_owned()],
+        product: Some(Reference::new("Payments", provider::product("default", "prd_1"))),
+    }
+}
