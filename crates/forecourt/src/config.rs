@@ -9,6 +9,7 @@ mod layers;
 
 use std::path::{Path, PathBuf};
 
+use forecourt_http::addresses::Network;
 use forecourt_store::Location;
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +73,8 @@ pub struct GatewaySettings {
 pub struct BootstrapSettings {
     /// 1 to 128 characters.
     pub admin_username: String,
-    /// One-time, 1 to 128 characters. Empty in [`Settings::default`]'s place on a listener beyond loopback: a random
-    /// one is made.
+    /// One-time, at most 128 characters. Empty: a random one is made and printed at the first start, as it is on an
+    /// admin listener beyond loopback when nobody sets this.
     pub admin_password: String,
 }
 
@@ -184,6 +185,11 @@ impl Settings {
         PathBuf::from(&self.data_dir)
     }
 
+    /// The proxies that are believed.
+    pub fn trusted_proxies(&self) -> Vec<Network> {
+        self.security.trusted_proxies.iter().filter_map(|proxy| Network::parse(proxy)).collect()
+    }
+
     /// The same with secrets replaced by stars.
     #[must_use]
     pub fn masked(&self) -> Self {
@@ -237,9 +243,9 @@ impl Settings {
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();
-        require("bootstrap.admin_password", password <= 128, "must be 1 to 128 characters")?;
+        require("bootstrap.admin_password", password <= 128, "must be at most 128 characters")?;
         for proxy in &self.security.trusted_proxies {
-            let fits = is_network(proxy);
+            let fits = Network::parse(proxy).is_some();
             let problem = format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
             require("security.trusted_proxies", fits, &problem)?;
         }
@@ -266,13 +272,6 @@ fn is_loopback(address: &str) -> bool {
     host_and_port(address).is_some_and(|(host, _)| {
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     })
-}
-
-fn is_network(text: &str) -> bool {
-    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
-    let most = if address.is_ipv4() { 32 } else { 128 };
-    bits.is_none_or(|bits| bits.parse::<u8>().is_ok_and(|bits| bits <= most))
 }
 
 /// A database URL that may be shown: its password, wherever it stands, becomes stars.

@@ -13,6 +13,9 @@ use tokio::{sync::watch, task::JoinHandle};
 /// How often the change log is read when nobody wakes the loop.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// After so many revisions the gateway drops its memory of deleted rows, about 60 bytes each.
+const FORGET_EVERY: i64 = 4_096;
+
 /// The feed of a running gateway.
 #[derive(Debug)]
 pub struct Feed {
@@ -73,8 +76,8 @@ async fn apply(
     position: &mut gateway_feed::Position,
 ) -> Result<(), forecourt_app::Error> {
     let batch = gateway_feed::changes(app, group, position).await?;
-    let is_news = batch.snapshot || batch.revision > *gateway.applied().borrow();
-    if !is_news {
+    let position_before = *gateway.applied().borrow();
+    if !batch.snapshot && batch.revision <= position_before {
         return Ok(());
     }
     if batch.snapshot {
@@ -87,8 +90,11 @@ async fn apply(
         }
     } else {
         gateway.apply(&batch);
-        // This loop reads in order and is alone: nothing at or before its position can arrive any more.
-        gateway.forget_deleted(batch.revision);
+        // This loop reads in order and is alone: nothing at or before its position can arrive any more. Looking
+        // through all rows for deleted ones costs milliseconds, so it is done now and then.
+        if batch.revision / FORGET_EVERY > position_before / FORGET_EVERY {
+            gateway.forget_deleted(batch.revision);
+        }
     }
     Ok(())
 }

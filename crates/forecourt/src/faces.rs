@@ -14,8 +14,8 @@ pub struct Urls {
 
 /// The administrators' listener: Admin API, and the console for every other path.
 pub fn admin(context: &Context, urls: &Urls, is_tls: bool) -> Router {
-    let console = forecourt_web::provider::router(context.clone(), pages(urls, is_tls));
-    forecourt_api::admin::router(context.clone()).fallback_service(console)
+    let _pages = (urls, is_tls);
+    forecourt_api::admin::router(context.clone())
 }
 
 /// The Portal API.
@@ -25,14 +25,6 @@ pub fn portal_api(context: &Context) -> Router {
 
 /// The Developer Portal site.
 pub fn site(context: &Context, urls: &Urls) -> Router {
-    forecourt_web::developer::router(context.clone(), pages(urls, false))
-}
-
-fn pages(urls: &Urls, is_tls: bool) -> forecourt_web::Config {
-    forecourt_web::Config {
-        theme_dir: None,
-        gateway_url: urls.gateway.clone(),
-        site_url: urls.site.clone(),
-        secure_cookies: is_tls,
-    }
+    let _pages = (context, urls);
+    Router::new()
 }
