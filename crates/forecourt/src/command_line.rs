@@ -112,7 +112,7 @@ async fn demo_until_stopped(settings: Settings, data_dir: Option<&Path>) -> Resu
     announce(&demo.server)?;
     tell(&demo.guide);
     stop.wait().await;
-    demo.server.stop().await;
+    demo.stop().await;
     Ok(())
 }
 

@@ -54,6 +54,11 @@ impl Listener {
         SocketAddr::new(ip, self.address.port()).to_string()
     }
 
+    /// What it is bound to.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The socket as the gateway takes it.
     ///
     /// # Errors
