@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{Error, applications};
@@ -14,8 +14,9 @@ use forecourt_core::{
 use forecourt_http::{
     Context,
     bodies::{AnyJson, Object},
-    callers::PortalCaller,
+    callers::DeveloperCaller,
     lists,
+    paths::Path,
     problem::Problem,
     queries::Query,
 };
@@ -27,7 +28,7 @@ use crate::shapes::application as body;
 
 pub(super) async fn list(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     query: Query,
 ) -> Result<Response, Problem> {
     let product = query.text("api_product_id");
@@ -52,7 +53,7 @@ pub(super) async fn list(
 
 pub(super) async fn create(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     given: Object,
 ) -> Result<Response, Problem> {
     let products = given.texts("api_products")?.unwrap_or_default();
@@ -62,7 +63,7 @@ pub(super) async fn create(
 
 pub(super) async fn one(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     Ok(Json(body(&applications::application(&context.app, &caller, &parse(&id)?).await?)).into_response())
@@ -70,7 +71,7 @@ pub(super) async fn one(
 
 pub(super) async fn update(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
     given: Result<AnyJson, Problem>,
 ) -> Result<Response, Problem> {
@@ -83,7 +84,7 @@ pub(super) async fn update(
 
 pub(super) async fn remove(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     applications::delete(&context.app, &caller, &parse(&id)?).await?;

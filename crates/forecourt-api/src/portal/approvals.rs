@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{
@@ -15,6 +15,7 @@ use forecourt_http::{
     bodies::{AnyJson, Object},
     callers::FrontEnd,
     lists,
+    paths::Path,
     problem::Problem,
     queries::Query,
 };

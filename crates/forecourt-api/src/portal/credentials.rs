@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{
@@ -18,8 +18,9 @@ use forecourt_core::{
 use forecourt_http::{
     Context,
     bodies::{AnyJson, Object},
-    callers::PortalCaller,
+    callers::DeveloperCaller,
     lists,
+    paths::Path,
     problem::Problem,
     queries::Query,
     times::iso,
@@ -35,7 +36,7 @@ const ALIASES: [(&str, &str); 2] = [("key_auth", "key-auth"), ("basic_auth", "ba
 
 pub(super) async fn list(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     query: Query,
 ) -> Result<Response, Problem> {
     let named = query.texts("application_id");
@@ -50,7 +51,7 @@ pub(super) async fn list(
 
 pub(super) async fn list_of_application(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -108,7 +109,7 @@ fn order(query: &Query) -> Result<Order<CredentialOrder>, Problem> {
 
 pub(super) async fn create(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
     given: Result<AnyJson, Problem>,
 ) -> Result<Response, Problem> {
@@ -128,7 +129,7 @@ pub(super) async fn create(
 
 pub(super) async fn one(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let (application, id) = parse_both(&ids)?;
@@ -138,7 +139,7 @@ pub(super) async fn one(
 
 pub(super) async fn update(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
     given: Result<AnyJson, Problem>,
 ) -> Result<Response, Problem> {
@@ -154,7 +155,7 @@ pub(super) async fn update(
 
 pub(super) async fn regenerate(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
     given: Result<AnyJson, Problem>,
 ) -> Result<Response, Problem> {
@@ -180,7 +181,7 @@ pub(super) async fn regenerate(
 
 pub(super) async fn remove(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let (application, id) = parse_both(&ids)?;

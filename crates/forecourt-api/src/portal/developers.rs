@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::developers;
@@ -11,7 +11,8 @@ use forecourt_core::{
     lists::Order,
 };
 use forecourt_http::{
-    Context, bodies::Object, callers::FrontEnd, lists, problem::Problem, queries::Query, times::iso,
+    Context, bodies::Object, callers::FrontEnd, lists, paths::Path, problem::Problem, queries::Query,
+    times::iso,
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};

@@ -2,11 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::labels::{self, CatalogueLabels};
-use forecourt_http::{Context, callers::PortalCaller, problem::Problem};
+use forecourt_http::{Context, callers::PortalCaller, paths::Path, problem::Problem};
 
 pub(super) async fn values(
     context: State<Context>,

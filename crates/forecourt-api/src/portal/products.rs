@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{
@@ -13,7 +13,9 @@ use forecourt_core::{
     ids::ProductId,
     products::{Offer, Product, SubscriptionState},
 };
-use forecourt_http::{Context, callers::PortalCaller, lists, problem::Problem, queries::Query, times::iso};
+use forecourt_http::{
+    Context, callers::PortalCaller, lists, paths::Path, problem::Problem, queries::Query, times::iso,
+};
 use serde_json::{Map, Value, json};
 
 use crate::shapes::{auth, members, non_empty};

@@ -1,7 +1,7 @@
 //! `/api/subscriptions`: asked for one by one or as a cross product, listed, ended.
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{Error, subscriptions};
@@ -12,7 +12,7 @@ use forecourt_core::{
     subscriptions::{SubscriptionFilter, SubscriptionOrder, SubscriptionStatus},
 };
 use forecourt_http::{
-    Context, bodies::Object, callers::PortalCaller, lists, problem::Problem, queries::Query,
+    Context, bodies::Object, callers::DeveloperCaller, lists, paths::Path, problem::Problem, queries::Query,
 };
 
 use super::{created_empty, gone};
@@ -20,7 +20,7 @@ use crate::shapes;
 
 pub(super) async fn list(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     query: Query,
 ) -> Result<Response, Problem> {
     // An id that cannot be one matches nothing, just as an unknown one.
@@ -74,7 +74,7 @@ fn order(query: &Query) -> Result<Order<SubscriptionOrder>, Problem> {
 
 pub(super) async fn create(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     given: Object,
 ) -> Result<Response, Problem> {
     let applications = given.texts("applications")?.unwrap_or_default();
@@ -85,7 +85,7 @@ pub(super) async fn create(
 
 pub(super) async fn create_for_product(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(product): Path<String>,
     given: Object,
 ) -> Result<Response, Problem> {
@@ -96,7 +96,7 @@ pub(super) async fn create_for_product(
 
 pub(super) async fn remove(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = SubscriptionId::parse(&id).ok_or_else(Error::not_found)?;

@@ -10,12 +10,12 @@ use forecourt_core::{
     time::Timestamp,
     usage::UsageFilter,
 };
-use forecourt_http::{Context, callers::PortalCaller, lists, problem::Problem, queries::Query};
+use forecourt_http::{Context, callers::DeveloperCaller, lists, problem::Problem, queries::Query};
 use serde_json::json;
 
 pub(super) async fn api_calls(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    DeveloperCaller(caller): DeveloperCaller,
     query: Query,
 ) -> Result<Response, Problem> {
     let bound = |name: &str| {
