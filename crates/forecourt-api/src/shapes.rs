@@ -25,7 +25,8 @@ pub(crate) fn auth(auth: &ProductAuth) -> Value {
         json!({ "header": header, "query": query, "hide_credentials": hide_credentials })
     });
     let basic = auth.basic_auth.as_ref();
-    let basic = basic.map(|BasicAuthMethod { hide_credentials }| json!({ "hide_credentials": hide_credentials }));
+    let basic =
+        basic.map(|BasicAuthMethod { hide_credentials }| json!({ "hide_credentials": hide_credentials }));
     let dcr = auth.dcr.as_ref().map(|provider| json!({ "dcr_provider_id": provider }));
     Value::Object(members([("key-auth", key), ("basic-auth", basic), ("dcr", dcr)]))
 }
@@ -70,7 +71,10 @@ pub(crate) fn approval(approval: &Approval) -> Map<String, Value> {
         ("applicant_name", Some(json!(approval.applicant_name))),
         ("operator_id", operator.and_then(|operator| non_empty(&operator.id))),
         ("operator_name", operator.and_then(|operator| non_empty(&operator.name))),
-        ("metadata", operator.and_then(|operator| operator.metadata.as_ref()).map(|metadata| json!(metadata))),
+        (
+            "metadata",
+            operator.and_then(|operator| operator.metadata.as_ref()).map(|metadata| json!(metadata)),
+        ),
         ("reason", decision.and_then(|decision| non_empty(&decision.reason))),
         ("applied_at", Some(json!(iso(approval.applied_at)))),
         ("operated_at", decision.map(|decision| json!(iso(decision.at)))),

@@ -13,6 +13,7 @@ pub mod lists;
 pub mod problem;
 pub mod queries;
 pub mod request_log;
+pub mod restrictions;
 pub mod times;
 
-pub use context::{Config, Context};
+pub use context::{Config, Context, Tls};
