@@ -238,15 +238,24 @@ impl Settings {
         let url = self.database.url.as_str();
         let known = ["", "postgres://", "postgresql://"];
         let fits = url.is_empty() || known.iter().skip(1).any(|scheme| url.starts_with(scheme));
-        require("database.url", fits, "must be empty (SQLite under data_dir) or postgres://USER:PASSWORD@HOST/NAME")?;
-        require("gateway.group", !self.gateway.group.is_empty(), "must be the id of a gateway group, such as default")?;
+        require(
+            "database.url",
+            fits,
+            "must be empty (SQLite under data_dir) or postgres://USER:PASSWORD@HOST/NAME",
+        )?;
+        require(
+            "gateway.group",
+            !self.gateway.group.is_empty(),
+            "must be the id of a gateway group, such as default",
+        )?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();
         require("bootstrap.admin_password", password <= 128, "must be at most 128 characters")?;
         for proxy in &self.security.trusted_proxies {
             let fits = Network::parse(proxy).is_some();
-            let problem = format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
+            let problem =
+                format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
             require("security.trusted_proxies", fits, &problem)?;
         }
         Ok(())
@@ -277,7 +286,8 @@ fn is_loopback(address: &str) -> bool {
 /// A database URL that may be shown: its password, wherever it stands, becomes stars.
 pub fn mask_password(url: &str) -> String {
     let (url, query) = url.split_once('?').map_or((url, None), |(url, query)| (url, Some(query)));
-    let shown = match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+    let shown = match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
         Some((scheme, (who, place))) => {
             let user = who.split_once(':').map_or(who.to_owned(), |(user, _)| format!("{user}:******"));
             format!("{scheme}://{user}@{place}")
@@ -349,7 +359,10 @@ mod tests {
             ("audit: { retention_days: 60 }", "audit.retention_days"),
             ("gateway: { tls_listen: 127.0.0.1:9443 }", "gateway.tls_listen"),
             ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
-            ("security: { ip_restriction: { allow_list: [10.0.0.1] } }", "security.ip_restriction.allow_list"),
+            (
+                "security: { ip_restriction: { allow_list: [10.0.0.1] } }",
+                "security.ip_restriction.allow_list",
+            ),
         ] {
             let expected = format!("setting {key} is not yet in this version: remove it");
             assert_eq!(from_file(text, &[]).unwrap_err(), expected);
@@ -376,7 +389,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_no_yaml_or_not_there_is_named() {
-        assert!(from_file("a: [", &[]).unwrap_err().starts_with("the configuration file FILE is not valid YAML"));
+        assert!(
+            from_file("a: [", &[]).unwrap_err().starts_with("the configuration file FILE is not valid YAML")
+        );
         let missing = Settings::load(Some(Path::new("/nowhere/f.yaml")), []).unwrap_err().to_string();
         assert!(missing.starts_with("the configuration file /nowhere/f.yaml cannot be read"), "{missing}");
     }

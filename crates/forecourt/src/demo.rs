@@ -53,11 +53,13 @@ pub async fn start(mut settings: Settings, data_dir: Option<&Path>) -> Result<De
             Some(made)
         }
     };
-    let upstream = upstream::start().map_err(|error| format!("the sample upstream cannot listen: {error}"))?;
+    let upstream =
+        upstream::start().map_err(|error| format!("the sample upstream cannot listen: {error}"))?;
     let server = serve::start(&settings, serve::system_clock()).await.map_err(|error| error.to_string())?;
     match fill(&settings, &server, &upstream).await {
         Ok(secrets) => {
-            let guide = guide(&server, &settings.bootstrap.admin_username, secrets.as_ref(), folder.is_some());
+            let guide =
+                guide(&server, &settings.bootstrap.admin_username, secrets.as_ref(), folder.is_some());
             Ok(Demo { server, guide, upstream, folder })
         }
         Err(problem) => {

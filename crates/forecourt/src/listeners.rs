@@ -76,8 +76,7 @@ impl Listener {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = match tls {
             Some(tls) => {
-                let mut server =
-                    axum_server::from_tcp_rustls(self.socket, tls)?.handle(handle.clone());
+                let mut server = axum_server::from_tcp_rustls(self.socket, tls)?.handle(handle.clone());
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
                 tokio::spawn(server.serve(service))
             }

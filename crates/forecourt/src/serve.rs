@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use forecourt_app::{App, Clock};
+pub use forecourt_app::{App, Clock};
 use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
 use forecourt_gateway::Gateway;
 use forecourt_http::Context;
@@ -154,8 +154,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         Some(listener) => Some(start_gateway(settings, &app, clock, listener).await?),
         None => None,
     };
-    let config =
-        forecourt_http::Config { trusted_proxies: settings.trusted_proxies(), version: VERSION };
+    let config = forecourt_http::Config { trusted_proxies: settings.trusted_proxies(), version: VERSION };
     let context = Context::new(app.clone(), config);
     let urls = Urls {
         gateway: addresses.gateway.clone().unwrap_or_default(),
@@ -206,9 +205,11 @@ impl Bound {
     fn new(settings: &Settings) -> Result<Self, StartError> {
         let bind = |key, address: &str| match address {
             "" => Ok(None),
-            address => Listener::bind(address)
-                .map(Some)
-                .map_err(|source| StartError::Listen { key, address: address.to_owned(), source }),
+            address => Listener::bind(address).map(Some).map_err(|source| StartError::Listen {
+                key,
+                address: address.to_owned(),
+                source,
+            }),
         };
         Ok(Self {
             admin: bind("admin.listen", &settings.admin.listen)?,
@@ -268,7 +269,8 @@ async fn open_app(
         }
         _ => false,
     };
-    let admin_password = if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
+    let admin_password =
+        if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
     let config = forecourt_app::Config {
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),

@@ -15,7 +15,9 @@ pub fn start(default: &str) -> Result<(), String> {
     let wanted = std::env::var(VARIABLE).ok().filter(|filter| !filter.trim().is_empty());
     let wanted = wanted.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(wanted).map_err(|error| {
-        format!("{VARIABLE} is {wanted:?}, which is no filter ({error}); info or forecourt_app=debug would be")
+        format!(
+            "{VARIABLE} is {wanted:?}, which is no filter ({error}); info or forecourt_app=debug would be"
+        )
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _first = if std::io::stderr().is_terminal() {

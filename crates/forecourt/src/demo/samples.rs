@@ -13,7 +13,7 @@ use forecourt_app::{
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::{Application, ApplicationInput},
-    approvals::{ApprovalFilter, ApprovalStatus},
+    approvals::{ApprovalEvent, ApprovalFilter, ApprovalStatus},
     credentials::CredentialInput,
     gateway_state::{BasicAuthMethod, KeyAuthMethod},
     ids::{CredentialId, GatewayGroupId, PortalId, ProductId, RouteId, ServiceId},
@@ -21,7 +21,10 @@ use forecourt_core::{
     products::{LinkedService, ProductAuth, ProductStatus, ProductType, changes::ProductInput},
     routes::RouteInput,
     secrets::PlainSecret,
-    services::{ServiceInput, UpstreamInput, UpstreamNodeInput},
+    services::{
+        ServiceInput,
+        upstreams::{UpstreamInput, UpstreamNodeInput},
+    },
 };
 use forecourt_wire::usage::{UsageBatch, UsageCount};
 
@@ -48,13 +51,11 @@ pub(super) async fn put_services(
     upstream: SocketAddr,
     gateway: &str,
 ) -> Result<(), Error> {
-    let samples = [
-        ("orders", include_str!("orders.yaml")),
-        ("catalogue", include_str!("catalogue.yaml")),
-    ];
+    let samples = [("orders", include_str!("orders.yaml")), ("catalogue", include_str!("catalogue.yaml"))];
     for (name, document) in samples {
         let group = Some(GatewayGroupId::default_group());
-        let node = UpstreamNodeInput { host: upstream.ip().to_string(), port: upstream.port().into(), weight: 1 };
+        let node =
+            UpstreamNodeInput { host: upstream.ip().to_string(), port: upstream.port().into(), weight: 1 };
         let service = ServiceInput {
             name: Some(name.into()),
             desc: Some("Part of the sample shop".into()),
@@ -180,15 +181,14 @@ async fn accept_all(app: &App, caller: &Caller, portal: &PortalId) -> Result<(),
 }
 
 async fn accept_subscriptions(app: &App, caller: &Caller, portal: &PortalId) -> Result<(), Error> {
-    use forecourt_core::approvals::ApprovalEvent;
-    decide(app, caller, portal, |event| event == ApprovalEvent::ApiProductSubscription).await
+    decide(app, caller, portal, |event| event == ApprovalEvent::ProductSubscription).await
 }
 
 async fn decide(
     app: &App,
     caller: &Caller,
     portal: &PortalId,
-    fits: impl Fn(forecourt_core::approvals::ApprovalEvent) -> bool,
+    fits: impl Fn(ApprovalEvent) -> bool,
 ) -> Result<(), Error> {
     let filter = ApprovalFilter {
         portal_id: Some(portal.clone()),
@@ -204,8 +204,7 @@ async fn decide(
 }
 
 async fn make_application(app: &App, caller: &Caller, name: &str, desc: &str) -> Result<Application, Error> {
-    let input =
-        ApplicationInput { name: Some(name.into()), desc: Some(desc.into()), ..Default::default() };
+    let input = ApplicationInput { name: Some(name.into()), desc: Some(desc.into()), ..Default::default() };
     applications::create(app, caller, input, &[]).await
 }
 

@@ -93,7 +93,8 @@ async fn place_order(State(orders): State<Orders>, body: String) -> Response {
     let sku = given["sku"].as_str().filter(|sku| ARTICLES.iter().any(|(own, ..)| own == sku));
     let quantity = given["quantity"].as_u64().filter(|quantity| (1..=100).contains(quantity));
     let (Some(sku), Some(quantity)) = (sku, quantity) else {
-        let wanted = "sku must be an article's and quantity 1 to 100, such as {\"sku\":\"mug-blue\",\"quantity\":2}";
+        let wanted =
+            "sku must be an article's and quantity 1 to 100, such as {\"sku\":\"mug-blue\",\"quantity\":2}";
         return problem(StatusCode::BAD_REQUEST, wanted);
     };
     let mut orders = lock(&orders);
