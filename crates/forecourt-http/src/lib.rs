@@ -14,6 +14,7 @@ pub mod paths;
 pub mod problem;
 pub mod queries;
 pub mod request_log;
+pub mod restrictions;
 pub mod times;
 
-pub use context::{Config, Context};
+pub use context::{Config, Context, Tls};

@@ -1,16 +1,15 @@
 //! kill -9 in a storm of writes: every acknowledged write is there afterwards, and none is half done.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use forecourt_it::{
     Client, ForecourtProcess, TestDatabase,
+    deadlines::PATIENCE,
     installations::{ADMIN_PASSWORD, text},
 };
 use http::Method;
 use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
 
 /// How often the process is killed.
 const KILLS: usize = 20;
@@ -69,7 +68,7 @@ async fn set_up(process: &ForecourtProcess) -> (String, Products) {
 }
 
 /// Writes until nobody answers any more.
-async fn write(api: Client, products: Arc<Products>, told: Arc<AtomicUsize>) -> Acknowledged {
+async fn write(api: Client, products: Arc<Products>, told: Arc<watch::Sender<usize>>) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
     let post = |path: String, body: Value| {
         let api = api.clone();
@@ -80,16 +79,16 @@ async fn write(api: Client, products: Arc<Products>, told: Arc<AtomicUsize>) -> 
         let Some(made) = post("/api/applications".into(), json!({ "name": "storm" })).await else { break };
         let id = text(&made.expect(201)["id"]);
         acknowledged.applications.push(id.clone());
-        told.fetch_add(1, Ordering::Relaxed);
+        told.send_modify(|told| *told += 1);
         let credential = json!({ "type": "key-auth", "name": "k" });
         let Some(made) = post(format!("/api/applications/{id}/credentials"), credential).await else { break };
         acknowledged.keys.push((id.clone(), text(&made.expect(201)["key-auth"]["key"])));
-        told.fetch_add(1, Ordering::Relaxed);
+        told.send_modify(|told| *told += 1);
         let both = json!({ "applications": [id], "api_products": [products.automatic, products.asking] });
         let Some(made) = post("/api/subscriptions".into(), both).await else { break };
         made.expect(201);
         acknowledged.subscribed.push(id);
-        told.fetch_add(1, Ordering::Relaxed);
+        told.send_modify(|told| *told += 1);
     }
     acknowledged
 }
@@ -137,17 +136,17 @@ async fn after_kill_9_every_acknowledged_write_is_there_and_none_is_half_done() 
     let products = Arc::new(products);
     let mut all = Acknowledged::default();
     for round in 0..KILLS {
-        let told = Arc::new(AtomicUsize::new(0));
+        let told = Arc::new(watch::Sender::new(0));
         let api =
             process.client("portal_api").with_bearer(&token).with("x-portal-developer-id", "ada");
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| tokio::spawn(write(api.clone(), Arc::clone(&products), Arc::clone(&told))))
             .collect();
         // Another number each time, so that the kill meets every kind of write.
-        while told.load(Ordering::Relaxed) < 10 + round {
-            assert!(!writers.iter().any(tokio::task::JoinHandle::is_finished), "a writer failed");
-            tokio::task::yield_now().await;
-        }
+        let mut counted = told.subscribe();
+        let enough = timeout(PATIENCE, counted.wait_for(|told| *told >= 10 + round)).await;
+        assert!(enough.is_ok(), "round {round}: the writers were not answered within {} s", PATIENCE.as_secs());
+        drop(enough);
         process.kill();
         for writer in writers {
             let acknowledged = writer.await.unwrap();
