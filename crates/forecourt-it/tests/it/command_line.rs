@@ -11,7 +11,10 @@ fn serve_prints_one_ready_line_and_a_signal_ends_it_with_code_0() {
         let database = TestDatabase::new();
         let process = ForecourtProcess::serve(&database);
         for part in ["admin", "portal_api", "site", "gateway", "status"] {
-            assert!(process.ready[part].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{part}");
+            assert!(
+                process.ready[part].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")),
+                "{part}"
+            );
         }
         let ended = process.stop(signal);
         assert_eq!(ended.status.code(), Some(0), "{signal}: {}", ended.stderr);
@@ -51,14 +54,19 @@ fn an_unknown_setting_ends_every_command_with_the_nearest_known_one() {
 fn config_prints_what_is_in_force_without_secrets() {
     let database = TestDatabase::new();
     let file = database.folder().join("forecourt.yaml");
-    std::fs::write(&file, "bootstrap: { admin_password: planted-1 }\nsite: { listen: 127.0.0.1:1 }\n").unwrap();
+    std::fs::write(&file, "bootstrap: { admin_password: planted-1 }\nsite: { listen: 127.0.0.1:1 }\n")
+        .unwrap();
     let mut config = command(&binary(), &["config", "--config", &file.display().to_string()], &database);
     config.env("FORECOURT__DATABASE__URL", "postgres://ann:planted-2@db.example.com/forecourt");
     let ended = run(config);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("postgres://ann:******@db.example.com/forecourt"), "{}", ended.stdout);
     // The environment wins over the file.
-    assert!(ended.stdout.contains("listen: 127.0.0.1:0") && !ended.stdout.contains("127.0.0.1:1\n"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("listen: 127.0.0.1:0") && !ended.stdout.contains("127.0.0.1:1\n"),
+        "{}",
+        ended.stdout
+    );
     for output in [&ended.stdout, &ended.stderr] {
         assert!(!output.contains("planted"), "{output}");
     }

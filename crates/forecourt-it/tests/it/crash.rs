@@ -99,7 +99,13 @@ fn column(list: &Value, member: &str, fits: impl Fn(&Value) -> bool) -> Vec<Stri
     rows.iter().filter(|row| fits(row)).map(|row| text(&row[member])).collect()
 }
 
-async fn check(process: &ForecourtProcess, token: &str, products: &Products, all: &Acknowledged, round: usize) {
+async fn check(
+    process: &ForecourtProcess,
+    token: &str,
+    products: &Products,
+    all: &Acknowledged,
+    round: usize,
+) {
     let front_end = process.client("portal_api").with_bearer(token);
     let api = front_end.with("x-portal-developer-id", "ada");
     let applications = column(&api.get("/api/applications").await.expect(200), "id", |_| true);
@@ -115,7 +121,10 @@ async fn check(process: &ForecourtProcess, token: &str, products: &Products, all
     let (automatic, asking) = (of(&products.automatic), of(&products.asking));
     assert_eq!(automatic, asking, "round {round}: one request, two subscriptions, or none");
     for id in &all.subscribed {
-        assert!(automatic.contains(id), "round {round}: subscriptions of {id} were acknowledged and are gone");
+        assert!(
+            automatic.contains(id),
+            "round {round}: subscriptions of {id} were acknowledged and are gone"
+        );
     }
     let pending = front_end.get("/api/approvals?status=pending").await.expect(200);
     assert_eq!(pending["total"], asking.len(), "round {round}: each waiting subscription has its approval");
@@ -137,15 +146,18 @@ async fn after_kill_9_every_acknowledged_write_is_there_and_none_is_half_done() 
     let mut all = Acknowledged::default();
     for round in 0..KILLS {
         let told = Arc::new(watch::Sender::new(0));
-        let api =
-            process.client("portal_api").with_bearer(&token).with("x-portal-developer-id", "ada");
+        let api = process.client("portal_api").with_bearer(&token).with("x-portal-developer-id", "ada");
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| tokio::spawn(write(api.clone(), Arc::clone(&products), Arc::clone(&told))))
             .collect();
         // Another number each time, so that the kill meets every kind of write.
         let mut counted = told.subscribe();
         let enough = timeout(PATIENCE, counted.wait_for(|told| *told >= 10 + round)).await;
-        assert!(enough.is_ok(), "round {round}: the writers were not answered within {} s", PATIENCE.as_secs());
+        assert!(
+            enough.is_ok(),
+            "round {round}: the writers were not answered within {} s",
+            PATIENCE.as_secs()
+        );
         drop(enough);
         process.kill();
         for writer in writers {

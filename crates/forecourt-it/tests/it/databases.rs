@@ -106,7 +106,8 @@ fn on_a_small_disk(folder: &Path, size: &str, database: &TestDatabase) -> (Comma
     std::fs::create_dir_all(folder).unwrap();
     let flags = if is_root() { "-m" } else { "-rm" };
     let script = format!("mount -t tmpfs -o size={size} tmpfs \"$0\" && exec \"$1\" serve");
-    let may_mount = Command::new("unshare").args([flags, "mount", "-t", "tmpfs", "tmpfs"]).arg(folder).status();
+    let may_mount =
+        Command::new("unshare").args([flags, "mount", "-t", "tmpfs", "tmpfs"]).arg(folder).status();
     let may_mount = may_mount.is_ok_and(|status| status.success());
     let mut command = Command::new(if may_mount { "unshare" } else { "sh" });
     if may_mount {
@@ -168,6 +169,9 @@ fn a_postgresql_that_is_away_is_named_without_its_password() {
     let mut serve = command(&binary(), &["serve"], &database);
     serve.env("FORECOURT__DATABASE__URL", format!("postgres://ann:planted@{closed}/forecourt"));
     let ended = run(serve);
-    refused(&ended, &[&format!("postgres://ann:******@{closed}/forecourt"), "check that PostgreSQL runs there"]);
+    refused(
+        &ended,
+        &[&format!("postgres://ann:******@{closed}/forecourt"), "check that PostgreSQL runs there"],
+    );
     assert!(!ended.stderr.contains("planted"), "{}", ended.stderr);
 }

@@ -7,7 +7,8 @@ use forecourt_it::{
 
 /// The words of the one line of `guide` that starts with `curl` and goes to `address`.
 fn curl<'a>(guide: &'a str, address: &str) -> (&'a str, &'a str, &'a str) {
-    let line = guide.lines().find(|line| line.trim().starts_with("curl ") && line.contains(address)).expect(guide);
+    let line =
+        guide.lines().find(|line| line.trim().starts_with("curl ") && line.contains(address)).expect(guide);
     let (_, rest) = line.split_once("-H '").unwrap();
     let (header, url) = rest.split_once("' ").unwrap();
     let (name, value) = header.split_once(": ").unwrap();

@@ -47,7 +47,12 @@ async fn a_refused_call_never_reaches_the_upstream_and_a_passed_one_says_who_cal
     f.gateway().with("apikey", "frc_wrong").get(&orders.path).await.expect(401);
     assert!(f.upstream().arrived().is_empty());
 
-    f.gateway().with("apikey", &key.key).with("x-consumer-username", "root").get(&orders.path).await.expect(200);
+    f.gateway()
+        .with("apikey", &key.key)
+        .with("x-consumer-username", "root")
+        .get(&orders.path)
+        .await
+        .expect(200);
     let arrived = f.upstream().last();
     assert_eq!(arrived.target, "/hello");
     assert_eq!(arrived.headers["x-consumer-username"], application.id.as_str());
