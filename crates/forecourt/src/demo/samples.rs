@@ -13,7 +13,7 @@ use forecourt_app::{
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::{Application, ApplicationInput},
-    approvals::{ApprovalFilter, ApprovalStatus},
+    approvals::{ApprovalEvent, ApprovalFilter, ApprovalStatus},
     credentials::CredentialInput,
     gateway_state::{BasicAuthMethod, KeyAuthMethod},
     ids::{CredentialId, GatewayGroupId, PortalId, ProductId, RouteId, ServiceId},
@@ -181,7 +181,6 @@ async fn accept_all(app: &App, caller: &Caller, portal: &PortalId) -> Result<(),
 }
 
 async fn accept_subscriptions(app: &App, caller: &Caller, portal: &PortalId) -> Result<(), Error> {
-    use forecourt_core::approvals::ApprovalEvent;
     decide(app, caller, portal, |event| event == ApprovalEvent::ProductSubscription).await
 }
 
@@ -189,7 +188,7 @@ async fn decide(
     app: &App,
     caller: &Caller,
     portal: &PortalId,
-    fits: impl Fn(forecourt_core::approvals::ApprovalEvent) -> bool,
+    fits: impl Fn(ApprovalEvent) -> bool,
 ) -> Result<(), Error> {
     let filter = ApprovalFilter {
         portal_id: Some(portal.clone()),
