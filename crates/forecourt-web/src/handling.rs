@@ -9,6 +9,7 @@ mod failures;
 mod flashes;
 mod posts;
 mod questions;
+mod references;
 mod visits;
 
 use std::{path::PathBuf, sync::Arc};
@@ -34,6 +35,7 @@ use crate::{
 pub use failures::Failed;
 pub use posts::Posted;
 pub use questions::Asked;
+pub use references::{Reference, References};
 pub use visits::{Frame, Visit, same_site_path};
 
 /// How a site is set up.
@@ -58,6 +60,8 @@ pub struct Web {
     pub templates: Arc<Templates>,
     /// How the site is set up.
     pub config: Arc<Config>,
+    /// API descriptions that were read.
+    pub references: Arc<References>,
     messages: Arc<Messages>,
 }
 
@@ -73,6 +77,7 @@ impl Web {
             context,
             templates: Arc::new(templates),
             config: Arc::new(config),
+            references: Arc::default(),
             messages: Arc::new(messages),
         })
     }
