@@ -44,8 +44,17 @@ fn console(context: &Context, urls: &Urls) -> Router {
 
 /// The Developer Portal site.
 pub fn site(context: &Context, urls: &Urls) -> Router {
-    let _pages = (context, urls);
-    Router::new()
+    forecourt_web::developer::router(context.clone(), pages(urls))
+}
+
+/// Both sites are served over plain HTTP by ourselves; a proxy in front that speaks TLS is named by its own URL.
+fn pages(urls: &Urls) -> forecourt_web::Config {
+    forecourt_web::Config {
+        theme_dir: None,
+        gateway_url: urls.gateway.clone(),
+        site_url: urls.site.clone(),
+        secure_cookies: false,
+    }
 }
 
 #[cfg(test)]
