@@ -6,12 +6,13 @@
 //! accepted. Reading is in `config/layers.rs`.
 
 mod layers;
+mod restrictions;
 
 use std::path::{Path, PathBuf};
 
-use axum::http::StatusCode;
-use forecourt_http::{addresses::Network, restrictions::IpRestriction};
+use forecourt_http::addresses::Network;
 use forecourt_store::Location;
+pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
@@ -84,28 +85,8 @@ pub struct BootstrapSettings {
 pub struct SecuritySettings {
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
-    /// From where administrators may come.
-    pub ip_restriction: RestrictionSettings,
-}
-
-/// `security.ip_restriction:`, checked before anybody is asked who they are. Empty lists let everyone in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestrictionSettings {
-    /// Where it is not empty, only these addresses or networks.
-    pub allow_list: Vec<String>,
-    /// Never these.
-    pub deny_list: Vec<String>,
-    /// What the others are told.
-    pub message: String,
-    /// The status that they get, 400 to 599.
-    pub response_code: u16,
-}
-
-impl Default for RestrictionSettings {
-    fn default() -> Self {
-        let IpRestriction { message, response_code, .. } = IpRestriction::default();
-        Self { allow_list: Vec::new(), deny_list: Vec::new(), message, response_code: response_code.as_u16() }
-    }
+    /// Who may use the Admin API.
+    pub ip_restriction: IpRestrictionSettings,
 }
 
 /// Settings of the whole plan that this version does not act on.
@@ -202,21 +183,9 @@ impl Settings {
         PathBuf::from(&self.data_dir)
     }
 
-    /// How the HTTP faces are set up.
-    pub fn http(&self, version: &'static str) -> forecourt_http::Config {
-        let networks = |texts: &[String]| texts.iter().filter_map(|text| Network::parse(text)).collect();
-        let restriction = &self.security.ip_restriction;
-        forecourt_http::Config {
-            trusted_proxies: networks(&self.security.trusted_proxies),
-            version,
-            ip_restriction: IpRestriction {
-                allow_list: networks(&restriction.allow_list),
-                deny_list: networks(&restriction.deny_list),
-                message: restriction.message.clone(),
-                response_code: StatusCode::from_u16(restriction.response_code)
-                    .unwrap_or(StatusCode::FORBIDDEN),
-            },
-        }
+    /// The proxies that are believed.
+    pub fn trusted_proxies(&self) -> Vec<Network> {
+        self.security.trusted_proxies.iter().filter_map(|proxy| Network::parse(proxy)).collect()
     }
 
     /// The same with secrets replaced by stars.
@@ -281,25 +250,13 @@ impl Settings {
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();
         require("bootstrap.admin_password", password <= 128, "must be at most 128 characters")?;
-        let restriction = &self.security.ip_restriction;
-        for (key, networks) in [
-            ("security.trusted_proxies", &self.security.trusted_proxies),
-            ("security.ip_restriction.allow_list", &restriction.allow_list),
-            ("security.ip_restriction.deny_list", &restriction.deny_list),
-        ] {
-            for network in networks {
-                let problem =
-                    format!("must list addresses or networks, such as 10.0.0.0/8; {network:?} is neither");
-                require(key, Network::parse(network).is_some(), &problem)?;
-            }
+        for proxy in &self.security.trusted_proxies {
+            let fits = Network::parse(proxy).is_some();
+            let problem =
+                format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
+            require("security.trusted_proxies", fits, &problem)?;
         }
-        require("security.ip_restriction.message", !restriction.message.is_empty(), "must not be empty")?;
-        let fits = (400..=599).contains(&restriction.response_code);
-        require(
-            "security.ip_restriction.response_code",
-            fits,
-            "must be a status from 400 to 599, such as 403",
-        )
+        self.security.ip_restriction.check()
     }
 }
 

@@ -7,7 +7,7 @@ mod samples;
 mod traffic;
 mod upstream;
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use forecourt_app::authentication;
 use forecourt_core::actors::{Actor, Source};
@@ -58,8 +58,13 @@ pub async fn start(mut settings: Settings, data_dir: Option<&Path>) -> Result<De
     let server = serve::start(&settings, serve::system_clock()).await.map_err(|error| error.to_string())?;
     match fill(&settings, &server, &upstream).await {
         Ok(secrets) => {
-            let guide =
-                guide(&server, &settings.bootstrap.admin_username, secrets.as_ref(), folder.is_some());
+            let guide = guide(
+                &server,
+                upstream.address,
+                &settings.bootstrap.admin_username,
+                secrets.as_ref(),
+                folder.is_some(),
+            );
             Ok(Demo { server, guide, upstream, folder })
         }
         Err(problem) => {
@@ -105,7 +110,13 @@ async fn fill(settings: &Settings, server: &Server, upstream: &Upstream) -> Resu
     Ok(Some(secrets))
 }
 
-fn guide(server: &Server, admin: &str, secrets: Option<&Secrets>, is_temporary: bool) -> String {
+fn guide(
+    server: &Server,
+    upstream: SocketAddr,
+    admin: &str,
+    secrets: Option<&Secrets>,
+    is_temporary: bool,
+) -> String {
     let shown = |address: &Option<String>| address.clone().unwrap_or_else(|| "(off)".into());
     let addresses = &server.addresses;
     let end = if is_temporary { "Ctrl-C ends it, and its data go with it." } else { "Ctrl-C ends it." };
@@ -114,7 +125,8 @@ fn guide(server: &Server, admin: &str, secrets: Option<&Secrets>, is_temporary: 
          Developer Portal   {}   {ADA} / {ADA_PASSWORD}\n  \
          Provider console   {}   {} / {ADMIN_PASSWORD}\n  \
          Portal API         {}\n  \
-         Gateway            {}\n",
+         Gateway            {}\n  \
+         Sample upstream    http://{upstream}\n",
         shown(&addresses.site),
         shown(&addresses.admin),
         admin,

@@ -42,12 +42,15 @@ struct OrdersWanted {
     status: Option<String>,
 }
 
-/// Starts it.
+/// The port that the README's walk-through names.
+const PORT: u16 = 9180;
+
+/// Starts it on port 9180, or on a free one where that is taken.
 ///
 /// # Errors
 /// When no port of loopback is free.
 pub fn start() -> std::io::Result<Upstream> {
-    let listener = Listener::bind("127.0.0.1:0")?;
+    let listener = Listener::bind(&format!("127.0.0.1:{PORT}")).or_else(|_| Listener::bind("127.0.0.1:0"))?;
     let address = listener.address();
     Ok(Upstream { address, serving: listener.serve(router(), None)? })
 }
