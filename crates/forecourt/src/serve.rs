@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use forecourt_app::{App, Clock};
+pub use forecourt_app::{App, Clock};
 use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
 use forecourt_gateway::Gateway;
 use forecourt_http::Context;
