@@ -193,6 +193,29 @@ pub async fn sessions(app: &App, known: &KnownPerson) -> Result<Vec<Session>, Er
     Ok(app.read().sessions_of(&SessionOwner::Person(known.person.id.clone())).await?)
 }
 
+/// Ends one of the person's sessions; that of somebody else is not found.
+pub async fn end_session(
+    app: &App,
+    caller: &Caller,
+    known: &KnownPerson,
+    digest: &SecretDigest,
+) -> Result<(), Error> {
+    let own = SessionOwner::Person(known.person.id.clone());
+    let session = app.read().session(digest).await?.filter(|session| session.owner == own);
+    let session = session.ok_or_else(Error::not_found)?;
+    let mut write = app.begin(caller).await?;
+    write.delete_session(&session.digest).await?;
+    let person = &known.person;
+    write.tell(
+        EventName::PersonSignedOut,
+        "person",
+        person.id.as_str(),
+        Some(&person.portal_id),
+        Value::Null,
+    );
+    write.commit().await
+}
+
 /// Changes the person's own password and ends their other sessions.
 ///
 /// `old` is not needed while a one-time password is in force.

@@ -38,14 +38,23 @@ pub fn portal_api(context: &Context) -> Router {
 }
 
 fn console(context: &Context, urls: &Urls) -> Router {
+    // The console's own handlers come with its pages.
     let _pages = (context, urls);
     Router::new()
 }
 
 /// The Developer Portal site.
 pub fn site(context: &Context, urls: &Urls) -> Router {
-    let _pages = (context, urls);
-    Router::new()
+    forecourt_web::developer::router(context.clone(), pages(urls))
+}
+
+fn pages(urls: &Urls) -> forecourt_web::Config {
+    forecourt_web::Config {
+        theme_dir: None,
+        gateway_url: urls.gateway.clone(),
+        site_url: urls.site.clone(),
+        secure_cookies: urls.site.starts_with("https://"),
+    }
 }
 
 #[cfg(test)]
