@@ -154,7 +154,12 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         Some(listener) => Some(start_gateway(settings, &app, clock, listener).await?),
         None => None,
     };
-    let context = Context::new(app.clone(), settings.http(VERSION));
+    let config = forecourt_http::Config {
+        trusted_proxies: settings.trusted_proxies(),
+        version: VERSION,
+        ip_restriction: settings.security.ip_restriction.restriction(),
+    };
+    let context = Context::new(app.clone(), config);
     let urls = Urls {
         gateway: addresses.gateway.clone().unwrap_or_default(),
         site: addresses.site.clone().unwrap_or_default(),

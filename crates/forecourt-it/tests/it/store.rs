@@ -70,8 +70,11 @@ async fn what_was_deleted_stays_as_a_tombstone_with_the_higher_revision() {
     let taken = take_away(&store, "app_1").await;
     assert!(taken > given);
 
+    // Who starts from nothing need not hear of what is no more.
     let everything = store.read().changes(&[scope()], 0).await.unwrap();
-    let first = everything.iter().find(|change| change.key.starts_with("app_1")).unwrap();
+    assert_eq!(everything.iter().map(|change| change.key.as_str()).collect::<Vec<_>>(), ["app_2/prd_1"]);
+    let since = store.read().changes(&[scope()], given).await.unwrap();
+    let first = since.iter().find(|change| change.key == "app_1/prd_1").unwrap();
     assert_eq!((first.revision, first.resource.is_none()), (taken, true));
     // A reader that had heard of the put hears of the end of it, and of nothing else.
     let news = store.read().changes(&[scope()], taken - 1).await.unwrap();
