@@ -1,1 +1,5 @@
-//! Tests of the Admin API.
+//! Tests of the Admin API over its router: exact bodies and statuses, one file per noun, and the matrix of permissions.
+
+mod accounts;
+mod sessions;
+mod stage;
