@@ -1,5 +1,7 @@
 //! The Provider console, one file per noun.
 
+pub mod activities;
+pub mod applications;
 pub mod approvals;
 pub mod developers;
 pub mod gateway;
@@ -16,6 +18,7 @@ use crate::samples::{AnySample, of};
 pub fn samples() -> Vec<AnySample> {
     [
         of::<sign_in::SignIn>(),
+        of::<sign_in::NoRole>(),
         of::<passwords::FirstPassword>(),
         of::<passwords::PasswordChange>(),
         of::<overview::Overview>(),
@@ -25,6 +28,9 @@ pub fn samples() -> Vec<AnySample> {
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),
+        of::<applications::ApplicationList>(),
+        of::<applications::ApplicationPage>(),
+        of::<applications::Suspension>(),
         of::<approvals::Inbox>(),
         of::<approvals::Reject>(),
         of::<developers::DeveloperList>(),
@@ -37,6 +43,7 @@ pub fn samples() -> Vec<AnySample> {
         of::<gateway::NewService>(),
         of::<gateway::ServicePage>(),
         of::<gateway::NewRoute>(),
+        of::<gateway::ServiceDocument>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),
