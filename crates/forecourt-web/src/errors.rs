@@ -22,12 +22,22 @@ pub struct Failure {
 pub enum FailureKind {
     /// 404.
     NotFound,
-    /// 403: a form without its token, or an act that one's role does not hold.
+    /// 403: an act that one may not do.
     Forbidden,
+    /// 403: a form without its token, or with that of another session.
+    StaleForm,
+    /// 400: a form that is no text, or a refusal that belongs to no form.
+    Unreadable,
+    /// 405.
+    MethodNotAllowed,
+    /// 413.
+    TooLarge,
     /// 429.
     TooMany,
     /// 500.
     Internal,
+    /// 503: the database is away.
+    Unavailable,
 }
 
 impl View for Failure {
@@ -41,6 +51,11 @@ impl View for Failure {
             Sample::developer("not_found", failure(FailureKind::NotFound)),
             Sample::developer("not_found_guest", failure(FailureKind::NotFound)).guest(),
             Sample::developer("forbidden", failure(FailureKind::Forbidden)),
+            Sample::developer("stale_form", failure(FailureKind::StaleForm)).guest(),
+            Sample::developer("unreadable", failure(FailureKind::Unreadable)),
+            Sample::developer("method_not_allowed", failure(FailureKind::MethodNotAllowed)),
+            Sample::developer("too_large", failure(FailureKind::TooLarge)),
+            Sample::developer("unavailable", failure(FailureKind::Unavailable)).guest(),
             Sample::developer("too_many", failure(FailureKind::TooMany)).guest(),
             Sample::provider("internal", internal),
             Sample::provider("not_found_signed_out", failure(FailureKind::NotFound)).guest(),

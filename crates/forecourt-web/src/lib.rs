@@ -2,7 +2,7 @@
 //!
 //! A page is a typed context that implements [`View`](templates::View), a template of the same name, and
 //! samples that a test renders. `developer/` and `provider/` hold one file per noun; `page.rs` is what every
-//! page shares, `links.rs` every path, `messages/en.json` every text.
+//! page shares, `handling.rs` what every handler shares, `links.rs` every path, `messages/en.json` every text.
 
 pub mod assets;
 pub mod branding;
@@ -12,6 +12,7 @@ pub mod developer;
 pub mod display;
 pub mod errors;
 pub mod forms;
+pub mod handling;
 pub mod links;
 pub mod lists;
 pub mod messages;
@@ -19,3 +20,5 @@ pub mod page;
 pub mod provider;
 pub mod samples;
 pub mod templates;
+
+pub use handling::Config;

@@ -42,6 +42,12 @@ pub trait View: Serialize + Sized {
 #[derive(Debug)]
 pub struct RenderError(String);
 
+impl RenderError {
+    pub(crate) fn new(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
 impl std::fmt::Display for RenderError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use forecourt_web::{links, messages::Messages, page::Site, samples, templates::Templates};
 
@@ -164,6 +167,25 @@ fn every_template_is_rendered_by_a_sample() {
     );
 }
 
+/// The keys that handlers say: `say("flash.saved", …)`.
+fn keys_of_handlers() -> BTreeSet<String> {
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    let mut keys = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(path).unwrap();
+            let said = source.split("say(").skip(1).filter_map(|call| call.trim_start().strip_prefix('"'));
+            keys.extend(said.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    keys
+}
+
 #[test]
 fn templates_and_catalogue_name_the_same_texts() {
     let messages = Messages::english().unwrap();
@@ -187,6 +209,7 @@ fn templates_and_catalogue_name_the_same_texts() {
             prefixes.insert(key.to_owned());
         }
     }
+    exact.extend(keys_of_handlers());
     let keys = exact.iter().filter(|key| key.contains('.') && !key.contains(['/', ' ']));
     let missing: Vec<_> = keys.filter(|key| !catalogue.contains(key.as_str())).collect();
     assert!(missing.is_empty(), "the catalogue lacks {missing:?}");
