@@ -11,8 +11,9 @@ use forecourt_core::{
     ids::{ApplicationId, DeveloperId, GatewayGroupId, ProductId, ServiceId},
     lists::Paging,
     subscriptions::{SubscriptionFilter, SubscriptionStatus},
+    time::Timestamp,
 };
-pub use forecourt_store::ServiceOwner;
+pub use forecourt_store::{NamedOfPortal, ServiceOwner};
 
 use crate::{App, Error, access};
 
@@ -134,4 +135,25 @@ pub async fn owners_of_services(
 ) -> Result<HashMap<ServiceId, ServiceOwner>, Error> {
     access::sees(caller, Area::Portals)?;
     Ok(app.read().owners_of_services(services).await?)
+}
+
+/// What an administrator should look at, before somebody else notices.
+#[derive(Clone, Debug, Default)]
+pub struct Attention {
+    /// Portal tokens that ended, or end within a week, with their end; the earliest first, at most five.
+    pub tokens: Vec<(NamedOfPortal, Timestamp)>,
+    /// Published gateway products that no call can reach, at most five.
+    pub unreachable_products: Vec<NamedOfPortal>,
+}
+
+/// What needs a look over all portals; nothing where the caller may see none.
+pub async fn attention(app: &App, caller: &Caller) -> Result<Attention, Error> {
+    if !access::lists(caller, Area::Portals)? {
+        return Ok(Attention::default());
+    }
+    let within_a_week = app.now().plus_seconds(7 * 86_400);
+    Ok(Attention {
+        tokens: app.read().portal_tokens_ending(within_a_week, 5).await?,
+        unreachable_products: app.read().products_without_services(5).await?,
+    })
 }

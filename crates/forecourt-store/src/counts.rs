@@ -4,10 +4,14 @@
 
 use std::collections::HashMap;
 
-use forecourt_core::ids::{ApplicationId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use forecourt_core::{
+    ids::{ApplicationId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
+    products::{ProductStatus, ProductType},
+    time::Timestamp,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::{Reader, StoreError, applications, developers, products, services, subscriptions};
+use crate::{Reader, StoreError, applications, developers, portal_tokens, products, services, subscriptions};
 
 /// How many ids one query names at most: well below both engines' limits on bound values.
 const CHUNK: usize = 1_000;
@@ -21,6 +25,23 @@ pub struct ServiceOwner {
     pub product_name: String,
     /// Its portal.
     pub portal_id: PortalId,
+}
+
+/// Something of a portal that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedOfPortal {
+    /// Its id as text.
+    pub id: String,
+    /// Its portal.
+    pub portal_id: PortalId,
+    /// Its name.
+    pub name: String,
+}
+
+impl From<(String, String, String)> for NamedOfPortal {
+    fn from((id, portal, name): (String, String, String)) -> Self {
+        Self { id, portal_id: PortalId::known(portal), name }
+    }
 }
 
 impl Reader {
@@ -110,6 +131,45 @@ impl Reader {
             }));
         }
         Ok(owners)
+    }
+
+    /// Up to `most` published gateway products without a service, which no call can reach.
+    pub async fn products_without_services(&self, most: u64) -> Result<Vec<NamedOfPortal>, StoreError> {
+        use products::{entity, links};
+        let linked = links::Entity::find().select_only().column(links::Column::ProductId).into_query();
+        let rows: Vec<(String, String, String)> = entity::Entity::find()
+            .select_only()
+            .columns([entity::Column::Id, entity::Column::PortalId, entity::Column::Name])
+            .filter(entity::Column::Status.eq(ProductStatus::Published.name()))
+            .filter(entity::Column::ProductType.eq(ProductType::Gateway.name()))
+            .filter(entity::Column::Id.not_in_subquery(linked))
+            .order_by_asc(entity::Column::Id)
+            .limit(most)
+            .into_tuple()
+            .all(&self.connection())
+            .await?;
+        Ok(rows.into_iter().map(NamedOfPortal::from).collect())
+    }
+
+    /// Up to `most` portal tokens that end before `before`, the earliest end first, with that end.
+    pub async fn portal_tokens_ending(
+        &self,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<Vec<(NamedOfPortal, Timestamp)>, StoreError> {
+        use portal_tokens::entity::{Column, Entity};
+        let rows: Vec<(String, String, String, i64)> = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::PortalId, Column::Name, Column::ExpiresAt])
+            .filter(Column::ExpiresAt.lt(before.micros()))
+            .order_by_asc(Column::ExpiresAt)
+            .limit(most)
+            .into_tuple()
+            .all(&self.connection())
+            .await?;
+        let named =
+            |(id, portal, name, end)| (NamedOfPortal::from((id, portal, name)), Timestamp::from_micros(end));
+        Ok(rows.into_iter().map(named).collect())
     }
 
     async fn counts<E: EntityTrait>(

@@ -37,7 +37,7 @@ mod usage;
 
 pub use change_log::{Committed, LoggedChange};
 pub use connections::{Location, Reader, Store};
-pub use counts::ServiceOwner;
+pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use transactions::Tx;

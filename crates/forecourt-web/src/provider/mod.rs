@@ -5,12 +5,15 @@ pub mod applications;
 pub mod approvals;
 pub mod developers;
 pub mod gateway;
+mod handlers;
 pub mod overview;
 pub mod passwords;
 pub mod portals;
 pub mod products;
 pub mod sign_in;
 pub mod tokens;
+
+pub use handlers::router;
 
 use crate::samples::{AnySample, of};
 

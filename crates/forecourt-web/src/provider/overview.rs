@@ -90,8 +90,7 @@ impl View for Overview {
 
     fn samples() -> Vec<Sample<Self>> {
         let count = |kind, count, href| Count { kind, count, href };
-        let attention =
-            |kind, tone, name: &str, href| Attention { kind, tone, name: name.to_owned(), href };
+        let attention = |kind, tone, name: &str, href| Attention { kind, tone, name: name.to_owned(), href };
         let full = Self {
             counts: vec![
                 count(CountKind::Products, 42, Some(provider::products("default"))),
@@ -108,12 +107,7 @@ impl View for Overview {
                     "Payments",
                     provider::product("default", "prd_1"),
                 ),
-                attention(
-                    AttentionKind::TokenExpired,
-                    Tone::Danger,
-                    "Old site",
-                    provider::tokens("default"),
-                ),
+                attention(AttentionKind::TokenExpired, Tone::Danger, "Old site", provider::tokens("default")),
                 attention(
                     AttentionKind::TokenExpiring,
                     Tone::Warning,
