@@ -38,8 +38,7 @@ pub fn portal_api(context: &Context) -> Router {
 }
 
 fn console(context: &Context, urls: &Urls) -> Router {
-    let _pages = (context, urls);
-    Router::new()
+    forecourt_web::provider::router(context.clone(), pages(urls))
 }
 
 /// The Developer Portal site.
