@@ -38,9 +38,7 @@ pub fn portal_api(context: &Context) -> Router {
 }
 
 fn console(context: &Context, urls: &Urls) -> Router {
-    // The console's own handlers come with its pages.
-    let _pages = (context, urls);
-    Router::new()
+    forecourt_web::provider::router(context.clone(), pages(urls))
 }
 
 /// The Developer Portal site.
@@ -48,12 +46,13 @@ pub fn site(context: &Context, urls: &Urls) -> Router {
     forecourt_web::developer::router(context.clone(), pages(urls))
 }
 
+/// Both sites are served over plain HTTP by ourselves; a proxy in front that speaks TLS is named by its own URL.
 fn pages(urls: &Urls) -> forecourt_web::Config {
     forecourt_web::Config {
         theme_dir: None,
         gateway_url: urls.gateway.clone(),
         site_url: urls.site.clone(),
-        secure_cookies: urls.site.starts_with("https://"),
+        secure_cookies: false,
     }
 }
 
