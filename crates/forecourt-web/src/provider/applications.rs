@@ -159,7 +159,7 @@ impl View for ApplicationPage {
             ..active.clone()
         };
         let bare = Self {
-            application: sample_row(3, "<script>alert(1)</script>", Status::Suspended),
+            application: sample_row(3, "Batch <script>alert(1)</script>", Status::Suspended),
             description: String::new(),
             labels: Vec::new(),
             subscriptions: Vec::new(),
