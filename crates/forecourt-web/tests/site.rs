@@ -1,7 +1,5 @@
 //! The Developer Portal site over its real router: who gets in, what they see, and what they are shown once.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 mod harness;
 
 use axum::http::{StatusCode, header};

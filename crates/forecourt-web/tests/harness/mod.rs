@@ -1,7 +1,6 @@
 //! A Developer Portal site on a database of its own, seeded through the use cases, and browsers that visit it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file and the example use a part of it")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
@@ -34,7 +33,8 @@ pub struct Site {
     pub app: App,
     pub router: Router,
     pub portal: Portal,
-    folder: tempfile::TempDir,
+    /// Goes when the site goes.
+    pub folder: tempfile::TempDir,
 }
 
 /// What a product is seeded with.
