@@ -34,7 +34,7 @@ pub struct Site {
     pub router: Router,
     pub portal: Portal,
     /// Goes when the site goes.
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 /// What a product is seeded with.
@@ -77,7 +77,7 @@ impl Site {
             forecourt_web::Config { gateway_url: gateway.to_owned(), ..forecourt_web::Config::default() };
         let router = forecourt_web::developer::router(context, config);
         let portal = portals::portal_for_host(&app, "").await.unwrap();
-        Self { app, router, portal, folder }
+        Self { app, router, portal, _folder: folder }
     }
 
     pub fn administrator(&self) -> Caller {
