@@ -144,6 +144,8 @@ pub async fn sign_in(
     app.limits().check_account(&account, now)?;
     let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
     let found = match &option {
+        // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+        Some(_) if login.contains('\0') => None,
         Some(option) if option.built_in.login_with_email && login.contains('@') => {
             app.read().person_by_email(portal, &login.to_lowercase()).await?
         }

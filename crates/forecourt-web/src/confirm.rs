@@ -57,10 +57,14 @@ pub enum Act {
     DeleteProduct,
     /// Delete a developer.
     DeleteDeveloper,
+    /// Delete a gateway service with its routes.
+    DeleteService,
+    /// Delete a route.
+    DeleteRoute,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 9] = [
+    const DESTRUCTIVE: [Self; 11] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -70,6 +74,8 @@ impl Act {
         Self::UnpublishProduct,
         Self::DeleteProduct,
         Self::DeleteDeveloper,
+        Self::DeleteService,
+        Self::DeleteRoute,
     ];
 
     fn of_console(self) -> bool {
@@ -116,6 +122,8 @@ fn sample_name(act: Act) -> &'static str {
         Act::UnpublishProduct => "unpublish_product",
         Act::DeleteProduct => "delete_product",
         Act::DeleteDeveloper => "delete_developer",
+        Act::DeleteService => "delete_service",
+        Act::DeleteRoute => "delete_route",
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub gateway_url: String,
     /// The site's own address as people reach it; without a slash at the end.
     pub site_url: String,
+    /// The Portal API's address as front ends reach it; without a slash at the end. Empty: unknown.
+    pub portal_api_url: String,
     /// Whether cookies are for TLS only; true wherever the site is reached by TLS.
     pub secure_cookies: bool,
 }

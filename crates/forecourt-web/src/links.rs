@@ -150,6 +150,12 @@ paths! {
         INVITE_DEVELOPER invite_developer(portal) = "/portals/{portal}/developers/invite";
         DEVELOPER developer(portal, developer) = "/portals/{portal}/developers/{developer}";
         DELETE_DEVELOPER delete_developer(portal, developer) = "/portals/{portal}/developers/{developer}/delete";
+        APPLICATIONS applications(portal) = "/portals/{portal}/applications";
+        APPLICATION application(portal, application) = "/portals/{portal}/applications/{application}";
+        SUSPEND_APPLICATION suspend_application(portal, application) =
+            "/portals/{portal}/applications/{application}/suspend";
+        RESUME_APPLICATION resume_application(portal, application) =
+            "/portals/{portal}/applications/{application}/resume";
         TOKENS tokens(portal) = "/portals/{portal}/tokens";
         NEW_TOKEN new_token(portal) = "/portals/{portal}/tokens/new";
         DELETE_TOKEN delete_token(portal, token) = "/portals/{portal}/tokens/{token}/delete";
@@ -161,7 +167,13 @@ paths! {
         GROUP group(group) = "/gateway/groups/{group}";
         NEW_SERVICE new_service(group) = "/gateway/groups/{group}/services/new";
         SERVICE service(group, service) = "/gateway/groups/{group}/services/{service}";
+        SERVICE_DOCUMENT service_document(group, service) =
+            "/gateway/groups/{group}/services/{service}/document";
+        DELETE_SERVICE delete_service(group, service) = "/gateway/groups/{group}/services/{service}/delete";
         NEW_ROUTE new_route(group, service) = "/gateway/groups/{group}/services/{service}/routes/new";
+        DELETE_ROUTE delete_route(group, service, route) =
+            "/gateway/groups/{group}/services/{service}/routes/{route}/delete";
+        HOME home() = "/";
         PASSWORD password() = "/settings/password";
         SIGN_IN sign_in() = "/sign-in";
         FIRST_PASSWORD first_password() = "/sign-in/password";

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::activities::Activity;
 use crate::{
-    developer::applications::Activity,
     developer::credentials::Secret,
     display::{Reference, Status, When},
     forms::Form,
@@ -47,7 +47,7 @@ pub struct DeveloperRow {
     pub created_at: When,
 }
 
-/// `GET` and `POST` `/portals/{portal}/developers/invite`. Fields: `username`, `name`, `email`.
+/// `GET` and `POST` `/portals/{portal}/developers/invite`. Fields: `username`, `name`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Invite {
     /// What was typed.
@@ -174,11 +174,7 @@ impl View for DeveloperPage {
                 application(1, "Checkout frontend", Status::Active),
                 application(4, "Fleet telemetry", Status::Suspended),
             ],
-            activity: vec![Activity {
-                text: "Registered".to_owned(),
-                actor: "Ada Lovelace".to_owned(),
-                at: ago(86_400 * 300),
-            }],
+            activity: vec![Activity::sample("developer_activated"), Activity::sample("developer_created")],
         });
         let pending =
             rows.next().map(|developer| Self { developer, applications: Vec::new(), activity: Vec::new() });

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::overview::Node;
+use super::activities::Activity;
 use crate::{
-    display::{Reference, Status, When},
+    display::{Reference, When},
     forms::Form,
     links::provider,
+    lists::Paging,
     samples::{Sample, ago},
     templates::View,
 };
@@ -29,10 +30,8 @@ pub struct GroupRow {
     pub description: String,
     /// Its services.
     pub services: u64,
-    /// Its nodes that run the latest revision.
-    pub nodes_in_sync: u64,
-    /// Its nodes.
-    pub nodes: u64,
+    /// When it was made.
+    pub created_at: When,
 }
 
 /// `GET` and `POST` `/gateway/groups/new`. Fields: `name`, `desc`.
@@ -42,17 +41,21 @@ pub struct NewGroup {
     pub form: Form,
 }
 
-/// `GET /gateway/groups/{group}`.
+/// `GET /gateway/groups/{group}`, with the query `page`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupPage {
     /// Its id.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// Its services.
+    /// Its description; may be empty.
+    pub description: String,
+    /// Its services of this page.
     pub services: Vec<ServiceRow>,
-    /// Its nodes.
-    pub nodes: Vec<Node>,
+    /// The paging.
+    pub paging: Paging,
+    /// What happened to it, newest first.
+    pub activity: Vec<Activity>,
 }
 
 /// One service.
@@ -100,6 +103,22 @@ pub struct ServicePage {
     pub documented: bool,
     /// When it was last changed.
     pub updated_at: When,
+    /// What happened to it, newest first.
+    pub activity: Vec<Activity>,
+}
+
+/// `GET` and `POST` `/gateway/groups/{group}/services/{service}/document`. Field: `document`, the OpenAPI text;
+/// empty removes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceDocument {
+    /// The group's id.
+    pub group_id: String,
+    /// The service.
+    pub service: Reference,
+    /// Its id.
+    pub service_id: String,
+    /// What is stored or was typed.
+    pub form: Form,
 }
 
 /// One route.
@@ -133,15 +152,14 @@ impl View for GroupList {
     const TEMPLATE: &'static str = "provider/gateway/groups.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let row = |id: &str, name: &str, services, nodes_in_sync, nodes| GroupRow {
+        let row = |id: &str, name: &str, services| GroupRow {
             id: id.to_owned(),
             name: name.to_owned(),
             description: String::new(),
             services,
-            nodes_in_sync,
-            nodes,
+            created_at: ago(86_400 * 40),
         };
-        let groups = vec![row("default", "default", 12, 1, 3), row("grp_2", "edge-singapore", 0, 0, 0)];
+        let groups = vec![row("default", "default", 12), row("grp_2", "edge-singapore", 0)];
         vec![Sample::provider("full", Self { groups })]
     }
 }
@@ -166,19 +184,16 @@ impl View for GroupPage {
             path_prefix: None,
             ..sample_service()
         };
-        let node = |name: &str, status, revision| Node {
-            name: name.to_owned(),
-            group: "default".to_owned(),
-            status,
-            revision,
-        };
+        let page = |n: u64| provider::group("default").with_query(&[("page", &n.to_string())]);
         let full = Self {
             id: "default".to_owned(),
             name: "default".to_owned(),
+            description: "Runs beside the control plane.".to_owned(),
             services: vec![sample_service(), other],
-            nodes: vec![node("embedded", Status::InSync, 18_204), node("edge-fra-1", Status::Behind, 18_199)],
+            paging: Paging::new(1, 20, 2, page),
+            activity: vec![Activity::sample("gateway_group_updated")],
         };
-        let empty = Self { services: Vec::new(), nodes: Vec::new(), ..full.clone() };
+        let empty = Self { services: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
         vec![Sample::provider("full", full), Sample::provider("empty", empty)]
     }
 }
@@ -219,6 +234,7 @@ impl View for ServicePage {
             ],
             documented: true,
             updated_at: ago(86_400),
+            activity: vec![Activity::sample("service_created")],
         };
         let bare = Self {
             routes: Vec::new(),
@@ -241,6 +257,23 @@ impl View for NewRoute {
             form: Form::new(),
         };
         vec![Sample::provider("plain", view)]
+    }
+}
+
+impl View for ServiceDocument {
+    const TEMPLATE: &'static str = "provider/gateway/document.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let view = |form| Self {
+            group_id: "default".to_owned(),
+            service: Reference::new("payments-core", provider::service("default", "svc_1")),
+            service_id: "svc_1".to_owned(),
+            form,
+        };
+        let refused = Form::new()
+            .with("document", "openapi: 7")
+            .refused("document", "This is neither OpenAPI 3.1 or 3.0 nor Swagger 2.");
+        vec![Sample::provider("plain", view(Form::new())), Sample::provider("refused", view(refused))]
     }
 }
 

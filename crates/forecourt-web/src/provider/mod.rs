@@ -1,8 +1,11 @@
 //! The Provider console, one file per noun.
 
+pub mod activities;
+pub mod applications;
 pub mod approvals;
 pub mod developers;
 pub mod gateway;
+mod handlers;
 pub mod overview;
 pub mod passwords;
 pub mod portals;
@@ -10,12 +13,15 @@ pub mod products;
 pub mod sign_in;
 pub mod tokens;
 
+pub use handlers::router;
+
 use crate::samples::{AnySample, of};
 
 /// Every sample of this site's own pages.
 pub fn samples() -> Vec<AnySample> {
     [
         of::<sign_in::SignIn>(),
+        of::<sign_in::NoRole>(),
         of::<passwords::FirstPassword>(),
         of::<passwords::PasswordChange>(),
         of::<overview::Overview>(),
@@ -25,6 +31,9 @@ pub fn samples() -> Vec<AnySample> {
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),
+        of::<applications::ApplicationList>(),
+        of::<applications::ApplicationPage>(),
+        of::<applications::Suspension>(),
         of::<approvals::Inbox>(),
         of::<approvals::Reject>(),
         of::<developers::DeveloperList>(),
@@ -37,6 +46,7 @@ pub fn samples() -> Vec<AnySample> {
         of::<gateway::NewService>(),
         of::<gateway::ServicePage>(),
         of::<gateway::NewRoute>(),
+        of::<gateway::ServiceDocument>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),

@@ -20,8 +20,8 @@ pub struct Overview {
     pub pending: Vec<ApprovalRow>,
     /// What needs a look; worst first.
     pub attention: Vec<Attention>,
-    /// The gateway nodes.
-    pub nodes: Vec<Node>,
+    /// The gateway of this process, where it runs one.
+    pub gateway: Option<EmbeddedGateway>,
 }
 
 /// One number on the overview.
@@ -47,28 +47,38 @@ pub enum CountKind {
     Applications,
     /// Calls of the last 24 hours.
     Calls,
-    /// Calls of the last 24 hours answered with 500 and above.
-    Errors,
 }
 
-/// One thing that needs a look.
+/// One thing that needs a look; texts are `attention.KIND` in the catalogue.
 #[derive(Clone, Debug, Serialize)]
 pub struct Attention {
+    /// What it is.
+    pub kind: AttentionKind,
     /// How urgent it is.
     pub tone: Tone,
-    /// The sentence.
-    pub text: String,
+    /// The name of what needs it.
+    pub name: String,
     /// Where to act.
     pub href: Link,
 }
 
-/// One gateway node.
-#[derive(Clone, Debug, Serialize)]
-pub struct Node {
-    /// Its name.
-    pub name: String,
-    /// Its group.
-    pub group: String,
+/// What needs a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionKind {
+    /// A portal token that is refused by now.
+    TokenExpired,
+    /// A portal token that ends within a week.
+    TokenExpiring,
+    /// A published gateway product that no call can reach.
+    ProductWithoutServices,
+    /// The gateway of this process has not applied the latest change.
+    GatewayBehind,
+}
+
+/// The gateway that runs in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct EmbeddedGateway {
     /// Whether it runs the latest revision.
     pub status: Status,
     /// The revision that it runs.
@@ -80,45 +90,44 @@ impl View for Overview {
 
     fn samples() -> Vec<Sample<Self>> {
         let count = |kind, count, href| Count { kind, count, href };
-        let node = |name: &str, status, revision| Node {
-            name: name.to_owned(),
-            group: "default".to_owned(),
-            status,
-            revision,
-        };
+        let attention = |kind, tone, name: &str, href| Attention { kind, tone, name: name.to_owned(), href };
         let full = Self {
             counts: vec![
                 count(CountKind::Products, 42, Some(provider::products("default"))),
                 count(CountKind::Developers, 1310, Some(provider::developers("default"))),
-                count(CountKind::Applications, 2907, None),
+                count(CountKind::Applications, 2907, Some(provider::applications("default"))),
                 count(CountKind::Calls, 18_204_551, None),
-                count(CountKind::Errors, 214, None),
             ],
             pending: sample_rows(),
             attention: vec![
-                Attention {
-                    tone: Tone::Danger,
-                    text: "The node edge-fra-2 has not been in contact for 14 minutes.".to_owned(),
-                    href: provider::group("default"),
-                },
-                Attention {
-                    tone: Tone::Warning,
-                    text: "The token “Partner front end” expires in 3 days.".to_owned(),
-                    href: provider::tokens("default"),
-                },
+                attention(AttentionKind::GatewayBehind, Tone::Danger, "", provider::gateway()),
+                attention(
+                    AttentionKind::ProductWithoutServices,
+                    Tone::Warning,
+                    "Payments",
+                    provider::product("default", "prd_1"),
+                ),
+                attention(AttentionKind::TokenExpired, Tone::Danger, "Old site", provider::tokens("default")),
+                attention(
+                    AttentionKind::TokenExpiring,
+                    Tone::Warning,
+                    "Partner front end",
+                    provider::tokens("default"),
+                ),
             ],
-            nodes: vec![
-                node("embedded", Status::InSync, 18_204),
-                node("edge-fra-1", Status::Behind, 18_199),
-                node("edge-fra-2", Status::Offline, 18_020),
-            ],
+            gateway: Some(EmbeddedGateway { status: Status::Behind, revision: 18_204 }),
         };
         let fresh = Self {
             counts: full.counts.iter().map(|c| Count { count: 0, ..c.clone() }).collect(),
             pending: Vec::new(),
             attention: Vec::new(),
-            nodes: vec![node("embedded", Status::InSync, 3)],
+            gateway: Some(EmbeddedGateway { status: Status::InSync, revision: 3 }),
         };
-        vec![Sample::provider("full", full), Sample::provider("fresh", fresh)]
+        let apart = Self { gateway: None, ..fresh.clone() };
+        vec![
+            Sample::provider("full", full),
+            Sample::provider("fresh", fresh),
+            Sample::provider("without_gateway", apart),
+        ]
     }
 }

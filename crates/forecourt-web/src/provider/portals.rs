@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::activities::Activity;
 use crate::{
     display::When,
     forms::Form,
@@ -43,8 +44,7 @@ pub struct NewPortal {
 }
 
 /// `GET` and `POST` `/portals/{portal}/settings` (`/portals/{portal}` redirects to its products). Fields:
-/// `name`, `desc`, `public_url`, `colour` (`#rrggbb`), `headline`, `lead`, `public_access` (`true`),
-/// `application_approval` (`automatic`, `manual` or `conditional`), `self_registration` (`true`),
+/// `name`, `desc`, `public_url`, `domain`, `public_access` (`true`), `self_registration` (`true`),
 /// `registration_approval` (`true`).
 #[derive(Clone, Debug, Serialize)]
 pub struct PortalSettings {
@@ -54,8 +54,10 @@ pub struct PortalSettings {
     pub name: String,
     /// What was typed or is stored.
     pub form: Form,
-    /// Whether it may be deleted: not the built-in one, nor one with products or developers.
+    /// Whether it may be deleted: only one without products and developers.
     pub deletable: bool,
+    /// What happened to it, newest first.
+    pub activity: Vec<Activity>,
 }
 
 impl View for PortalList {
@@ -105,11 +107,11 @@ impl View for PortalSettings {
             form: Form::new()
                 .with("name", "Partners Europe")
                 .with("public_url", "https://developer.nordwind.example")
-                .with("colour", "#0f766e")
+                .with("domain", "developer.nordwind.example")
                 .with("public_access", "true")
-                .with("application_approval", "conditional")
                 .with("self_registration", "true"),
             deletable: false,
+            activity: vec![Activity::sample("portal_updated"), Activity::sample("portal_created")],
         };
         let deletable = Self { deletable: true, ..full.clone() };
         vec![Sample::provider("full", full), Sample::provider("deletable", deletable)]

@@ -3,11 +3,9 @@
 
 use serde::Serialize;
 
+use super::activities::Activity;
 use crate::{
-    developer::{
-        applications::Activity,
-        products::{AuthKind, AuthMethod, Choice, ProductKind},
-    },
+    developer::products::{AuthKind, AuthMethod, Choice, ProductKind},
     display::{Label, Reference, Status, When},
     forms::Form,
     links::{Link, provider},
@@ -63,9 +61,9 @@ pub struct ProductForm {
     pub product: Option<Reference>,
     /// The kind.
     pub kind: ProductKind,
-    /// Services that no other product has.
+    /// Its own services and those that no product has.
     pub services: Vec<Choice>,
-    /// Whether authentication and services are locked, because the product is published.
+    /// Whether authentication is locked, because the product is published.
     pub locked: bool,
     /// What was typed.
     pub form: Form,
@@ -111,8 +109,8 @@ pub struct ProductPage {
 /// One subscription to the product shown.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProductSubscription {
-    /// The application's name.
-    pub application: String,
+    /// The application.
+    pub application: Reference,
     /// Its developer.
     pub developer: Reference,
     /// Its state.
@@ -256,6 +254,7 @@ impl View for ProductPage {
 }
 
 fn sample_page() -> ProductPage {
+    let application = |name: &str| Reference::new(name, provider::application("default", &id("app", 1)));
     let developer = || Reference::new("Analytical Engines Ltd", provider::developer("default", "org_1"));
     ProductPage {
         id: id("prd", 1),
@@ -274,13 +273,13 @@ fn sample_page() -> ProductPage {
         services: vec![Reference::new("payments-core", provider::service("default", "svc_1"))],
         subscriptions: vec![
             ProductSubscription {
-                application: "Checkout frontend".to_owned(),
+                application: application("Checkout frontend"),
                 developer: developer(),
                 status: Status::Subscribed,
                 created_at: ago(86_400),
             },
             ProductSubscription {
-                application: "Month-end reconciliation".to_owned(),
+                application: application("Month-end reconciliation"),
                 developer: developer(),
                 status: Status::WaitForApproval,
                 created_at: ago(300),
@@ -289,10 +288,6 @@ fn sample_page() -> ProductPage {
         subscription_count: 1204,
         created_at: ago(86_400 * 300),
         updated_at: ago(86_400 * 4),
-        activity: vec![Activity {
-            text: "Published".to_owned(),
-            actor: "Grace Hopper".to_owned(),
-            at: ago(86_400 * 4),
-        }],
+        activity: vec![Activity::sample("product_published"), Activity::sample("product_created")],
     }
 }

@@ -13,6 +13,21 @@ pub struct SignIn {
     pub signed_out: bool,
 }
 
+/// What an administrator without a role sees instead of every page.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoRole {
+    /// Their user name.
+    pub username: String,
+}
+
+impl View for NoRole {
+    const TEMPLATE: &'static str = "provider/no_role.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        vec![Sample::provider("plain", Self { username: "grace".to_owned() }).guest()]
+    }
+}
+
 impl View for SignIn {
     const TEMPLATE: &'static str = "provider/sign_in.html";
 

@@ -47,8 +47,8 @@ pub struct TokenShown {
     pub name: String,
     /// The token.
     pub secrets: Vec<Secret>,
-    /// A line that works in a shell.
-    pub curl: String,
+    /// A line that works in a shell, where the Portal API's address is known.
+    pub curl: Option<String>,
 }
 
 impl View for TokenList {
@@ -92,7 +92,8 @@ impl View for TokenShown {
             env: "PORTAL_TOKEN".to_owned(),
             value: token.to_owned(),
         }];
-        let curl = format!("curl -H 'Authorization: Bearer {token}' http://127.0.0.1:4321/api/api_products");
+        let curl =
+            Some(format!("curl -H 'Authorization: Bearer {token}' http://127.0.0.1:4321/api/api_products"));
         vec![Sample::provider("plain", Self { name: "Partner front end".to_owned(), secrets, curl })]
     }
 }
