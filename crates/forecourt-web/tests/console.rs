@@ -314,7 +314,7 @@ async fn a_service_with_its_route_and_document_is_made_and_deleted_in_the_consol
     let text = r#"{"openapi":"3.1.0","info":{"title":"P","version":"1"},"paths":{}}"#;
     assert_eq!(browser.post(&document, &[("document", text)]).await.location(), page);
     let shown = browser.get(&page).await;
-    for text in ["10.0.0.8:8080 × 3", "/v2/*", "GET", "Present", "Service created"] {
+    for text in ["10.0.0.8:8080\u{a0}×\u{a0}3", "/v2/*", "GET", "Present", "Service created"] {
         assert!(shown.html.contains(text), "{text}: {}", shown.main());
     }
     let route = shown.link_holding("/routes/rte_");
