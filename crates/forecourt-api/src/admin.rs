@@ -1,9 +1,86 @@
 //! The Admin API: administrators, scripts, declarative tools.
+//!
+//! Invariant: every endpoint stands in one table ([`endpoints`]), from which the router is built and which the test of
+//! permissions walks. One file per noun; what they share stands in `answers` and `segments`.
 
-use axum::Router;
-use forecourt_http::Context;
+mod admin_tokens;
+mod administrators;
+mod answers;
+mod applications;
+mod approvals;
+mod developers;
+mod gateway_groups;
+mod labels;
+mod plugins;
+mod portal_tokens;
+mod portals;
+mod product_bodies;
+mod products;
+mod routes;
+mod schemas;
+mod segments;
+mod services;
+mod sessions;
+mod settings;
+mod sign_in_options;
+mod subscriptions;
+mod table;
+mod upstreams;
+
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
+use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::table::Table;
 
 /// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`.
 pub fn router(context: Context) -> Router {
-    Router::new().with_state(context)
+    endpoints()
+        .into_router()
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(context.clone(), restrictions::check))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(request_log::log))
+        .layer(from_fn_with_state(context.clone(), callers::begin))
+        .with_state(context)
 }
+
+fn endpoints() -> Table {
+    let nouns = [
+        sessions::endpoints,
+        administrators::endpoints,
+        admin_tokens::endpoints,
+        settings::endpoints,
+        schemas::endpoints,
+        portals::endpoints,
+        portal_tokens::endpoints,
+        sign_in_options::endpoints,
+        products::endpoints,
+        developers::endpoints,
+        subscriptions::endpoints,
+        approvals::endpoints,
+        applications::endpoints,
+        gateway_groups::endpoints,
+        services::endpoints,
+        upstreams::endpoints,
+        routes::endpoints,
+        plugins::endpoints,
+        labels::endpoints,
+    ];
+    nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+}
+
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let text = cause.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic.message = text, "request panicked");
+    Problem::internal().into_response()
+}
+
+#[cfg(test)]
+mod tests;

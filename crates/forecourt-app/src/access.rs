@@ -5,7 +5,7 @@ use forecourt_core::{
     ids::{AdministratorId, DeveloperId, PortalId},
 };
 
-use crate::Error;
+use crate::{App, Error};
 
 /// A developer who acts.
 pub(crate) struct ActingDeveloper<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct ActingDeveloper<'a> {
 }
 
 /// Whether a list over `area` shows anything to the caller.
-pub(crate) fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
+pub fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
     if caller.actor.administers(area) {
         return Ok(true);
     }
@@ -26,7 +26,7 @@ pub(crate) fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
 }
 
 /// Whether an existing object of `area` is there for the caller.
-pub(crate) fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
+pub fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     if caller.actor.administers(area) {
         return Ok(());
     }
@@ -36,8 +36,8 @@ pub(crate) fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     }
 }
 
-/// Whether the caller may add to `area`.
-pub(crate) fn adds(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
+/// Whether the caller may add to `area`. Faces ask it before they read a body, since permission comes first.
+pub fn adds(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     if caller.actor.administers(area) {
         return Ok(());
     }
@@ -70,6 +70,19 @@ pub(crate) fn listed_portal(
         Actor::PortalFrontEnd(own) => Ok(asked.is_none_or(|asked| asked == *own).then(|| Some(own.clone()))),
         _ => Ok(lists(caller, Area::Portals)?.then_some(asked)),
     }
+}
+
+/// As [`listed_portal`], and a portal that an administrator asks for must exist.
+pub(crate) async fn listed_known_portal(
+    app: &App,
+    caller: &Caller,
+    asked: Option<PortalId>,
+) -> Result<Option<Option<PortalId>>, Error> {
+    let listed = listed_portal(caller, asked)?;
+    if let Some(Some(portal)) = &listed {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    Ok(listed)
 }
 
 /// The acting developer; a guest is told to say who they are.

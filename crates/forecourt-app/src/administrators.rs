@@ -33,6 +33,12 @@ pub async fn administrator(app: &App, caller: &Caller, id: &AdministratorId) -> 
     app.read().administrator(id).await?.ok_or_else(Error::not_found)
 }
 
+/// The caller, where an administrator calls.
+pub async fn me(app: &App, caller: &Caller) -> Result<Administrator, Error> {
+    let id = access::administrator(caller)?;
+    app.read().administrator(id).await?.ok_or_else(Error::unauthenticated)
+}
+
 /// Invites an administrator, without a role, with a one-time password.
 pub async fn invite(
     app: &App,

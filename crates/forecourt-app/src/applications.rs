@@ -126,6 +126,9 @@ pub async fn administered(
     if !access::lists(caller, Area::Portals)? {
         return Ok(List { rows: Vec::new(), total: 0 });
     }
+    if let Some(portal) = &filter.portal_id {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
     Ok(app.read().applications(filter).await?)
 }
 

@@ -32,7 +32,7 @@ pub struct DecisionInput {
 
 /// The approvals that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, mut filter: ApprovalFilter) -> Result<List<Approval>, Error> {
-    match access::listed_portal(caller, filter.portal_id.take())? {
+    match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
         Some(portal) => filter.portal_id = portal,
         None => return Ok(List { rows: Vec::new(), total: 0 }),
     }

@@ -18,7 +18,7 @@ use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
 
 /// The developers that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, mut filter: DeveloperFilter) -> Result<List<Developer>, Error> {
-    match access::listed_portal(caller, filter.portal_id.take())? {
+    match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
         Some(portal) => filter.portal_id = portal,
         None => return Ok(List { rows: Vec::new(), total: 0 }),
     }
@@ -50,6 +50,12 @@ pub async fn developer(
     by_id
         .filter(|developer| portal.is_none_or(|portal| *portal == developer.portal_id))
         .ok_or_else(Error::not_found)
+}
+
+/// The developer with our own id, for an administrator.
+pub async fn developer_by_id(app: &App, caller: &Caller, id: &DeveloperId) -> Result<Developer, Error> {
+    access::sees(caller, Area::Portals)?;
+    app.read().developer(id).await?.ok_or_else(Error::not_found)
 }
 
 /// Makes an active developer for a front end, under the front end's own id.

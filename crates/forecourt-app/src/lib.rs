@@ -4,7 +4,7 @@
 //! and a change that gateways enforce is in force at the embedded one before the use case returns.
 //! One file per noun; a use case is a verb: `applications::suspend(&app, &caller, …)`.
 
-mod access;
+pub mod access;
 pub mod admin_tokens;
 pub mod administrators;
 mod app;

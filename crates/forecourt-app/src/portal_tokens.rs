@@ -4,7 +4,8 @@ use forecourt_core::{
     actors::{Area, Caller},
     events::EventName,
     ids::{PortalId, PortalTokenId},
-    portal_tokens::{PortalToken, expiry},
+    lists::{List, Order, TimeOrder},
+    portal_tokens::{PortalToken, PortalTokenFilter, expiry},
     secrets::{PlainSecret, TokenKind},
     text,
 };
@@ -25,7 +26,24 @@ pub struct IssuedPortalToken {
 pub async fn list(app: &App, caller: &Caller, portal: &PortalId) -> Result<Vec<PortalToken>, Error> {
     access::sees(caller, Area::Portals)?;
     app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    Ok(app.read().portal_tokens(portal).await?)
+    let order = Order { by: TimeOrder::CreatedAt, ..Order::default() };
+    let filter = PortalTokenFilter { portal_id: Some(portal.clone()), order, ..Default::default() };
+    Ok(app.read().portal_tokens(&filter).await?.rows)
+}
+
+/// The tokens of all portals that `filter` wants; none where the caller may see none.
+pub async fn administered(
+    app: &App,
+    caller: &Caller,
+    filter: &PortalTokenFilter,
+) -> Result<List<PortalToken>, Error> {
+    if !access::lists(caller, Area::Portals)? {
+        return Ok(List { rows: Vec::new(), total: 0 });
+    }
+    if let Some(portal) = &filter.portal_id {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    Ok(app.read().portal_tokens(filter).await?)
 }
 
 /// One token.

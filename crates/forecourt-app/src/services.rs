@@ -46,6 +46,18 @@ pub(crate) fn named_group(caller: &Caller, asked: Option<GatewayGroupId>) -> Res
     }
 }
 
+/// The group that a create or replacement goes to, where the caller may add to it. Faces ask before they read a body.
+pub async fn target_group(
+    app: &App,
+    caller: &Caller,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = named_group(caller, asked)?;
+    access::adds(caller, Area::GatewayGroup(&group))?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
 /// One service; a group that is named must be its own.
 pub async fn service(
     app: &App,

@@ -4,7 +4,8 @@ use forecourt_core::{
     actors::{Area, Caller},
     events::EventName,
     ids::{PortalId, SignInOptionId},
-    sign_in_options::{BuiltInSignIn, SignInOption},
+    lists::List,
+    sign_in_options::{BuiltInSignIn, SignInOption, SignInOptionFilter},
     text,
 };
 use serde_json::json;
@@ -22,6 +23,21 @@ pub struct SignInOptionInput {
     pub disable: Option<bool>,
     /// All three settings.
     pub built_in: Option<BuiltInSignIn>,
+}
+
+/// The options that `filter` wants; none where the caller may see none.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: &SignInOptionFilter,
+) -> Result<List<SignInOption>, Error> {
+    if !access::lists(caller, Area::Portals)? {
+        return Ok(List { rows: Vec::new(), total: 0 });
+    }
+    if let Some(portal) = &filter.portal_id {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    Ok(app.read().sign_in_options(filter).await?)
 }
 
 /// A portal's built-in option.

@@ -25,7 +25,7 @@ pub async fn list(
     match &caller.actor {
         Actor::Developer { id, .. } => filter.developer_id = Some(id.clone()),
         Actor::Guest(_) => access::developer(caller).map(|_| ())?,
-        _ => match access::listed_portal(caller, filter.portal_id.take())? {
+        _ => match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
             Some(portal) => filter.portal_id = portal,
             None => return Ok(List { rows: Vec::new(), total: 0 }),
         },

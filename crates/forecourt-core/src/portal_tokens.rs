@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{PortalId, PortalTokenId},
+    lists::{Order, Paging, TimeOrder},
     secrets::SecretDigest,
     time::Timestamp,
 };
@@ -25,6 +26,17 @@ pub struct PortalToken {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// Which tokens a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct PortalTokenFilter {
+    /// Only this portal's.
+    pub portal_id: Option<PortalId>,
+    /// Order.
+    pub order: Order<TimeOrder>,
+    /// Page.
+    pub paging: Paging,
 }
 
 impl PortalToken {

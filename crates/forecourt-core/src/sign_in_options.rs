@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{PortalId, SignInOptionId},
+    lists::{Order, Paging, TimeOrder},
     time::Timestamp,
 };
 
@@ -35,6 +36,17 @@ pub struct BuiltInSignIn {
     pub registration_auto_approval: bool,
     /// Whether an e-mail address serves as user name.
     pub login_with_email: bool,
+}
+
+/// Which options a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct SignInOptionFilter {
+    /// Only this portal's.
+    pub portal_id: Option<PortalId>,
+    /// Order.
+    pub order: Order<TimeOrder>,
+    /// Page.
+    pub paging: Paging,
 }
 
 impl Default for BuiltInSignIn {

@@ -80,8 +80,10 @@ pub const ADMINISTRATOR_COOKIE: &str = "session";
 /// How a caller of the Admin API proved who they are.
 #[derive(Clone, Debug)]
 pub enum AdminProof {
-    /// An administrator.
+    /// An administrator, by session or by user name and password.
     Administrator(KnownAdministrator),
+    /// An administrator, by one of their access tokens.
+    AccessToken(KnownAdministrator),
     /// A gateway group's admin key.
     GatewayGroup(Actor),
 }
@@ -111,7 +113,7 @@ impl FromRequestParts<Context> for AnyAdminCaller {
             return Err(Error::forbidden("cross-site requests cannot change anything").into());
         }
         let actor = match &proof {
-            AdminProof::Administrator(known) => known.actor(),
+            AdminProof::Administrator(known) | AdminProof::AccessToken(known) => known.actor(),
             AdminProof::GatewayGroup(actor) => actor.clone(),
         };
         Ok(Self { caller: call.by(actor, Source::AdminApi), proof })
@@ -124,7 +126,9 @@ impl FromRequestParts<Context> for AdminCaller {
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
         let any = AnyAdminCaller::from_request_parts(parts, context).await?;
         match any.proof {
-            AdminProof::Administrator(known) if known.must_change_password() => {
+            AdminProof::Administrator(known) | AdminProof::AccessToken(known)
+                if known.must_change_password() =>
+            {
                 Err(Error::forbidden("password change required").into())
             }
             _ => Ok(Self(any.caller)),
@@ -136,7 +140,7 @@ impl FromRequestParts<Context> for AdminCaller {
 async fn prove(headers: &HeaderMap, context: &Context, address: Option<&str>) -> Result<AdminProof, Problem> {
     let app = &context.app;
     let token = |token: TokenOwner| match token {
-        TokenOwner::Administrator(known) => AdminProof::Administrator(known),
+        TokenOwner::Administrator(known) => AdminProof::AccessToken(known),
         TokenOwner::GatewayGroup(actor) => AdminProof::GatewayGroup(actor),
     };
     if let Some(key) = headers.get("x-api-key") {
@@ -233,6 +237,22 @@ impl FromRequestParts<Context> for PortalCaller {
             }
         };
         Ok(Self(front_end.caller.acting_as(actor)))
+    }
+}
+
+/// A developer of a portal (class D of the Portal API); a guest is told to say who they are.
+#[derive(Clone, Debug)]
+pub struct DeveloperCaller(pub Caller);
+
+impl FromRequestParts<Context> for DeveloperCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let PortalCaller(caller) = PortalCaller::from_request_parts(parts, context).await?;
+        match caller.actor {
+            Actor::Guest(_) => Err(Error::unauthenticated_because("developer id is required").into()),
+            _ => Ok(Self(caller)),
+        }
     }
 }
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use forecourt_app::App;
 
-use crate::addresses::Network;
+use crate::{addresses::Network, restrictions::IpRestriction};
+
+/// Marks a request that came over TLS: an extension that the listener sets. Its cookies are `Secure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tls;
 
 /// How the HTTP faces are set up.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +17,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Forecourt's own version, for `X-Forecourt-Version`.
     pub version: &'static str,
+    /// From where the Admin API may be called at all.
+    pub ip_restriction: IpRestriction,
 }
 
 /// What every handler is handed. Cheap to clone.

@@ -10,9 +10,11 @@ mod context;
 pub mod cookies;
 pub mod forms;
 pub mod lists;
+pub mod paths;
 pub mod problem;
 pub mod queries;
 pub mod request_log;
+pub mod restrictions;
 pub mod times;
 
-pub use context::{Config, Context};
+pub use context::{Config, Context, Tls};

@@ -2,11 +2,12 @@
 
 use forecourt_core::{
     ids::{PortalId, PortalTokenId},
-    portal_tokens::PortalToken,
+    lists::{List, TimeOrder},
+    portal_tokens::{PortalToken, PortalTokenFilter},
     secrets::SecretDigest,
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, prelude::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, prelude::Expr};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -48,11 +49,19 @@ impl Reader {
         select.one(&self.connection()).await?.map(token).transpose()
     }
 
-    /// The tokens of a portal, newest first.
-    pub async fn portal_tokens(&self, portal: &PortalId) -> Result<Vec<PortalToken>, StoreError> {
-        let select = entity::Entity::find().filter(entity::Column::PortalId.eq(portal.as_str()));
-        let select = select.order_by_desc(entity::Column::CreatedAt).order_by_desc(entity::Column::Id);
-        select.all(&self.connection()).await?.into_iter().map(token).collect()
+    /// The tokens that `filter` wants.
+    pub async fn portal_tokens(&self, filter: &PortalTokenFilter) -> Result<List<PortalToken>, StoreError> {
+        use entity::{Column, Entity};
+        let mut select = Entity::find();
+        if let Some(portal) = &filter.portal_id {
+            select = select.filter(Column::PortalId.eq(portal.as_str()));
+        }
+        let by = match filter.order.by {
+            TimeOrder::UpdatedAt => Column::UpdatedAt,
+            TimeOrder::CreatedAt => Column::CreatedAt,
+        };
+        let select = rows::sorted(select, filter.order.direction, by, Column::CreatedAt, Column::Id);
+        rows::page(self.connection(), select, filter.paging, token).await
     }
 }
 

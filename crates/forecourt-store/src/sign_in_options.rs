@@ -2,12 +2,13 @@
 
 use forecourt_core::{
     ids::{PortalId, SignInOptionId},
-    sign_in_options::{BuiltInSignIn, SignInOption},
+    lists::{List, TimeOrder},
+    sign_in_options::{BuiltInSignIn, SignInOption, SignInOptionFilter},
     time::Timestamp,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{Reader, StoreError, Tx};
+use crate::{Reader, StoreError, Tx, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -44,6 +45,24 @@ impl Reader {
     pub async fn built_in_sign_in(&self, portal: &PortalId) -> Result<Option<SignInOption>, StoreError> {
         let select = entity::Entity::find().filter(entity::Column::PortalId.eq(portal.as_str()));
         Ok(select.one(&self.connection()).await?.map(option))
+    }
+
+    /// The options that `filter` wants.
+    pub async fn sign_in_options(
+        &self,
+        filter: &SignInOptionFilter,
+    ) -> Result<List<SignInOption>, StoreError> {
+        use entity::{Column, Entity};
+        let mut select = Entity::find();
+        if let Some(portal) = &filter.portal_id {
+            select = select.filter(Column::PortalId.eq(portal.as_str()));
+        }
+        let by = match filter.order.by {
+            TimeOrder::UpdatedAt => Column::UpdatedAt,
+            TimeOrder::CreatedAt => Column::CreatedAt,
+        };
+        let select = rows::sorted(select, filter.order.direction, by, Column::CreatedAt, Column::Id);
+        rows::page(self.connection(), select, filter.paging, |row| Ok(option(row))).await
     }
 }
 

@@ -9,14 +9,14 @@ use crate::{
     templates::View,
 };
 
-/// `GET` and `POST` `/account`. Field: `name`.
+/// `GET /account`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Account {
-    /// What was typed.
-    pub form: Form,
-    /// The e-mail address.
-    pub email: String,
-    /// The username, where it is not the address.
+    /// What people call them.
+    pub name: String,
+    /// The e-mail address; invited persons may have none.
+    pub email: Option<String>,
+    /// The username; self-registered persons have none.
     pub username: Option<String>,
     /// When the account was made.
     pub created_at: When,
@@ -49,12 +49,12 @@ pub struct SessionRow {
     pub id: String,
     /// Browser and system, as far as known.
     pub agent: String,
-    /// The address it was last used from.
+    /// The address it was made from.
     pub address: String,
     /// When it began.
     pub created_at: When,
-    /// When it was last used.
-    pub last_seen_at: When,
+    /// When it ends by itself.
+    pub expires_at: When,
     /// Whether it is the one asking.
     pub current: bool,
 }
@@ -64,8 +64,8 @@ impl View for Account {
 
     fn samples() -> Vec<Sample<Self>> {
         let full = Self {
-            form: Form::new().with("name", "Ada Lovelace"),
-            email: "ada@analytical.example".to_owned(),
+            name: "Ada Lovelace".to_owned(),
+            email: Some("ada@analytical.example".to_owned()),
             username: Some("ada".to_owned()),
             created_at: ago(86_400 * 420),
             has_password: true,
@@ -95,8 +95,8 @@ impl View for Sessions {
             id: id.to_owned(),
             agent: agent.to_owned(),
             address: address.to_owned(),
-            created_at: ago(seconds * 20),
-            last_seen_at: ago(seconds),
+            created_at: ago(seconds),
+            expires_at: ago(seconds - 86_400),
             current,
         };
         let sessions = vec![

@@ -45,14 +45,14 @@ pub struct ApplicationRow {
     pub subscriptions: u64,
     /// Its credentials.
     pub credentials: u64,
-    /// Calls of the last 24 hours.
-    pub calls: u64,
+    /// The last call with one of its credentials, if any.
+    pub last_call_at: Option<When>,
     /// When it was made.
     pub created_at: When,
 }
 
 /// `GET` and `POST` `/applications/new` and `/applications/{application}/edit`. Fields: `name`, `desc`,
-/// `labels` (a line `key: value` each), `callback_urls` (one a line) and, when creating, `products` (several).
+/// `labels` (a line `key: value` each) and, when creating, `products` (several).
 #[derive(Clone, Debug, Serialize)]
 pub struct ApplicationForm {
     /// The application that is edited; `None` for a new one.
@@ -80,8 +80,6 @@ pub struct ApplicationPage {
     pub status_reason: Option<String>,
     /// Its labels.
     pub labels: Vec<Label>,
-    /// Its callback URLs.
-    pub callback_urls: Vec<String>,
     /// When it was made.
     pub created_at: When,
     /// When it was last changed.
@@ -116,8 +114,6 @@ pub struct Usage {
     pub hours: Vec<u64>,
     /// Their sum.
     pub calls: u64,
-    /// Answers with 500 and above.
-    pub errors: u64,
     /// The last call, if any.
     pub last_call_at: Option<When>,
 }
@@ -137,14 +133,14 @@ impl View for ApplicationList {
     const TEMPLATE: &'static str = "developer/applications/list.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let row = |number: u32, name: &str, description: &str, status, calls| ApplicationRow {
+        let row = |number: u32, name: &str, description: &str, status, seconds: Option<i64>| ApplicationRow {
             id: id("app", number),
             name: name.to_owned(),
             description: description.to_owned(),
             status,
             subscriptions: u64::from(number % 4),
             credentials: u64::from(number % 3),
-            calls,
+            last_call_at: seconds.map(ago),
             created_at: ago(86_400 * i64::from(number) * 9),
         };
         let chip = |text: &str, status: &str, selected| {
@@ -160,21 +156,15 @@ impl View for ApplicationList {
                 chip("Suspended", "suspended", false).counting(1),
             ],
             applications: vec![
-                row(
-                    1,
-                    "Checkout frontend",
-                    "The shop's payment step, web and app",
-                    Status::Active,
-                    1_284_330,
-                ),
-                row(2, "Warehouse sync", "", Status::Active, 9120),
-                row(3, "Month-end reconciliation", "Runs on the first working day", Status::Pending, 0),
+                row(1, "Checkout frontend", "The shop's payment step, web and app", Status::Active, Some(40)),
+                row(2, "Warehouse sync", "", Status::Active, Some(9120)),
+                row(3, "Month-end reconciliation", "Runs on the first working day", Status::Pending, None),
                 row(
                     4,
                     "A partner integration with an unreasonably long name that goes on and on, EU-West-2_production",
                     "Migrated from the old portal",
                     Status::Suspended,
-                    17,
+                    Some(86_400 * 17),
                 ),
             ],
             paging: Paging::new(1, 4, 38, page),
@@ -247,10 +237,9 @@ impl View for ApplicationPage {
             status: Status::Pending,
             description: String::new(),
             labels: Vec::new(),
-            callback_urls: Vec::new(),
             subscriptions: Vec::new(),
             credentials: Vec::new(),
-            usage: Usage { hours: vec![0; 24], calls: 0, errors: 0, last_call_at: None },
+            usage: Usage { hours: vec![0; 24], calls: 0, last_call_at: None },
             activity: Vec::new(),
             ..full.clone()
         };
@@ -280,7 +269,6 @@ fn sample_page() -> ApplicationPage {
         status: Status::Active,
         status_reason: None,
         labels: vec![Label::new("team", "shop"), Label::new("tier", "1")],
-        callback_urls: vec!["https://shop.nordwind.example/oauth/callback".to_owned()],
         created_at: ago(86_400 * 200),
         updated_at: ago(7200),
         subscriptions: vec![
@@ -292,7 +280,7 @@ fn sample_page() -> ApplicationPage {
             ),
         ],
         credentials: sample_rows(),
-        usage: Usage { calls: hours.iter().sum(), hours, errors: 23, last_call_at: Some(ago(40)) },
+        usage: Usage { calls: hours.iter().sum(), hours, last_call_at: Some(ago(40)) },
         activity: vec![
             Activity {
                 text: "Subscribed to Payments".to_owned(),

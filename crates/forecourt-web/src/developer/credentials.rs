@@ -20,8 +20,8 @@ pub struct CredentialRow {
     pub name: String,
     /// Its kind.
     pub kind: AuthKind,
-    /// What may be shown of it: a key's first characters, a username, a client id.
-    pub shown: String,
+    /// What may be shown of it: a username. A key is kept as a digest, of which nothing can be shown.
+    pub shown: Option<String>,
     /// When it was made.
     pub created_at: When,
     /// The last call with it, if any.
@@ -34,8 +34,6 @@ pub struct CredentialRow {
 pub struct CredentialForm {
     /// The application.
     pub application: Reference,
-    /// Its id.
-    pub application_id: String,
     /// The credential that is edited; `None` for a new one.
     pub credential: Option<String>,
     /// The kind.
@@ -78,7 +76,6 @@ impl View for CredentialForm {
     fn samples() -> Vec<Sample<Self>> {
         let new = |kind, form| Self {
             application: sample_application(),
-            application_id: id("app", 1),
             credential: None,
             kind,
             form,
@@ -145,7 +142,7 @@ pub(crate) fn sample_rows() -> Vec<CredentialRow> {
             id: id("crd", 1),
             name: "Production".to_owned(),
             kind: AuthKind::KeyAuth,
-            shown: "fck_8Zr0…".to_owned(),
+            shown: None,
             created_at: ago(86_400 * 30),
             last_used_at: Some(ago(40)),
         },
@@ -153,7 +150,7 @@ pub(crate) fn sample_rows() -> Vec<CredentialRow> {
             id: id("crd", 2),
             name: "Nightly batch".to_owned(),
             kind: AuthKind::BasicAuth,
-            shown: "warehouse-sync".to_owned(),
+            shown: Some("warehouse-sync".to_owned()),
             created_at: ago(86_400 * 2),
             last_used_at: None,
         },

@@ -1,8 +1,9 @@
-//! The Developer Portal site, one file per noun.
+//! The Developer Portal site, one file per noun: the pages' contexts here, what fills them in `handlers`.
 
 pub mod account;
 pub mod applications;
 pub mod credentials;
+mod handlers;
 pub mod home;
 pub mod hub;
 pub mod products;
@@ -10,6 +11,8 @@ pub mod sign_in;
 pub mod subscriptions;
 
 use crate::samples::{AnySample, of};
+
+pub use handlers::router;
 
 /// Every sample of this site's own pages.
 pub fn samples() -> Vec<AnySample> {

@@ -9,6 +9,7 @@ use crate::{
     display::{Label, Reference, Status},
     forms::Form,
     links::{Link, developer},
+    lists::Paging,
     samples::{Sample, id},
     templates::View,
 };
@@ -79,6 +80,8 @@ pub struct ProductPage {
     pub access: Access,
     /// The viewer's subscriptions to it.
     pub subscriptions: Vec<OwnSubscription>,
+    /// Whether only subscribers see the documents, and the viewer is none.
+    pub for_subscribers: bool,
     /// Its documents.
     pub documents: Vec<Document>,
 }
@@ -104,6 +107,8 @@ pub enum Access {
     Guest {
         /// Sign-in that comes back here.
         sign_in: Link,
+        /// Sign-up that comes back here.
+        sign_up: Link,
     },
     /// The viewer still waits for approval.
     Pending,
@@ -168,7 +173,9 @@ pub struct Document {
     pub version: String,
     /// Where the document itself is.
     pub download: Link,
-    /// Its operations by tag.
+    /// Where there are more operations than a page holds, the pages.
+    pub paging: Option<Paging>,
+    /// The operations of this page by tag.
     pub groups: Vec<OperationGroup>,
 }
 
@@ -216,6 +223,15 @@ impl View for ProductPage {
     fn samples() -> Vec<Sample<Self>> {
         let full = sample_page();
         let sign_in = developer::sign_in().with_query(&[("next", "/products/prd_1")]);
+        let sign_up = developer::sign_up().with_query(&[("next", "/products/prd_1")]);
+        let closed =
+            Self { for_subscribers: true, documents: Vec::new(), subscriptions: Vec::new(), ..sample_page() };
+        let mut many = sample_page();
+        for document in &mut many.documents {
+            let own = developer::product(&id("prd", 1));
+            document.paging =
+                Some(Paging::new(3, 200, 4812, |page| own.with_query(&[("page", &page.to_string())])));
+        }
         let with = |access| Self { access, subscriptions: Vec::new(), ..sample_page() };
         let external = Self {
             kind: ProductKind::External,
@@ -230,7 +246,7 @@ impl View for ProductPage {
         };
         vec![
             Sample::developer("full", full),
-            Sample::developer("guest", with(Access::Guest { sign_in })).guest(),
+            Sample::developer("guest", with(Access::Guest { sign_in, sign_up })).guest(),
             Sample::developer("pending", with(Access::Pending)).pending(),
             Sample::developer(
                 "no_application",
@@ -238,6 +254,8 @@ impl View for ProductPage {
             ),
             Sample::developer("all_subscribed", with(Access::AllSubscribed)),
             Sample::developer("external", external),
+            Sample::developer("for_subscribers", closed),
+            Sample::developer("many_operations", many),
         ]
     }
 }
@@ -302,10 +320,12 @@ fn sample_page() -> ProductPage {
             application: Reference::new("Checkout frontend", developer::application(&id("app", 1))),
             status: Status::Subscribed,
         }],
+        for_subscribers: false,
         documents: vec![Document {
             name: "Payments API".to_owned(),
             version: "2.4.1".to_owned(),
-            download: developer::document(&id("prd", 1), "0"),
+            download: developer::document(&id("prd", 1), "1"),
+            paging: None,
             groups: OperationGroup::by_tag(operations),
         }],
     }
@@ -314,15 +334,9 @@ fn sample_page() -> ProductPage {
 /// Six cards with real-looking data.
 pub(crate) fn sample_cards() -> Vec<ProductCard> {
     use AuthKind::{BasicAuth, KeyAuth, Oauth};
+    let payments = "Take card and bank payments, refund them, and settle to any account in the euro area.";
     let rows = [
-        (
-            "Payments",
-            "Take card and bank payments, refund them, and settle to any account in the euro area.",
-            &[KeyAuth, BasicAuth][..],
-            24,
-            Some(Status::Subscribed),
-            "payments",
-        ),
+        ("Payments", payments, &[KeyAuth, BasicAuth][..], 24, Some(Status::Subscribed), "payments"),
         (
             "Shipment tracking",
             "Where a parcel is, where it was, and when it will arrive. Push or poll.",

@@ -3,11 +3,11 @@
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
-    response::IntoResponse,
+    response::{IntoResponse, Redirect},
 };
 use forecourt_app::{Error, ErrorKind};
 
-use crate::{errors::FailureKind, templates::RenderError};
+use crate::{errors::FailureKind, links::Link, templates::RenderError};
 
 /// Why a handler has no page to show.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum Failed {
     Refused(Error),
     /// A page of this kind is the answer.
     As(FailureKind),
+    /// The answer is at another page.
+    Elsewhere(Link),
     /// A page could not be rendered.
     Unrenderable(RenderError),
 }
@@ -72,6 +74,7 @@ impl IntoResponse for Failed {
     fn into_response(self) -> Response<Body> {
         let kind = match self {
             Self::As(kind) => kind,
+            Self::Elsewhere(link) => return Redirect::to(link.as_str()).into_response(),
             Self::Unrenderable(error) => {
                 tracing::error!(error.message = %error, "a page could not be rendered");
                 FailureKind::Internal

@@ -1,0 +1,107 @@
+//! Approvals of all portals: the inbox, and the two ways to decide.
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use forecourt_app::{
+    approvals::{self, DecisionInput, Verdict},
+    portals,
+};
+use forecourt_core::{
+    actors::Caller,
+    approvals::{Approval, ApprovalFilter},
+    ids::{ApprovalId, PortalId},
+    portals::PortalFilter,
+};
+use forecourt_http::{
+    Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
+};
+use serde_json::{Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, value},
+    segments::Segments,
+    table::Table,
+};
+use crate::shapes;
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .get("/api/approvals", list)
+        .get("/api/portals/{portal}/approvals", list)
+        .get("/api/approvals/{id}", approval)
+        .post("/api/approvals/{id}/accept", accept)
+        .post("/api/approvals/{id}/reject", reject)
+}
+
+fn shape(approval: &Approval, portal: Option<&String>) -> Value {
+    let mut shape = shapes::approval(approval);
+    shape.insert("portal_id".into(), json!(approval.portal_id));
+    if let Some(name) = portal {
+        shape.insert("portal_name".into(), json!(name));
+    }
+    Value::Object(shape)
+}
+
+async fn one(context: &Context, caller: &Caller, approval: &Approval) -> Answer {
+    let portal = portals::portal(&context.app, caller, &approval.portal_id).await?;
+    value(shape(approval, Some(&portal.name)))
+}
+
+async fn list(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> ListAnswer {
+    let filter = ApprovalFilter { portal_id: segments.portal(&query)?, ..shapes::approval_filter(&query)? };
+    let found = approvals::list(&context.app, &caller, filter).await?;
+    let all = portals::list(&context.app, &caller, &PortalFilter::default()).await?;
+    let names: HashMap<PortalId, String> =
+        all.rows.into_iter().map(|portal| (portal.id, portal.name)).collect();
+    Ok(lists::body(found.map(|approval| shape(&approval, names.get(&approval.portal_id)))))
+}
+
+async fn approval(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(ApprovalId::parse)?;
+    let found = approvals::approval(&context.app, &caller, &id).await?;
+    one(&context, &caller, &found).await
+}
+
+async fn accept(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    decide(&context, &caller, &segments, Verdict::Accept, body).await
+}
+
+async fn reject(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    decide(&context, &caller, &segments, Verdict::Reject, body).await
+}
+
+/// Decides in the administrator's own name; a reason may be given, `metadata` counts for nothing here.
+async fn decide(
+    context: &Context,
+    caller: &Caller,
+    segments: &Segments,
+    verdict: Verdict,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.id(ApprovalId::parse)?;
+    approvals::approval(&context.app, caller, &id).await?;
+    let reason = body?.text("reason")?.unwrap_or_default();
+    let input = DecisionInput { reason, ..DecisionInput::default() };
+    let decided = approvals::decide(&context.app, caller, &id, verdict, input).await?;
+    one(context, caller, &decided).await
+}

@@ -1,0 +1,39 @@
+//! Labels in use, for people who filter by them.
+
+use axum::extract::State;
+use forecourt_app::labels::{self, AdministeredLabels};
+use forecourt_http::{Context, callers::AdminCaller, problem::Problem, queries::Query};
+use serde_json::{Map, json};
+
+use super::{
+    answers::{Answer, value},
+    segments::{Segments, gateway_group},
+    table::Table,
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table.get("/api/labels/{type}", labels)
+}
+
+async fn labels(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let noun = match segments.text("type")? {
+        "gateway_group" => AdministeredLabels::GatewayGroups,
+        "service" => AdministeredLabels::Services(gateway_group(&query)?),
+        "route" => AdministeredLabels::Routes(gateway_group(&query)?),
+        "portal" => AdministeredLabels::Portals,
+        "api_product" => AdministeredLabels::Products(segments.portal(&query)?),
+        // Nouns of the interface of which this version has no objects.
+        "consumer" | "ssl" | "role" | "permission_policy" => return value(Map::new()),
+        _ => {
+            return Err(Problem::bad_request(
+                "the type must be gateway_group, service, route, consumer, ssl, portal, api_product, role or permission_policy",
+            ));
+        }
+    };
+    value(json!(labels::administered(&context.app, &caller, noun).await?))
+}

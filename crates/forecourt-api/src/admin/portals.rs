@@ -1,0 +1,158 @@
+//! Portals, and whether guests see their public products.
+
+use axum::extract::State;
+use forecourt_app::{access, portals};
+use forecourt_core::{
+    actors::Area,
+    ids::PortalId,
+    portals::{Portal, PortalFilter, PortalInput},
+};
+use forecourt_http::{
+    Context,
+    bodies::{AnyJson, Object},
+    callers::AdminCaller,
+    lists,
+    problem::Problem,
+    queries::Query,
+    times::iso,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, deleted, value},
+    segments::Segments,
+    table::Table,
+};
+use crate::{
+    json_patch::{self, Members},
+    shapes::{members, non_empty},
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    let table = table
+        .get("/api/portals", list)
+        .post("/api/portals", create)
+        .get("/api/portals/{id}", portal)
+        .put("/api/portals/{id}", update)
+        .patch("/api/portals/{id}", patch)
+        .delete("/api/portals/{id}", delete);
+    ["/api/portal/system_settings/public_access", "/api/portals/{portal}/system_settings/public_access"]
+        .into_iter()
+        .fold(table, |table, path| table.get(path, public_access).put(path, set_public_access))
+}
+
+fn shape(portal: &Portal) -> Map<String, Value> {
+    members([
+        ("id", Some(json!(portal.id))),
+        ("name", Some(json!(portal.name))),
+        ("desc", non_empty(&portal.desc)),
+        ("labels", Some(json!(portal.labels))),
+        ("public_url", portal.public_url.as_ref().map(|url| json!(url))),
+        ("domain", portal.domain.as_ref().map(|domain| json!(domain))),
+        ("created_at", Some(json!(iso(portal.created_at)))),
+        ("updated_at", Some(json!(iso(portal.updated_at)))),
+    ])
+}
+
+fn input(body: &Object) -> Result<PortalInput, Problem> {
+    Ok(PortalInput {
+        name: body.text("name")?,
+        desc: body.text("desc")?,
+        labels: body.text_map("labels")?,
+        public_url: body.text("public_url")?,
+        domain: body.text("domain")?,
+    })
+}
+
+async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
+    let filter =
+        PortalFilter { text: query.text_filter(), order: query.time_order()?, paging: query.paging()? };
+    let found = portals::list(&context.app, &caller, &filter).await?;
+    Ok(lists::body(found.map(|portal| Value::Object(shape(&portal)))))
+}
+
+async fn create(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    body: Result<Object, Problem>,
+) -> Answer {
+    access::adds(&caller, Area::Portals)?;
+    value(shape(&portals::create(&context.app, &caller, input(&body?)?).await?))
+}
+
+async fn portal(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(PortalId::parse)?;
+    value(shape(&portals::portal(&context.app, &caller, &id).await?))
+}
+
+async fn update(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.id(PortalId::parse)?;
+    portals::portal(&context.app, &caller, &id).await?;
+    value(shape(&portals::update(&context.app, &caller, &id, input(&body?)?).await?))
+}
+
+async fn patch(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<AnyJson, Problem>,
+) -> Answer {
+    const MEMBERS: Members = Members {
+        optional: &["/desc", "/public_url", "/domain"],
+        read_only: &["id", "created_at", "updated_at"],
+    };
+    let id = segments.id(PortalId::parse)?;
+    let before = shape(&portals::portal(&context.app, &caller, &id).await?);
+    let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
+    let cleared =
+        [("desc", json!("")), ("labels", json!({})), ("public_url", json!("")), ("domain", json!(""))];
+    let input = input(&json_patch::changes(&before, after, &cleared)?)?;
+    value(shape(&portals::update(&context.app, &caller, &id, input).await?))
+}
+
+async fn delete(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(PortalId::parse)?;
+    portals::delete(&context.app, &caller, &id).await?;
+    deleted(id.as_str())
+}
+
+fn public_access_shape(portal: &Portal) -> Value {
+    json!({ "portal_public_access": portal.public_access })
+}
+
+async fn public_access(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let id = segments.required_portal(&query)?;
+    value(public_access_shape(&portals::portal(&context.app, &caller, &id).await?))
+}
+
+async fn set_public_access(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.required_portal(&query)?;
+    portals::portal(&context.app, &caller, &id).await?;
+    let public = body?.bool("portal_public_access")?;
+    let public = public.ok_or_else(|| Problem::bad_request("portal_public_access is required"))?;
+    value(public_access_shape(&portals::set_public_access(&context.app, &caller, &id, public).await?))
+}

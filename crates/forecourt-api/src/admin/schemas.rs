@@ -1,0 +1,126 @@
+//! JSON Schemas of gateway objects: declarative tools read the defaults from them.
+//!
+//! They say what this version reads; members that stand in no schema are kept and given back. `ssl` and `consumer`
+//! describe objects that this version does not serve yet: tools ask for all five at once.
+
+use forecourt_http::callers::AdminCaller;
+use serde_json::{Value, json};
+
+use super::{
+    answers::{Answer, value},
+    table::Table,
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table.get("/api/schema/core", core)
+}
+
+async fn core(_: AdminCaller) -> Answer {
+    value(json!({
+        "service": service(), "route": route(), "upstream": upstream(), "ssl": ssl(), "consumer": consumer(),
+    }))
+}
+
+fn name() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 1024 })
+}
+
+fn desc() -> Value {
+    json!({ "type": "string", "maxLength": 65_536 })
+}
+
+fn labels() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": { "type": "string", "minLength": 1, "maxLength": 65_536 },
+    })
+}
+
+fn plugins() -> Value {
+    json!({ "type": "object", "additionalProperties": { "type": "object" } })
+}
+
+fn texts() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
+}
+
+fn service() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": name(), "desc": desc(), "labels": labels(), "plugins": plugins(), "hosts": texts(),
+            "type": { "type": "string", "enum": ["http", "stream"], "default": "http" },
+            "status": { "type": "integer", "enum": [0, 1], "default": 1 },
+            "path_prefix": { "type": "string", "pattern": "^/" },
+            "strip_path_prefix": { "type": "boolean", "default": true },
+            "upstream": upstream(),
+        },
+    })
+}
+
+fn route() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name", "service_id", "paths"],
+        "properties": {
+            "name": name(), "desc": desc(), "labels": labels(), "plugins": plugins(),
+            "service_id": { "type": "string", "pattern": "^[a-zA-Z0-9-_.]+$", "minLength": 1, "maxLength": 256 },
+            "paths": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^/" } },
+            "methods": texts(),
+            "priority": { "type": "integer", "default": 0 },
+        },
+    })
+}
+
+fn upstream() -> Value {
+    let limit = json!({ "type": "number", "minimum": 0.001, "maximum": 86_400, "default": 60 });
+    json!({
+        "type": "object",
+        "properties": {
+            "name": { "type": "string", "minLength": 1, "maxLength": 1024, "default": "default" },
+            "scheme": { "type": "string", "enum": ["http", "https", "grpc", "grpcs", "tcp"], "default": "http" },
+            "type": {
+                "type": "string", "enum": ["roundrobin", "chash", "least_conn", "ewma"], "default": "roundrobin",
+            },
+            "nodes": { "type": "array", "items": {
+                "type": "object",
+                "required": ["host", "port", "weight"],
+                "properties": {
+                    "host": { "type": "string", "minLength": 1, "maxLength": 253 },
+                    "port": { "type": "integer", "minimum": 1, "maximum": 65_535 },
+                    "weight": { "type": "integer", "minimum": 0 },
+                },
+            } },
+            "timeout": {
+                "type": "object",
+                "properties": { "connect": limit, "send": limit, "read": limit },
+            },
+            "pass_host": { "type": "string", "enum": ["pass", "node", "rewrite"], "default": "pass" },
+            "upstream_host": { "type": "string" },
+        },
+    })
+}
+
+fn ssl() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "type": { "type": "string", "enum": ["server", "client"], "default": "server" },
+            "cert": { "type": "string" }, "key": { "type": "string" }, "certs": texts(), "keys": texts(),
+            "snis": texts(), "labels": labels(),
+            "status": { "type": "integer", "enum": [0, 1], "default": 1 },
+        },
+    })
+}
+
+fn consumer() -> Value {
+    json!({
+        "type": "object",
+        "required": ["username"],
+        "properties": {
+            "username": { "type": "string", "pattern": "^[a-zA-Z0-9-_.]+$", "minLength": 1, "maxLength": 100 },
+            "desc": desc(), "labels": labels(), "plugins": plugins(),
+        },
+    })
+}

@@ -1,0 +1,136 @@
+//! Signing in and out, the caller's own names and password.
+//!
+//! While a one-time password is in force only signing in, signing out and changing it work: every other handler asks
+//! for an `AdminCaller`, which refuses. The change itself takes an `AnyAdminCaller`.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use forecourt_app::{Error, administrators, authentication};
+use forecourt_core::{
+    actors::{Actor, Caller, Source},
+    sessions::Session,
+};
+use forecourt_http::{
+    Context, Tls,
+    bodies::Object,
+    callers::{self, ADMINISTRATOR_COOKIE, AdminCaller, AdminProof, AnyAdminCaller, Call},
+    cookies,
+    problem::Problem,
+};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Map;
+
+use super::{
+    administrators::user,
+    answers::{Answer, value, value_with_warning},
+    table::Table,
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .get("/healthz", async || StatusCode::OK)
+        .post("/api/login", sign_in)
+        .post("/api/logout", sign_out)
+        .put("/api/password", change_password)
+        .get("/api/me", me)
+        .put("/api/me", rename)
+}
+
+async fn sign_in(
+    State(context): State<Context>,
+    call: Call,
+    tls: Option<axum::Extension<Tls>>,
+    headers: HeaderMap,
+    body: Object,
+) -> Result<Response, Problem> {
+    let username = credential(&body, "username")?;
+    let password = credential(&body, "password")?;
+    let caller = anonymous(&call);
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signed_in = authentication::sign_in(&context.app, &caller, &username, &password, agent).await?;
+    let warning = signed_in.owner.must_change_password().then(|| "change the initial password".to_owned());
+    let answer = value_with_warning(user(&signed_in.owner.administrator), warning)?;
+    with_cookie(answer, signed_in.token.reveal(), Session::SECONDS, tls.is_some())
+}
+
+/// Whoever calls before they are known.
+fn anonymous(call: &Call) -> Caller {
+    call.by(Actor::System, Source::AdminApi)
+}
+
+/// A user name or password, 1–128 characters.
+fn credential(body: &Object, member: &str) -> Result<String, Problem> {
+    let text = body.required_text(member)?;
+    if text.chars().count() > 128 {
+        return Err(Problem::bad_request(format!("{member} must be at most 128 characters")));
+    }
+    Ok(text)
+}
+
+fn with_cookie(
+    answer: Json<serde_json::Value>,
+    token: &str,
+    seconds: i64,
+    secure: bool,
+) -> Result<Response, Problem> {
+    let cookie = cookies::set(ADMINISTRATOR_COOKIE, token, seconds, secure).ok_or_else(Problem::internal)?;
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+async fn sign_out(
+    State(context): State<Context>,
+    call: Call,
+    tls: Option<axum::Extension<Tls>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if let Some(token) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
+        if callers::is_cross_site(&headers) {
+            return Err(Error::forbidden("cross-site requests cannot change anything").into());
+        }
+        authentication::sign_out(&context.app, &anonymous(&call), token).await?;
+    }
+    with_cookie(value(Map::new())?, "", 0, tls.is_some())
+}
+
+async fn change_password(
+    State(context): State<Context>,
+    AnyAdminCaller { caller, proof }: AnyAdminCaller,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let known = match proof {
+        AdminProof::Administrator(known) => known,
+        // A token proves no password: it must not be enough to set one without the old one.
+        AdminProof::AccessToken(known) if known.must_change_password() => {
+            return Err(Error::forbidden("password change required").into());
+        }
+        AdminProof::AccessToken(known) => known,
+        AdminProof::GatewayGroup(_) => {
+            return Err(Error::forbidden("a gateway group's admin key acts on its own group only").into());
+        }
+    };
+    let body = body?;
+    let (new, old) = (credential(&body, "new_password")?, body.text("old_password")?);
+    let administrator =
+        administrators::change_password(&context.app, &caller, &known, &new, old.as_deref()).await?;
+    value(user(&administrator))
+}
+
+async fn me(State(context): State<Context>, AdminCaller(caller): AdminCaller) -> Answer {
+    value(user(&administrators::me(&context.app, &caller).await?))
+}
+
+async fn rename(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    body: Result<Object, Problem>,
+) -> Answer {
+    administrators::me(&context.app, &caller).await?;
+    let body = body?;
+    let (first, last) = (body.required_text("first_name")?, body.required_text("last_name")?);
+    value(user(&administrators::rename_self(&context.app, &caller, &first, &last).await?))
+}

@@ -1,0 +1,53 @@
+//! The table of endpoints: what the router is built from, and what the test of permissions walks.
+
+use axum::{
+    Router,
+    handler::Handler,
+    routing::{self, MethodRouter},
+};
+use forecourt_http::Context;
+use http::Method;
+
+/// Endpoints with their handlers, in the order in which they were added.
+#[derive(Default)]
+pub(super) struct Table {
+    rows: Vec<(Method, &'static str)>,
+    router: Router<Context>,
+}
+
+impl Table {
+    pub(super) fn get<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::GET, path, routing::get(handler))
+    }
+
+    pub(super) fn post<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::POST, path, routing::post(handler))
+    }
+
+    pub(super) fn put<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::PUT, path, routing::put(handler))
+    }
+
+    pub(super) fn patch<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::PATCH, path, routing::patch(handler))
+    }
+
+    pub(super) fn delete<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+        self.with(Method::DELETE, path, routing::delete(handler))
+    }
+
+    fn with(mut self, method: Method, path: &'static str, handler: MethodRouter<Context>) -> Self {
+        self.rows.push((method, path));
+        Self { router: self.router.route(path, handler), ..self }
+    }
+
+    /// Method and path of every endpoint; `{…}` stands for one segment.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> &[(Method, &'static str)] {
+        &self.rows
+    }
+
+    pub(super) fn into_router(self) -> Router<Context> {
+        self.router
+    }
+}

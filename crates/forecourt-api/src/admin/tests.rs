@@ -1,0 +1,12 @@
+//! Tests of the Admin API over its router: exact bodies and statuses, one file per noun, and the matrix of permissions.
+
+mod accounts;
+mod bodies;
+mod developers;
+mod gateway_groups;
+mod matrix;
+mod portals;
+mod products;
+mod services;
+mod sessions;
+mod stage;

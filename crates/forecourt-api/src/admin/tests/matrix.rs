@@ -1,0 +1,262 @@
+//! Who may call what: every endpoint of the table, with every kind of credential.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::admin::endpoints;
+
+/// Who a group's admin key and an administrator without a role are to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Access {
+    /// Nobody need be known.
+    Open,
+    /// Every known caller.
+    Everyone,
+    /// Administrators, each for themselves; no gateway group's key.
+    Oneself,
+    /// Lists of the installation: empty without a role; no key.
+    List,
+    /// Objects of the installation: not found without a role; no key.
+    Object,
+    /// Additions to the installation: forbidden without a role; no key.
+    Addition,
+    /// Lists of a gateway group: empty without a role; its own key.
+    GroupList,
+    /// Objects of a gateway group: not found without a role; its own key.
+    GroupObject,
+    /// Additions to a gateway group: forbidden without a role; its own key.
+    GroupAddition,
+}
+
+/// The rule for each endpoint. An endpoint that is not here fails the test, as does a rule without its endpoint.
+fn rule(method: &str, path: &str) -> Option<Access> {
+    use Access::*;
+    let noun = path.trim_start_matches("/api/").trim_start_matches("/apisix/admin/");
+    let item = path.ends_with('}');
+    Some(match (method, noun) {
+        (_, "/healthz" | "login" | "logout") => Open,
+        (
+            "GET",
+            "license" | "version" | "schema/core" | "plugins/list" | "plugins/{name}" | "labels/{type}",
+        ) => Everyone,
+        (_, "me" | "password") => Oneself,
+        (_, noun) if noun.starts_with("settings/tokens") => Oneself,
+        ("PUT", "license" | "system_settings") | ("POST", "invites" | "gateway_groups" | "portals") => {
+            Addition
+        }
+        ("GET", "system_settings") => Object,
+        ("GET", "gateway_groups") => GroupList,
+        ("DELETE", "gateway_groups/{id}") => Object,
+        (_, noun) if noun.starts_with("gateway_groups/") => GroupObject,
+        ("GET", "services" | "routes") => GroupList,
+        ("POST", "services" | "routes") | ("PUT", "services/{id}" | "routes/{id}") => GroupAddition,
+        (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
+            GroupObject
+        }
+        ("POST", noun) if noun.ends_with("api_products") || noun.ends_with("invites") => Addition,
+        ("POST", noun) if noun.ends_with("login_options") => Addition,
+        ("GET", noun)
+            if !item && !noun.ends_with("public_access") && !noun.ends_with("{id}/subscriptions") =>
+        {
+            List
+        }
+        (_, noun) if noun.starts_with("users/") => Object,
+        ("GET" | "POST" | "PUT" | "PATCH" | "DELETE", _) => Object,
+        _ => return None,
+    })
+}
+
+/// Paths with the ids of things that exist, all of them of the gateway group `default`.
+struct Existing {
+    stage: Stage,
+    portal: String,
+    service: String,
+    route: String,
+    product: String,
+    user: String,
+    option: String,
+    token: String,
+    approval: String,
+    subscription: String,
+    application: String,
+}
+
+impl Existing {
+    async fn start() -> Self {
+        let stage = Stage::start().await;
+        let portal = stage.default_portal().await;
+        let service = stage.service("orders").await;
+        let route = json!({ "name": "r", "service_id": service, "paths": ["/"] });
+        let route = stage.id_of("POST", "/apisix/admin/routes?gateway_group_id=default", route).await;
+        let product = stage.product(&portal, "Orders").await;
+        let (_, ada) = stage.developer(&portal, "ada").await;
+        let application = stage.subscribed(&ada, "mobile", &product).await;
+        let first = async |path: &str| stage.get(path).await.list()[0]["id"].as_str().unwrap().to_owned();
+        let tokens = format!("/api/portal/tokens?portal_id={portal}");
+        Self {
+            user: stage.get("/api/me").await.value()["id"].as_str().unwrap().to_owned(),
+            option: first("/api/portal/login_options").await,
+            token: stage.id_of("POST", &tokens, json!({ "name": "t" })).await,
+            approval: first("/api/approvals").await,
+            subscription: first("/api/subscriptions").await,
+            stage,
+            portal,
+            service,
+            route,
+            product,
+            application,
+        }
+    }
+
+    fn address(&self, path: &str) -> String {
+        let id = |noun: &str| match noun {
+            "portals" => &self.portal,
+            "users" => &self.user,
+            "tokens" => &self.token,
+            "login_options" => &self.option,
+            "api_products" => &self.product,
+            "subscriptions" => &self.subscription,
+            "approvals" => &self.approval,
+            "applications" => &self.application,
+            "routes" => &self.route,
+            "services" | "upstreams" => &self.service,
+            _ => "",
+        };
+        let mut noun = "";
+        let mut address = String::new();
+        for part in path.split('/').skip(1) {
+            address.push('/');
+            address.push_str(match (part, noun) {
+                ("{portal}", _) => &self.portal,
+                ("{service}", _) => &self.service,
+                ("{type}", _) => "portal",
+                ("{name}", _) => "cors",
+                ("{id}", "developers") => "ada",
+                ("{id}", "gateway_groups") => "default",
+                ("{id}", noun) => id(noun),
+                (part, _) => part,
+            });
+            noun = part;
+        }
+        let group = path.starts_with("/apisix/admin/").then_some("gateway_group_id=default");
+        let portal =
+            (path.starts_with("/api/") && !path.contains("{portal}") && path != "/api/login_options")
+                .then(|| format!("portal_id={}", self.portal));
+        format!("{address}?{}", group.map(str::to_owned).or(portal).unwrap_or_default())
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_answers_every_kind_of_caller_as_its_rule_says() {
+    let existing = Existing::start().await;
+    let stage = &existing.stage;
+    let token_of = async |name: &str, password: &str| {
+        let body = json!({ "name": "matrix", "expires_at": 0 });
+        let made = stage.basic("POST", "/api/settings/tokens", name, password, body).await.value();
+        made["token"].as_str().unwrap().to_owned()
+    };
+    for name in ["ann", "eve"] {
+        stage.call("POST", "/api/invites", json!({ "username": name, "password": "first" })).await.value();
+    }
+    stage.basic("PUT", "/api/password", "ann", "first", json!({ "new_password": "second" })).await.value();
+    let ann = token_of("ann", "second").await;
+    let other_group = stage.id_of("POST", "/api/gateway_groups", json!({ "name": "edge" })).await;
+    let key_of = async |group: &str| {
+        let key =
+            stage.call("PUT", &format!("/api/gateway_groups/{group}/admin_key"), Value::Null).await.value();
+        key["key"].as_str().unwrap().to_owned()
+    };
+    let (own, other) = (key_of("default").await, key_of(&other_group).await);
+    let cookie = stage.sign_in("eve", "first").await;
+    let table = endpoints();
+    let mut seen = BTreeSet::new();
+    for (method, path) in table.rows() {
+        assert!(seen.insert((method.as_str(), *path)), "{method} {path} stands in the table twice");
+        let rule = rule(method.as_str(), path).unwrap_or_else(|| panic!("no rule for {method} {path}"));
+        if rule == Access::Open {
+            continue;
+        }
+        let address = existing.address(path);
+        // A body that no endpoint accepts: nothing changes, and whoever may call is told 400 or sees the object.
+        let body = if method == "GET" { Value::Null } else { json!("no object") };
+        let send = async |headers: &[(&str, &str)]| {
+            stage.with_headers(method.as_str(), &address, headers, body.clone()).await
+        };
+        let context = format!("{method} {address}");
+        assert_eq!(send(&[]).await.refusal(), (401, "unauthorized".into()), "{context}");
+        assert_eq!(send(&[("x-api-key", "a7prt-x")]).await.status, 401, "{context}");
+        if *path != "/api/password" {
+            let refused = send(&[("cookie", &cookie)]).await.refusal();
+            assert_eq!(refused, (403, "password change required".into()), "{context}");
+        }
+        if method == "DELETE" || path.ends_with("_key") || path.ends_with("instance_token") {
+            // These take no body: only those who may not are asked.
+            expect_refused(
+                rule,
+                &send(&[("x-api-key", &other)]).await,
+                &send(&[("x-api-key", &ann)]).await,
+                &context,
+            );
+            continue;
+        }
+        let admin = send(&[("x-api-key", &stage.token)]).await.status;
+        let missing = path.ends_with("plugins/{name}") || path.contains("settings/tokens/{id}");
+        let wanted: &[u16] = if missing {
+            &[404]
+        } else if path.ends_with("check_name") {
+            &[400]
+        } else if method == "GET" {
+            &[200]
+        } else {
+            &[400]
+        };
+        assert!(wanted.contains(&admin), "{context}: a super administrator got {admin}");
+        expect_refused(
+            rule,
+            &send(&[("x-api-key", &other)]).await,
+            &send(&[("x-api-key", &ann)]).await,
+            &context,
+        );
+        let by_key = send(&[("x-api-key", &own)]).await.status;
+        match rule {
+            Access::GroupList | Access::GroupObject | Access::GroupAddition => {
+                assert_eq!(by_key, admin, "{context}")
+            }
+            Access::Everyone => {}
+            _ => assert_eq!(by_key, 403, "{context}: the key of the group default"),
+        }
+    }
+    assert!(seen.len() > 90, "{}", seen.len());
+}
+
+/// What the key of another group, and an administrator without a role, are answered.
+fn expect_refused(rule: Access, key: &super::stage::Reply, ann: &super::stage::Reply, context: &str) {
+    let empty = json!({ "list": [], "total": 0 });
+    match rule {
+        Access::Open | Access::Everyone => {}
+        Access::Oneself => assert_eq!(key.refusal().0, 403, "{context}: another group's key"),
+        Access::List => {
+            assert_eq!(key.refusal().0, 403, "{context}: another group's key");
+            assert_eq!((ann.status, &ann.body), (200, &empty), "{context}: without a role");
+        }
+        Access::Object | Access::GroupObject => {
+            assert_eq!(key.refusal().0, 403, "{context}: another group's key");
+            assert_eq!(ann.refusal().0, 404, "{context}: without a role");
+        }
+        Access::Addition | Access::GroupAddition => {
+            assert_eq!(key.refusal().0, 403, "{context}: another group's key");
+            assert_eq!(ann.refusal().0, 403, "{context}: without a role");
+        }
+        Access::GroupList => {
+            // The list of groups shows each key its own group; a list inside another group is closed to it.
+            assert!(
+                key.status == 403 || key.status == 200 && key.names() == ["edge"],
+                "{context}: {}",
+                key.body
+            );
+            assert_eq!((ann.status, &ann.body), (200, &empty), "{context}: without a role");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What the tests stand on: an installation on a temporary database, and requests to its router.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use axum::{Router, body::Body};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use forecourt_app::{App, Config, applications, developers, subscriptions};
+use forecourt_core::{
+    actors::{Actor, Caller, Receipt, Source},
+    applications::ApplicationInput,
+    developers::Developer,
+    ids::{PortalId, RequestId},
+    time::Timestamp,
+};
+use forecourt_http::Context;
+use forecourt_store::{Location, Store};
+use http::{HeaderMap, Method, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+pub(super) const START: i64 = 1_786_060_800;
+
+pub(super) struct Stage {
+    pub(super) app: App,
+    pub(super) router: Router,
+    /// A super administrator's access token.
+    pub(super) token: String,
+    clock: Arc<AtomicI64>,
+    _dir: TempDir,
+}
+
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl Reply {
+    /// The message of a refusal, after checking that all three members are there and agree.
+    pub(super) fn refusal(&self) -> (u16, String) {
+        let message = self.body["message"].as_str().unwrap_or_else(|| panic!("no message: {}", self.body));
+        assert_eq!(self.body, json!({ "status": self.status, "message": message, "error_msg": message }));
+        assert!(!message.is_empty());
+        (self.status, message.to_owned())
+    }
+
+    /// The envelope's value, after checking status and envelope.
+    pub(super) fn value(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        let members: Vec<_> = self.body.as_object().unwrap().keys().collect();
+        assert!(members == ["value"] || members == ["value", "warning_msg"], "{members:?}");
+        self.body["value"].clone()
+    }
+
+    /// The list's rows, after checking status, shape and that an unpaged list counts its rows.
+    pub(super) fn list(&self) -> Vec<Value> {
+        assert_eq!(self.status, 200, "{}", self.body);
+        assert_eq!(self.body.as_object().unwrap().len(), 2);
+        assert!(self.body["total"].is_u64());
+        self.body["list"].as_array().unwrap().clone()
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.list().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Stage {
+    /// An installation at its very first start: `admin` with the one-time password `admin`.
+    pub(super) async fn fresh() -> Self {
+        Self::with(forecourt_http::Config::default()).await
+    }
+
+    pub(super) async fn with(config: forecourt_http::Config) -> Self {
+        let dir = TempDir::new().unwrap();
+        let store = Store::open(&Location::Sqlite(dir.path().join("forecourt.db"))).await.unwrap();
+        let clock = Arc::new(AtomicI64::new(START * 1_000_000));
+        let reading = clock.clone();
+        // Each reading is a little later, so that nothing is as old as anything else.
+        let now = move || Timestamp::from_micros(reading.fetch_add(1_000, Ordering::Relaxed));
+        let app = App::open(store, &Config::default(), Arc::new(now)).await.unwrap();
+        let router = crate::admin::router(Context::new(app.clone(), config));
+        Self { app, router, token: String::new(), clock, _dir: dir }
+    }
+
+    /// An installation whose administrator has changed the password to `changed`, with a token at hand.
+    pub(super) async fn start() -> Self {
+        let mut stage = Self::fresh().await;
+        let changed =
+            stage.basic("PUT", "/api/password", "admin", "admin", json!({ "new_password": "changed" }));
+        assert_eq!(changed.await.status, 200);
+        let token = json!({ "name": "tests", "expires_at": 0 });
+        let token = stage.basic("POST", "/api/settings/tokens", "admin", "changed", token).await;
+        stage.token = token.value()["token"].as_str().unwrap().to_owned();
+        stage
+    }
+
+    pub(super) fn later(&self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+    }
+
+    /// A call as the super administrator; a null body is none.
+    pub(super) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
+        self.with_headers(method, path, &[("x-api-key", &self.token)], body).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.call("GET", path, Value::Null).await
+    }
+
+    pub(super) async fn basic(
+        &self,
+        method: &str,
+        path: &str,
+        name: &str,
+        password: &str,
+        body: Value,
+    ) -> Reply {
+        let value = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+        self.with_headers(method, path, &[("authorization", &value)], body).await
+    }
+
+    pub(super) async fn with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Reply {
+        let mut request = Request::builder().method(Method::try_from(method).unwrap()).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = match body {
+            Value::Null => request.body(Body::empty()),
+            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        };
+        self.send(request.unwrap()).await
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Signs in and returns the `Cookie` header to send from then on.
+    pub(super) async fn sign_in(&self, username: &str, password: &str) -> String {
+        let body = json!({ "username": username, "password": password });
+        let reply = self.with_headers("POST", "/api/login", &[], body).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let cookie = reply.headers["set-cookie"].to_str().unwrap().to_owned();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    pub(super) async fn id_of(&self, method: &str, path: &str, body: Value) -> String {
+        self.call(method, path, body).await.value()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn default_portal(&self) -> String {
+        self.get("/api/portals").await.list()[0]["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn service(&self, name: &str) -> String {
+        let upstream = json!({ "nodes": [{ "host": "127.0.0.1", "port": 8080, "weight": 1 }] });
+        let service = json!({ "name": name, "hosts": ["orders.example.com"], "upstream": upstream });
+        self.id_of("POST", "/apisix/admin/services?gateway_group_id=default", service).await
+    }
+
+    /// A published product that asks for keys.
+    pub(super) async fn product(&self, portal: &str, name: &str) -> String {
+        let product =
+            json!({ "type": "gateway", "name": name, "auth": { "key-auth": {} }, "status": "published" });
+        self.id_of("POST", &format!("/api/api_products?portal_id={portal}"), product).await
+    }
+
+    /// A developer made through the Portal API, and whoever acts as it.
+    pub(super) async fn developer(&self, portal: &str, name: &str) -> (Developer, Caller) {
+        let portal = PortalId::parse(portal).unwrap();
+        let caller = Caller {
+            actor: Actor::PortalFrontEnd(portal.clone()),
+            source: Source::PortalApi,
+            request_id: RequestId::parse("req_test").unwrap(),
+            address: None,
+            receipt: Receipt::default(),
+        };
+        let developer = developers::create(&self.app, &caller, name).await.unwrap();
+        let actor = Actor::Developer {
+            portal_id: portal,
+            id: developer.id.clone(),
+            name: developer.name.clone(),
+            person_id: None,
+        };
+        (developer, caller.acting_as(actor))
+    }
+
+    /// An application of `developer` that asked for `product`; gives its id.
+    pub(super) async fn subscribed(&self, developer: &Caller, name: &str, product: &str) -> String {
+        let input = ApplicationInput { name: Some(name.into()), ..ApplicationInput::default() };
+        let application = applications::create(&self.app, developer, input, &[]).await.unwrap();
+        let (id, product) = (application.id.to_string(), product.to_owned());
+        subscriptions::request(&self.app, developer, std::slice::from_ref(&id), &[product]).await.unwrap();
+        id
+    }
+}
