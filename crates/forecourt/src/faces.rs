@@ -11,6 +11,8 @@ pub struct Urls {
     pub gateway: String,
     /// Where developers reach the site; empty where it is off.
     pub site: String,
+    /// Where front ends reach the Portal API; empty where it is off.
+    pub portal_api: String,
 }
 
 /// The administrators' listener: the Admin API under its own prefixes, the console for every other path.
@@ -51,6 +53,7 @@ fn pages(urls: &Urls, is_tls: bool) -> forecourt_web::Config {
         theme_dir: None,
         gateway_url: urls.gateway.clone(),
         site_url: urls.site.clone(),
+        portal_api_url: urls.portal_api.clone(),
         secure_cookies: is_tls,
     }
 }
