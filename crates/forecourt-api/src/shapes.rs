@@ -1,12 +1,13 @@
 //! Shapes that both APIs write: products' authentication, approvals, subscriptions, developers' members.
 
 use forecourt_core::{
-    approvals::Approval,
+    applications::Application,
+    approvals::{Approval, ApprovalEvent, ApprovalFilter, ApprovalOrder, ApprovalResult, ApprovalStatus},
     gateway_state::{BasicAuthMethod, KeyAuthMethod},
     products::ProductAuth,
     subscriptions::{SubscriptionDetail, SubscriptionStatus},
 };
-use forecourt_http::times::iso;
+use forecourt_http::{problem::Problem, queries::Query, times::iso};
 use serde_json::{Map, Value, json};
 
 /// Members without those that have no value.
@@ -79,4 +80,54 @@ pub(crate) fn approval(approval: &Approval) -> Map<String, Value> {
         ("applied_at", Some(json!(iso(approval.applied_at)))),
         ("operated_at", decision.map(|decision| json!(iso(decision.at)))),
     ])
+}
+
+/// An application as both APIs show it.
+pub(crate) fn application(application: &Application) -> Map<String, Value> {
+    members([
+        ("id", Some(json!(application.id))),
+        ("name", Some(json!(application.name))),
+        ("desc", non_empty(&application.desc)),
+        ("labels", Some(json!(application.labels))),
+        ("status", Some(json!(application.status.name()))),
+        ("status_reason", non_empty(&application.status_reason)),
+        ("created_at", Some(json!(iso(application.created_at)))),
+        ("updated_at", Some(json!(iso(application.updated_at)))),
+    ])
+}
+
+/// The filters that both APIs' approval lists take.
+pub(crate) fn approval_filter(query: &Query) -> Result<ApprovalFilter, Problem> {
+    let resource = query.word(
+        "resource_type",
+        |word| match word {
+            "api_product" => Some(ApprovalEvent::ProductSubscription),
+            "developer" => Some(ApprovalEvent::DeveloperRegistration),
+            _ => None,
+        },
+        "api_product or developer",
+    )?;
+    let event_words = "api_product_subscription or developer_registration";
+    let event = query.word("event", ApprovalEvent::from_name, event_words)?;
+    let order = |word: &str| match word {
+        "applied_at" => Some(ApprovalOrder::AppliedAt),
+        "resource_name" => Some(ApprovalOrder::ResourceName),
+        "operated_at" => Some(ApprovalOrder::OperatedAt),
+        _ => None,
+    };
+    let text = |name: &str| query.text(name).map(str::to_owned);
+    Ok(ApprovalFilter {
+        portal_id: None,
+        status: query.word("status", ApprovalStatus::from_name, "pending or finished")?,
+        result: query.word("result", ApprovalResult::from_name, "accepted, rejected or cancelled")?,
+        // Each event has one resource type, so a pair that does not fit matches nothing.
+        nothing: matches!((event, resource), (Some(event), Some(resource)) if event != resource),
+        event: event.or(resource),
+        resource_name: text("resource_name"),
+        operator_name: text("operator_name"),
+        applicant_name: text("applicant_name"),
+        search: text("search"),
+        order: query.order(order, "applied_at, resource_name or operated_at")?,
+        paging: query.paging()?,
+    })
 }

@@ -150,7 +150,11 @@ pub async fn by_password(
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
     app.limits().check_account(&account, now)?;
-    let found = app.read().administrator_by_username(username).await?;
+    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+    let found = match username.contains('\0') {
+        true => None,
+        false => app.read().administrator_by_username(username).await?,
+    };
     let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
     if app.password_fits(&account, password, hash).await?
         && let Some(administrator) = found

@@ -62,6 +62,11 @@ pub fn embed(app: &App, applied: watch::Receiver<i64>) {
     let _first = app.feed().embedded.set(applied);
 }
 
+/// The revision that the embedded gateway has applied, where there is one.
+pub fn embedded(app: &App) -> Option<i64> {
+    app.feed().embedded.get().map(|applied| *applied.borrow())
+}
+
 /// What a gateway of `group` at `position` has not heard yet; moves the position.
 ///
 /// The first batch is a snapshot, and so is one after which the group needs other portals than before.

@@ -19,6 +19,7 @@ mod error;
 pub mod events;
 pub mod gateway_feed;
 pub mod gateway_groups;
+pub mod impacts;
 pub mod labels;
 pub mod persons;
 pub mod portal_tokens;

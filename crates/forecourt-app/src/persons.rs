@@ -144,6 +144,8 @@ pub async fn sign_in(
     app.limits().check_account(&account, now)?;
     let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
     let found = match &option {
+        // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+        Some(_) if login.contains('\0') => None,
         Some(option) if option.built_in.login_with_email && login.contains('@') => {
             app.read().person_by_email(portal, &login.to_lowercase()).await?
         }
@@ -189,6 +191,29 @@ pub async fn by_session(app: &App, portal: &PortalId, token: &str) -> Result<Opt
 /// The person's sessions, newest first.
 pub async fn sessions(app: &App, known: &KnownPerson) -> Result<Vec<Session>, Error> {
     Ok(app.read().sessions_of(&SessionOwner::Person(known.person.id.clone())).await?)
+}
+
+/// Ends one of the person's sessions; that of somebody else is not found.
+pub async fn end_session(
+    app: &App,
+    caller: &Caller,
+    known: &KnownPerson,
+    digest: &SecretDigest,
+) -> Result<(), Error> {
+    let own = SessionOwner::Person(known.person.id.clone());
+    let session = app.read().session(digest).await?.filter(|session| session.owner == own);
+    let session = session.ok_or_else(Error::not_found)?;
+    let mut write = app.begin(caller).await?;
+    write.delete_session(&session.digest).await?;
+    let person = &known.person;
+    write.tell(
+        EventName::PersonSignedOut,
+        "person",
+        person.id.as_str(),
+        Some(&person.portal_id),
+        Value::Null,
+    );
+    write.commit().await
 }
 
 /// Changes the person's own password and ends their other sessions.

@@ -26,12 +26,12 @@ pub async fn portal(app: &App, caller: &Caller, id: &PortalId) -> Result<Portal,
     app.read().portal(id).await?.ok_or_else(Error::not_found)
 }
 
-/// The portal whose site answers `host` (without port): its own, else the one named `default`.
+/// The portal whose site answers `host` (without port): its own, else the one named `default`, else the oldest.
 pub async fn portal_for_host(app: &App, host: &str) -> Result<Portal, Error> {
     let portals = app.read().all_portals().await?;
     let found = portals.iter().find(|portal| portal.answers_host(host));
     let found = found.or_else(|| portals.iter().find(|portal| portal.name == Portal::DEFAULT_NAME));
-    found.cloned().ok_or_else(Error::not_found)
+    found.or_else(|| portals.first()).cloned().ok_or_else(Error::not_found)
 }
 
 /// Makes a portal with its built-in sign-in option.

@@ -148,13 +148,15 @@ pub async fn update(
 
 fn warning(change: &ProductChange, ended: u64) -> Option<String> {
     let linked = change.product.gateway_offer().is_some_and(|offer| !offer.services.is_empty());
+    let ended = match ended {
+        1 => "1 subscription was ended".to_owned(),
+        ended => format!("{ended} subscriptions were ended"),
+    };
     if change.unpublished && linked {
-        return Some(format!(
-            "{ended} subscriptions were ended, and the linked services are open to everyone now"
-        ));
+        return Some(format!("{ended}, and the linked services are open to everyone now"));
     }
     if change.unpublished {
-        return Some(format!("{ended} subscriptions were ended"));
+        return Some(ended);
     }
     let opened: Vec<_> = change.opened.iter().map(|link| link.service_id.as_str()).collect();
     (!opened.is_empty()).then(|| format!("these services are open to everyone now: {}", opened.join(", ")))

@@ -114,6 +114,12 @@ pub fn sign_in_text(field: &str, text: &str) -> Result<String, crate::text::Inva
 }
 
 impl Administrator {
+    /// What people call them: given and family name where there are any, else the user name.
+    pub fn display_name(&self) -> String {
+        let name = format!("{} {}", self.first_name, self.last_name);
+        if name.trim().is_empty() { self.username.clone() } else { name.trim().to_owned() }
+    }
+
     /// Whether `by` may delete this administrator.
     pub fn deletable_by(&self, by: Option<&AdministratorId>) -> Result<(), AdministratorRefusal> {
         if self.initial {

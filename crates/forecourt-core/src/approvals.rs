@@ -126,6 +126,8 @@ pub struct ApprovalFilter {
     pub result: Option<ApprovalResult>,
     /// Only these questions.
     pub event: Option<ApprovalEvent>,
+    /// The filters contradict each other: no row matches.
+    pub nothing: bool,
     /// Case-insensitive substring of the resource's name.
     pub resource_name: Option<String>,
     /// Case-insensitive substring of the operator's name.

@@ -98,15 +98,24 @@ impl ApplicationView {
         self.grants = others.chain([grant]).collect();
     }
 
-    /// Drops the memory of grants that ended at or before `floor`.
+    /// Whether it holds the memory of something deleted at or before `floor`.
+    pub(crate) fn remembers_deletions(&self, floor: i64) -> bool {
+        let application = self.live.is_none() && (1..=floor).contains(&self.revision);
+        application || self.grants.iter().any(|grant| !grant.live && grant.revision <= floor)
+    }
+
+    /// Drops that memory.
     pub(crate) fn forget_deleted(&mut self, floor: i64) {
+        if self.live.is_none() && self.revision <= floor {
+            self.revision = 0;
+        }
         self.grants =
             self.grants.iter().filter(|grant| grant.live || grant.revision > floor).copied().collect();
     }
 
-    /// Whether the view says nothing that a fresh slot would not say, given that `floor` has passed.
-    pub(crate) fn is_blank(&self, floor: i64) -> bool {
-        self.live.is_none() && self.grants.is_empty() && self.revision <= floor
+    /// Whether it says nothing that a fresh slot would not say.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.live.is_none() && self.grants.is_empty() && self.revision == 0
     }
 }
 

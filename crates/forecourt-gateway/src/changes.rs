@@ -92,12 +92,12 @@ impl Writer {
         self.products.retain(|_, row| row.state.is_some() || row.revision > floor);
         self.credentials.forget_deleted(floor);
         for slot in &self.applications {
-            if slot.view().grants.iter().any(|grant| !grant.live && grant.revision <= floor) {
+            if slot.view().remembers_deletions(floor) {
                 slot.change(|view| view.forget_deleted(floor));
             }
         }
         // A credential may still point at a blank slot; then the slot must stay findable for its row to come.
-        self.applications.retain(|slot| Arc::strong_count(slot) > 1 || !slot.view().is_blank(floor));
+        self.applications.retain(|slot| Arc::strong_count(slot) > 1 || !slot.view().is_blank());
     }
 
     /// The changes that are news, one per row, and for a snapshot the deletions that it implies.
@@ -119,7 +119,15 @@ impl Writer {
         }
         let mut steps: Vec<_> = newest
             .values()
-            .filter(|change| change.revision > self.floor.max(self.revision(change.kind, &change.key)))
+            .filter(|change| {
+                let known = self.revision(change.kind, &change.key);
+                // A snapshot is the whole truth, old rows included that this gateway is only now concerned with.
+                if batch.snapshot {
+                    change.revision != known
+                } else {
+                    change.revision > self.floor.max(known)
+                }
+            })
             .map(|change| Step {
                 revision: change.revision,
                 kind: change.kind,

@@ -61,33 +61,18 @@ pub(crate) struct Connections {
     emptied: Notify,
 }
 
-/// One task's place among them.
-struct Member<'a> {
-    all: &'a Connections,
+/// One task's place among them; taken before the task is spawned, so that a shutdown waits for it.
+pub(crate) struct Member {
+    all: Arc<Connections>,
     number: u64,
 }
 
 impl Connections {
-    /// Runs `work` until it ends or everything is cut.
-    pub(crate) async fn attend(&self, work: impl Future<Output = ()>) {
-        let member = self.join();
-        let mut work = pin!(work);
-        let mut is_listening = false;
-        poll_fn(|cx| {
-            if !is_listening {
-                // A spawned task keeps its waker for life.
-                member.listen(cx.waker());
-                is_listening = true;
-            }
-            if self.order.load(Ordering::SeqCst) == CUT { Poll::Ready(()) } else { work.as_mut().poll(cx) }
-        })
-        .await;
-    }
-
-    fn join(&self) -> Member<'_> {
+    /// Adds a task that is about to be spawned.
+    pub(crate) fn join(self: &Arc<Self>) -> Member {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).insert(number, None);
-        Member { all: self, number }
+        Member { all: Arc::clone(self), number }
     }
 
     fn tell(&self, order: u8) {
@@ -107,14 +92,33 @@ impl Connections {
     }
 }
 
-impl Member<'_> {
+impl Member {
+    /// Runs `work` until it ends or everything is cut.
+    pub(crate) async fn attend(self, work: impl Future<Output = ()>) {
+        let mut work = pin!(work);
+        let mut is_listening = false;
+        poll_fn(|cx| {
+            if !is_listening {
+                // A spawned task keeps its waker for life.
+                self.listen(cx.waker());
+                is_listening = true;
+            }
+            if self.all.order.load(Ordering::SeqCst) == CUT {
+                Poll::Ready(())
+            } else {
+                work.as_mut().poll(cx)
+            }
+        })
+        .await;
+    }
+
     fn listen(&self, waker: &Waker) {
         let mut wakers = self.all.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         wakers.insert(self.number, Some(waker.clone()));
     }
 }
 
-impl Drop for Member<'_> {
+impl Drop for Member {
     fn drop(&mut self) {
         let mut wakers = self.all.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         wakers.remove(&self.number);
@@ -135,8 +139,7 @@ pub(crate) async fn serve(gateway: Arc<Inner>, listener: TcpListener, shutdown: 
         };
         match accepted {
             Ok((stream, from)) => {
-                let task = drive(Arc::clone(&gateway), Arc::clone(&connections), stream, from);
-                tokio::spawn(task);
+                tokio::spawn(drive(Arc::clone(&gateway), connections.join(), stream, from));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others must close theirs before it can get better.
@@ -154,10 +157,10 @@ pub(crate) async fn serve(gateway: Arc<Inner>, listener: TcpListener, shutdown: 
     }
 }
 
-async fn drive(gateway: Arc<Inner>, connections: Arc<Connections>, stream: TcpStream, from: SocketAddr) {
+async fn drive(gateway: Arc<Inner>, member: Member, stream: TcpStream, from: SocketAddr) {
     // Without it small answers wait for acknowledgements; a socket that refuses it still works.
     let _ = stream.set_nodelay(true);
-    let member = connections.join();
+    let connections = Arc::clone(&member.all);
     let watch = Arc::new(Watch::new(from.ip()));
     let config = &gateway.config;
     let service = service_fn(|request| {

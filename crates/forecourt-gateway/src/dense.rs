@@ -1,60 +1,68 @@
-//! A list with stable numbers and no gaps to speak of: freed places are used again, growth is by a sixteenth.
+//! A list with stable numbers: freed places are used again, and it grows by small blocks that never move.
 //!
-//! Doubling would cost up to as much memory again as the records themselves.
+//! A doubling vector would cost up to as much memory again as the records themselves, and a copy of all of them
+//! each time it grows.
 
 /// Values at numbers that stay the same until they are removed. At most 2^24 - 1 of them.
 pub(crate) struct Dense<T> {
-    places: Vec<Option<T>>,
+    blocks: Vec<Box<[Option<T>]>>,
     free: Vec<u32>,
+    used: u32,
 }
 
-const MOST: usize = 0x00ff_ffff;
+const BLOCK: u32 = 64;
+const MOST: u32 = 0x00ff_ffff;
 
 impl<T> Default for Dense<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { blocks: Vec::new(), free: Vec::new(), used: 0 }
     }
 }
 
 impl<T> Dense<T> {
     /// Adds a value; `None` if there are too many.
     pub(crate) fn insert(&mut self, value: T) -> Option<u32> {
-        if let Some(number) = self.free.pop()
-            && let Some(place) = self.places.get_mut(number as usize)
-        {
-            *place = Some(value);
-            return Some(number);
-        }
-        if self.places.len() >= MOST {
-            return None;
-        }
-        if self.places.len() == self.places.capacity() {
-            self.places.reserve_exact(self.places.len() / 16 + 4);
-        }
-        self.places.push(Some(value));
-        Some((self.places.len() - 1) as u32)
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None if self.used == MOST => return None,
+            None => {
+                if self.used.is_multiple_of(BLOCK) {
+                    self.blocks.push((0..BLOCK).map(|_| None).collect());
+                }
+                self.used += 1;
+                self.used - 1
+            }
+        };
+        *self.place(number)? = Some(value);
+        Some(number)
     }
 
     /// Takes the value out; its number may be used again.
     pub(crate) fn remove(&mut self, number: u32) -> Option<T> {
-        let value = self.places.get_mut(number as usize)?.take()?;
+        let value = self.place(number)?.take()?;
         self.free.push(number);
         Some(value)
     }
 
     /// The value at a number.
     pub(crate) fn at(&self, number: u32) -> Option<&T> {
-        self.places.get(number as usize)?.as_ref()
+        self.blocks.get((number / BLOCK) as usize)?.get((number % BLOCK) as usize)?.as_ref()
     }
 
     /// The value at a number, to be changed.
     pub(crate) fn at_mut(&mut self, number: u32) -> Option<&mut T> {
-        self.places.get_mut(number as usize)?.as_mut()
+        self.place(number)?.as_mut()
     }
 
     /// All values with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        (0u32..).zip(&self.places).filter_map(|(number, place)| Some((number, place.as_ref()?)))
+        (0u32..)
+            .zip(self.blocks.iter().flatten())
+            .filter_map(|(number, place)| Some((number, place.as_ref()?)))
+    }
+
+    fn place(&mut self, number: u32) -> Option<&mut Option<T>> {
+        self.blocks.get_mut((number / BLOCK) as usize)?.get_mut((number % BLOCK) as usize)
     }
 }
 
@@ -72,5 +80,14 @@ mod tests {
         assert_eq!(list.insert("c"), Some(a));
         assert_eq!((list.at(a), list.at(b)), (Some(&"c"), Some(&"b")));
         assert_eq!(list.iter().count(), 2);
+    }
+
+    #[test]
+    fn it_grows_beyond_its_blocks() {
+        let mut list = Dense::default();
+        let numbers: Vec<_> = (0..1_000).map(|value| list.insert(value).unwrap()).collect();
+        assert_eq!(numbers, (0..1_000).collect::<Vec<u32>>());
+        assert!(list.iter().all(|(number, value)| number == *value));
+        assert_eq!(list.iter().count(), 1_000);
     }
 }

@@ -136,7 +136,8 @@ impl Gateway {
     /// Applies a batch wholly and answers the highest revision applied so far; in force when it returns.
     ///
     /// Batches may come late, twice or in any order: of each row the highest revision counts. A snapshot older
-    /// than what is in force is ignored. A large snapshot keeps the calling thread busy for a while (about a
+    /// than what is in force is ignored. After a snapshot, rows older than it are accepted in a snapshot only; so
+    /// a feed that begins to concern itself with more (another portal, say) sends one. A large snapshot keeps the calling thread busy for a while (about a
     /// second per million credentials); requests go on meanwhile.
     pub fn apply(&self, batch: &ChangeBatch) -> i64 {
         let revision = self.inner.state.apply(batch);

@@ -68,7 +68,19 @@ fn without_dot_segments(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{normalise, strip_prefix};
+
+    proptest! {
+        #[test]
+        fn a_normal_path_is_normal_and_climbs_nowhere(path in "/([a./]|%2[eEfF]|%61|%25){0,12}") {
+            let normal = normalise(&path).unwrap().into_owned();
+            prop_assert_eq!(normalise(&normal).unwrap(), normal.as_str());
+            prop_assert!(normal.starts_with('/') && !normal.contains("//"));
+            prop_assert!(normal.split('/').all(|segment| segment != "." && segment != ".."));
+        }
+    }
 
     #[test]
     fn each_path_has_one_normal_form() {

@@ -53,6 +53,7 @@ impl Wanted {
         head.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         self.watch.become_tunnel();
         let caller = self.caller;
+        let member = connections.join();
         tokio::spawn(async move {
             let carry = async {
                 if let Ok((caller, upstream)) = tokio::try_join!(caller, upstream) {
@@ -61,7 +62,7 @@ impl Wanted {
                     let _ = tokio::io::copy_bidirectional(&mut caller, &mut upstream).await;
                 }
             };
-            connections.attend(carry).await;
+            member.attend(carry).await;
         });
         head
     }

@@ -240,6 +240,22 @@ impl FromRequestParts<Context> for PortalCaller {
     }
 }
 
+/// A developer of a portal (class D of the Portal API); a guest is told to say who they are.
+#[derive(Clone, Debug)]
+pub struct DeveloperCaller(pub Caller);
+
+impl FromRequestParts<Context> for DeveloperCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let PortalCaller(caller) = PortalCaller::from_request_parts(parts, context).await?;
+        match caller.actor {
+            Actor::Guest(_) => Err(Error::unauthenticated_because("developer id is required").into()),
+            _ => Ok(Self(caller)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ mod context;
 pub mod cookies;
 pub mod forms;
 pub mod lists;
+pub mod paths;
 pub mod problem;
 pub mod queries;
 pub mod request_log;

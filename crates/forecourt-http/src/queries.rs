@@ -51,6 +51,11 @@ impl Query {
         values.filter(|value| !value.is_empty()).collect()
     }
 
+    /// All names and values, in the order given.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of `name` as one of the words that `read` knows.
     pub fn word<T>(
         &self,

@@ -1,1 +1,42 @@
+//! The test harness: a whole Forecourt on free ports of loopback, a clock that the test moves, real HTTP on all sides.
+//!
+//! ```ignore
+//! let f = Forecourt::start().await;
+//! let orders = f.product("Orders").await;
+//! let key = f.developer("ada").await.application("demo").await.subscribe(&orders).await.key("prod").await;
+//! f.call(&orders, &key).await.expect(200);
+//! ```
+//!
+//! Invariant: every expectation that fails prints the request and the whole answer. Nothing here sleeps: what takes
+//! time is awaited by asking again until a deadline. `installations.rs` is the beginning.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a harness fails its test loudly, and reads the environment and the clock of the test run"
+)]
+
+pub mod applications;
+pub mod clients;
+pub mod clocks;
+pub mod databases;
+pub mod deadlines;
+pub mod developers;
+pub mod installations;
+pub mod postgres;
+pub mod processes;
+pub mod products;
+pub mod upstreams;
+
+pub use applications::{Application, Credential};
+pub use clients::{Answer, Client};
+pub use clocks::MovedClock;
+pub use databases::TestDatabase;
+pub use developers::Developer;
+pub use installations::Forecourt;
+pub use processes::ForecourtProcess;
+pub use products::Product;
+pub use upstreams::Upstream;

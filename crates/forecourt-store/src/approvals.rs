@@ -109,6 +109,9 @@ impl Reader {
         if let Some(event) = filter.event {
             select = select.filter(Column::Event.eq(event.name()));
         }
+        if filter.nothing {
+            select = select.filter(Column::Id.is_null());
+        }
         let select = select.filter(self.name_conditions(filter));
         let by = match filter.order.by {
             ApprovalOrder::AppliedAt => Expr::col(Column::AppliedAt),

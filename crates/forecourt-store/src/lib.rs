@@ -10,6 +10,7 @@ mod applications;
 mod approvals;
 mod change_log;
 mod connections;
+mod counts;
 mod credentials;
 mod dcr_providers;
 mod developers;
@@ -36,6 +37,7 @@ mod usage;
 
 pub use change_log::{Committed, LoggedChange};
 pub use connections::{Location, Reader, Store};
+pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use transactions::Tx;

@@ -1,1 +1,17 @@
+//! The composition root: command line, settings, listeners, and the jobs that keep the parts together.
+//!
+//! Invariant: only this crate reads files of settings and the environment; every other crate is handed a plain config.
+//! `serve.rs` puts the parts together; `command_line.rs` is what the binary runs, and stories run the same `serve.rs`
+//! in their own process.
 
+pub mod certificates;
+pub mod command_line;
+pub mod config;
+pub mod demo;
+pub mod embedded_gateway;
+pub mod faces;
+pub mod listeners;
+pub mod serve;
+pub mod status;
+pub mod telemetry;
+pub mod usage_delivery;

@@ -31,7 +31,7 @@ const OPENED_BY: [(&str, &[&str]); 19] = [
     ("axum-server", &[""]),
     ("tower-http", &["http", "api", "web", ""]),
     ("hyper", &["gateway", "it"]),
-    ("hyper-util", &["gateway", "it"]),
+    ("hyper-util", &["gateway", "", "it"]),
     ("reqwest", &["notify", "identity", "apisix", "it"]),
     ("lettre", &["notify"]),
     ("argon2", &["identity", "gateway"]),

@@ -9,9 +9,8 @@ use forecourt_app::{
 };
 use forecourt_core::{
     actors::Caller,
-    approvals::{Approval, ApprovalEvent, ApprovalFilter, ApprovalOrder, ApprovalResult, ApprovalStatus},
+    approvals::{Approval, ApprovalFilter},
     ids::{ApprovalId, PortalId},
-    lists::List,
     portals::PortalFilter,
 };
 use forecourt_http::{
@@ -49,54 +48,14 @@ async fn one(context: &Context, caller: &Caller, approval: &Approval) -> Answer 
     value(shape(approval, Some(&portal.name)))
 }
 
-/// The event that is asked for, by its own name or by what it is about; `None` inside: no row fits.
-fn event(query: &Query) -> Result<Option<Option<ApprovalEvent>>, Problem> {
-    let words = "api_product_subscription or developer_registration";
-    let by_name = query.word("event", ApprovalEvent::from_name, words)?;
-    let about = |word: &str| match word {
-        "api_product" => Some(ApprovalEvent::ProductSubscription),
-        "developer" => Some(ApprovalEvent::DeveloperRegistration),
-        _ => None,
-    };
-    let by_resource = query.word("resource_type", about, "api_product or developer")?;
-    Ok(match (by_name, by_resource) {
-        (Some(one), Some(other)) if one != other => Some(None),
-        (one, other) => one.or(other).map(Some),
-    })
-}
-
-fn filter(query: &Query, segments: &Segments) -> Result<ApprovalFilter, Problem> {
-    let order = |word: &str| match word {
-        "applied_at" => Some(ApprovalOrder::AppliedAt),
-        "resource_name" => Some(ApprovalOrder::ResourceName),
-        "operated_at" => Some(ApprovalOrder::OperatedAt),
-        _ => None,
-    };
-    let text = |name: &str| query.text(name).map(str::to_owned);
-    Ok(ApprovalFilter {
-        portal_id: segments.portal(query)?,
-        status: query.word("status", ApprovalStatus::from_name, "pending or finished")?,
-        result: query.word("result", ApprovalResult::from_name, "accepted, rejected or cancelled")?,
-        event: event(query)?.flatten(),
-        resource_name: text("resource_name"),
-        operator_name: text("operator_name"),
-        applicant_name: text("applicant_name"),
-        search: text("search"),
-        order: query.order(order, "applied_at, resource_name or operated_at")?,
-        paging: query.paging()?,
-    })
-}
-
 async fn list(
     State(context): State<Context>,
     AdminCaller(caller): AdminCaller,
     segments: Segments,
     query: Query,
 ) -> ListAnswer {
-    let found = approvals::list(&context.app, &caller, filter(&query, &segments)?).await?;
-    if event(&query)? == Some(None) {
-        return Ok(lists::body(List { rows: Vec::new(), total: 0 }));
-    }
+    let filter = ApprovalFilter { portal_id: segments.portal(&query)?, ..shapes::approval_filter(&query)? };
+    let found = approvals::list(&context.app, &caller, filter).await?;
     let all = portals::list(&context.app, &caller, &PortalFilter::default()).await?;
     let names: HashMap<PortalId, String> =
         all.rows.into_iter().map(|portal| (portal.id, portal.name)).collect();

@@ -6,7 +6,8 @@ use forecourt_core::{
     gateway_state::UpstreamNode,
     ids::ServiceId,
     services::{
-        Service, ServiceFilter, ServiceInput, Upstream, UpstreamInput, UpstreamNodeInput, UpstreamTimeout,
+        Service, ServiceFilter, ServiceInput,
+        upstreams::{Upstream, UpstreamInput, UpstreamNodeInput, UpstreamTimeout},
     },
 };
 use forecourt_http::{

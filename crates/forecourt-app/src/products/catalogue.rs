@@ -47,6 +47,17 @@ pub struct CataloguePage {
     pub documents: Option<Vec<String>>,
 }
 
+/// Where a visible product's calls go in: one entry a linked service, in the order given.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Host names that the service answers to; empty: any.
+    pub hosts: Vec<String>,
+    /// Starts with `/` where there is one.
+    pub path_prefix: Option<String>,
+    /// The service's OpenAPI text, where one was uploaded.
+    pub document: Option<String>,
+}
+
 struct Seen<'a> {
     portal: &'a PortalId,
     viewer: Viewer,
@@ -110,6 +121,26 @@ pub async fn product(
         };
     let documents = if readable { Some(app.read().product_documents(&product).await?) } else { None };
     Ok(CataloguePage { product, subscription: (seen.viewer != Viewer::Guest).then_some(state), documents })
+}
+
+/// The entrances of a visible gateway product; an external one has none.
+pub async fn entrances(app: &App, caller: &Caller, id: &ProductId) -> Result<Vec<Entrance>, Error> {
+    let seen = seen_by(caller, None)?;
+    let found = app.read().product(id).await?;
+    let visible =
+        |product: &Product| product.portal_id == *seen.portal && product.is_visible_to(&seen.viewer);
+    let product = found.filter(visible).ok_or_else(Error::not_found)?;
+    let mut entrances = Vec::new();
+    for link in product.gateway_offer().map(|offer| offer.services.as_slice()).unwrap_or_default() {
+        let Some(service) = app.read().service(&link.service_id).await?.filter(|service| service.enabled)
+        else {
+            continue;
+        };
+        let hosts = if link.linked_hosts.is_empty() { service.hosts } else { link.linked_hosts.clone() };
+        let document = app.read().service_document(&service.id).await?;
+        entrances.push(Entrance { hosts, path_prefix: service.path_prefix, document });
+    }
+    Ok(entrances)
 }
 
 fn seen_by<'a>(caller: &'a Caller, application: Option<&str>) -> Result<Seen<'a>, Error> {

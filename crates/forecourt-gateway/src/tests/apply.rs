@@ -13,6 +13,7 @@ use std::{
 use forecourt_core::{
     gateway_state::{Kind, Resource},
     ids::{CredentialId, PortalId},
+    secrets::SecretDigest,
     time::Timestamp,
 };
 use forecourt_wire::changes::{Change, ChangeBatch};
@@ -272,6 +273,33 @@ proptest! {
         history.iter().for_each(|change| { state.apply(&batch(vec![change.clone()])); });
         agrees(&state, &final_rows(&history))?;
     }
+}
+
+#[test]
+fn a_snapshot_may_bring_back_rows_that_an_earlier_one_left_out() {
+    let state = State::empty([3, 5]);
+    let routing = [put(1, service("s0")), put(1, route("r-s0", "s0", "/s0")), put(1, product("p0", &["s0"]))];
+    let portal =
+        [put(2, application("a")), put(3, credential("c", "a", &[key("k")])), put(4, grant("a", "p0"))];
+    let snapshot = |revision: i64, with_portal: bool| {
+        let portal = portal.iter().filter(|_| with_portal);
+        ChangeBatch { revision, snapshot: true, changes: routing.iter().chain(portal).cloned().collect() }
+    };
+    let mut in_use = None;
+    for (revision, with_portal, expected) in
+        [(10, false, "401"), (11, true, "c"), (12, true, "c"), (13, false, "401"), (14, true, "c")]
+    {
+        assert_eq!(state.apply(&snapshot(revision, with_portal)), revision);
+        assert_eq!(outcome(&state, "s0", "k"), expected, "revision {revision}");
+        // Requests and counters may still hold the application when the next snapshot comes.
+        state.keys.visit(&SecretDigest::of(b"k"), |record| in_use = Some(Arc::clone(&record.application)));
+    }
+    assert!(in_use.is_some());
+    portal.iter().for_each(|change| {
+        state.apply(&snapshot(15, false));
+        state.apply(&batch(vec![change.clone()]));
+        assert_eq!(outcome(&state, "s0", "k"), "401", "a delta from before the snapshot stays dead");
+    });
 }
 
 /// By turns: the service belongs to one product and the grant is for the other. Neither lets anybody pass, and

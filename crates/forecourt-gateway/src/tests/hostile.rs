@@ -94,7 +94,7 @@ async fn a_configured_number_of_fields_holds() {
 
 #[tokio::test]
 async fn a_slow_head_is_cut_off_with_408_only_after_its_request_line() {
-    let config = Config { header_timeout: Duration::from_millis(80), ..Config::default() };
+    let config = Config { header_timeout: Duration::from_millis(400), ..Config::default() };
     let stage = in_front_of_echo(config).await;
     for (sent, answer) in
         [("", 0), ("GET /op", 0), ("GET /open/x HTTP/1.1\r\n", 408), ("GET / HTTP/1.1\r\nHost: a\r\nX", 408)]
@@ -105,7 +105,7 @@ async fn a_slow_head_is_cut_off_with_408_only_after_its_request_line() {
 
 #[tokio::test]
 async fn a_trickled_head_does_not_buy_time() {
-    let config = Config { header_timeout: Duration::from_millis(120), ..Config::default() };
+    let config = Config { header_timeout: Duration::from_millis(400), ..Config::default() };
     let stage = in_front_of_echo(config).await;
     let (mut reader, mut writer) = stage.connect().await.into_split();
     let trickle = async {
@@ -129,8 +129,8 @@ async fn a_trickled_head_does_not_buy_time() {
 #[tokio::test]
 async fn an_idle_connection_outlives_the_head_limit_but_not_its_own() {
     let config = Config {
-        header_timeout: Duration::from_millis(50),
-        keep_alive_timeout: Duration::from_millis(400),
+        header_timeout: Duration::from_millis(400),
+        keep_alive_timeout: Duration::from_millis(3_000),
         ..Config::default()
     };
     let stage = in_front_of_echo(config).await;
@@ -138,7 +138,7 @@ async fn an_idle_connection_outlives_the_head_limit_but_not_its_own() {
     let request = b"GET /open/x HTTP/1.1\r\nHost: a\r\n\r\n";
     stream.write_all(request).await.unwrap();
     read_until(&mut stream, "x-forwarded-host: a\n\n").await;
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(900)).await;
     stream.write_all(request).await.unwrap();
     read_until(&mut stream, "x-forwarded-host: a\n\n").await;
     assert_eq!(read_to_end(&mut stream).await, "");

@@ -7,3 +7,4 @@ mod hostile;
 mod metering;
 pub(crate) mod rows;
 mod stage;
+mod upstream_failures;

@@ -32,9 +32,9 @@ pub(crate) fn upstream(port: u16) -> UpstreamState {
     UpstreamState {
         scheme: "http".into(),
         nodes: vec![UpstreamNode { host: "127.0.0.1".into(), port, weight: 1 }],
-        connect_timeout_ms: 2_000,
-        send_timeout_ms: 2_000,
-        read_timeout_ms: 2_000,
+        connect_timeout_ms: 10_000,
+        send_timeout_ms: 10_000,
+        read_timeout_ms: 10_000,
         host: UpstreamHost::Pass,
     }
 }

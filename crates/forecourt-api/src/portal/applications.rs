@@ -1,0 +1,104 @@
+//! `/api/applications`: a developer's own applications.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use forecourt_app::{Error, applications};
+use forecourt_core::{
+    applications::{ApplicationFilter, ApplicationInput},
+    ids::ApplicationId,
+    lists::List,
+};
+use forecourt_http::{
+    Context,
+    bodies::{AnyJson, Object},
+    callers::DeveloperCaller,
+    lists,
+    paths::Path,
+    problem::Problem,
+    queries::Query,
+};
+use http::StatusCode;
+use serde_json::json;
+
+use super::gone;
+use crate::shapes::application as body;
+
+pub(super) async fn list(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    query: Query,
+) -> Result<Response, Problem> {
+    let product = query.text("api_product_id");
+    let filter = ApplicationFilter {
+        text: query.text_filter(),
+        order: query.time_order()?,
+        paging: query.paging()?,
+        ..Default::default()
+    };
+    let found = applications::list(&context.app, &caller, filter).await?;
+    let Some(product) = product else {
+        return Ok(lists::body(found.map(|application| body(&application))).into_response());
+    };
+    let states = applications::subscription_states(&context.app, &found.rows, product).await?;
+    let rows = found.rows.iter().zip(states).map(|(application, state)| {
+        let mut row = body(application);
+        row.insert("subscription_status".into(), json!(state.name()));
+        row
+    });
+    Ok(lists::body(List { rows: rows.collect(), total: found.total }).into_response())
+}
+
+pub(super) async fn create(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    given: Object,
+) -> Result<Response, Problem> {
+    let products = given.texts("api_products")?.unwrap_or_default();
+    let application = applications::create(&context.app, &caller, input(&given)?, &products).await?;
+    Ok((StatusCode::CREATED, Json(body(&application))).into_response())
+}
+
+pub(super) async fn one(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    Ok(Json(body(&applications::application(&context.app, &caller, &parse(&id)?).await?)).into_response())
+}
+
+pub(super) async fn update(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+    given: Result<AnyJson, Problem>,
+) -> Result<Response, Problem> {
+    let id = parse(&id)?;
+    applications::application(&context.app, &caller, &id).await?;
+    let given = Object::of(given?.0)?;
+    let application = applications::update(&context.app, &caller, &id, input(&given)?).await?;
+    Ok(Json(body(&application)).into_response())
+}
+
+pub(super) async fn remove(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    applications::delete(&context.app, &caller, &parse(&id)?).await?;
+    Ok(gone())
+}
+
+pub(super) fn parse(id: &str) -> Result<ApplicationId, Error> {
+    ApplicationId::parse(id).ok_or_else(Error::not_found)
+}
+
+fn input(given: &Object) -> Result<ApplicationInput, Problem> {
+    Ok(ApplicationInput {
+        name: Some(given.required_text("name")?),
+        desc: given.text("desc")?,
+        labels: given.text_map("labels")?,
+    })
+}

@@ -1,0 +1,268 @@
+//! `/api/credentials` and `/api/applications/{id}/credentials`: secrets leave once, when they are made.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use forecourt_app::{
+    Error, applications,
+    credentials::{self, IssuedCredential, NamedCredential, NewSecret},
+};
+use forecourt_core::{
+    actors::Caller,
+    credentials::{BasicSecret, CredentialFilter, CredentialInput, CredentialOrder, CredentialType},
+    ids::{ApplicationId, CredentialId},
+    lists::Order,
+};
+use forecourt_http::{
+    Context,
+    bodies::{AnyJson, Object},
+    callers::DeveloperCaller,
+    lists,
+    paths::Path,
+    problem::Problem,
+    queries::Query,
+    times::iso,
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use super::{applications::parse, gone};
+use crate::shapes::{members, non_empty};
+
+const TYPES: &str = "key-auth or basic-auth";
+const ALIASES: [(&str, &str); 2] = [("key_auth", "key-auth"), ("basic_auth", "basic-auth")];
+
+pub(super) async fn list(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    query: Query,
+) -> Result<Response, Problem> {
+    let named = query.texts("application_id");
+    let applications: Vec<_> = named.iter().filter_map(|id| ApplicationId::parse(id)).collect();
+    if !named.is_empty() && applications.is_empty() {
+        // Ids that cannot be any application's match nothing; the caller is still told who they must be.
+        credentials::list(&context.app, &caller, CredentialFilter::default()).await?;
+        return Ok(lists::whole(Vec::<Value>::new()).into_response());
+    }
+    answer_list(&context, &caller, &query, applications).await
+}
+
+pub(super) async fn list_of_application(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let application = applications::application(&context.app, &caller, &parse(&id)?).await?;
+    answer_list(&context, &caller, &query, vec![application.id]).await
+}
+
+async fn answer_list(
+    context: &Context,
+    caller: &Caller,
+    query: &Query,
+    applications: Vec<ApplicationId>,
+) -> Result<Response, Problem> {
+    let method = query.word("auth_method", credential_type, "key-auth, basic-auth or oauth")?;
+    let plugin = query.word("plugin_name", credential_type, "key-auth, basic-auth or oauth")?;
+    let wanted = method.or(plugin);
+    if wanted == Some(None) {
+        // OAuth credentials do not exist in this version: the list of them is empty.
+        credentials::list(&context.app, caller, CredentialFilter::default()).await?;
+        return Ok(lists::whole(Vec::<Value>::new()).into_response());
+    }
+    let filter = CredentialFilter {
+        developer_id: None,
+        applications,
+        credential_type: wanted.flatten(),
+        text: query.text_filter(),
+        order: order(query)?,
+        paging: query.paging()?,
+    };
+    let found = credentials::list(&context.app, caller, filter).await?;
+    Ok(lists::body(found.map(|named| body(&named, None))).into_response())
+}
+
+/// The type that a filter's word names; `Some(None)` for one that no credential of this version has.
+fn credential_type(word: &str) -> Option<Option<CredentialType>> {
+    match word {
+        "oauth" => Some(None),
+        word => known_type(word).map(Some),
+    }
+}
+
+fn known_type(word: &str) -> Option<CredentialType> {
+    CredentialType::from_name(&word.replace('_', "-"))
+}
+
+fn order(query: &Query) -> Result<Order<CredentialOrder>, Problem> {
+    let read = |word: &str| match word {
+        "updated_at" => Some(CredentialOrder::UpdatedAt),
+        "created_at" => Some(CredentialOrder::CreatedAt),
+        "name" => Some(CredentialOrder::Name),
+        _ => None,
+    };
+    query.order(read, "updated_at, created_at or name")
+}
+
+pub(super) async fn create(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+    given: Result<AnyJson, Problem>,
+) -> Result<Response, Problem> {
+    let application = applications::application(&context.app, &caller, &parse(&id)?).await?;
+    let given = read(given)?;
+    let secret = match required_type(&given)? {
+        CredentialType::KeyAuth => {
+            closed_key(&given)?;
+            NewSecret::KeyAuth
+        }
+        CredentialType::BasicAuth => basic_secret(&given)?,
+    };
+    let input = input(&given)?;
+    let issued = credentials::create(&context.app, &caller, &application.id, input, secret).await?;
+    Ok(answer_once(StatusCode::CREATED, &issued))
+}
+
+pub(super) async fn one(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(ids): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (application, id) = parse_both(&ids)?;
+    let found = credentials::credential(&context.app, &caller, &application, &id).await?;
+    Ok(Json(body(&found, None)).into_response())
+}
+
+pub(super) async fn update(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(ids): Path<(String, String)>,
+    given: Result<AnyJson, Problem>,
+) -> Result<Response, Problem> {
+    let (application, id) = parse_both(&ids)?;
+    credentials::credential(&context.app, &caller, &application, &id).await?;
+    let given = read(given)?;
+    let credential_type = required_type(&given)?;
+    given.closed(&["type", "name", "desc", "labels"])?;
+    let input = input(&given)?;
+    let found = credentials::update(&context.app, &caller, &application, &id, credential_type, input).await?;
+    Ok(Json(body(&found, None)).into_response())
+}
+
+pub(super) async fn regenerate(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(ids): Path<(String, String)>,
+    given: Result<AnyJson, Problem>,
+) -> Result<Response, Problem> {
+    let (application, id) = parse_both(&ids)?;
+    let found = credentials::credential(&context.app, &caller, &application, &id).await?;
+    let given = read(given)?;
+    let credential_type = required_type(&given)?;
+    found.credential.expect_type(credential_type).map_err(Error::from)?;
+    let secret = match credential_type {
+        CredentialType::KeyAuth => {
+            given.closed(&["type", "key-auth"])?;
+            closed_key(&given)?;
+            NewSecret::KeyAuth
+        }
+        CredentialType::BasicAuth => {
+            given.closed(&["type", "basic-auth"])?;
+            basic_secret(&given)?
+        }
+    };
+    let issued = credentials::regenerate(&context.app, &caller, &application, &id, secret).await?;
+    Ok(answer_once(StatusCode::OK, &issued))
+}
+
+pub(super) async fn remove(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(ids): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (application, id) = parse_both(&ids)?;
+    credentials::delete(&context.app, &caller, &application, &id).await?;
+    Ok(gone())
+}
+
+fn parse_both((application, credential): &(String, String)) -> Result<(ApplicationId, CredentialId), Error> {
+    Ok((parse(application)?, CredentialId::parse(credential).ok_or_else(Error::not_found)?))
+}
+
+fn read(given: Result<AnyJson, Problem>) -> Result<Object, Problem> {
+    Object::of(given?.0)?.hyphened(&ALIASES)
+}
+
+fn required_type(given: &Object) -> Result<CredentialType, Problem> {
+    match given.text("type")?.as_deref() {
+        None | Some("") => Err(Problem::bad_request(format!("type is required: {TYPES}"))),
+        Some("oauth") => Err(
+            match given.object("oauth")?.map(|oauth| oauth.text("dcr_provider_id")).transpose()?.flatten() {
+                // None can be set up in this version, so every named provider is an unknown one.
+                Some(id) => {
+                    Problem::bad_request(format!("oauth.dcr_provider_id {id:?} is not a DCR provider"))
+                }
+                None => Problem::bad_request("oauth.dcr_provider_id is required"),
+            },
+        ),
+        Some(word) => known_type(word).ok_or_else(|| Problem::bad_request(format!("type must be {TYPES}"))),
+    }
+}
+
+fn closed_key(given: &Object) -> Result<(), Problem> {
+    let Some(key) = given.object("key-auth")? else { return Ok(()) };
+    key.closed(&[]).map_err(|_| Problem::bad_request("key-auth must be empty: Forecourt makes the key"))
+}
+
+fn basic_secret(given: &Object) -> Result<NewSecret, Problem> {
+    let Some(basic) = given.object("basic-auth")? else {
+        return Err(Problem::bad_request("basic-auth is required: {\"username\", \"password\"}"));
+    };
+    basic.closed(&["username", "password"])?;
+    let secret = BasicSecret::new(&basic.required_text("username")?, &basic.required_text("password")?)?;
+    Ok(NewSecret::BasicAuth(secret))
+}
+
+fn input(given: &Object) -> Result<CredentialInput, Problem> {
+    Ok(CredentialInput {
+        name: Some(given.required_text("name")?),
+        desc: given.text("desc")?,
+        labels: given.text_map("labels")?,
+    })
+}
+
+/// The one answer that shows a secret; nobody may keep it.
+fn answer_once(status: StatusCode, issued: &IssuedCredential) -> Response {
+    let shown = body(&issued.credential, Some(issued.secret.reveal()));
+    let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (status, [no_store], Json(shown)).into_response()
+}
+
+fn body(named: &NamedCredential, secret: Option<&str>) -> Map<String, Value> {
+    let credential = &named.credential;
+    let typed = match credential.credential_type() {
+        CredentialType::KeyAuth => members([("key", secret.map(|key| json!(key)))]),
+        CredentialType::BasicAuth => members([
+            ("username", credential.username().map(|username| json!(username))),
+            ("password", secret.map(|password| json!(password))),
+        ]),
+    };
+    members([
+        ("id", Some(json!(credential.id))),
+        ("type", Some(json!(credential.credential_type().name()))),
+        ("name", Some(json!(credential.name))),
+        ("application_id", Some(json!(credential.application_id))),
+        ("application_name", Some(json!(named.application_name))),
+        ("desc", non_empty(&credential.desc)),
+        ("labels", Some(json!(credential.labels))),
+        (credential.credential_type().name(), Some(Value::Object(typed))),
+        ("last_used_at", credential.last_used_at.map(|at| json!(iso(at)))),
+        ("last_used_from", credential.last_used_from.as_ref().map(|from| json!(from))),
+        ("created_at", Some(json!(iso(credential.created_at)))),
+        ("updated_at", Some(json!(iso(credential.updated_at)))),
+    ])
+}

@@ -1,0 +1,23 @@
+//! `/api/system_settings`: what front ends must know of their portal and the installation.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use forecourt_app::portals;
+use forecourt_http::{Context, callers::FrontEnd, problem::Problem};
+use serde_json::json;
+
+pub(super) async fn public_access(context: State<Context>, front_end: FrontEnd) -> Result<Response, Problem> {
+    let portal = portals::portal(&context.app, &front_end.caller, &front_end.portal_id).await?;
+    Ok(Json(json!({ "portal_public_access": portal.public_access })).into_response())
+}
+
+pub(super) async fn smtp_server_status(
+    _context: State<Context>,
+    _front_end: FrontEnd,
+) -> Result<Response, Problem> {
+    // No mail is sent in this version, so there is nothing that could be enabled.
+    Ok(Json(json!({ "enable": false })).into_response())
+}

@@ -1,0 +1,72 @@
+//! The listeners themselves: health, TLS, and what is on which port.
+
+use forecourt_it::{Client, Forecourt};
+
+#[tokio::test]
+async fn every_part_answers_on_its_own_listener() {
+    let f = Forecourt::start().await;
+    f.guest().get("/healthz").await.expect(200);
+    f.portal_api_guest().get("/healthz").await.expect(200);
+    f.status().get("/healthz").await.expect(200);
+    let ready = f.status().get("/readyz").await.expect(200);
+    assert_eq!(ready["database"], "ok");
+    assert!(ready["gateway_revision"].is_i64(), "{ready}");
+    // A gateway without services knows no path.
+    f.gateway().get("/anything").await.expect(404);
+}
+
+#[tokio::test]
+async fn the_admin_api_and_the_portal_api_do_not_answer_for_each_other() {
+    let f = Forecourt::start().await;
+    f.portal_api().await.get("/api/portals").await.expect(404);
+    f.admin().await.get("/api/applications").await.expect(404);
+}
+
+#[tokio::test]
+async fn metrics_tell_what_the_gateway_refused_and_how_far_it_is() {
+    let f = Forecourt::start().await;
+    f.gateway().get("/anything").await.expect(404);
+    let orders = f.product("Orders").await;
+    f.gateway().get(&orders.path).await.expect(401);
+    let text = f.status().get("/metrics").await.text();
+    let refused: u64 = text
+        .lines()
+        .filter(|line| line.starts_with("forecourt_gateway_rejected_total{"))
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(refused, 2, "{text}");
+    let value = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).rsplit_once(' ').unwrap().1.to_owned()
+    };
+    assert_eq!(value("forecourt_committed_revision"), value("forecourt_gateway_applied_revision"));
+}
+
+#[tokio::test]
+async fn the_admin_api_speaks_tls_with_a_certificate_that_stays_the_same() {
+    let mut f = Forecourt::start_with(|settings| settings.admin.tls_listen = "127.0.0.1:0".into()).await;
+    let healthy = |address: Option<String>| async move {
+        let address = address.expect("the TLS listener is on");
+        assert!(address.starts_with("https://"), "{address}");
+        Client::new(address).get("/healthz").await.expect(200);
+    };
+    healthy(f.addresses().admin_tls.clone()).await;
+    let file = f.database().folder().join("tls/admin.crt");
+    let certificate = std::fs::read(&file).unwrap();
+    f.restart().await;
+    healthy(f.addresses().admin_tls.clone()).await;
+    assert_eq!(std::fs::read(&file).unwrap(), certificate);
+}
+
+#[tokio::test]
+async fn a_listener_that_is_switched_off_is_not_announced() {
+    let f = Forecourt::start_with(|settings| {
+        settings.site.listen = String::new();
+        settings.gateway.listen = String::new();
+    })
+    .await;
+    assert_eq!(f.addresses().site, None);
+    assert_eq!(f.addresses().gateway, None);
+    let ready = f.status().get("/readyz").await.expect(200);
+    assert!(ready.get("gateway_revision").is_none_or(serde_json::Value::is_null), "{ready}");
+}

@@ -1,0 +1,13 @@
+//! Stories over real HTTP with the real gateway, one file per noun; the harness is the library of this crate.
+//!
+//! They run on SQLite, and on PostgreSQL where `FORECOURT_TEST_DATABASE` names a server (`cargo xtask test` does both).
+
+mod command_line;
+mod crash;
+mod databases;
+mod demos;
+mod listeners;
+mod main_job;
+mod store;
+mod suspension;
+mod usage;

@@ -1,0 +1,164 @@
+//! The question before an act that takes something away, on either site.
+//!
+//! A page of its own, which the script shows as a dialog. Its texts are `confirm.ACT.*` in the catalogue. The
+//! handler must compare the typed name again: the script's check is only a hint.
+
+use serde::Serialize;
+
+use crate::{
+    display::{Impact, ImpactKind},
+    forms::Form,
+    links::{Link, developer, provider},
+    samples::{Sample, id},
+    templates::View,
+};
+
+/// Asks whether `act` shall happen to the thing called `name`. Its form posts `confirm` where
+/// `type_name` is set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Confirm {
+    /// What would happen.
+    pub act: Act,
+    /// The name of what it would happen to.
+    pub name: String,
+    /// What it would hit; lines with a count of 0 are left out by the handler.
+    pub impact: Vec<Impact>,
+    /// Whether the name must be typed, because something live dies.
+    pub type_name: bool,
+    /// Where the form posts to.
+    pub action: Link,
+    /// Where to go instead.
+    pub back: Link,
+    /// What was typed before.
+    pub form: Form,
+}
+
+/// The acts that are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Delete an application.
+    DeleteApplication,
+    /// Delete a credential.
+    DeleteCredential,
+    /// Replace a credential's secret at once.
+    RegenerateCredential,
+    /// End a subscription.
+    CancelSubscription,
+    /// Delete a portal.
+    DeletePortal,
+    /// Delete a portal token.
+    DeleteToken,
+    /// Show a product in the portal and enforce its authentication.
+    PublishProduct,
+    /// Take a product back to draft.
+    UnpublishProduct,
+    /// Delete a product.
+    DeleteProduct,
+    /// Delete a developer.
+    DeleteDeveloper,
+    /// Delete a gateway service with its routes.
+    DeleteService,
+    /// Delete a route.
+    DeleteRoute,
+}
+
+impl Act {
+    const DESTRUCTIVE: [Self; 11] = [
+        Self::DeleteApplication,
+        Self::DeleteCredential,
+        Self::RegenerateCredential,
+        Self::CancelSubscription,
+        Self::DeletePortal,
+        Self::DeleteToken,
+        Self::UnpublishProduct,
+        Self::DeleteProduct,
+        Self::DeleteDeveloper,
+        Self::DeleteService,
+        Self::DeleteRoute,
+    ];
+
+    fn of_console(self) -> bool {
+        !matches!(
+            self,
+            Self::DeleteApplication
+                | Self::DeleteCredential
+                | Self::RegenerateCredential
+                | Self::CancelSubscription
+        )
+    }
+}
+
+impl View for Confirm {
+    const TEMPLATE: &'static str = "confirm.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let acts = Act::DESTRUCTIVE.into_iter().chain([Act::PublishProduct]);
+        acts.map(|act| {
+            let name = sample_name(act);
+            let view = sample(act);
+            if act.of_console() { Sample::provider(name, view) } else { Sample::developer(name, view) }
+        })
+        .chain([Sample::developer(
+            "wrong_name",
+            Confirm {
+                form: Form::new().refused("confirm", "Type “Checkout frontend” to confirm."),
+                ..sample(Act::DeleteApplication)
+            },
+        )])
+        .collect()
+    }
+}
+
+fn sample_name(act: Act) -> &'static str {
+    match act {
+        Act::DeleteApplication => "delete_application",
+        Act::DeleteCredential => "delete_credential",
+        Act::RegenerateCredential => "regenerate_credential",
+        Act::CancelSubscription => "cancel_subscription",
+        Act::DeletePortal => "delete_portal",
+        Act::DeleteToken => "delete_token",
+        Act::PublishProduct => "publish_product",
+        Act::UnpublishProduct => "unpublish_product",
+        Act::DeleteProduct => "delete_product",
+        Act::DeleteDeveloper => "delete_developer",
+        Act::DeleteService => "delete_service",
+        Act::DeleteRoute => "delete_route",
+    }
+}
+
+fn sample(act: Act) -> Confirm {
+    let (application, product) = (id("app", 1), id("prd", 1));
+    let action = if act.of_console() {
+        provider::delete_product("default", &product)
+    } else {
+        developer::delete_application(&application)
+    };
+    let back = if act.of_console() {
+        provider::product("default", &product)
+    } else {
+        developer::application(&application)
+    };
+    let counted: &[(ImpactKind, u64)] = match act {
+        Act::DeleteApplication => {
+            &[(ImpactKind::Subscriptions, 2), (ImpactKind::Credentials, 3), (ImpactKind::Callers, 1)]
+        }
+        Act::UnpublishProduct | Act::DeleteProduct => &[
+            (ImpactKind::Applications, 12),
+            (ImpactKind::Subscriptions, 14),
+            (ImpactKind::Approvals, 2),
+            (ImpactKind::Callers, 31),
+        ],
+        _ => &[],
+    };
+    let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();
+    Confirm {
+        act,
+        name: "Checkout frontend".to_owned(),
+        impact,
+        type_name: !counted.is_empty(),
+        action,
+        back,
+        form: Form::new(),
+    }
+}

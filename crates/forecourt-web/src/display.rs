@@ -1,0 +1,131 @@
+//! Values ready for display: times, statuses, references.
+//!
+//! Pages never see core types; the handlers turn those into these.
+
+use forecourt_core::time::Timestamp;
+use jiff::{fmt::strtime, tz::TimeZone};
+use serde::Serialize;
+
+use crate::links::Link;
+
+/// A moment: for machines, and as text for a reader without script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct When {
+    /// ISO-8601 in UTC with seconds.
+    pub iso: String,
+    /// `7 Aug 2026, 09:00 UTC`.
+    pub text: String,
+}
+
+impl When {
+    /// The moment `at`; what no calendar holds becomes the Unix epoch.
+    pub fn of(at: Timestamp) -> Self {
+        let at = jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let at = at.to_zoned(TimeZone::UTC);
+        let format = |pattern| strtime::format(pattern, &at).unwrap_or_default();
+        Self { iso: format("%Y-%m-%dT%H:%M:%SZ"), text: format("%-d %b %Y, %H:%M UTC") }
+    }
+}
+
+/// A status as a badge shows it; its text is `status.*` in the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Works.
+    Active,
+    /// Waits for an administrator.
+    Pending,
+    /// Was stopped by an administrator.
+    Suspended,
+    /// Only administrators see it.
+    Draft,
+    /// Developers see it.
+    Published,
+    /// The subscription is in force.
+    Subscribed,
+    /// The subscription waits for an administrator.
+    WaitForApproval,
+    /// The approval was accepted.
+    Accepted,
+    /// The approval was rejected.
+    Rejected,
+    /// The request was withdrawn.
+    Cancelled,
+    /// A node that runs the latest revision.
+    InSync,
+    /// A node that has not applied the latest revision.
+    Behind,
+    /// A node that is not connected.
+    Offline,
+    /// A token past its expiry.
+    Expired,
+}
+
+/// Something with a name and a page of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    /// Its name.
+    pub name: String,
+    /// Its page.
+    pub href: Link,
+}
+
+impl Reference {
+    /// A reference to the thing called `name` whose page is `href`.
+    pub fn new(name: impl Into<String>, href: Link) -> Self {
+        Self { name: name.into(), href }
+    }
+}
+
+/// A label: `key` and `value`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Label {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl Label {
+    /// A label.
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
+}
+
+/// One line of what an act will hit; its text is `impact.KIND` in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Impact {
+    /// `subscriptions`, `applications`, `credentials`, `approvals` or `callers`.
+    pub kind: ImpactKind,
+    /// How many.
+    pub count: u64,
+}
+
+/// What is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImpactKind {
+    /// Applications that are deleted or lose access.
+    Applications,
+    /// Credentials that stop working.
+    Credentials,
+    /// Subscriptions that end.
+    Subscriptions,
+    /// Requests that are withdrawn.
+    Approvals,
+    /// Callers of the last 24 hours.
+    Callers,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_an_iso_form_and_a_readable_form() {
+        let when = When::of(Timestamp::from_seconds(1_786_060_800));
+        assert_eq!(when.iso, "2026-08-07T00:00:00Z");
+        assert_eq!(when.text, "7 Aug 2026, 00:00 UTC");
+    }
+}

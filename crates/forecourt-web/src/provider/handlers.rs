@@ -1,0 +1,102 @@
+//! The Provider console's routes, and what each request goes through before a handler sees it.
+//!
+//! Invariant: a handler that takes a [`Console`] runs only for an administrator who holds a role and has a
+//! password of their own. One file per noun beside this; a handler maps what use cases give to its page's
+//! context, and decides nothing.
+
+mod applications;
+mod approvals;
+mod developers;
+mod gateway;
+mod overview;
+mod passwords;
+mod portals;
+mod products;
+mod rows;
+mod services;
+mod sign_in;
+mod tokens;
+mod visits;
+
+use axum::{Router, body::Body, http::Response, middleware, routing::get};
+use forecourt_http::Context;
+
+use crate::{
+    handling::{self, Config, Failed, Web},
+    links::provider as paths,
+};
+
+pub(super) use visits::{Console, Doorstep};
+
+/// What a handler gives.
+type Answer = Result<Response<Body>, Failed>;
+
+/// Rows on a page of a list.
+const PAGE_SIZE: u64 = 20;
+
+/// The largest form that carries an OpenAPI document, in bytes.
+const DOCUMENT_FORM: usize = 12 * 1024 * 1024;
+
+/// The Provider console.
+pub fn router(context: Context, config: Config) -> Router {
+    let web = match Web::new(context, config) {
+        Ok(web) => web,
+        Err(error) => return handling::broken(&error),
+    };
+    let routes = entrance().merge(portal_pages()).merge(gateway_pages());
+    let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
+    handling::served(visited, web)
+}
+
+fn entrance() -> Router<Web> {
+    Router::new()
+        .route(paths::HOME, get(overview::home))
+        .route(paths::SIGN_IN, get(sign_in::form).post(sign_in::sign_in))
+        .route(paths::SIGN_OUT, axum::routing::post(sign_in::sign_out))
+        .route(paths::FIRST_PASSWORD, get(passwords::first_form).post(passwords::choose_first))
+        .route(paths::PASSWORD, get(passwords::form).post(passwords::change))
+        .route(paths::OVERVIEW, get(overview::page))
+        .route(paths::APPROVALS, get(approvals::inbox))
+        .route(paths::ACCEPT_APPROVAL, axum::routing::post(approvals::accept))
+        .route(paths::REJECT_APPROVAL, get(approvals::reject_form).post(approvals::reject))
+}
+
+fn portal_pages() -> Router<Web> {
+    Router::new()
+        .route(paths::PORTALS, get(portals::list))
+        .route(paths::NEW_PORTAL, get(portals::new_form).post(portals::create))
+        .route(paths::PORTAL, get(portals::enter))
+        .route(paths::PORTAL_SETTINGS, get(portals::settings).post(portals::save))
+        .route(paths::DELETE_PORTAL, get(portals::ask_delete).post(portals::delete))
+        .route(paths::PRODUCTS, get(products::list))
+        .route(paths::NEW_PRODUCT, get(products::forms::blank).post(products::forms::create))
+        .route(paths::PRODUCT, get(products::page))
+        .route(paths::EDIT_PRODUCT, get(products::forms::filled).post(products::forms::save))
+        .route(paths::PUBLISH_PRODUCT, get(products::ask_publish).post(products::publish))
+        .route(paths::UNPUBLISH_PRODUCT, get(products::ask_unpublish).post(products::unpublish))
+        .route(paths::DELETE_PRODUCT, get(products::ask_delete).post(products::delete))
+        .route(paths::DEVELOPERS, get(developers::list))
+        .route(paths::INVITE_DEVELOPER, get(developers::invite_form).post(developers::invite))
+        .route(paths::DEVELOPER, get(developers::page))
+        .route(paths::DELETE_DEVELOPER, get(developers::ask_delete).post(developers::delete))
+        .route(paths::APPLICATIONS, get(applications::list))
+        .route(paths::APPLICATION, get(applications::page))
+        .route(paths::SUSPEND_APPLICATION, get(applications::ask_suspend).post(applications::suspend))
+        .route(paths::RESUME_APPLICATION, get(applications::ask_resume).post(applications::resume))
+        .route(paths::TOKENS, get(tokens::list))
+        .route(paths::NEW_TOKEN, get(tokens::new_form).post(tokens::create))
+        .route(paths::DELETE_TOKEN, get(tokens::ask_delete).post(tokens::delete))
+}
+
+fn gateway_pages() -> Router<Web> {
+    Router::new()
+        .route(paths::GATEWAY, get(gateway::list))
+        .route(paths::NEW_GROUP, get(gateway::new_form).post(gateway::create))
+        .route(paths::GROUP, get(gateway::page))
+        .route(paths::NEW_SERVICE, get(services::new_form).post(services::create))
+        .route(paths::SERVICE, get(services::page))
+        .route(paths::SERVICE_DOCUMENT, get(services::document_form).post(services::save_document))
+        .route(paths::DELETE_SERVICE, get(services::ask_delete).post(services::delete))
+        .route(paths::NEW_ROUTE, get(services::routes::new_form).post(services::routes::create))
+        .route(paths::DELETE_ROUTE, get(services::routes::ask_delete).post(services::routes::delete))
+}

@@ -1,0 +1,55 @@
+//! The Provider console, one file per noun.
+
+pub mod activities;
+pub mod applications;
+pub mod approvals;
+pub mod developers;
+pub mod gateway;
+mod handlers;
+pub mod overview;
+pub mod passwords;
+pub mod portals;
+pub mod products;
+pub mod sign_in;
+pub mod tokens;
+
+pub use handlers::router;
+
+use crate::samples::{AnySample, of};
+
+/// Every sample of this site's own pages.
+pub fn samples() -> Vec<AnySample> {
+    [
+        of::<sign_in::SignIn>(),
+        of::<sign_in::NoRole>(),
+        of::<passwords::FirstPassword>(),
+        of::<passwords::PasswordChange>(),
+        of::<overview::Overview>(),
+        of::<portals::PortalList>(),
+        of::<portals::NewPortal>(),
+        of::<portals::PortalSettings>(),
+        of::<products::ProductList>(),
+        of::<products::ProductForm>(),
+        of::<products::ProductPage>(),
+        of::<applications::ApplicationList>(),
+        of::<applications::ApplicationPage>(),
+        of::<applications::Suspension>(),
+        of::<approvals::Inbox>(),
+        of::<approvals::Reject>(),
+        of::<developers::DeveloperList>(),
+        of::<developers::Invite>(),
+        of::<developers::Invited>(),
+        of::<developers::DeveloperPage>(),
+        of::<gateway::GroupList>(),
+        of::<gateway::NewGroup>(),
+        of::<gateway::GroupPage>(),
+        of::<gateway::NewService>(),
+        of::<gateway::ServicePage>(),
+        of::<gateway::NewRoute>(),
+        of::<gateway::ServiceDocument>(),
+        of::<tokens::TokenList>(),
+        of::<tokens::NewToken>(),
+        of::<tokens::TokenShown>(),
+    ]
+    .concat()
+}

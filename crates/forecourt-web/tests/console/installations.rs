@@ -1,0 +1,146 @@
+//! An installation on a store of its own, with what a test needs made through use cases.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use forecourt_app::{
+    App, Config, SignInLimits, administrators, applications, authentication, developers, portals, products,
+    services, subscriptions,
+};
+use forecourt_core::{
+    actors::{Actor, Caller, Source},
+    applications::ApplicationInput,
+    developers::Developer,
+    gateway_state::KeyAuthMethod,
+    ids::{ApplicationId, GatewayGroupId, PortalId},
+    portals::PortalFilter,
+    products::{ProductAuth, ProductStatus, ProductType, SubscriptionState, changes::ProductInput},
+    services::ServiceInput,
+    time::Timestamp,
+};
+use forecourt_http::Context;
+use forecourt_store::{Location, Store};
+
+use crate::browsers::Browser;
+
+/// The administrator's password once it is changed.
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Installation {
+    pub app: App,
+    pub portal: PortalId,
+    _folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// With the administrator `admin`, whose one-time password is `admin`; the third failed sign-in is refused.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let app = open(folder.path()).await;
+        let found = portals::list(&app, &system(&app), &PortalFilter::default()).await.unwrap();
+        Self { portal: found.rows[0].id.clone(), app, _folder: folder }
+    }
+
+    pub fn browser(&self) -> Browser {
+        let context = Context::new(self.app.clone(), forecourt_http::Config::default());
+        let config = forecourt_web::Config {
+            portal_api_url: "http://portal-api.example".to_owned(),
+            ..Default::default()
+        };
+        Browser::new(forecourt_web::provider::router(context, config))
+    }
+
+    /// A browser whose administrator has a password of their own.
+    pub async fn signed_in(&self) -> Browser {
+        let mut browser = self.signed_in_as("admin", "admin").await;
+        browser.get("/portals").await;
+        browser
+    }
+
+    /// A browser of an invited administrator to whom nobody gave a role.
+    pub async fn signed_in_without_role(&self) -> Browser {
+        administrators::invite(&self.app, &system(&self.app), "grace", "one-time").await.unwrap();
+        self.signed_in_as("grace", "one-time").await
+    }
+
+    async fn signed_in_as(&self, username: &str, password: &str) -> Browser {
+        let mut browser = self.browser();
+        browser.get("/sign-in").await;
+        browser.post("/sign-in", &[("username", username), ("password", password)]).await.location();
+        browser.get("/sign-in/password").await;
+        browser.post("/sign-in/password", &[("password", PASSWORD), ("again", PASSWORD)]).await.location();
+        browser
+    }
+
+    /// A service of the default group; its id.
+    pub async fn service(&self, name: &str) -> String {
+        let input = ServiceInput { name: Some(name.to_owned()), ..Default::default() };
+        let group = Some(GatewayGroupId::default_group());
+        services::create(&self.app, &system(&self.app), group, input).await.unwrap().id.to_string()
+    }
+
+    /// A published product whose subscriptions wait for approval; its id.
+    pub async fn published_product(&self, name: &str) -> String {
+        let key_auth = KeyAuthMethod {
+            header: "apikey".to_owned(),
+            query: "apikey".to_owned(),
+            hide_credentials: false,
+        };
+        let input = ProductInput {
+            product_type: Some(ProductType::Gateway),
+            name: Some(name.to_owned()),
+            status: Some(ProductStatus::Published),
+            auth: Some(ProductAuth { key_auth: Some(key_auth), ..Default::default() }),
+            ..Default::default()
+        };
+        let made = products::create(&self.app, &system(&self.app), &self.portal, input).await;
+        made.unwrap().product.id.to_string()
+    }
+
+    /// An application of a developer of its own that has asked for `product`; its id.
+    pub async fn subscribed(&self, application: &str, product: &str) -> String {
+        let front_end = self.caller(Actor::PortalFrontEnd(self.portal.clone()));
+        let name = format!("dev-{}", self.app.random_hex(4));
+        let developer: Developer = developers::create(&self.app, &front_end, &name).await.unwrap();
+        let caller = self.caller(authentication::acting(&developer, None));
+        let input = ApplicationInput { name: Some(application.to_owned()), ..Default::default() };
+        let made = applications::create(&self.app, &caller, input, &[]).await.unwrap().id.to_string();
+        let products = [product.to_owned()];
+        subscriptions::request(&self.app, &caller, std::slice::from_ref(&made), &products).await.unwrap();
+        made
+    }
+
+    /// What `application` has to `product`.
+    pub async fn state(&self, application: &str, product: &str) -> SubscriptionState {
+        let id = ApplicationId::known(application);
+        let found = applications::administered_one(&self.app, &system(&self.app), &id).await.unwrap();
+        applications::subscription_states(&self.app, &[found], product).await.unwrap()[0]
+    }
+
+    pub async fn accepts_portal_token(&self, token: &str) -> bool {
+        authentication::by_portal_token(&self.app, None, token).await.is_ok()
+    }
+
+    fn caller(&self, actor: Actor) -> Caller {
+        system(&self.app).acting_as(actor)
+    }
+}
+
+async fn open(folder: &Path) -> App {
+    let store = Store::open(&Location::Sqlite(folder.join("forecourt.db"))).await.unwrap();
+    let limits = SignInLimits { per_account: 3, ..Default::default() };
+    let config = Config { sign_in_limits: limits, ..Default::default() };
+    let ticks = AtomicI64::new(1_786_060_800_000_000);
+    // Each look at the clock is a moment later, so that what came first sorts first.
+    let clock = move || Timestamp::from_micros(ticks.fetch_add(1_000, Ordering::Relaxed));
+    App::open(store, &config, Arc::new(clock)).await.unwrap()
+}
+
+fn system(app: &App) -> Caller {
+    Caller::system(Source::Job, app.new_request_id())
+}

@@ -1,0 +1,115 @@
+//! What settings may be, what wins, and what is said about those that may not be.
+
+use super::*;
+
+fn load(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::load(None, pairs).map_err(|error| error.to_string())
+}
+
+fn from_file(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("forecourt.yaml");
+    std::fs::write(&path, text).unwrap();
+    let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::load(Some(&path), pairs)
+        .map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    assert_eq!(load(&[("PATH", "/bin"), ("FORECOURT_LOG", "debug")]).unwrap(), Settings::default());
+}
+
+#[test]
+fn the_file_beats_the_defaults_and_the_environment_beats_the_file() {
+    let file = "site: { listen: 127.0.0.1:1 }\nportal_api:\n  listen: 127.0.0.1:2\ngateway:\n";
+    let settings = from_file(file, &[("FORECOURT__PORTAL_API__LISTEN", "127.0.0.1:3")]).unwrap();
+    assert_eq!(settings.site.listen, "127.0.0.1:1");
+    assert_eq!(settings.portal_api.listen, "127.0.0.1:3");
+    assert_eq!(settings.gateway, Settings::default().gateway);
+}
+
+#[test]
+fn a_list_comes_from_the_environment_with_commas() {
+    let settings = load(&[("FORECOURT__SECURITY__TRUSTED_PROXIES", "10.0.0.1, fd00::/8")]).unwrap();
+    assert_eq!(settings.security.trusted_proxies, ["10.0.0.1", "fd00::/8"]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+    let expected = "unknown setting admin.lisen: did you mean admin.listen?";
+    assert_eq!(from_file("admin: { lisen: 127.0.0.1:1 }", &[]).unwrap_err(), expected);
+    assert_eq!(load(&[("FORECOURT__ADMIN__LISEN", "x")]).unwrap_err(), expected);
+    let whole = from_file("gatway: { group: a }", &[]).unwrap_err();
+    assert_eq!(whole, "unknown setting gatway.group: did you mean gateway.group?");
+}
+
+#[test]
+fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
+    for (text, key) in [
+        ("sync: { listen: 127.0.0.1:7943 }", "sync.listen"),
+        ("audit: { retention_days: 60 }", "audit.retention_days"),
+        ("gateway: { tls_listen: 127.0.0.1:9443 }", "gateway.tls_listen"),
+        ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
+        ("security: { ssrf_protection: { enable: true } }", "security.ssrf_protection.enable"),
+    ] {
+        let expected = format!("setting {key} is not yet in this version: remove it");
+        assert_eq!(from_file(text, &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_with_its_key() {
+    let text = from_file("data_dir: [a]", &[]).unwrap_err();
+    assert_eq!(text, "setting data_dir must be a text, such as \"./data\"");
+    let number = from_file("bootstrap: { admin_password: 12345 }", &[]).unwrap_err();
+    assert_eq!(number, "setting bootstrap.admin_password must be a text: put it in quotes");
+    let group = from_file("admin: 127.0.0.1:1", &[]).unwrap_err();
+    assert_eq!(group, "setting admin must have keys below it, such as admin.listen");
+    let list = from_file("security: { trusted_proxies: 10.0.0.1 }", &[]).unwrap_err();
+    assert_eq!(list, "setting security.trusted_proxies must be a list of texts");
+    let address = load(&[("FORECOURT__SITE__LISTEN", "3001")]).unwrap_err();
+    assert!(address.starts_with("setting site.listen must be HOST:PORT"), "{address}");
+    let url = load(&[("FORECOURT__DATABASE__URL", "mysql://x")]).unwrap_err();
+    assert!(url.starts_with("setting database.url must be empty"), "{url}");
+    let proxy = load(&[("FORECOURT__SECURITY__TRUSTED_PROXIES", "10.0.0.0/33")]).unwrap_err();
+    assert!(proxy.contains("\"10.0.0.0/33\" is neither"), "{proxy}");
+    let code = load(&[("FORECOURT__SECURITY__IP_RESTRICTION__RESPONSE_CODE", "no")]).unwrap_err();
+    assert_eq!(code, "setting security.ip_restriction.response_code must be a whole number, such as 403");
+    let code = from_file("security: { ip_restriction: { response_code: 200 } }", &[]).unwrap_err();
+    assert!(code.contains("must be a status from 400 to 599"), "{code}");
+}
+
+#[test]
+fn a_file_that_is_no_yaml_or_not_there_is_named() {
+    assert!(from_file("a: [", &[]).unwrap_err().starts_with("the configuration file FILE is not valid YAML"));
+    let missing = Settings::load(Some(Path::new("/nowhere/f.yaml")), []).unwrap_err().to_string();
+    assert!(missing.starts_with("the configuration file /nowhere/f.yaml cannot be read"), "{missing}");
+}
+
+#[test]
+fn beyond_loopback_the_first_password_is_random_unless_it_is_set() {
+    let open = ("FORECOURT__ADMIN__LISTEN", "0.0.0.0:7080");
+    assert_eq!(load(&[open]).unwrap().bootstrap.admin_password, "");
+    let chosen = [open, ("FORECOURT__BOOTSTRAP__ADMIN_PASSWORD", "admin")];
+    assert_eq!(load(&chosen).unwrap().bootstrap.admin_password, "admin");
+    let local = load(&[("FORECOURT__ADMIN__LISTEN", "[::1]:7080")]).unwrap();
+    assert_eq!(local.bootstrap.admin_password, "admin");
+}
+
+#[test]
+fn what_is_printed_holds_no_password() {
+    let url = "postgres://ann:s3cret@db.example.com/forecourt?sslmode=require&password=s3cret";
+    let settings = load(&[("FORECOURT__DATABASE__URL", url)]).unwrap();
+    let printed = settings.masked().to_yaml().unwrap();
+    assert!(!printed.contains("s3cret"), "{printed}");
+    assert!(printed.contains("ann:******@db.example.com/forecourt"), "{printed}");
+    assert!(!printed.contains("admin_password: admin"), "{printed}");
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let printed = Settings::default().to_yaml().unwrap();
+    assert_eq!(from_file(&printed, &[]).unwrap(), Settings::default());
+}

@@ -1,0 +1,100 @@
+//! The gateway in this process: fed from the change log by revision, as a node on another machine is.
+//!
+//! Invariant: the gateway hears changes from one loop alone, which starts from a snapshot and never skips a revision.
+//! A change by this process wakes the loop at once; changes by others on the same database are found by looking.
+
+use std::time::Duration;
+
+use forecourt_app::{App, gateway_feed};
+use forecourt_core::ids::GatewayGroupId;
+use forecourt_gateway::Gateway;
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How often the change log is read when nobody wakes the loop.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// After so many revisions the gateway drops its memory of deleted rows, about 60 bytes each.
+const FORGET_EVERY: i64 = 4_096;
+
+/// The feed of a running gateway.
+#[derive(Debug)]
+pub struct Feed {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Applies the first snapshot, then follows the change log until [`Feed::stop`].
+///
+/// From now on the use cases of `app` answer once a change is in force in `gateway`.
+///
+/// # Errors
+/// When the first snapshot cannot be read.
+pub async fn follow(app: App, gateway: Gateway, group: GatewayGroupId) -> Result<Feed, forecourt_app::Error> {
+    let mut position = gateway_feed::Position::default();
+    // Taken before the snapshot, so that a change while it is read is seen as one.
+    let mut latest = gateway_feed::latest(&app);
+    apply(&app, &gateway, &group, &mut position).await?;
+    gateway_feed::embed(&app, gateway.applied());
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let mut is_away = false;
+        loop {
+            tokio::select! {
+                _ = stopped.changed() => return,
+                _ = tokio::time::sleep(LOOK_AGAIN) => {}
+                changed = latest.changed(), if !is_away => if changed.is_err() { return },
+            }
+            let outcome = apply(&app, &gateway, &group, &mut position).await;
+            match &outcome {
+                Err(error) if !is_away => tracing::warn!(
+                    error.cause = %error,
+                    "the change log cannot be read; the gateway goes on with what it knows"
+                ),
+                Ok(()) if is_away => tracing::info!("the change log can be read again"),
+                _ => {}
+            }
+            is_away = outcome.is_err();
+        }
+    });
+    Ok(Feed { stop, task })
+}
+
+impl Feed {
+    /// Ends the loop.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(error.cause = %error, "the gateway's feed ended early");
+        }
+    }
+}
+
+async fn apply(
+    app: &App,
+    gateway: &Gateway,
+    group: &GatewayGroupId,
+    position: &mut gateway_feed::Position,
+) -> Result<(), forecourt_app::Error> {
+    let batch = gateway_feed::changes(app, group, position).await?;
+    let position_before = *gateway.applied().borrow();
+    if !batch.snapshot && batch.revision <= position_before {
+        return Ok(());
+    }
+    if batch.snapshot {
+        // A large one takes seconds of computing: beside the threads that answer requests.
+        let gateway = gateway.clone();
+        let applied = tokio::task::spawn_blocking(move || gateway.apply(&batch)).await;
+        if let Err(error) = applied {
+            *position = gateway_feed::Position::default();
+            tracing::error!(error.cause = %error, "a snapshot could not be applied");
+        }
+    } else {
+        gateway.apply(&batch);
+        // This loop reads in order and is alone: nothing at or before its position can arrive any more. Looking
+        // through all rows for deleted ones costs milliseconds, so it is done now and then.
+        if batch.revision / FORGET_EVERY > position_before / FORGET_EVERY {
+            gateway.forget_deleted(batch.revision);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The routers of the four faces, put on their listeners: the one place that knows which is where.
+
+use axum::{Extension, Router, extract::Request, middleware::from_fn_with_state};
+use forecourt_http::{Context, Tls, restrictions};
+use tower::ServiceExt;
+
+/// What the pages are told about the world around them.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    /// Where callers reach the gateway; empty where there is none.
+    pub gateway: String,
+    /// Where developers reach the site; empty where it is off.
+    pub site: String,
+}
+
+/// The administrators' listener: the Admin API under its own prefixes, the console for every other path.
+///
+/// What is under a prefix of the API never becomes a page, not even where there is no such path.
+pub fn admin(context: &Context, urls: &Urls, is_tls: bool) -> Router {
+    let api = forecourt_api::admin::router(context.clone());
+    let console = console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
+    let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
+        let face = if is_api(request.uri().path()) { api.clone() } else { console.clone() };
+        face.oneshot(request)
+    }));
+    if is_tls { both.layer(Extension(Tls)) } else { both }
+}
+
+fn is_api(path: &str) -> bool {
+    ["/api", "/apisix/admin", "/healthz"]
+        .into_iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// The Portal API.
+pub fn portal_api(context: &Context) -> Router {
+    forecourt_api::portal::router(context.clone())
+}
+
+fn console(context: &Context, urls: &Urls, is_tls: bool) -> Router {
+    forecourt_web::provider::router(context.clone(), pages(urls, is_tls))
+}
+
+/// The Developer Portal site.
+pub fn site(context: &Context, urls: &Urls) -> Router {
+    forecourt_web::developer::router(context.clone(), pages(urls, false))
+}
+
+fn pages(urls: &Urls, is_tls: bool) -> forecourt_web::Config {
+    forecourt_web::Config {
+        theme_dir: None,
+        gateway_url: urls.gateway.clone(),
+        site_url: urls.site.clone(),
+        secure_cookies: is_tls,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_segments_belong_to_the_api() {
+        for path in ["/api", "/api/portals", "/apisix/admin/services", "/healthz", "/api/no/such"] {
+            assert!(is_api(path), "{path}");
+        }
+        for path in ["/", "/apis", "/portals", "/apisix", "/apisix/administrators", "/healthzz"] {
+            assert!(!is_api(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The parts put together and started: `forecourt serve`, and what stories start in their own process.
+//!
+//! Invariant: [`start`] returns once every listener accepts and the gateway enforces what the database says, or with an
+//! error that names what is wrong and leaves nothing running. [`Server::stop`] undoes it in the opposite order: no new
+//! requests, the last answers, the last counts.
+
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+pub use forecourt_app::{App, Clock};
+use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
+use forecourt_gateway::Gateway;
+use forecourt_http::Context;
+use forecourt_store::{Location, Store, StoreError};
+use serde::Serialize;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    certificates::{self, CertificateError},
+    config::{Settings, mask_password},
+    embedded_gateway::{self, Feed},
+    faces::{self, Urls},
+    listeners::{GRACE, Listener, Serving},
+    status::{self, Status},
+    usage_delivery::{self, Delivery},
+};
+
+/// Forecourt's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where each part is reached; `None` for one that is switched off. Serialised, it is the `ready` line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// Provider console and Admin API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
+    /// The same over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_tls: Option<String>,
+    /// Portal API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub portal_api: Option<String>,
+    /// Developer Portal site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Gateway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// Health and metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
+/// Why Forecourt did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("{key}: cannot listen on {address}: {source}; choose another address, or \"\" to switch it off")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be made.
+    #[error("data_dir: the folder {} cannot be made: {source}; make its parent, or name another", .path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be used.
+    #[error("database {location}: {problem}; {remedy}")]
+    Database {
+        /// The file, or the URL without its password.
+        location: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The TLS certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The operating system refuses what every program needs: random bytes, a runtime.
+    #[error("the operating system refuses: {0}")]
+    System(String),
+}
+
+/// A running Forecourt.
+pub struct Server {
+    /// Where it is reached.
+    pub addresses: Addresses,
+    /// The use cases.
+    pub app: App,
+    /// The one-time password of the first administrator, where one was made up at this start.
+    pub first_password: Option<String>,
+    serving: Vec<Serving>,
+    gateway: Option<RunningGateway>,
+}
+
+struct RunningGateway {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    feed: Feed,
+    delivery: Delivery,
+}
+
+/// The bound listeners.
+struct Bound {
+    admin: Option<Listener>,
+    admin_tls: Option<Listener>,
+    portal_api: Option<Listener>,
+    site: Option<Listener>,
+    gateway: Option<Listener>,
+    status: Option<Listener>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
+/// The clock of the machine.
+pub fn system_clock() -> Clock {
+    std::sync::Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
+}
+
+/// Starts everything that `settings` ask for.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartError> {
+    let bound = Bound::new(settings)?;
+    let addresses = bound.addresses();
+    let tls = match &bound.admin_tls {
+        Some(_) => {
+            make_data_dir(&settings.data_folder())?;
+            let host = settings.admin.tls_listen.rsplit_once(':').map_or("localhost", |(host, _)| host);
+            Some(certificates::of_administrators(&settings.data_folder(), host).await?)
+        }
+        None => None,
+    };
+    let store = open_store(settings).await?;
+    let (app, first_password) = open_app(settings, store, clock.clone()).await?;
+    let gateway = match bound.gateway {
+        Some(listener) => Some(start_gateway(settings, &app, clock, listener).await?),
+        None => None,
+    };
+    let config = forecourt_http::Config {
+        trusted_proxies: settings.trusted_proxies(),
+        version: VERSION,
+        ip_restriction: settings.security.ip_restriction.restriction(),
+    };
+    let context = Context::new(app.clone(), config);
+    let urls = Urls {
+        gateway: addresses.gateway.clone().unwrap_or_default(),
+        site: addresses.site.clone().unwrap_or_default(),
+    };
+    let status = Status {
+        app: app.clone(),
+        gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
+        version: VERSION,
+    };
+    let faces = [
+        bound.admin.map(|listener| (listener, faces::admin(&context, &urls, false), None)),
+        bound.admin_tls.map(|listener| (listener, faces::admin(&context, &urls, true), tls)),
+        bound.portal_api.map(|listener| (listener, faces::portal_api(&context), None)),
+        bound.site.map(|listener| (listener, faces::site(&context, &urls), None)),
+        bound.status.map(|listener| (listener, status::router(status), None)),
+    ];
+    let serving = faces.into_iter().flatten().map(|(listener, router, tls)| listener.serve(router, tls));
+    let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
+    Ok(Server { addresses, app, first_password, serving, gateway: gateway.map(|(_, running)| running) })
+}
+
+impl Server {
+    /// Drains every listener, delivers the last counted calls, and returns when all is done: at most about
+    /// [`GRACE`] later.
+    pub async fn stop(self) {
+        if let Some(gateway) = &self.gateway {
+            gateway.stop.send_replace(true);
+        }
+        let draining: Vec<_> = self.serving.into_iter().map(|serving| tokio::spawn(serving.stop())).collect();
+        for drained in draining {
+            if let Err(error) = drained.await {
+                tracing::error!(error.cause = %error, "a listener was not drained");
+            }
+        }
+        // The feed outlives the use cases, which wait for it.
+        if let Some(gateway) = self.gateway {
+            if let Err(error) = gateway.task.await {
+                tracing::error!(error.cause = %error, "the gateway ended early");
+            }
+            gateway.feed.stop().await;
+            gateway.delivery.stop().await;
+        }
+    }
+}
+
+impl Bound {
+    fn new(settings: &Settings) -> Result<Self, StartError> {
+        let bind = |key, address: &str| match address {
+            "" => Ok(None),
+            address => Listener::bind(address).map(Some).map_err(|source| StartError::Listen {
+                key,
+                address: address.to_owned(),
+                source,
+            }),
+        };
+        Ok(Self {
+            admin: bind("admin.listen", &settings.admin.listen)?,
+            admin_tls: bind("admin.tls_listen", &settings.admin.tls_listen)?,
+            portal_api: bind("portal_api.listen", &settings.portal_api.listen)?,
+            site: bind("site.listen", &settings.site.listen)?,
+            gateway: bind("gateway.listen", &settings.gateway.listen)?,
+            status: bind("status.listen", &settings.status.listen)?,
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        let url = |listener: &Option<Listener>, scheme: &str| {
+            listener.as_ref().map(|listener| format!("{scheme}://{}", listener.authority()))
+        };
+        Addresses {
+            admin: url(&self.admin, "http"),
+            admin_tls: url(&self.admin_tls, "https"),
+            portal_api: url(&self.portal_api, "http"),
+            site: url(&self.site, "http"),
+            gateway: url(&self.gateway, "http"),
+            status: url(&self.status, "http"),
+        }
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+///
+/// # Errors
+/// When the data folder cannot be made or the database cannot be used.
+pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
+    let location = settings.location();
+    if let Location::Sqlite(_) = location {
+        make_data_dir(&settings.data_folder())?;
+    }
+    Store::open(&location).await.map_err(|error| database_error(settings, &error, Some(&error)))
+}
+
+/// The folder itself is made, its parents are not: a mistyped path is more likely than a missing tree.
+fn make_data_dir(path: &Path) -> Result<(), StartError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|source| StartError::DataDir { path: path.to_owned(), source })
+}
+
+async fn open_app(
+    settings: &Settings,
+    store: Store,
+    clock: Clock,
+) -> Result<(App, Option<String>), StartError> {
+    let is_first = match settings.bootstrap.admin_password.as_str() {
+        "" => {
+            let count = store.read().administrator_count().await;
+            count.map_err(|error| database_error(settings, &error, Some(&error)))? == 0
+        }
+        _ => false,
+    };
+    let admin_password =
+        if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
+    let config = forecourt_app::Config {
+        admin_username: settings.bootstrap.admin_username.clone(),
+        admin_password: admin_password.clone(),
+        ..forecourt_app::Config::default()
+    };
+    let app = App::open(store, &config, clock).await;
+    let app = app.map_err(|error| app_error(settings, &error))?;
+    Ok((app, is_first.then_some(admin_password)))
+}
+
+fn random_password() -> Result<String, StartError> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| StartError::System(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+async fn start_gateway(
+    settings: &Settings,
+    app: &App,
+    clock: Clock,
+    listener: Listener,
+) -> Result<(Gateway, RunningGateway), StartError> {
+    let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
+    let config = forecourt_gateway::Config { drain_timeout: GRACE, ..Default::default() };
+    let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
+    let group = GatewayGroupId::known(settings.gateway.group.as_str());
+    let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;
+    let feed = feed.map_err(|error| app_error(settings, &error))?;
+    let delivery = usage_delivery::start(app.clone(), gateway.clone());
+    let listener = listener.into_tokio().map_err(|error| system(&error))?;
+    let (stop, mut stopped) = watch::channel(false);
+    let served = gateway.clone();
+    let task = tokio::spawn(async move {
+        let shutdown = async move {
+            // An error means that nobody can ask any more, which is a stop too.
+            let _asked = stopped.wait_for(|stop| *stop).await;
+        };
+        served.serve(listener, shutdown).await;
+    });
+    Ok((gateway, RunningGateway { stop, task, feed, delivery }))
+}
+
+fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {
+    let store = std::error::Error::source(error).and_then(|source| source.downcast_ref::<StoreError>());
+    database_error(settings, error, store)
+}
+
+fn database_error(
+    settings: &Settings,
+    error: &(dyn std::error::Error + 'static),
+    store: Option<&StoreError>,
+) -> StartError {
+    let (location, is_file) = match settings.location() {
+        Location::Sqlite(path) => (path.display().to_string(), true),
+        Location::Postgres(url) => (mask_password(&url), false),
+    };
+    let remedy = match store {
+        Some(StoreError::Locked(_)) => "stop the other program that uses it, then start again",
+        Some(StoreError::ReadOnly(_)) => "let this user write the file and its folder, then start again",
+        Some(StoreError::Full(_)) => "free some space, then start again",
+        Some(StoreError::Unreachable(_)) if is_file => {
+            "check that its folder exists, that this user may read and write it, and that the file is SQLite's"
+        }
+        Some(StoreError::Unreachable(_)) => {
+            "check that PostgreSQL runs there, that the database exists, and user and password in database.url"
+        }
+        _ => "nothing was changed",
+    };
+    let mut problem = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !problem.contains(&text) {
+            problem = format!("{problem}: {text}");
+        }
+        cause = error.source();
+    }
+    let url = settings.database.url.as_str();
+    let problem = if url.is_empty() { problem } else { problem.replace(url, &location) };
+    StartError::Database { location, problem, remedy }
+}

@@ -1,0 +1,73 @@
+//! The status listener: is the process alive, is it ready, and what does it count.
+
+use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
+use forecourt_app::{App, gateway_feed};
+use forecourt_gateway::Gateway;
+use serde_json::json;
+
+/// What is asked about.
+#[derive(Clone)]
+pub struct Status {
+    /// The use cases.
+    pub app: App,
+    /// The embedded gateway, where there is one. It is handed over once its first snapshot is in force.
+    pub gateway: Option<Gateway>,
+    /// Forecourt's own version.
+    pub version: &'static str,
+}
+
+impl std::fmt::Debug for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Status").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// `/healthz`, `/readyz` and `/metrics`.
+pub fn router(status: Status) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .with_state(status)
+}
+
+async fn readiness(State(status): State<Status>) -> impl IntoResponse {
+    let database = status.app.ping().await;
+    let code = if database.is_ok() { 200 } else { 503 };
+    let code = axum::http::StatusCode::from_u16(code).unwrap_or_default();
+    let applied = status.gateway.as_ref().map(|gateway| *gateway.applied().borrow());
+    let body = json!({
+        "status": if database.is_ok() { "ready" } else { "not ready" },
+        "database": match &database {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => error.to_string(),
+        },
+        "gateway_revision": applied,
+    });
+    (code, Json(body))
+}
+
+/// Prometheus' text format, version 0.0.4.
+async fn metrics(State(status): State<Status>) -> impl IntoResponse {
+    let mut text = format!(
+        "# HELP forecourt_build_info The running version.\n# TYPE forecourt_build_info gauge\n\
+         forecourt_build_info{{version=\"{}\"}} 1\n\
+         # HELP forecourt_committed_revision The latest gateway revision that this process committed or started from.\n\
+         # TYPE forecourt_committed_revision gauge\nforecourt_committed_revision {}\n",
+        status.version,
+        *gateway_feed::latest(&status.app).borrow(),
+    );
+    if let Some(gateway) = &status.gateway {
+        text += &format!(
+            "# HELP forecourt_gateway_applied_revision The revision that the embedded gateway enforces.\n\
+             # TYPE forecourt_gateway_applied_revision gauge\nforecourt_gateway_applied_revision {}\n\
+             # HELP forecourt_gateway_rejected_total Requests that the gateway answered by itself, by reason.\n\
+             # TYPE forecourt_gateway_rejected_total counter\n",
+            *gateway.applied().borrow()
+        );
+        for (reason, count) in gateway.rejected() {
+            text += &format!("forecourt_gateway_rejected_total{{reason=\"{reason}\"}} {count}\n");
+        }
+    }
+    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+}

@@ -1,0 +1,88 @@
+//! Counted calls on their way from the embedded gateway to the database, every second.
+//!
+//! Invariant: a batch keeps its number until it is known to be stored, and the database adds each number once. So a
+//! failure loses no call and counts none twice, also when only the answer to a commit was lost.
+
+use std::time::Duration;
+
+use forecourt_app::{App, usage};
+use forecourt_core::ids::NodeId;
+use forecourt_gateway::Gateway;
+use forecourt_wire::usage::UsageBatch;
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How often counts are taken.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The running delivery.
+#[derive(Debug)]
+pub struct Delivery {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+struct Courier {
+    app: App,
+    gateway: Gateway,
+    node: NodeId,
+    /// The last number that is known to be stored.
+    stored: i64,
+    /// What is on its way.
+    pending: Option<UsageBatch>,
+}
+
+/// Delivers the counts of `gateway` until [`Delivery::stop`].
+pub fn start(app: App, gateway: Gateway) -> Delivery {
+    let node = usage::new_node(&app);
+    let mut courier = Courier { app, gateway, node, stored: 0, pending: None };
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let mut is_stopping = false;
+        while !is_stopping {
+            tokio::select! {
+                _ = stopped.changed() => is_stopping = true,
+                _ = tokio::time::sleep(INTERVAL) => {}
+            }
+            courier.deliver().await;
+        }
+        // A batch that was waiting may have gone first; what was counted since goes now.
+        courier.deliver().await;
+    });
+    Delivery { stop, task }
+}
+
+impl Delivery {
+    /// Delivers what is left, and ends. To be called when the gateway answers no more requests.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(error.cause = %error, "the delivery of counted calls ended early");
+        }
+    }
+}
+
+impl Courier {
+    async fn deliver(&mut self) {
+        let batch = match self.pending.take() {
+            Some(batch) => batch,
+            None => {
+                let counts = self.gateway.take_usage();
+                if counts.is_empty() {
+                    return;
+                }
+                UsageBatch { node: self.node.clone(), number: self.stored + 1, counts }
+            }
+        };
+        match usage::ingest(&self.app, &batch).await {
+            Ok(()) => self.stored = batch.number,
+            Err(error) => {
+                tracing::warn!(
+                    error.cause = %error,
+                    usage.batch = batch.number,
+                    "counted calls could not be stored; they are kept and tried again"
+                );
+                self.pending = Some(batch);
+            }
+        }
+    }
+}
