@@ -11,7 +11,10 @@ use forecourt_core::{
     gateway_groups::GatewayGroup,
     gateway_state::UpstreamNode,
     ids::ServiceId,
-    services::{Service, ServiceInput, UpstreamInput, UpstreamNodeInput},
+    services::{
+        Service, ServiceInput,
+        upstreams::{UpstreamInput, UpstreamNodeInput},
+    },
 };
 
 use super::{Answer, Console, DOCUMENT_FORM, gateway, rows};
