@@ -11,6 +11,8 @@ pub struct Urls {
     pub gateway: String,
     /// Where developers reach the site; empty where it is off.
     pub site: String,
+    /// Where front ends reach the Portal API; empty where it is off.
+    pub portal_api: String,
 }
 
 /// The administrators' listener: the Admin API under its own prefixes, the console for every other path.
@@ -18,7 +20,7 @@ pub struct Urls {
 /// What is under a prefix of the API never becomes a page, not even where there is no such path.
 pub fn admin(context: &Context, urls: &Urls, is_tls: bool) -> Router {
     let api = forecourt_api::admin::router(context.clone());
-    let console = console(context, urls).layer(from_fn_with_state(context.clone(), restrictions::check));
+    let console = console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
     let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let face = if is_api(request.uri().path()) { api.clone() } else { console.clone() };
         face.oneshot(request)
@@ -37,22 +39,22 @@ pub fn portal_api(context: &Context) -> Router {
     forecourt_api::portal::router(context.clone())
 }
 
-fn console(context: &Context, urls: &Urls) -> Router {
-    forecourt_web::provider::router(context.clone(), pages(urls))
+fn console(context: &Context, urls: &Urls, is_tls: bool) -> Router {
+    forecourt_web::provider::router(context.clone(), pages(urls, is_tls))
 }
 
 /// The Developer Portal site.
 pub fn site(context: &Context, urls: &Urls) -> Router {
-    forecourt_web::developer::router(context.clone(), pages(urls))
+    forecourt_web::developer::router(context.clone(), pages(urls, false))
 }
 
-/// Both sites are served over plain HTTP by ourselves; a proxy in front that speaks TLS is named by its own URL.
-fn pages(urls: &Urls) -> forecourt_web::Config {
+fn pages(urls: &Urls, is_tls: bool) -> forecourt_web::Config {
     forecourt_web::Config {
         theme_dir: None,
         gateway_url: urls.gateway.clone(),
         site_url: urls.site.clone(),
-        secure_cookies: false,
+        portal_api_url: urls.portal_api.clone(),
+        secure_cookies: is_tls,
     }
 }
 

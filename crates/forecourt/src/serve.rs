@@ -163,6 +163,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     let urls = Urls {
         gateway: addresses.gateway.clone().unwrap_or_default(),
         site: addresses.site.clone().unwrap_or_default(),
+        portal_api: addresses.portal_api.clone().unwrap_or_default(),
     };
     let status = Status {
         app: app.clone(),

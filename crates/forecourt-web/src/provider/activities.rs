@@ -25,3 +25,21 @@ impl Activity {
         Self { event, note: None, actor: Some("Grace Hopper".to_owned()), at: ago(86_400 * 4) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use forecourt_core::events::EventName;
+
+    use crate::messages::Messages;
+
+    #[test]
+    fn every_event_has_its_words() {
+        let messages = Messages::english().unwrap();
+        for event in EventName::ALL {
+            let key = format!("activity.{}", event.name());
+            assert!(messages.text(&key, &BTreeMap::new()).is_some(), "the catalogue lacks {key}");
+        }
+    }
+}

@@ -11,7 +11,10 @@ use forecourt_core::{
     gateway_groups::GatewayGroup,
     gateway_state::UpstreamNode,
     ids::ServiceId,
-    services::{Service, ServiceInput, UpstreamInput, UpstreamNodeInput},
+    services::{
+        Service, ServiceInput,
+        upstreams::{UpstreamInput, UpstreamNodeInput},
+    },
 };
 
 use super::{Answer, Console, DOCUMENT_FORM, gateway, rows};
@@ -54,7 +57,7 @@ fn node(node: &UpstreamNode) -> String {
     if node.weight == 1 {
         format!("{host}:{}", node.port)
     } else {
-        format!("{host}:{} × {}", node.port, node.weight)
+        format!("{host}:{}\u{a0}×\u{a0}{}", node.port, node.weight)
     }
 }
 
