@@ -16,14 +16,12 @@ use crate::{assets, debian, doctor, paths, processes};
 const SCRIPT: &str = "scripts/walk.mjs";
 
 /// The listeners, each moved to a free port so that a running Forecourt is not disturbed.
-const LISTENERS: [&str; 8] = [
+const LISTENERS: [&str; 6] = [
     "FORECOURT__ADMIN__LISTEN",
     "FORECOURT__ADMIN__TLS_LISTEN",
     "FORECOURT__PORTAL_API__LISTEN",
     "FORECOURT__SITE__LISTEN",
     "FORECOURT__GATEWAY__LISTEN",
-    "FORECOURT__GATEWAY__TLS_LISTEN",
-    "FORECOURT__SYNC__LISTEN",
     "FORECOURT__STATUS__LISTEN",
 ];
 
