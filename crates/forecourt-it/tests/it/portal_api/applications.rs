@@ -140,7 +140,7 @@ async fn with_a_product_each_application_says_how_it_stands_to_it_and_without_on
     let orders = f.product("Orders").await;
     let billing = f.product_with("Billing", json!({ "subscription_auto_approval": false })).await;
     let ada = f.developer("ada").await;
-    ada.application("one").await.subscribe(&orders).await.subscribe(&billing).await;
+    ada.application("one").await.subscribe(&orders).await.request(&billing).await;
     ada.application("two").await;
     let states = async |product: &str| {
         let path = format!("/api/applications?order_by=created_at&direction=asc&api_product_id={product}");

@@ -173,7 +173,7 @@ async fn subscriptions_are_filtered_by_application_product_status_and_names() {
     f.advance(Duration::from_secs(1));
     let two = ada.application("two").await.subscribe(&orders).await.subscribe(&billing).await;
     let bob = f.developer("bob").await;
-    bob.application("bobs").await.subscribe(&orders).await;
+    bob.application("bobs").await.request(&orders).await;
     for (query, names) in [
         (format!("application_id={}", one.id), ["one 100%"].as_slice()),
         (format!("api_product_id={}", orders.id), &["one 100%", "two"]),
