@@ -2,6 +2,7 @@
 //!
 //! They run on SQLite, and on PostgreSQL where `FORECOURT_TEST_DATABASE` names a server (`cargo xtask test` does both).
 
+mod browser;
 mod command_line;
 mod crash;
 mod databases;
