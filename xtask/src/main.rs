@@ -32,7 +32,7 @@ cargo xtask COMMAND
   check               formatting, clippy, tidy, dependencies
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
-  screenshots         pictures of every page of the demo, into screenshots/
+  screenshots         pictures of every page, of the main job and of the demo, into screenshots/
   bench               CPU per request of the gateway against nginx in the same run";
 
 fn main() -> ExitCode {

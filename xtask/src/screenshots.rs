@@ -1,19 +1,23 @@
 //! Pictures of every page, for eyes: `cargo xtask screenshots`.
 //!
-//! The demo runs on free ports; `scripts/walk.mjs` of the assets walks it with a browser and writes
-//! `screenshots/`, which git ignores. The script gets the demo's `ready` line in FORECOURT_READY and the
-//! folder in OUT.
+//! An empty installation and the demo run on free ports, one after the other; two scripts of the assets walk
+//! them with a browser and write `screenshots/`, which git ignores. A script gets the `ready` line in
+//! FORECOURT_READY and its folder in OUT.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{self, Child, Command, Stdio},
 };
 
 use crate::{assets, debian, doctor, paths, processes};
 
-/// Walks the pages; relative to the folder of the assets.
-const SCRIPT: &str = "scripts/walk.mjs";
+/// Does the main job through both sites of an empty installation; relative to the folder of the assets.
+const WALK: &str = "scripts/walk.mjs";
+
+/// Opens every page of the demo, whose data are richer.
+const TOUR: &str = "scripts/tour.mjs";
 
 /// The listeners, each moved to a free port so that a running Forecourt is not disturbed.
 const LISTENERS: [&str; 6] = [
@@ -25,59 +29,69 @@ const LISTENERS: [&str; 6] = [
     "FORECOURT__STATUS__LISTEN",
 ];
 
-/// Builds, starts the demo, walks its pages, and stops it.
+/// Builds, walks through an empty installation, then through the demo.
 pub(crate) fn run() -> Result<(), String> {
     doctor::run()?;
     assets::run()?;
-    if !paths::assets().join(SCRIPT).is_file() {
-        return Err(format!("{SCRIPT} is missing in {}", paths::assets().display()));
-    }
     debian::require("chromium", "chromium", "it takes the pictures")?;
     processes::run(processes::cargo().args(["build", "--locked", "--package", "forecourt"]))?;
-    let demo = Demo::start()?;
     let folder = paths::root().join("screenshots");
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    processes::run(
-        Command::new("node")
-            .arg(SCRIPT)
-            .current_dir(paths::assets())
-            .env("FORECOURT_READY", &demo.ready)
-            .env("OUT", &folder),
-    )?;
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    let data = env::temp_dir().join(format!("forecourt-screenshots-{}", process::id()));
+    let empty = Running::start("serve", &[("FORECOURT__DATA_DIR", data.clone())])?;
+    let walked = take(&empty, WALK, &folder.join("main-job"));
+    drop(empty);
+    fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+    walked?;
+    take(&Running::start("demo", &[])?, TOUR, &folder.join("demo"))?;
     println!("== screenshots: in {}", folder.display());
     Ok(())
 }
 
-/// A running demo; dropping it stops it.
-struct Demo {
+/// Runs a script against what is running; its pictures go into `folder`.
+fn take(running: &Running, script: &str, folder: &Path) -> Result<(), String> {
+    processes::run(
+        Command::new("node")
+            .arg(script)
+            .current_dir(paths::assets())
+            .env("FORECOURT_READY", &running.ready)
+            .env("OUT", folder),
+    )
+}
+
+/// A running Forecourt; dropping it stops it.
+struct Running {
     process: Child,
     /// The JSON of its `ready` line.
     ready: String,
 }
 
-impl Demo {
-    fn start() -> Result<Self, String> {
+impl Running {
+    fn start(subcommand: &str, settings: &[(&str, PathBuf)]) -> Result<Self, String> {
         let mut command = processes::cargo();
-        command.args(["run", "--quiet", "--locked", "--package", "forecourt", "--", "demo"]);
-        command.envs(LISTENERS.map(|name| (name, "127.0.0.1:0"))).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["run", "--quiet", "--locked", "--package", "forecourt", "--", subcommand]);
+        command.envs(LISTENERS.map(|name| (name, "127.0.0.1:0"))).envs(settings.iter().cloned());
+        command.env("FORECOURT_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process =
-            command.spawn().map_err(|error| format!("the demo could not be started: {error}"))?;
+            command.spawn().map_err(|error| format!("`{subcommand}` could not be started: {error}"))?;
         let output = process.stdout.take().map(BufReader::new);
         let mut lines = output.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
         let ready = lines.by_ref().find_map(|line| ready_json(&line));
-        // A pipe that nobody reads would stop the demo at its next line.
+        // A pipe that nobody reads would stop the program at its next line.
         std::thread::spawn(move || lines.for_each(drop));
-        let demo = Self { process, ready: ready.clone().unwrap_or_default() };
-        ready.map(|_| demo).ok_or_else(|| "the demo ended before its `ready` line".to_owned())
+        let running = Self { process, ready: ready.clone().unwrap_or_default() };
+        ready.map(|_| running).ok_or_else(|| format!("`{subcommand}` ended before its `ready` line"))
     }
 }
 
-impl Drop for Demo {
+impl Drop for Running {
     fn drop(&mut self) {
-        // `cargo run` becomes the program itself on Unix, so this id is the demo's; TERM lets it drain.
+        // `cargo run` becomes the program itself on Unix, so this id is the program's; TERM lets it drain.
         let stopped = Command::new("kill").arg(self.process.id().to_string()).status();
         if let Err(error) = stopped.and_then(|_| self.process.wait()) {
-            eprintln!("the demo (process {}) could not be stopped: {error}", self.process.id());
+            eprintln!("process {} could not be stopped: {error}", self.process.id());
         }
     }
 }

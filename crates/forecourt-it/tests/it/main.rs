@@ -10,6 +10,7 @@
     reason = "what stories share fails the story loudly"
 )]
 
+mod browser;
 mod command_line;
 mod crash;
 mod databases;

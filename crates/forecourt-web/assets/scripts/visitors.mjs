@@ -26,7 +26,7 @@ export class Browser {
   constructor(chromium, folder) {
     this.chromium = chromium;
     this.folder = folder;
-    this.drawn = new Set();
+    this.drawn = new Map();
     this.looks = 0;
   }
 
@@ -129,7 +129,7 @@ export class Visitor {
   /** Judges the page that is shown, and draws it; `suffix` tells states of one page apart. */
   async look(suffix = "", problems = []) {
     this.browser.looks += 1;
-    const drawing = this.browser.folder && this.isNew(suffix);
+    const drawing = this.browser.folder && this.picture(suffix);
     const sizes = drawing ? [WIDE, NARROW] : [WIDE];
     problems.push(...(await this.outline()));
     for (const size of sizes) {
@@ -138,7 +138,7 @@ export class Visitor {
       if (room < 0) problems.push(`${-room} px wider than a window of ${size.width} px`);
       for (const theme of drawing ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme: theme });
-        if (drawing) await this.draw(`${this.picture(suffix)}-${size.width}-${theme}`);
+        if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`);
         problems.push(...(await this.judge()).map((problem) => `${size.width} px, ${theme}: ${problem}`));
       }
     }
@@ -176,15 +176,33 @@ export class Visitor {
     await this.page.screenshot({ path: join(this.browser.folder, `${name}.png`), fullPage: true });
   }
 
-  isNew(suffix) {
-    const name = this.picture(suffix);
-    if (this.browser.drawn.has(name)) return false;
-    return Boolean(this.browser.drawn.add(name));
+  /** Paths and queries of this site that the page links to; downloads are no pages. */
+  async links() {
+    const found = await this.page.evaluate(() =>
+      [...document.querySelectorAll("a[href]:not([download])")].map((link) => link.href),
+    );
+    const own = found.map((href) => new URL(href)).filter((url) => url.origin === new URL(this.origin).origin);
+    return [...new Set(own.map((url) => url.pathname + url.search))];
   }
 
-  /** The name of a picture: who sees it, and the path without ids. */
-  picture(suffix) {
-    const path = this.path.replace(/\b[a-z]{3,4}_[0-9a-z]{8,}/gi, "one").replace(/^\/+|\/+$/g, "") || "home";
-    return `${this.name} ${path}${suffix}`.toLowerCase().replace(/[^a-z0-9-]+/g, "-");
+  /** What pages that differ in an id or in a query's values alone have in common. */
+  kind(path) {
+    const url = new URL(path, this.origin);
+    const names = [...url.searchParams.keys()].join("-");
+    return `${nameless(url.pathname).replace(/^\/+/, "")} ${names}`;
   }
+
+  /** The name of a picture of this page, who sees it first; none where one has been taken. */
+  picture(suffix) {
+    const { pathname, search } = new URL(this.page.url());
+    const name = `${this.name} ${this.kind(pathname + search).trim() || "home"}${suffix}`;
+    const taken = this.browser.drawn.get(name) ?? new Set();
+    if (taken.has(pathname + search)) return undefined;
+    this.browser.drawn.set(name, taken.add(pathname + search));
+    return `${name} ${taken.size > 1 ? taken.size : ""}`.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/-$/, "");
+  }
+}
+
+function nameless(path) {
+  return path.replace(/\b[a-z]{3}_[0-9a-z]{8,}/gi, "one");
 }

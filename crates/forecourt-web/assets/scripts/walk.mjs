@@ -97,11 +97,12 @@ async function provide() {
   });
   await step(provider, "the provider creates a product with API keys and publishes it", async () => {
     await provider.follow("Products");
-    await provider.follow("Create product", "Create your first product");
+    await provider.follow("Create product");
     const desc = "Take payments and look them up, in every currency that your customers carry.";
     const choices = { services: ["Payments"], auth: ["API key"], subscription_approval: ["Subscriptions need approval"] };
+    const hidden = { hide_credentials: ["Keep credentials from the upstream"] };
     const readable = { can_view_unsubscribed: ["Readable without a subscription"], visibility: ["Everyone"] };
-    await provider.send({ name: "Payments", desc, labels: "team: money", ...choices, ...readable }, "Create product");
+    await provider.send({ name: "Payments", desc, labels: "team: money", ...choices, ...hidden, ...readable }, "Create product");
     expect(await provider.sees("Draft"), "it begins as a draft");
     await provider.ask("Publish");
     await provider.send({}, "Publish");
@@ -191,14 +192,14 @@ async function leave(line) {
     await answers(line, "401", "after the end of the subscription");
   });
   await step(developer, "the developer deletes the application", async () => {
-    await developer.ask("Delete", "Checkout frontend");
+    await developer.ask("Delete");
     await developer.send({ confirm: "Checkout frontend" }, "Delete application");
     expect(await developer.sees("Create your first application"), "none is left");
     await answers(line, "401", "after the application was deleted");
   });
   await step(developer, "the developer looks at the account and signs out", async () => {
     for (const path of ["/account", "/account/password", "/account/sessions"]) await developer.open(path);
-    await developer.page.getByLabel("Account of Ada Lovelace").click();
+    await developer.page.locator("header summary", { hasText: "Account of Ada Lovelace" }).click();
     await developer.look("-menu");
     await developer.leave(() => developer.named("button", "Sign out").click());
     expect(await developer.sees("You are signed out"), "the site says so");
