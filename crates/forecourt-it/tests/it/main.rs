@@ -15,6 +15,7 @@ mod databases;
 mod demos;
 mod listeners;
 mod main_job;
+mod portal_api;
 mod store;
 mod suspension;
 mod usage;

@@ -1,6 +1,6 @@
 //! What happened to an object, as its page tells it at the end.
 //!
-//! The words are `activity.EVENT` in the catalogue, one for each event of the log; a test compares the two.
+//! The words are `happened.EVENT` in the catalogue, one for each event of the log; a test compares the two.
 
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ mod tests {
     fn every_event_has_its_words() {
         let messages = Messages::english().unwrap();
         for event in EventName::ALL {
-            let key = format!("activity.{}", event.name());
+            let key = format!("happened.{}", event.name());
             assert!(messages.text(&key, &BTreeMap::new()).is_some(), "the catalogue lacks {key}");
         }
     }
