@@ -272,18 +272,8 @@ fn sample_operations() -> Vec<Operation> {
         operation("Payments", "get", "/v2/payments", "List payments"),
         operation("Payments", "post", "/v2/payments", "Create a payment"),
         operation("Payments", "get", "/v2/payments/{payment_id}", "Retrieve a payment"),
-        operation(
-            "Refunds",
-            "post",
-            "/v2/payments/{payment_id}/refunds",
-            "Refund a payment, wholly or in part",
-        ),
-        operation(
-            "Refunds",
-            "delete",
-            "/v2/refunds/{refund_id}",
-            "Cancel a refund that has not been paid out",
-        ),
+        operation("Refunds", "post", "/v2/payments/{payment_id}/refunds", "Refund a payment"),
+        operation("Refunds", "delete", "/v2/refunds/{refund_id}", "Cancel a refund"),
         operation(
             "Settlement",
             "patch",

@@ -55,3 +55,33 @@ async fn whoever_signs_out_is_out() {
     stolen.cookies = before;
     assert_eq!(stolen.get("/account").await.status, StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn sign_in_never_leads_to_another_site() {
+    let site = Site::open().await;
+    site.member("Ada").await;
+    for (next, expected) in [
+        ("//evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("/applications", "/applications"),
+    ] {
+        let mut ada = site.browser();
+        let fields = [("username", "ada@example.com"), ("password", PASSWORD), ("next", next)];
+        let on = ada.submit("/sign-in", &fields).await;
+        assert_eq!((on.status, on.location()), (StatusCode::SEE_OTHER, expected), "{next}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_keeps_the_name_and_tells_nothing() {
+    let site = Site::open().await;
+    site.member("Ada").await;
+    let mut answers = Vec::new();
+    for name in ["ada@example.com", "nobody@example.com"] {
+        let refused = site.browser().submit("/sign-in", &[("username", name), ("password", "wrong")]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.holds(name) && refused.holds("is not right"));
+        answers.push(refused);
+    }
+}
