@@ -141,6 +141,7 @@ async function getKey() {
     base = await developer.reads("aside li code.break-all");
   });
   await step(developer, "the developer creates an application", async () => {
+    await developer.follow("Applications");
     await developer.follow("Create application");
     await developer.send({ name: "Checkout frontend", desc: "The shop's checkout" }, "Create application");
     expect(await developer.sees("Checkout frontend is ready"), "the site says that it is ready");
