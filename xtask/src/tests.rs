@@ -56,6 +56,9 @@ fn prepare() -> Result<(), String> {
 
 /// The exit codes of the runs on SQLite and on PostgreSQL.
 fn halves(arguments: &[String]) -> Result<[i32; 2], String> {
+    // The stories of the process run the binary itself, which a test build alone does not make.
+    println!("== test: the binary");
+    processes::run(processes::cargo().args(["build", "--locked", "--package", "forecourt"]))?;
     let runner = Runner::found();
     println!("== test: all crates, on SQLite");
     let sqlite = processes::exit_code(runner.command(&["--workspace"], arguments).env_remove(DATABASE))?;

@@ -24,7 +24,6 @@ mod sessions;
 mod settings;
 mod sign_in_options;
 mod subscriptions;
-mod table;
 mod upstreams;
 
 use axum::{
@@ -35,7 +34,7 @@ use axum::{
 use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::table::Table;
+use crate::table::{self, Table};
 
 /// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`.
 pub fn router(context: Context) -> Router {

@@ -7,3 +7,4 @@ pub mod admin;
 mod json_patch;
 pub mod portal;
 mod shapes;
+mod table;

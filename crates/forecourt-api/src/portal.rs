@@ -18,54 +18,60 @@ use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, delete, get, post, put},
 };
 use forecourt_http::{Context, callers, problem::Problem, request_log};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// Every path with its methods: the router is built from this, and the allow/deny matrix is compared with it.
-fn routes() -> Vec<(&'static str, MethodRouter<Context>)> {
-    vec![
-        ("/healthz", get(async || StatusCode::OK)),
-        ("/api/developers", get(developers::list).post(developers::create)),
-        ("/api/developers/{developer_id}", delete(developers::remove)),
-        ("/api/api_products", get(products::list)),
-        ("/api/api_products/{id}", get(products::one)),
-        ("/api/api_products/{id}/subscriptions", post(subscriptions::create_for_product)),
-        ("/api/subscriptions", get(subscriptions::list).post(subscriptions::create)),
-        ("/api/subscriptions/{id}", delete(subscriptions::remove)),
-        ("/api/applications", get(applications::list).post(applications::create)),
-        ("/api/applications/api_calls", get(usage::api_calls)),
-        (
-            "/api/applications/{id}",
-            get(applications::one).put(applications::update).delete(applications::remove),
-        ),
-        (
-            "/api/applications/{id}/credentials",
-            get(credentials::list_of_application).post(credentials::create),
-        ),
-        (
-            "/api/applications/{id}/credentials/{credential_id}",
-            get(credentials::one).put(credentials::update).delete(credentials::remove),
-        ),
-        ("/api/applications/{id}/credentials/{credential_id}/regenerate", put(credentials::regenerate)),
-        ("/api/credentials", get(credentials::list)),
-        ("/api/labels/{resource_type}", get(labels::values)),
-        ("/api/dcr_providers", get(dcr_providers::list)),
-        ("/api/system_settings/public_access", get(settings::public_access)),
-        ("/api/system_settings/smtp_server_status", get(settings::smtp_server_status)),
-        ("/api/approvals", get(approvals::list)),
-        ("/api/approvals/{id}/accept", post(approvals::accept)),
-        ("/api/approvals/{id}/reject", post(approvals::reject)),
-    ]
+use crate::table::Table;
+
+/// Every endpoint, as method and path with `{parameters}`: what the matrix of who may call what is compared with.
+pub fn endpoints() -> Vec<(Method, &'static str)> {
+    table().rows().to_vec()
+}
+
+/// The one table that the router and [`endpoints`] come from.
+fn table() -> Table {
+    let one_application = "/api/applications/{id}";
+    let of_application = "/api/applications/{id}/credentials";
+    let one_credential = "/api/applications/{id}/credentials/{credential_id}";
+    Table::default()
+        .get("/healthz", async || StatusCode::OK)
+        .get("/api/developers", developers::list)
+        .post("/api/developers", developers::create)
+        .delete("/api/developers/{developer_id}", developers::remove)
+        .get("/api/api_products", products::list)
+        .get("/api/api_products/{id}", products::one)
+        .post("/api/api_products/{id}/subscriptions", subscriptions::create_for_product)
+        .get("/api/subscriptions", subscriptions::list)
+        .post("/api/subscriptions", subscriptions::create)
+        .delete("/api/subscriptions/{id}", subscriptions::remove)
+        .get("/api/applications", applications::list)
+        .post("/api/applications", applications::create)
+        .get("/api/applications/api_calls", usage::api_calls)
+        .get(one_application, applications::one)
+        .put(one_application, applications::update)
+        .delete(one_application, applications::remove)
+        .get(of_application, credentials::list_of_application)
+        .post(of_application, credentials::create)
+        .get(one_credential, credentials::one)
+        .put(one_credential, credentials::update)
+        .delete(one_credential, credentials::remove)
+        .put("/api/applications/{id}/credentials/{credential_id}/regenerate", credentials::regenerate)
+        .get("/api/credentials", credentials::list)
+        .get("/api/labels/{resource_type}", labels::values)
+        .get("/api/dcr_providers", dcr_providers::list)
+        .get("/api/system_settings/public_access", settings::public_access)
+        .get("/api/system_settings/smtp_server_status", settings::smtp_server_status)
+        .get("/api/approvals", approvals::list)
+        .post("/api/approvals/{id}/accept", approvals::accept)
+        .post("/api/approvals/{id}/reject", approvals::reject)
 }
 
 /// The Portal API's routes, under `/api` and `/healthz`.
 pub fn router(context: Context) -> Router {
-    let routed =
-        routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    routed
+    table()
+        .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))

@@ -37,13 +37,15 @@ pub async fn of_application(
     most: u64,
 ) -> Result<Vec<Event>, Error> {
     let application = applications::application(app, caller, id).await?;
-    let mut events = app.read().events_of("application", id.as_str(), most).await?;
+    // Of one moment, what happened to the parts is shown as newer than what happened to the whole.
+    let mut events = Vec::new();
     for credential in app.read().credentials_of(&application.id).await?.iter().rev().take(PARTS) {
         events.extend(app.read().events_of("credential", credential.id.as_str(), most).await?);
     }
     for subscription in app.read().subscriptions_of(&application.id).await?.iter().rev().take(PARTS) {
         events.extend(app.read().events_of("subscription", subscription.id.as_str(), most).await?);
     }
+    events.extend(app.read().events_of("application", id.as_str(), most).await?);
     events.sort_by_key(|event| std::cmp::Reverse(event.at));
     events.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     Ok(events)

@@ -162,11 +162,14 @@ impl Object {
         texts.map(Some).ok_or_else(|| self.problem(member, "must be an array of strings"))
     }
 
-    /// The member as a map from text to text.
+    /// The member as a map from text to text; `null` in it counts as absent too.
     pub fn text_map(&self, member: &str) -> Result<Option<BTreeMap<String, String>>, Problem> {
         let Some(value) = self.value(member) else { return Ok(None) };
         let pair = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-        let map = value.as_object().and_then(|members| members.iter().map(pair).collect());
+        let given = |members: &Map<String, Value>| {
+            members.iter().filter(|(_, value)| !value.is_null()).map(pair).collect()
+        };
+        let map = value.as_object().and_then(given);
         map.map(Some).ok_or_else(|| self.problem(member, "must be an object of strings"))
     }
 
@@ -198,9 +201,14 @@ impl Object {
         items.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>().map(Some)
     }
 
-    /// Refuses members other than `known`, as objects that the contract calls closed do.
+    /// Refuses members other than `known`, as objects that the contract calls closed do. `null` names nothing.
     pub fn closed(&self, known: &[&str]) -> Result<(), Problem> {
-        match self.members.keys().find(|member| !known.contains(&member.as_str())) {
+        let unknown = self
+            .members
+            .iter()
+            .find(|(member, value)| !value.is_null() && !known.contains(&member.as_str()))
+            .map(|(member, _)| member);
+        match unknown {
             None => Ok(()),
             Some(member) => {
                 Err(self.problem(member, &format!("is not a member here; known are {}", known.join(", "))))
@@ -211,10 +219,10 @@ impl Object {
     /// Gives the members named with `_` in `aliases` their hyphened names; both spellings at once are refused.
     pub fn hyphened(mut self, aliases: &[(&str, &str)]) -> Result<Self, Problem> {
         for (alias, name) in aliases {
-            if self.members.contains_key(*alias) && self.members.contains_key(*name) {
+            if self.has(alias) && self.has(name) {
                 return Err(self.problem(alias, &format!("and {name} are the same member: give one of them")));
             }
-            if let Some(value) = self.members.remove(*alias) {
+            if let Some(value) = self.members.remove(*alias).filter(|value| !value.is_null()) {
                 self.members.insert((*name).to_owned(), value);
             }
         }
@@ -263,5 +271,6 @@ mod tests {
     #[test]
     fn a_closed_object_refuses_what_it_does_not_know() {
         assert!(object(json!({ "type": "x", "key": "y" })).closed(&["type"]).is_err());
+        assert!(object(json!({ "type": "x", "key": null })).closed(&["type"]).is_ok());
     }
 }

@@ -200,6 +200,16 @@ pub struct FrontEnd {
 #[derive(Clone, Debug)]
 pub struct PortalCaller(pub Caller);
 
+impl PortalCaller {
+    /// The developer that this is; a guest is told to say who they are.
+    pub fn developer(self) -> Result<DeveloperCaller, Problem> {
+        match self.0.actor {
+            Actor::Guest(_) => Err(Error::unauthenticated_because("developer id is required").into()),
+            _ => Ok(DeveloperCaller(self.0)),
+        }
+    }
+}
+
 impl FromRequestParts<Context> for FrontEnd {
     type Rejection = Problem;
 
@@ -248,11 +258,7 @@ impl FromRequestParts<Context> for DeveloperCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
-        let PortalCaller(caller) = PortalCaller::from_request_parts(parts, context).await?;
-        match caller.actor {
-            Actor::Guest(_) => Err(Error::unauthenticated_because("developer id is required").into()),
-            _ => Ok(Self(caller)),
-        }
+        PortalCaller::from_request_parts(parts, context).await?.developer()
     }
 }
 

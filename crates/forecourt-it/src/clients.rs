@@ -138,14 +138,22 @@ impl Client {
 }
 
 impl Answer {
-    /// The JSON of an answer with this status; null for an empty body.
+    /// The JSON of an answer with this status; null for an empty body. No member or item of it is null.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "expected {status}\n{self:?}");
-        if self.body.is_empty() {
-            return Value::Null;
+        let body = self.json();
+        if let Some(place) = null_within(&body) {
+            panic!("{place} is null: what has no value is left out\n{self:?}");
         }
-        self.json()
+        body
+    }
+
+    /// Checks the status and that there is no body.
+    #[track_caller]
+    pub fn empty(&self, status: u16) {
+        assert_eq!(self.status.as_u16(), status, "expected {status}\n{self:?}");
+        assert!(self.body.is_empty(), "expected no body\n{self:?}");
     }
 
     /// The error of an API with this status, whose text holds `part`; checks its three members.
@@ -183,6 +191,21 @@ impl fmt::Debug for Answer {
             writeln!(f, "{name}: {}", String::from_utf8_lossy(value.as_bytes()))?;
         }
         writeln!(f, "\n{}", shown(&self.body))
+    }
+}
+
+/// Where in `value` a member or an item is null, as a JSON pointer.
+fn null_within(value: &Value) -> Option<String> {
+    let child = |(place, value): (String, &Value)| match value {
+        Value::Null => Some(format!("/{place}")),
+        _ => null_within(value).map(|rest| format!("/{place}{rest}")),
+    };
+    match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), value)).find_map(child),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).find_map(child)
+        }
+        _ => None,
     }
 }
 

@@ -159,7 +159,8 @@ impl Forecourt {
     pub async fn portal_id(&self) -> &str {
         self.portal
             .get_or_init(|| async {
-                let list = self.admin().await.get("/api/portals").await.expect(200);
+                let oldest = "/api/portals?order_by=created_at&direction=asc&page=1&page_size=1";
+                let list = self.admin().await.get(oldest).await.expect(200);
                 text(&list["list"][0]["id"])
             })
             .await

@@ -3,7 +3,7 @@
 //! Search and label filters work on folded copies: `search_text` holds the searched members in lower case (folded by
 //! us, so that both engines agree beyond ASCII), `label_index` holds each label between line breaks.
 
-use forecourt_core::{labels::Labels, lists::TextFilter};
+use forecourt_core::{labels::Labels, lists::TextFilter, text};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExprTrait, QueryFilter,
     Statement,
@@ -85,6 +85,11 @@ pub(crate) fn matching<S: QueryFilter, C: ColumnTrait>(
         all = all.add(contains(backend, search_text, &fold(search)));
     }
     for label in &filter.labels {
+        // No label holds the marks, so such a condition matches nothing; left in, it would match across labels.
+        if text::has_control(&label.key) || label.value.as_deref().is_some_and(text::has_control) {
+            all = all.add(Expr::val(1).eq(0));
+            continue;
+        }
         let needle = match &label.value {
             Some(value) => format!("\n{}\u{1f}{value}\n", label.key),
             None => format!("\n{}\u{1f}", label.key),

@@ -149,3 +149,58 @@ async fn guarded(mut response: Response<Body>) -> Response<Body> {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::{
+        extract::{Path, Request, State},
+        http::StatusCode,
+        middleware::Next,
+        routing::get,
+    };
+    use forecourt_http::callers::Call;
+    use forecourt_store::{Location, Store};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{links::developer, page::Site};
+
+    async fn visit(State(web): State<Web>, call: Call, request: Request, next: Next) -> Response<Body> {
+        let frame = Frame::bare(Site::Developer);
+        let visit = Visit::new(web, call, request.uri(), request.headers(), frame, None);
+        visit.finish(next.run(request).await, &developer::sign_in())
+    }
+
+    async fn answer(path: &str) -> (StatusCode, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let clock = Arc::new(|| forecourt_core::time::Timestamp::from_seconds(1_786_060_800));
+        let app = App::open(store, &forecourt_app::Config::default(), clock).await.unwrap();
+        let web = Web::new(Context::new(app, forecourt_http::Config::default()), Config::default()).unwrap();
+        let routes = Router::new()
+            .route("/panic", get(async || -> &'static str { panic!("the secret reason") }))
+            .route("/number/{number}", get(async |Path(number): Path<u8>| number.to_string()));
+        let site = served(pages(routes).layer(middleware::from_fn_with_state(web.clone(), visit)), web);
+        let response = site.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts.status, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_page_with_the_requests_id_and_without_the_reason() {
+        let (status, text) = answer("/panic").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(text.contains("Something broke on our side") && text.contains("<code>req_"), "{text}");
+        assert!(!text.contains("secret reason"));
+    }
+
+    #[tokio::test]
+    async fn a_path_that_cannot_be_read_is_a_page_too() {
+        let (status, text) = answer("/number/many").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(text.contains("That could not be read"), "{text}");
+    }
+}

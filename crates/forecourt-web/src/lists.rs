@@ -41,8 +41,9 @@ impl Paging {
         let first = (page - 1).saturating_mul(page_size).saturating_add(1);
         let mut pages = Vec::new();
         let mut shown = 0;
-        for number in
-            (1..=last_page.min(2)).chain(page.saturating_sub(1)..=page + 1).chain(last_page..=last_page)
+        for number in (1..=last_page.min(2))
+            .chain(page.saturating_sub(1)..=page.saturating_add(1))
+            .chain(last_page..=last_page)
         {
             if number <= shown || number > last_page || number == 0 {
                 continue;
@@ -57,7 +58,7 @@ impl Paging {
             total,
             first: if first > total { 0 } else { first },
             last: page.saturating_mul(page_size).min(total),
-            previous: (page > 1).then(|| link(page - 1)),
+            previous: (page > 1).then(|| link((page - 1).min(last_page))),
             next: (page < last_page).then(|| link(page + 1)),
             pages,
         }
@@ -141,5 +142,7 @@ mod tests {
         assert!(paging.next.is_none() && paging.previous.is_some());
         let beyond = Paging::new(9, 10, 25, |_| developer::hub());
         assert_eq!(beyond.first, 0);
+        assert_eq!(beyond.previous, Some(developer::hub()));
+        assert_eq!(Paging::new(u64::MAX, 10, 25, |_| developer::hub()).first, 0);
     }
 }

@@ -20,7 +20,8 @@ pub struct Urls {
 /// What is under a prefix of the API never becomes a page, not even where there is no such path.
 pub fn admin(context: &Context, urls: &Urls, is_tls: bool) -> Router {
     let api = forecourt_api::admin::router(context.clone());
-    let console = console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
+    let console =
+        console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
     let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let face = if is_api(request.uri().path()) { api.clone() } else { console.clone() };
         face.oneshot(request)

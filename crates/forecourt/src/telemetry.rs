@@ -11,6 +11,7 @@ const VARIABLE: &str = "FORECOURT_LOG";
 ///
 /// # Errors
 /// When the variable holds no valid filter.
+#[expect(clippy::disallowed_methods, reason = "this is the crate that reads the environment")]
 pub fn start(default: &str) -> Result<(), String> {
     let wanted = std::env::var(VARIABLE).ok().filter(|filter| !filter.trim().is_empty());
     let wanted = wanted.as_deref().unwrap_or(default);

@@ -1,7 +1,7 @@
 //! The caller's own access tokens; their text is shown once.
 
 use axum::extract::State;
-use forecourt_app::admin_tokens;
+use forecourt_app::{admin_tokens, administrators};
 use forecourt_core::{
     admin_tokens::{AdminToken, AdminTokenFilter, AdminTokenOrder},
     administrators::Administrator,
@@ -53,7 +53,7 @@ fn expiry(body: &Object) -> Result<i64, Problem> {
 }
 
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
-    let owner = forecourt_app::administrators::me(&context.app, &caller).await?;
+    let owner = administrators::me(&context.app, &caller).await?;
     let order = |word: &str| match word {
         "created_at" => Some(AdminTokenOrder::CreatedAt),
         "updated_at" => Some(AdminTokenOrder::UpdatedAt),
@@ -74,7 +74,7 @@ async fn create(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let owner = forecourt_app::administrators::me(&context.app, &caller).await?;
+    let owner = administrators::me(&context.app, &caller).await?;
     let body = body?;
     let (name, expires_at) = (body.required_text("name")?, expiry(&body)?);
     let issued = admin_tokens::create(&context.app, &caller, &name, expires_at).await?;
@@ -86,6 +86,7 @@ async fn check_name(
     AdminCaller(caller): AdminCaller,
     query: Query,
 ) -> Answer {
+    administrators::me(&context.app, &caller).await?;
     let name = query.text("name").ok_or_else(|| Problem::bad_request("name is required"))?;
     value(json!({ "exist": admin_tokens::name_exists(&context.app, &caller, name).await? }))
 }
@@ -95,7 +96,7 @@ async fn token(
     AdminCaller(caller): AdminCaller,
     segments: Segments,
 ) -> Answer {
-    let owner = forecourt_app::administrators::me(&context.app, &caller).await?;
+    let owner = administrators::me(&context.app, &caller).await?;
     let id = segments.id(AdminTokenId::parse)?;
     value(shape(&admin_tokens::token(&context.app, &caller, &id).await?, &owner, None))
 }
@@ -106,7 +107,7 @@ async fn rename(
     segments: Segments,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let owner = forecourt_app::administrators::me(&context.app, &caller).await?;
+    let owner = administrators::me(&context.app, &caller).await?;
     let id = segments.id(AdminTokenId::parse)?;
     admin_tokens::token(&context.app, &caller, &id).await?;
     let name = body?.required_text("name")?;
@@ -129,7 +130,7 @@ async fn regenerate(
     segments: Segments,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let owner = forecourt_app::administrators::me(&context.app, &caller).await?;
+    let owner = administrators::me(&context.app, &caller).await?;
     let id = segments.id(AdminTokenId::parse)?;
     admin_tokens::token(&context.app, &caller, &id).await?;
     let expires_at = expiry(&body?)?;

@@ -41,22 +41,19 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let named = query.texts("application_id");
     let applications: Vec<_> = named.iter().filter_map(|id| ApplicationId::parse(id)).collect();
-    if !named.is_empty() && applications.is_empty() {
-        // Ids that cannot be any application's match nothing; the caller is still told who they must be.
-        credentials::list(&context.app, &caller, CredentialFilter::default()).await?;
-        return Ok(lists::whole(Vec::<Value>::new()).into_response());
-    }
-    answer_list(&context, &caller, &query, applications).await
+    // Ids that cannot be any application's match nothing.
+    let nothing = !named.is_empty() && applications.is_empty();
+    answer_list(&context, &caller, &query, applications, nothing).await
 }
 
 pub(super) async fn list_of_application(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
-    query: Query,
+    query: Result<Query, Problem>,
 ) -> Result<Response, Problem> {
     let application = applications::application(&context.app, &caller, &parse(&id)?).await?;
-    answer_list(&context, &caller, &query, vec![application.id]).await
+    answer_list(&context, &caller, &query?, vec![application.id], false).await
 }
 
 async fn answer_list(
@@ -64,15 +61,11 @@ async fn answer_list(
     caller: &Caller,
     query: &Query,
     applications: Vec<ApplicationId>,
+    nothing: bool,
 ) -> Result<Response, Problem> {
     let method = query.word("auth_method", credential_type, "key-auth, basic-auth or oauth")?;
     let plugin = query.word("plugin_name", credential_type, "key-auth, basic-auth or oauth")?;
     let wanted = method.or(plugin);
-    if wanted == Some(None) {
-        // OAuth credentials do not exist in this version: the list of them is empty.
-        credentials::list(&context.app, caller, CredentialFilter::default()).await?;
-        return Ok(lists::whole(Vec::<Value>::new()).into_response());
-    }
     let filter = CredentialFilter {
         developer_id: None,
         applications,
@@ -81,6 +74,10 @@ async fn answer_list(
         order: order(query)?,
         paging: query.paging()?,
     };
+    // OAuth credentials do not exist in this version: the list of them is empty.
+    if nothing || wanted == Some(None) {
+        return Ok(lists::whole(Vec::<Value>::new()).into_response());
+    }
     let found = credentials::list(&context.app, caller, filter).await?;
     Ok(lists::body(found.map(|named| body(&named, None))).into_response())
 }

@@ -10,9 +10,14 @@ use forecourt_http::{Context, callers::PortalCaller, paths::Path, problem::Probl
 
 pub(super) async fn values(
     context: State<Context>,
-    PortalCaller(caller): PortalCaller,
+    caller: PortalCaller,
     Path(resource_type): Path<String>,
 ) -> Result<Response, Problem> {
+    // Only products' labels are open to guests, and who calls is settled before what they ask for.
+    let caller = match resource_type.as_str() {
+        "api_product" => caller.0,
+        _ => caller.developer()?.0,
+    };
     let noun = match resource_type.as_str() {
         "api_product" => CatalogueLabels::Products,
         "developer_application" => CatalogueLabels::Applications,

@@ -2,6 +2,14 @@
 //!
 //! They run on SQLite, and on PostgreSQL where `FORECOURT_TEST_DATABASE` names a server (`cargo xtask test` does both).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what stories share fails the story loudly"
+)]
+
 mod browser;
 mod command_line;
 mod crash;
@@ -9,6 +17,7 @@ mod databases;
 mod demos;
 mod listeners;
 mod main_job;
+mod portal_api;
 mod store;
 mod suspension;
 mod usage;

@@ -334,15 +334,9 @@ fn sample_page() -> ProductPage {
 /// Six cards with real-looking data.
 pub(crate) fn sample_cards() -> Vec<ProductCard> {
     use AuthKind::{BasicAuth, KeyAuth, Oauth};
+    let payments = "Take card and bank payments, refund them, and settle to any account in the euro area.";
     let rows = [
-        (
-            "Payments",
-            "Take card and bank payments, refund them, and settle to any account in the euro area.",
-            &[KeyAuth, BasicAuth][..],
-            24,
-            Some(Status::Subscribed),
-            "payments",
-        ),
+        ("Payments", payments, &[KeyAuth, BasicAuth][..], 24, Some(Status::Subscribed), "payments"),
         (
             "Shipment tracking",
             "Where a parcel is, where it was, and when it will arrive. Push or poll.",

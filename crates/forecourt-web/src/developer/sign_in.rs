@@ -37,8 +37,10 @@ pub struct FirstPassword {
 /// `GET /sign-in/pending`: the account waits for approval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Pending {
-    /// The address that will be told.
+    /// The address, or the name, of the account.
     pub email: String,
+    /// Whether the portal lets them look at public products meanwhile.
+    pub may_look: bool,
 }
 
 /// `GET /sign-out` after the fact.
@@ -100,7 +102,12 @@ impl View for Pending {
     const TEMPLATE: &'static str = "developer/sign_in/pending.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        vec![Sample::developer("plain", Self { email: "ada@analytical.example".to_owned() }).pending()]
+        let plain = Self { email: "ada@analytical.example".to_owned(), may_look: true };
+        let closed = Self { may_look: false, ..plain.clone() };
+        vec![
+            Sample::developer("plain", plain).pending(),
+            Sample::developer("closed_portal", closed).pending(),
+        ]
     }
 }
 

@@ -179,6 +179,8 @@ impl Visit {
     /// The answer as the browser gets it: where a handler failed, the page that says so, or the way to `sign_in`.
     pub fn finish(&self, mut response: Response<Body>, sign_in: &Link) -> Response<Body> {
         let kind = match response.extensions_mut().remove::<Lacking>() {
+            // Only extractors of paths and the like answer 400 by themselves, in plain text.
+            None if response.status() == StatusCode::BAD_REQUEST => FailureKind::Unreadable,
             None => return response,
             Some(Lacking::SignIn) => return self.go(sign_in),
             Some(Lacking::Page(kind)) => kind,

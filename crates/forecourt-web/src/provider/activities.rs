@@ -1,6 +1,6 @@
 //! What happened to an object, as its page tells it at the end.
 //!
-//! The words are `activity.EVENT` in the catalogue, one for each event of the log; a test compares the two.
+//! The words are `happened.EVENT` in the catalogue, one for each event of the log; a test compares the two.
 
 use serde::Serialize;
 
@@ -23,5 +23,23 @@ impl Activity {
     /// A sample of the event called `event`.
     pub(crate) fn sample(event: &'static str) -> Self {
         Self { event, note: None, actor: Some("Grace Hopper".to_owned()), at: ago(86_400 * 4) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use forecourt_core::events::EventName;
+
+    use crate::messages::Messages;
+
+    #[test]
+    fn every_event_has_its_words() {
+        let messages = Messages::english().unwrap();
+        for event in EventName::ALL {
+            let key = format!("happened.{}", event.name());
+            assert!(messages.text(&key, &BTreeMap::new()).is_some(), "the catalogue lacks {key}");
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Installation {
         let folder = tempfile::tempdir().unwrap();
         let app = open(folder.path()).await;
         let found = portals::list(&app, &system(&app), &PortalFilter::default()).await.unwrap();
-        Self { portal: found.rows[0].id.clone(), app, _folder: folder }
+        Self { portal: found.rows.first().unwrap().id.clone(), app, _folder: folder }
     }
 
     pub fn browser(&self) -> Browser {
@@ -119,7 +119,8 @@ impl Installation {
     pub async fn state(&self, application: &str, product: &str) -> SubscriptionState {
         let id = ApplicationId::known(application);
         let found = applications::administered_one(&self.app, &system(&self.app), &id).await.unwrap();
-        applications::subscription_states(&self.app, &[found], product).await.unwrap()[0]
+        let states = applications::subscription_states(&self.app, &[found], product).await.unwrap();
+        states.first().copied().unwrap()
     }
 
     pub async fn accepts_portal_token(&self, token: &str) -> bool {

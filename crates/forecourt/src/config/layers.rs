@@ -27,7 +27,7 @@ pub(super) fn read(
     let defaults = serde_json::to_value(Settings::default()).map_err(|error| internal(&error))?;
     let mut given = Vec::new();
     if let Some(path) = file {
-        flatten("", parse(path)?, &defaults, &mut given)?;
+        flatten("", parse(path)?, &mut given)?;
     }
     for (name, text) in environment {
         if let Some(parts) = name.strip_prefix(PREFIX) {
@@ -66,17 +66,12 @@ fn parse(path: &Path) -> Result<Value, ConfigError> {
 }
 
 /// The keys and values of `value`, which stands at `at`. Null is as if absent.
-fn flatten(
-    at: &str,
-    value: Value,
-    defaults: &Value,
-    into: &mut Vec<(String, Value)>,
-) -> Result<(), ConfigError> {
+fn flatten(at: &str, value: Value, into: &mut Vec<(String, Value)>) -> Result<(), ConfigError> {
     match value {
         Value::Null => Ok(()),
         Value::Object(members) => members.into_iter().try_for_each(|(name, value)| {
             let key = if at.is_empty() { name } else { format!("{at}.{name}") };
-            flatten(&key, value, defaults, into)
+            flatten(&key, value, into)
         }),
         _ if at.is_empty() => Err(ConfigError::Value {
             key: "file".into(),

@@ -93,8 +93,10 @@ async fn list_orders(State(orders): State<Orders>, Query(wanted): Query<OrdersWa
 
 async fn place_order(State(orders): State<Orders>, body: String) -> Response {
     let given: Value = serde_json::from_str(&body).unwrap_or_default();
-    let sku = given["sku"].as_str().filter(|sku| ARTICLES.iter().any(|(own, ..)| own == sku));
-    let quantity = given["quantity"].as_u64().filter(|quantity| (1..=100).contains(quantity));
+    let sku =
+        given.get("sku").and_then(Value::as_str).filter(|sku| ARTICLES.iter().any(|(own, ..)| own == sku));
+    let quantity =
+        given.get("quantity").and_then(Value::as_u64).filter(|quantity| (1..=100).contains(quantity));
     let (Some(sku), Some(quantity)) = (sku, quantity) else {
         let wanted =
             "sku must be an article's and quantity 1 to 100, such as {\"sku\":\"mug-blue\",\"quantity\":2}";

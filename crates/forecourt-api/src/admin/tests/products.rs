@@ -100,7 +100,7 @@ async fn auth_is_locked_while_published_and_unpublishing_warns() {
     assert_eq!(stage.call("PUT", &path, same).await.value()["desc"], "x");
     let both = json!({ "auth": { "basic-auth": {} }, "status": "draft" });
     let draft = stage.call("PUT", &path, both).await;
-    assert_eq!(draft.body["warning_msg"], "1 subscriptions were ended");
+    assert_eq!(draft.body["warning_msg"], "1 subscription was ended");
     assert_eq!(draft.value()["auth"], json!({ "basic-auth": { "hide_credentials": false } }));
     assert!(stage.get("/api/subscriptions").await.list().is_empty());
     let cancelled = stage.get("/api/approvals").await.list();

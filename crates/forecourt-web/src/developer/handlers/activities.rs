@@ -43,16 +43,16 @@ fn sentence(member: &Member, event: EventName, name: &str) -> Option<String> {
     let web = &member.visit.web;
     let name = [("name", name)];
     Some(match event {
-        EventName::ApplicationCreated => web.say("history.application_created", &[]),
-        EventName::ApplicationUpdated => web.say("history.application_updated", &[]),
-        EventName::ApplicationSuspended => web.say("history.application_suspended", &[]),
-        EventName::ApplicationResumed => web.say("history.application_resumed", &[]),
-        EventName::CredentialCreated => web.say("history.credential_created", &name),
-        EventName::CredentialUpdated => web.say("history.credential_updated", &name),
-        EventName::CredentialRegenerated => web.say("history.credential_regenerated", &name),
-        EventName::SubscriptionCreated => web.say("history.subscription_created", &name),
-        EventName::SubscriptionRequested => web.say("history.subscription_requested", &name),
-        EventName::SubscriptionAccepted => web.say("history.subscription_accepted", &name),
+        EventName::ApplicationCreated => web.say("own_activity.application_created", &[]),
+        EventName::ApplicationUpdated => web.say("own_activity.application_updated", &[]),
+        EventName::ApplicationSuspended => web.say("own_activity.application_suspended", &[]),
+        EventName::ApplicationResumed => web.say("own_activity.application_resumed", &[]),
+        EventName::CredentialCreated => web.say("own_activity.credential_created", &name),
+        EventName::CredentialUpdated => web.say("own_activity.credential_updated", &name),
+        EventName::CredentialRegenerated => web.say("own_activity.credential_regenerated", &name),
+        EventName::SubscriptionCreated => web.say("own_activity.subscription_created", &name),
+        EventName::SubscriptionRequested => web.say("own_activity.subscription_requested", &name),
+        EventName::SubscriptionAccepted => web.say("own_activity.subscription_accepted", &name),
         _ => return None,
     })
 }
@@ -61,9 +61,9 @@ fn sentence(member: &Member, event: EventName, name: &str) -> Option<String> {
 fn actor(member: &Member, event: &Event) -> String {
     let web = &member.visit.web;
     match event.actor_kind.as_str() {
-        "person" if event.actor_id == member.person.person.id.as_str() => web.say("history.you", &[]),
+        "person" if event.actor_id == member.person.person.id.as_str() => web.say("own_activity.you", &[]),
         "person" | "developer" => member.person.organization.name.clone(),
-        "administrator" => web.say("history.provider", &[]),
-        _ => web.say("history.system", &[]),
+        "administrator" => web.say("own_activity.provider", &[]),
+        _ => web.say("own_activity.system", &[]),
     }
 }

@@ -174,13 +174,13 @@ pub(super) fn changed<'a>(visit: &Visit, posted: &'a Posted) -> Result<&'a str, 
 }
 
 /// `GET /sign-in/pending`.
-pub(super) async fn pending(resident: Resident) -> Result<Response, Failed> {
+pub(super) async fn pending(visitor: Visitor, resident: Resident) -> Result<Response, Failed> {
     if !resident.person.is_pending() {
         return Ok(resident.visit.go(&developer::home()));
     }
     let person = &resident.person.person;
     let email = person.email.as_deref().or(person.username.as_deref()).unwrap_or_default();
-    resident.visit.show(&Pending { email: email.to_owned() })
+    resident.visit.show(&Pending { email: email.to_owned(), may_look: visitor.portal.public_access })
 }
 
 /// `POST /sign-out`.

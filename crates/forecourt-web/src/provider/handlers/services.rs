@@ -57,7 +57,7 @@ fn node(node: &UpstreamNode) -> String {
     if node.weight == 1 {
         format!("{host}:{}", node.port)
     } else {
-        format!("{host}:{} × {}", node.port, node.weight)
+        format!("{host}:{}\u{a0}×\u{a0}{}", node.port, node.weight)
     }
 }
 

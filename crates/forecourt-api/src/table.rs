@@ -1,4 +1,4 @@
-//! The table of endpoints: what the router is built from, and what the test of permissions walks.
+//! The table of endpoints of one API: what its router is built from, and what the tests of permissions walk.
 
 use axum::{
     Router,
@@ -10,29 +10,29 @@ use http::Method;
 
 /// Endpoints with their handlers, in the order in which they were added.
 #[derive(Default)]
-pub(super) struct Table {
+pub(crate) struct Table {
     rows: Vec<(Method, &'static str)>,
     router: Router<Context>,
 }
 
 impl Table {
-    pub(super) fn get<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub(crate) fn get<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::GET, path, routing::get(handler))
     }
 
-    pub(super) fn post<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub(crate) fn post<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::POST, path, routing::post(handler))
     }
 
-    pub(super) fn put<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub(crate) fn put<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::PUT, path, routing::put(handler))
     }
 
-    pub(super) fn patch<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub(crate) fn patch<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::PATCH, path, routing::patch(handler))
     }
 
-    pub(super) fn delete<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
+    pub(crate) fn delete<H: Handler<T, Context>, T: 'static>(self, path: &'static str, handler: H) -> Self {
         self.with(Method::DELETE, path, routing::delete(handler))
     }
 
@@ -42,12 +42,11 @@ impl Table {
     }
 
     /// Method and path of every endpoint; `{…}` stands for one segment.
-    #[cfg(test)]
-    pub(super) fn rows(&self) -> &[(Method, &'static str)] {
+    pub(crate) fn rows(&self) -> &[(Method, &'static str)] {
         &self.rows
     }
 
-    pub(super) fn into_router(self) -> Router<Context> {
+    pub(crate) fn into_router(self) -> Router<Context> {
         self.router
     }
 }
