@@ -36,11 +36,8 @@ async fn the_main_job_is_done_by_hand_in_a_browser() {
 
     let walked = walked.unwrap_or_else(|_| panic!("the walk took longer than {} s", PATIENCE.as_secs()));
     let walked = walked.expect("node could not be started: `cargo xtask doctor` says how to get it");
-    let told = format!(
-        "{}{}",
-        String::from_utf8_lossy(&walked.stdout),
-        String::from_utf8_lossy(&walked.stderr)
-    );
+    let told =
+        format!("{}{}", String::from_utf8_lossy(&walked.stdout), String::from_utf8_lossy(&walked.stderr));
     assert!(walked.status.success(), "the walk ended with {}\n{told}", walked.status);
     let arrived = forecourt.upstream().arrived();
     assert!(arrived.iter().any(|call| call.target.starts_with("/payments")), "nothing arrived\n{told}");
@@ -51,7 +48,10 @@ async fn the_main_job_is_done_by_hand_in_a_browser() {
 }
 
 /// The browser under one of the names that distributions give it.
-#[expect(clippy::disallowed_methods, reason = "the search path and the browser are what the environment says")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the search path and the browser are what the environment says"
+)]
 fn chromium() -> PathBuf {
     if let Some(chosen) = std::env::var_os("CHROMIUM") {
         return chosen.into();

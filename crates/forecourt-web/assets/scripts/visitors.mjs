@@ -141,6 +141,7 @@ export class Visitor {
       if (room < 0) problems.push(`${-room} px wider than a window of ${size.width} px`);
       for (const theme of drawing ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme: theme });
+        await this.settle();
         if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`);
         problems.push(...(await this.judge()).map((problem) => `${size.width} px, ${theme}: ${problem}`));
       }
@@ -151,6 +152,16 @@ export class Visitor {
     }
     problems.push(...this.errors.splice(0));
     if (problems.length) throw new Error(`${this.page.url()} is not as a page must be:\n  ${problems.join("\n  ")}`);
+  }
+
+  /** Waits until the page stands as it is to be seen: a change of theme or size takes a frame, and transitions. */
+  async settle() {
+    await this.page.evaluate(async () => {
+      const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+      await frame();
+      for (const animation of document.getAnimations()) animation.finish();
+      await frame();
+    });
   }
 
   async outline() {
