@@ -142,7 +142,8 @@ export class Visitor {
       for (const theme of drawing ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme: theme });
         await this.settle();
-        if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`);
+        // What lies over a page covers the window, not the whole length of the page.
+        if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`, !suffix);
         problems.push(...(await this.judge()).map((problem) => `${size.width} px, ${theme}: ${problem}`));
       }
     }
@@ -186,8 +187,8 @@ export class Visitor {
     );
   }
 
-  async draw(name) {
-    await this.page.screenshot({ path: join(this.browser.folder, `${name}.png`), fullPage: true });
+  async draw(name, fullPage) {
+    await this.page.screenshot({ path: join(this.browser.folder, `${name}.png`), fullPage });
   }
 
   /** Paths and queries of this site that the page links to; downloads are no pages. */
