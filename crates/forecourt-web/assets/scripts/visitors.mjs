@@ -44,7 +44,10 @@ export class Browser {
 
 export class Visitor {
   constructor(browser, name, origin, page) {
-    Object.assign(this, { browser, name, origin, page, errors: [] });
+    Object.assign(this, { browser, name, origin, page, status: 0, errors: [] });
+    page.on("response", (answer) => {
+      if (answer.request().isNavigationRequest() && answer.frame() === page.mainFrame()) this.status = answer.status();
+    });
     page.on("console", (message) => {
       if (message.type() === "error") this.errors.push(`console: ${message.text()}`);
     });
@@ -118,11 +121,11 @@ export class Visitor {
 
   /** Does `act`, which leads to another page, and looks at that. */
   async leave(act, status = 200) {
-    const [answer] = await Promise.all([this.page.waitForNavigation({ waitUntil: "load" }), act()]);
-    const refused = answer && answer.status() !== status;
-    const problems = refused ? [`it answers ${answer.status()}, not ${status}`] : [];
+    // The act is given up first: what it lacked says more than that nothing was loaded.
+    await Promise.all([this.page.waitForEvent("load", { timeout: 2 * PATIENCE }), act()]);
+    const problems = this.status === status ? [] : [`it answers ${this.status}, not ${status}`];
     // Chromium reports a refused form as an error of its console; that is no fault where a refusal is expected.
-    if (!refused && status >= 400) this.errors = this.errors.filter((error) => !error.includes(`status of ${status}`));
+    if (status >= 400) this.errors = this.errors.filter((error) => !error.includes(`status of ${status}`));
     await this.look("", problems);
   }
 
@@ -138,7 +141,9 @@ export class Visitor {
       if (room < 0) problems.push(`${-room} px wider than a window of ${size.width} px`);
       for (const theme of drawing ? ["light", "dark"] : ["light"]) {
         await this.page.emulateMedia({ colorScheme: theme });
-        if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`);
+        await this.settle();
+        // What lies over a page covers the window, not the whole length of the page.
+        if (drawing) await this.draw(`${drawing}-${size.width}-${theme}`, !suffix);
         problems.push(...(await this.judge()).map((problem) => `${size.width} px, ${theme}: ${problem}`));
       }
     }
@@ -148,6 +153,16 @@ export class Visitor {
     }
     problems.push(...this.errors.splice(0));
     if (problems.length) throw new Error(`${this.page.url()} is not as a page must be:\n  ${problems.join("\n  ")}`);
+  }
+
+  /** Waits until the page stands as it is to be seen: a change of theme or size takes a frame, and transitions. */
+  async settle() {
+    await this.page.evaluate(async () => {
+      const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+      await frame();
+      for (const animation of document.getAnimations()) animation.finish();
+      await frame();
+    });
   }
 
   async outline() {
@@ -172,8 +187,8 @@ export class Visitor {
     );
   }
 
-  async draw(name) {
-    await this.page.screenshot({ path: join(this.browser.folder, `${name}.png`), fullPage: true });
+  async draw(name, fullPage) {
+    await this.page.screenshot({ path: join(this.browser.folder, `${name}.png`), fullPage });
   }
 
   /** Paths and queries of this site that the page links to; downloads are no pages. */

@@ -141,6 +141,7 @@ async function getKey() {
     base = await developer.reads("aside li code.break-all");
   });
   await step(developer, "the developer creates an application", async () => {
+    await developer.follow("Applications");
     await developer.follow("Create application");
     await developer.send({ name: "Checkout frontend", desc: "The shop's checkout" }, "Create application");
     expect(await developer.sees("Checkout frontend is ready"), "the site says that it is ready");
@@ -197,6 +198,16 @@ async function leave(line) {
     expect(await developer.sees("Create your first application"), "none is left");
     await answers(line, "401", "after the application was deleted");
   });
+  await step(developer, "the developer asks for the product again, with a new application", async () => {
+    await developer.follow("Create application");
+    await developer.send({ name: "Back office", products: ["Payments"] }, "Create application");
+    expect(await developer.sees("Waiting for approval"), "the new subscription waits");
+    await developer.follow("Create API key");
+    await developer.send({ name: "Nightly" }, "Create credential");
+    expect(await developer.sees("Once it is approved, this line works"), "the page says why the key opens nothing yet");
+    await answers(await developer.reads(".secret > div:last-of-type pre"), "401", "while the subscription waits");
+    await developer.page.getByLabel("I have stored it").check();
+  });
   await step(developer, "the developer looks at the account and signs out", async () => {
     for (const path of ["/account", "/account/password", "/account/sessions"]) await developer.open(path);
     await developer.page.locator("header summary", { hasText: "Account of Ada Lovelace" }).click();
@@ -208,6 +219,7 @@ async function leave(line) {
     await provider.follow("Products");
     await provider.follow("Payments");
     await provider.ask("Take back to draft");
+    expect(await provider.sees("1 waiting request is withdrawn"), "the dialog shows what it does to others");
     await provider.send({ confirm: "Payments" }, "Take back to draft");
     expect(await provider.sees("Payments is a draft again"), "the console says so");
     await answers(`curl '${addresses.gateway}/pay/payments'`, "200", "without a key");

@@ -55,8 +55,10 @@ pub struct SecretShown {
     pub kind: AuthKind,
     /// What to store.
     pub secrets: Vec<Secret>,
-    /// A line that works in a shell, with a real path of a subscribed product; `None` without one.
+    /// A line for a shell, with a real path of a subscribed product; `None` without one.
     pub curl: Option<String>,
+    /// Whether the line works only once a subscription that waits has been approved.
+    pub waits: bool,
 }
 
 /// One value to store.
@@ -116,7 +118,9 @@ impl View for SecretShown {
                 "curl -H 'apikey: fck_sample4Zr0notAReal0keyButAsLongAsOneX7Q2p9' https://gateway.nordwind.example/payments/v2/payments"
                     .to_owned(),
             ),
+            waits: false,
         };
+        let waiting = Self { waits: true, ..key.clone() };
         let basic = Self {
             name: "Nightly batch".to_owned(),
             kind: AuthKind::BasicAuth,
@@ -127,7 +131,11 @@ impl View for SecretShown {
             curl: None,
             ..key.clone()
         };
-        vec![Sample::developer("key", key), Sample::developer("basic", basic)]
+        vec![
+            Sample::developer("key", key),
+            Sample::developer("basic", basic),
+            Sample::developer("waiting", waiting),
+        ]
     }
 }
 

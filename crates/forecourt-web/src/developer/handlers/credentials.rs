@@ -160,27 +160,30 @@ async fn show_secret(
             Shown::Pair(username, value),
         ),
     };
+    let (curl, waits) = first_call(member, application, credential.credential_type(), &shown).await?.unzip();
+    let waits = waits.unwrap_or_default();
     member.visit.show(&SecretShown {
         application: reference(application),
         name: credential.name.clone(),
         kind: kind_of(credential.credential_type()),
         secrets,
-        curl: first_call(member, application, credential.credential_type(), &shown).await?,
+        curl,
+        waits,
     })
 }
 
-/// A line that calls the first product to which the application is subscribed and that takes the credential.
+/// A line that calls the first product that takes the credential and to which the application is subscribed, or
+/// has asked to be; and whether that subscription still waits.
 async fn first_call(
     member: &Member,
     application: &Application,
     credential_type: CredentialType,
     shown: &Shown<'_>,
-) -> Result<Option<String>, Failed> {
+) -> Result<Option<(String, bool)>, Failed> {
     let web = &member.visit.web;
-    for detail in subscriptions_of(member, &application.id).await? {
-        if !detail.subscription.is_active() {
-            continue;
-        }
+    let mut subscriptions = subscriptions_of(member, &application.id).await?;
+    subscriptions.sort_by_key(|detail| !detail.subscription.is_active());
+    for detail in subscriptions {
         let id = &detail.subscription.product_id;
         let found = catalogue::product(web.app(), &member.caller, id, None).await?;
         if !entrances::accepts(&found.product, credential_type) {
@@ -188,7 +191,7 @@ async fn first_call(
         }
         let open = catalogue::entrances(web.app(), &member.caller, id).await?;
         if let Some(line) = entrances::curl(web, &found.product, open, shown).await {
-            return Ok(Some(line));
+            return Ok(Some((line, !detail.subscription.is_active())));
         }
     }
     Ok(None)
