@@ -23,7 +23,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{App, Error, random::OsRandom};
+use crate::{App, Error, ErrorKind, random::OsRandom};
 
 /// An administrator who proved who they are.
 #[derive(Clone, Debug)]
@@ -82,7 +82,10 @@ pub async fn sign_in(
     let known = match proved {
         Ok(known) => known,
         Err(error) => {
-            tell_failure(app, caller, username).await?;
+            // Who is told to wait leaves no further record: that would be a write for everybody who asks.
+            if error.kind() == ErrorKind::Unauthenticated {
+                tell_failure(app, caller, username).await?;
+            }
             return Err(error);
         }
     };
@@ -90,6 +93,11 @@ pub async fn sign_in(
     let token = TokenKind::Session.issue(&mut OsRandom);
     let caller = caller.acting_as(known.actor());
     let mut write = app.begin(&caller).await?;
+    let current = write.administrator(&known.administrator.id).await?;
+    if current.is_none_or(|current| current.password != known.administrator.password) {
+        // Changed or deleted while the old password was being proved: it opens nothing any more.
+        return Err(Error::unauthenticated());
+    }
     let owner = SessionOwner::Administrator(known.administrator.id.clone());
     write.insert_session(&new_session(&token, owner, &caller, user_agent, now)).await?;
     write.delete_ended_sessions(now).await?;
@@ -149,7 +157,7 @@ pub async fn by_password(
 ) -> Result<KnownAdministrator, Error> {
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
-    app.limits().check_account(&account, now)?;
+    app.limits().attempt(&account, now)?;
     // PostgreSQL cannot even be asked for a text with NUL; no account has one.
     let found = match username.contains('\0') {
         true => None,
@@ -159,9 +167,10 @@ pub async fn by_password(
     if app.password_fits(&account, password, hash).await?
         && let Some(administrator) = found
     {
+        app.limits().succeeded(&account, now);
         return Ok(KnownAdministrator { administrator, session: None });
     }
-    Err(app.limits().failed(Some(&account), address, now))
+    Err(app.limits().failed(address, now))
 }
 
 /// The administrator whose session has this token. A session that ended is no attack and counts as no failure.
@@ -198,7 +207,7 @@ pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<T
             }
         }
     }
-    Err(app.limits().failed(None, address, now))
+    Err(app.limits().failed(address, now))
 }
 
 /// The portal token with this text.
@@ -216,7 +225,7 @@ pub async fn by_portal_token(app: &App, address: Option<&str>, token: &str) -> R
             return Ok(token);
         }
     }
-    Err(app.limits().failed(None, address, now))
+    Err(app.limits().failed(address, now))
 }
 
 /// The portal's active developer with this public id, who is now seen as active.

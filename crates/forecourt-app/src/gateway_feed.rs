@@ -75,11 +75,20 @@ pub async fn changes(
     group: &GatewayGroupId,
     position: &mut Position,
 ) -> Result<ChangeBatch, Error> {
-    let latest = app.read().revision().await?;
-    let scopes = app.read().scopes_of_group(group).await?;
-    let snapshot = position.scopes.as_ref() != Some(&scopes);
-    let after = if snapshot { 0 } else { position.revision };
-    let logged = app.read().changes(&scopes, after).await?;
+    let mut latest = app.read().revision().await?;
+    let mut scopes = app.read().scopes_of_group(group).await?;
+    let (snapshot, logged) = loop {
+        let snapshot = position.scopes.as_ref() != Some(&scopes);
+        let after = if snapshot { 0 } else { position.revision };
+        let logged = app.read().changes(&scopes, after).await?;
+        let now_needed = app.read().scopes_of_group(group).await?;
+        if now_needed == scopes {
+            break (snapshot, logged);
+        }
+        // A commit in between gave the group another portal: rows of it must not be passed over.
+        latest = app.read().revision().await?;
+        scopes = now_needed;
+    };
     let revision = logged.last().map_or(latest, |change| change.revision.max(latest));
     *position = Position { revision, scopes: Some(scopes) };
     let changes = logged.into_iter().map(|change| Change {

@@ -16,7 +16,7 @@ use forecourt_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    App, Error,
+    App, Error, ErrorKind,
     authentication::{self, SignedIn},
     developers,
     random::OsRandom,
@@ -141,7 +141,7 @@ pub async fn sign_in(
     let now = app.now();
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
-    app.limits().check_account(&account, now)?;
+    app.limits().attempt(&account, now)?;
     let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
     let found = match &option {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
@@ -155,13 +155,22 @@ pub async fn sign_in(
     let stored = found.as_ref().map(|person| person.password.hash.as_str());
     let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
     let Some(person) = found.filter(|_| fits) else {
-        let mut write = app.begin(caller).await?;
-        write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
-        write.commit().await?;
-        return Err(app.limits().failed(Some(&account), caller.address.as_deref(), now));
+        let error = app.limits().failed(caller.address.as_deref(), now);
+        // Who is told to wait leaves no further record: that would be a write for everybody who asks.
+        if error.kind() == ErrorKind::Unauthenticated {
+            let mut write = app.begin(caller).await?;
+            write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
+            write.commit().await?;
+        }
+        return Err(error);
     };
+    app.limits().succeeded(&account, now);
     let token = TokenKind::Session.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
+    if write.person(&person.id).await?.is_none_or(|current| current.password != person.password) {
+        // Changed or deleted while the old password was being proved: it opens nothing any more.
+        return Err(Error::unauthenticated());
+    }
     let owner = SessionOwner::Person(person.id.clone());
     write.insert_session(&authentication::new_session(&token, owner, caller, user_agent, now)).await?;
     write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);

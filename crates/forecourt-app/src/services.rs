@@ -11,7 +11,7 @@ use forecourt_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{App, Error, access, random::OsRandom, writes::Write};
+use crate::{App, Error, ErrorKind, access, random::OsRandom, writes::Write};
 
 /// The services that `filter` wants; an unknown group is not found.
 pub async fn list(app: &App, caller: &Caller, mut filter: ServiceFilter) -> Result<List<Service>, Error> {
@@ -178,7 +178,7 @@ pub async fn replace_document(
         text if text.contains('\0') => {
             return Err(Error::invalid("invalid_field", "raw_openapi must not hold NUL characters"));
         }
-        text => Some(Document::read("raw_openapi", text)?.operation_count() as u64),
+        text => Some(operation_count(text.to_owned()).await?),
     };
     let mut write = app.begin(caller).await?;
     let mut service = visible(caller, write.service(id).await?, group)?;
@@ -189,6 +189,16 @@ pub async fn replace_document(
     let detail = json!({ "name": service.name, "operations": operations });
     tell(&mut write, EventName::ServiceDocumentChanged, &service, detail);
     write.commit().await
+}
+
+/// How many operations a document describes; read off the async threads, since a large one takes a second.
+async fn operation_count(text: String) -> Result<u64, Error> {
+    let read = tokio::task::spawn_blocking(move || {
+        Document::read("raw_openapi", &text).map(|document| document.operation_count() as u64)
+    });
+    Ok(read.await.map_err(|_| {
+        Error::new(ErrorKind::Internal, "interrupted", "reading the document was interrupted")
+    })??)
 }
 
 fn tell(write: &mut Write<'_>, name: EventName, service: &Service, detail: Value) {

@@ -32,10 +32,12 @@ impl Default for SignInLimits {
 /// At most this many accounts and addresses are remembered; beyond it the quietest are forgotten.
 const REMEMBERED: usize = 50_000;
 
+type Recent = HashMap<String, VecDeque<Timestamp>>;
+
 /// Recent failures.
 pub(crate) struct Failures {
     limits: SignInLimits,
-    recent: Mutex<HashMap<String, VecDeque<Timestamp>>>,
+    recent: Mutex<Recent>,
 }
 
 impl Failures {
@@ -43,25 +45,38 @@ impl Failures {
         Self { limits, recent: Mutex::new(HashMap::new()) }
     }
 
-    /// Refuses an account that failed too often.
-    pub(crate) fn check_account(&self, account: &str, now: Timestamp) -> Result<(), Error> {
-        self.check(&format!("account:{account}"), self.limits.per_account, now)
+    /// Starts an attempt on an account: it counts as failed until [`Self::succeeded`] takes it back, so that attempts
+    /// at the same time cannot slip past the limit together. Refused for an account that failed too often.
+    pub(crate) fn attempt(&self, account: &str, now: Timestamp) -> Result<(), Error> {
+        let key = format!("account:{account}");
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check(&mut recent, &key, self.limits.per_account, now)?;
+        self.note(&mut recent, key, now);
+        Ok(())
     }
 
-    /// Notes a failure, and gives the answer to it: unauthorized, or a wait for an address that failed too often.
-    pub(crate) fn failed(&self, account: Option<&str>, address: Option<&str>, now: Timestamp) -> Error {
-        if let Some(account) = account {
-            self.note(format!("account:{account}"), now);
+    /// Takes back the attempt that was started at `started`: it was right.
+    pub(crate) fn succeeded(&self, account: &str, started: Timestamp) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(times) = recent.get_mut(&format!("account:{account}"))
+            && let Some(place) = times.iter().rposition(|time| *time == started)
+        {
+            times.remove(place);
         }
+    }
+
+    /// Notes a failure from an address, and gives the answer to it: unauthorized, or a wait for an address that
+    /// failed too often.
+    pub(crate) fn failed(&self, address: Option<&str>, now: Timestamp) -> Error {
         let Some(address) = address else { return Error::unauthenticated() };
         let key = format!("address:{address}");
-        let answer = self.check(&key, self.limits.per_address, now);
-        self.note(key, now);
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = self.check(&mut recent, &key, self.limits.per_address, now);
+        self.note(&mut recent, key, now);
         answer.err().unwrap_or_else(Error::unauthenticated)
     }
 
-    fn check(&self, key: &str, most: usize, now: Timestamp) -> Result<(), Error> {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+    fn check(&self, recent: &mut Recent, key: &str, most: usize, now: Timestamp) -> Result<(), Error> {
         let Some(times) = recent.get_mut(key) else { return Ok(()) };
         self.forget_old(times, now);
         let Some(freed) = times.len().checked_sub(most).and_then(|place| times.get(place)) else {
@@ -76,8 +91,7 @@ impl Failures {
         ))
     }
 
-    fn note(&self, key: String, now: Timestamp) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+    fn note(&self, recent: &mut Recent, key: String, now: Timestamp) {
         if recent.len() >= REMEMBERED {
             recent.retain(|_, times| {
                 self.forget_old(times, now);
@@ -114,22 +128,24 @@ mod tests {
     fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
         let failures = Failures::new(SignInLimits::default());
         for second in 0..20 {
-            assert!(failures.check_account("ann", at(second)).is_ok());
-            assert_eq!(failures.failed(Some("ann"), None, at(second)).kind(), ErrorKind::Unauthenticated);
+            assert!(failures.attempt("ann", at(second)).is_ok());
+            // A right attempt leaves no trace.
+            assert!(failures.attempt("bob", at(second)).is_ok());
+            failures.succeeded("bob", at(second));
         }
-        let refused = failures.check_account("ann", at(20)).unwrap_err();
+        let refused = failures.attempt("ann", at(20)).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });
-        assert!(failures.check_account("bob", at(20)).is_ok());
-        assert!(failures.check_account("ann", at(301)).is_ok());
+        assert!(failures.attempt("bob", at(20)).is_ok());
+        assert!(failures.attempt("ann", at(301)).is_ok());
     }
 
     #[test]
     fn failures_of_an_address_are_told_to_wait_after_a_hundred() {
         let failures = Failures::new(SignInLimits::default());
         for _ in 0..100 {
-            assert_eq!(failures.failed(None, Some("10.0.0.1"), at(0)).kind(), ErrorKind::Unauthenticated);
+            assert_eq!(failures.failed(Some("10.0.0.1"), at(0)).kind(), ErrorKind::Unauthenticated);
         }
-        assert!(matches!(failures.failed(None, Some("10.0.0.1"), at(1)).kind(), ErrorKind::Limit { .. }));
-        assert_eq!(failures.failed(None, Some("10.0.0.2"), at(1)).kind(), ErrorKind::Unauthenticated);
+        assert!(matches!(failures.failed(Some("10.0.0.1"), at(1)).kind(), ErrorKind::Limit { .. }));
+        assert_eq!(failures.failed(Some("10.0.0.2"), at(1)).kind(), ErrorKind::Unauthenticated);
     }
 }

@@ -69,7 +69,7 @@ pub async fn update(
         option.name = text::name("name", name, text::NAME)?;
     }
     if let Some(logo) = &input.logo {
-        option.logo = text::free("logo", logo, 2 * 1024 * 1024)?;
+        option.logo = text::image("logo", logo)?;
     }
     option.disable = input.disable.unwrap_or(option.disable);
     option.built_in = input.built_in.unwrap_or(option.built_in);

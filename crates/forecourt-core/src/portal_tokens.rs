@@ -55,6 +55,10 @@ pub fn is_live(expires_at: Option<Timestamp>, now: Timestamp) -> bool {
 pub fn expiry(seconds: Option<i64>, now: Timestamp) -> Result<Option<Timestamp>, crate::text::Invalid> {
     match seconds {
         None | Some(0) => Ok(None),
+        // The end of the year 9999: later ones cannot be written as a date.
+        Some(seconds) if seconds > 253_402_300_799 => {
+            Err(crate::text::Invalid::new("expires_at", "must not lie beyond the year 9999; 0 means never"))
+        }
         Some(seconds) if Timestamp::from_seconds(seconds) > now => Ok(Some(Timestamp::from_seconds(seconds))),
         Some(_) => Err(crate::text::Invalid::new(
             "expires_at",

@@ -60,6 +60,20 @@ pub fn free(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
+/// An image as given: empty, base64, or a `data:image/…` URL; at most 2 MiB.
+pub fn image(field: &str, text: &str) -> Result<String, Invalid> {
+    let base64 =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_' | b'\r' | b'\n');
+    let fits = match text.strip_prefix("data:image/") {
+        Some(rest) => rest.contains(',') && !has_control(rest),
+        None => text.bytes().all(base64),
+    };
+    if fits && text.len() <= 2 * 1024 * 1024 {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new(field, "must be base64 or a data:image/… URL of at most 2 MiB"))
+}
+
 /// The longest name of a portal object.
 pub const NAME: usize = 100;
 /// The longest name of a gateway object or gateway group.

@@ -36,14 +36,16 @@ async fn readiness(State(status): State<Status>) -> impl IntoResponse {
     let code = if database.is_ok() { 200 } else { 503 };
     let code = axum::http::StatusCode::from_u16(code).unwrap_or_default();
     let applied = status.gateway.as_ref().map(|gateway| *gateway.applied().borrow());
-    let body = json!({
+    let mut body = json!({
         "status": if database.is_ok() { "ready" } else { "not ready" },
         "database": match &database {
             Ok(()) => "ok".to_owned(),
             Err(error) => error.to_string(),
         },
-        "gateway_revision": applied,
     });
+    if let (Some(revision), Some(members)) = (applied, body.as_object_mut()) {
+        members.insert("gateway_revision".into(), revision.into());
+    }
     (code, Json(body))
 }
 

@@ -7,6 +7,22 @@ use forecourt_core::{
 };
 use forecourt_http::{bodies::Object, problem::Problem};
 
+/// Headers that frame a request, address it, or say who calls: a key in them could not be told apart, or hidden.
+const RESERVED_HEADERS: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-consumer-custom-id",
+    "x-consumer-username",
+    "x-credential-identifier",
+];
+
 /// What a create or update gives.
 pub(super) fn input(body: Object) -> Result<ProductInput, Problem> {
     if body.objects("notifications")?.is_some_and(|rules| !rules.is_empty()) {
@@ -55,6 +71,11 @@ fn key_auth(given: Object) -> Result<KeyAuthMethod, Problem> {
     let header = given.text("header")?.unwrap_or_else(|| "apikey".into());
     if header.len() > 256 || http::HeaderName::try_from(header.as_str()).is_err() {
         return Err(Problem::bad_request("auth.key-auth.header must be a header name, such as apikey"));
+    }
+    if RESERVED_HEADERS.iter().any(|reserved| header.eq_ignore_ascii_case(reserved)) {
+        return Err(Problem::bad_request(format!(
+            "auth.key-auth.header must not be {header}: it has a meaning of its own; take one such as apikey"
+        )));
     }
     let query = given.text("query")?.unwrap_or_else(|| "apikey".into());
     if !(1..=256).contains(&query.len()) || query.chars().any(char::is_control) {

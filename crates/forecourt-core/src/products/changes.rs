@@ -123,7 +123,7 @@ impl Product {
             product.desc = text::free("desc", desc, text::DESC)?;
         }
         if let Some(logo) = &input.logo {
-            product.logo = text::free("logo", logo, 2 * 1024 * 1024)?;
+            product.logo = text::image("logo", logo)?;
         }
         if let Some(labels) = &input.labels {
             product.labels = Labels::new(labels.clone())?;

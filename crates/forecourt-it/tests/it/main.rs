@@ -17,6 +17,7 @@ mod demos;
 mod listeners;
 mod main_job;
 mod portal_api;
+mod sign_in;
 mod store;
 mod suspension;
 mod usage;

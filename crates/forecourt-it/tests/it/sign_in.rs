@@ -1,0 +1,50 @@
+//! Signing in under attack: passwords that change meanwhile, and many attempts at once.
+
+use forecourt_it::{Forecourt, installations::text};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_sign_in_that_overlaps_a_password_reset_leaves_no_session_behind() {
+    let f = Forecourt::start().await;
+    for round in 0..8 {
+        let name = format!("ann{round}");
+        let invited =
+            f.admin().await.post("/api/invites", json!({ "username": name, "password": "old" })).await;
+        let id = text(&invited.expect(200)["value"]["id"]);
+        let guest = f.guest();
+        let sign_in = guest.post("/api/login", json!({ "username": name, "password": "old" }));
+        let path = format!("/api/users/{id}/password_reset");
+        let admin = f.admin().await;
+        let reset = admin.put(&path, json!({ "password": "new" }));
+        let (signed_in, reset) = tokio::join!(sign_in, reset);
+        reset.expect(200);
+        if let Some(cookie) = signed_in.header("set-cookie") {
+            let session = cookie.split(';').next().unwrap();
+            f.guest().with("cookie", session).get("/api/me").await.refused(401, "unauthorized");
+        }
+    }
+}
+
+#[tokio::test]
+async fn attempts_at_the_same_time_do_not_slip_past_the_limit_together() {
+    let f = Forecourt::start().await;
+    f.admin().await;
+    let attempts = (0..30).map(|_| {
+        let guest = f.guest();
+        tokio::spawn(
+            async move { guest.post("/api/login", json!({ "username": "ann", "password": "no" })).await },
+        )
+    });
+    let attempts: Vec<_> = attempts.collect();
+    let mut limited = 0;
+    for attempt in attempts {
+        let answer = attempt.await.unwrap();
+        if answer.status.as_u16() == 429 {
+            assert!(answer.header("retry-after").is_some());
+            limited += 1;
+        } else {
+            answer.refused(401, "unauthorized");
+        }
+    }
+    assert_eq!(limited, 10, "20 failures within 5 minutes are answered plainly, the rest is told to wait");
+}
