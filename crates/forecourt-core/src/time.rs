@@ -33,9 +33,9 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The start of the UTC hour that holds this point.
+    /// The start of the UTC hour that holds this point; saturates at the start of the range.
     pub const fn hour(self) -> Self {
-        Self(self.0.div_euclid(3_600_000_000) * 3_600_000_000)
+        Self(self.0.div_euclid(3_600_000_000).saturating_mul(3_600_000_000))
     }
 
     /// This point moved by `seconds` (negative: back); saturates at the ends of the range.
@@ -52,5 +52,6 @@ mod tests {
     fn an_hour_starts_at_a_multiple_of_3600_seconds_before_and_after_1970() {
         assert_eq!(Timestamp::from_seconds(7_201).hour().seconds(), 7_200);
         assert_eq!(Timestamp::from_seconds(-1).hour().seconds(), -3_600);
+        assert_eq!(Timestamp::from_seconds(i64::MIN).hour(), Timestamp::from_micros(i64::MIN));
     }
 }

@@ -260,7 +260,7 @@ impl View for ProductPage {
     }
 }
 
-fn sample_page() -> ProductPage {
+fn sample_operations() -> Vec<Operation> {
     let operation = |tag: &str, method: &str, path: &str, summary: &str| Operation {
         method: method.to_owned(),
         path: path.to_owned(),
@@ -268,29 +268,22 @@ fn sample_page() -> ProductPage {
         tag: tag.to_owned(),
         deprecated: path.contains("legacy"),
     };
-    let operations = vec![
+    vec![
         operation("Payments", "get", "/v2/payments", "List payments"),
         operation("Payments", "post", "/v2/payments", "Create a payment"),
         operation("Payments", "get", "/v2/payments/{payment_id}", "Retrieve a payment"),
-        operation(
-            "Refunds",
-            "post",
-            "/v2/payments/{payment_id}/refunds",
-            "Refund a payment, wholly or in part",
-        ),
-        operation(
-            "Refunds",
-            "delete",
-            "/v2/refunds/{refund_id}",
-            "Cancel a refund that has not been paid out",
-        ),
+        operation("Refunds", "post", "/v2/payments/{payment_id}/refunds", "Refund a payment"),
+        operation("Refunds", "delete", "/v2/refunds/{refund_id}", "Cancel a refund"),
         operation(
             "Settlement",
             "patch",
             "/legacy/settlement-accounts/{account_id}/instructions/{instruction_id}",
             "",
         ),
-    ];
+    ]
+}
+
+fn sample_page() -> ProductPage {
     ProductPage {
         id: id("prd", 1),
         name: "Payments".to_owned(),
@@ -326,7 +319,7 @@ fn sample_page() -> ProductPage {
             version: "2.4.1".to_owned(),
             download: developer::document(&id("prd", 1), "1"),
             paging: None,
-            groups: OperationGroup::by_tag(operations),
+            groups: OperationGroup::by_tag(sample_operations()),
         }],
     }
 }

@@ -183,7 +183,12 @@ async fn every_endpoint_answers_every_kind_of_caller_as_its_class_says() {
     let f = Forecourt::start().await;
     let product = f.product_with("Orders", json!({ "subscription_auto_approval": false })).await;
     let front_end = f.portal_api().await;
-    let made = f.admin().await.post("/api/settings/tokens", json!({ "name": "script" })).await.expect(200);
+    let made = f
+        .admin()
+        .await
+        .post("/api/settings/tokens", json!({ "name": "script", "expires_at": 0 }))
+        .await
+        .expect(200);
     let (ada, bob) = (f.developer("ada").await, f.developer("bob").await);
     let client = |who: Who| match who {
         Who::NoToken => f.portal_api_guest().with("x-portal-developer-id", "ada"),
