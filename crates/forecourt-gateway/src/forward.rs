@@ -271,6 +271,8 @@ async fn send(
                     request = unsent;
                     fresh = true;
                 }
+                // Reading the caller's body failed: its framing is broken, or the caller went away.
+                _ if error.error().is_user() => return Err(Reject::BadRequest("the body cannot be read")),
                 _ => {
                     tracing::warn!(error = %error.error(), "the upstream sent no valid answer");
                     return Err(Reject::BrokenAnswer);

@@ -45,6 +45,16 @@ async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
 }
 
 #[tokio::test]
+async fn a_body_with_malformed_chunks_is_answered_400_and_closed() {
+    let stage = in_front_of_echo(Config::default()).await;
+    for chunks in ["5\r\nabcdeXX\r\n0\r\n\r\n", "ffffffffffffffffff\r\nabc", "5;x\nabc\r\n"] {
+        let head = "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let answer = stage.exchange(&format!("{head}{chunks}")).await;
+        assert_eq!(status(&answer), 400, "{chunks:?} -> {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_request_behind_an_ambiguous_one_is_not_served() {
     let stage = in_front_of_echo(Config::default()).await;
     let smuggled = "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
