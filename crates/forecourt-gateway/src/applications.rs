@@ -80,7 +80,7 @@ impl ApplicationSlot {
 }
 
 impl ApplicationView {
-    /// The application, if it may call this product of this portal (contract §4, conditions 2 and 3).
+    /// The application, if it may call this product of this portal (docs/gateway.md §4).
     pub(crate) fn admitted_to(&self, product: u32, portal: u32) -> Option<&LiveApplication> {
         let application = self.live.as_ref()?;
         let granted = self.grants.iter().any(|grant| grant.product == product && grant.live);

@@ -1,4 +1,4 @@
-//! Sending a permitted request to its upstream and the answer back (contract §1 step 6 and §9).
+//! Sending a permitted request to its upstream and the answer back (docs/gateway.md §1 and §5).
 //!
 //! Invariants: nothing is forwarded without a [`Permit`]; hop-by-hop fields go first and identity headers come
 //! last, so that a caller can neither name an identity header in `Connection` nor send one of its own.

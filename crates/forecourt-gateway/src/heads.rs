@@ -1,4 +1,4 @@
-//! Checks of a request's head that hyper leaves to us (contract §10): `Host`, target form, framing.
+//! Checks of a request's head that hyper leaves to us (docs/gateway.md §6): `Host`, target form, framing.
 //!
 //! What two readers could understand differently is refused, so that nobody smuggles a request past the gateway.
 

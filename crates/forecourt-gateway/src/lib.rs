@@ -62,7 +62,7 @@ use tokio::{net::TcpListener, sync::watch};
 /// Tells the time; an argument so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The limits of a gateway (contract §10).
+/// The limits of a gateway (docs/gateway.md §6).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The longest request head, request line included, in bytes; a longer one is answered 431.

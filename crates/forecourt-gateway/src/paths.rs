@@ -1,4 +1,4 @@
-//! Request paths in their one normal form, so that what is matched is what the upstream sees (contract §1).
+//! Request paths in their one normal form, so that what is matched is what the upstream sees (docs/gateway.md §1).
 //!
 //! Escapes of unreserved characters are decoded (RFC 3986 §6.2.2.2), other escapes get upper-case digits, dot
 //! segments and doubled slashes go. A `%` that starts no escape is refused: left in place, it could join what

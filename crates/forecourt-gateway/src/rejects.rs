@@ -1,7 +1,7 @@
 //! Every answer that the gateway gives by itself: one enum, one table.
 //!
 //! Invariant: product authentication has exactly one answer, 401 with one body, so that nobody learns whether a
-//! credential exists (contract §4).
+//! credential exists (docs/gateway.md §4).
 
 use bytes::Bytes;
 use http::{

@@ -1,7 +1,7 @@
 //! From host, path and method to a service: an index compiled from the rows, never a scan over all routes.
 //!
 //! Exact hosts come before wildcards (longest suffix first) before services without hosts; within a host, exact
-//! paths before prefixes, longer before shorter, then higher priority, then older (contract §1). A look-up costs
+//! paths before prefixes, longer before shorter, then higher priority, then older (docs/gateway.md §1). A look-up costs
 //! one hash per distinct prefix length of the host, whatever the number of routes.
 
 use std::{cmp::Reverse, sync::Arc};

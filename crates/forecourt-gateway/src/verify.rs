@@ -1,4 +1,4 @@
-//! The decision (contract §2 to §4): a pure function of state, request head and time.
+//! The decision (docs/gateway.md §2 to §4): a pure function of state, request head and time.
 //!
 //! Invariant: a [`Permit`] comes from here and nowhere else, and `forward.rs` demands one. Password hashes are
 //! too slow to be computed here; the function says which ones it would need checked, `passwords.rs` checks them,
@@ -168,7 +168,7 @@ fn distinct_hashes(candidates: &[Candidate]) -> Vec<Arc<str>> {
     hashes
 }
 
-/// Conditions 2 and 3 of contract §4.
+/// The application's part of docs/gateway.md §4.
 fn admit(
     product: &Arc<Product>,
     application: &Arc<ApplicationSlot>,

@@ -54,7 +54,7 @@ fn stands_alone(line: &str, word: &str) -> bool {
     })
 }
 
-/// Whether an absolute path that begins with `path` is in `line`; `a/work/b` and URLs are none.
+/// Whether an absolute path that begins with `path` is in `line`; `a/b/c` and URLs are none.
 fn begins_path(line: &str, path: &str) -> bool {
     let continues = |character: char| character.is_ascii_alphanumeric() || ".-_/}~".contains(character);
     line.match_indices(path).any(|(at, _)| !line.split_at(at).0.ends_with(continues))

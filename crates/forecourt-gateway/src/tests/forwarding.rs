@@ -1,4 +1,4 @@
-//! What upstreams and callers see of each other (contract §1 and §9), and upstreams that fail.
+//! What upstreams and callers see of each other (docs/gateway.md §1 and §5), and upstreams that fail.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Hostile and broken clients (contract §10), byte by byte.
+//! Hostile and broken clients (docs/gateway.md §6), byte by byte.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The decision, line by line of contract §2 to §4.
+//! The decision, line by line of docs/gateway.md §2 to §4.
 
 use forecourt_core::{
     gateway_state::{CredentialState, Kind},
