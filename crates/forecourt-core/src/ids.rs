@@ -110,8 +110,6 @@ ids! {
     ApprovalId "apv"
     /// A DCR provider.
     DcrProviderId "dcr"
-    /// A contact point.
-    ContactPointId "ctp"
     /// An event.
     EventId "evt"
     /// A gateway node.

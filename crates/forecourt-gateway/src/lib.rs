@@ -163,11 +163,6 @@ impl Gateway {
         self.inner.meter.take()
     }
 
-    /// Puts counts back that were taken and could not be delivered; the next [`Self::take_usage`] has them.
-    pub fn return_usage(&self, counts: Vec<UsageCount>) {
-        self.inner.meter.put_back(counts);
-    }
-
     /// How often the gateway answered by itself, by metric label, since it was made.
     pub fn rejected(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))

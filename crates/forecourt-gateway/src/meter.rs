@@ -1,7 +1,7 @@
 //! Counts requests that passed product authentication, per (product, application, credential, UTC hour).
 //!
 //! Each worker thread has a shard of its own, so counting never waits for another worker; taking the counts
-//! merges the shards. What could not be delivered is put back and taken again: nothing is lost or doubled.
+//! merges the shards. Whoever takes them keeps them until they are delivered.
 
 use std::{
     cell::Cell,
@@ -27,7 +27,6 @@ const SHARDS: usize = 16;
 #[derive(Default)]
 pub(crate) struct Meter {
     shards: [Mutex<HashMap<Key, Tally>>; SHARDS],
-    returned: Mutex<Vec<UsageCount>>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -72,8 +71,6 @@ impl Meter {
     /// Takes all counts; they start from nothing again.
     pub(crate) fn take(&self) -> Vec<UsageCount> {
         let mut merged = Merged::default();
-        let returned = std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
-        returned.into_iter().for_each(|count| merged.add(count));
         for shard in &self.shards {
             let tallies = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
             for (key, tally) in tallies {
@@ -89,11 +86,6 @@ impl Meter {
             }
         }
         merged.counts
-    }
-
-    /// Puts counts back that could not be delivered.
-    pub(crate) fn put_back(&self, counts: Vec<UsageCount>) {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner).extend(counts);
     }
 }
 

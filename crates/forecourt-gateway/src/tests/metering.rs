@@ -43,21 +43,6 @@ async fn each_request_that_passes_counts_once_for_its_credential_and_hour() {
 }
 
 #[tokio::test]
-async fn what_was_put_back_is_taken_again_together_with_what_is_new() {
-    let stage = Stage::protected().await;
-    stage.set_clock(36_000);
-    stage.ask("/s/x", &["apikey: k"]).await;
-    let undelivered = stage.gateway.take_usage();
-    stage.set_clock(36_001);
-    stage.ask("/s/x", &["apikey: k"]).await;
-    stage.gateway.return_usage(undelivered);
-    let counts = stage.gateway.take_usage();
-    assert_eq!(sums(&counts), [("crd-key".to_owned(), 36_000, 2)]);
-    assert_eq!(counts[0].last_used_at, Timestamp::from_seconds(36_001));
-    assert!(stage.gateway.take_usage().is_empty());
-}
-
-#[tokio::test]
 async fn a_request_counts_whatever_the_upstream_answers() {
     let stage = Stage::protected().await;
     let mut broken = service("s");
