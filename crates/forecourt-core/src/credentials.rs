@@ -19,6 +19,10 @@ named! {
         KeyAuth = "key-auth",
         /// User name and password.
         BasicAuth = "basic-auth",
+        /// A signed token that names the credential.
+        JwtAuth = "jwt-auth",
+        /// A token that a DCR provider gave to the application's OAuth client.
+        Oauth = "oauth",
     }
 }
 
@@ -163,7 +167,7 @@ impl Credential {
     pub fn username(&self) -> Option<&str> {
         match &self.version.secret {
             CredentialSecret::BasicAuth { username, .. } => Some(username),
-            CredentialSecret::KeyAuth { .. } => None,
+            _ => None,
         }
     }
 
@@ -186,6 +190,8 @@ const fn type_of(secret: &CredentialSecret) -> CredentialType {
     match secret {
         CredentialSecret::KeyAuth { .. } => CredentialType::KeyAuth,
         CredentialSecret::BasicAuth { .. } => CredentialType::BasicAuth,
+        CredentialSecret::JwtAuth { .. } => CredentialType::JwtAuth,
+        CredentialSecret::Oauth { .. } => CredentialType::Oauth,
     }
 }
 

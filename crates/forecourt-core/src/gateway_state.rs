@@ -4,12 +4,33 @@
 //! so a late put can never revive what was deleted. The serialised form of [`Resource`] is what the change log
 //! stores and what nodes receive: members may be added, none may change its meaning.
 
+mod certificates;
+mod consumers;
+mod plugins;
+mod tokens;
+mod upstreams;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    certificates::{CertificatePair, CertificateState},
+    consumers::{ConsumerCredentialState, ConsumerSecret, ConsumerState},
+    plugins::{
+        AllowedMethods, BasicAuthPlugin, ConsumerRestriction, CorsPlugin, GlobalRuleState, JwtAuthPlugin,
+        KeyAuthPlugin, PluginsState, RestrictionType,
+    },
+    tokens::{JwtAlgorithm, TokenSecret},
+    upstreams::{
+        ActiveCheck, Balancing, CheckKind, HashOn, HealthyWhen, KeepalivePool, PassiveCheck, UnhealthyWhen,
+        UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
+    },
+};
 use crate::{
     ids::{
-        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
-        PortalId, ProductId, RouteId, ServiceId,
+        ApplicationId, CredentialId, CredentialVersionId, DcrProviderId, DeveloperId, DeveloperName,
+        GatewayGroupId, PortalId, ProductId, RouteId, ServiceId,
     },
     secrets::SecretDigest,
     time::Timestamp,
@@ -42,6 +63,12 @@ pub enum Kind {
     Service,
     /// A [`RouteState`].
     Route,
+    /// A [`CertificateState`].
+    Certificate,
+    /// A [`ConsumerState`].
+    Consumer,
+    /// A [`GlobalRuleState`].
+    GlobalRule,
     /// A [`ProductState`].
     Product,
     /// An [`ApplicationState`].
@@ -54,14 +81,26 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order in which a snapshot lists them.
-    pub const ALL: [Self; 6] =
-        [Self::Service, Self::Route, Self::Product, Self::Application, Self::Credential, Self::Grant];
+    pub const ALL: [Self; 9] = [
+        Self::Service,
+        Self::Route,
+        Self::Certificate,
+        Self::Consumer,
+        Self::GlobalRule,
+        Self::Product,
+        Self::Application,
+        Self::Credential,
+        Self::Grant,
+    ];
 
     /// The stored and transmitted name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Service => "service",
             Self::Route => "route",
+            Self::Certificate => "certificate",
+            Self::Consumer => "consumer",
+            Self::GlobalRule => "global_rule",
             Self::Product => "product",
             Self::Application => "application",
             Self::Credential => "credential",
@@ -83,6 +122,12 @@ pub enum Resource {
     Service(ServiceState),
     /// A route of a service.
     Route(RouteState),
+    /// A certificate that the group's gateways show, or demand.
+    Certificate(CertificateState),
+    /// A consumer of the group with its credentials.
+    Consumer(ConsumerState),
+    /// Plugins of all routes of the group.
+    GlobalRule(GlobalRuleState),
     /// A published product that asks for credentials.
     Product(ProductState),
     /// An application of the portal, with whether it may call at all.
@@ -99,6 +144,9 @@ impl Resource {
         match self {
             Self::Service(_) => Kind::Service,
             Self::Route(_) => Kind::Route,
+            Self::Certificate(_) => Kind::Certificate,
+            Self::Consumer(_) => Kind::Consumer,
+            Self::GlobalRule(_) => Kind::GlobalRule,
             Self::Product(_) => Kind::Product,
             Self::Application(_) => Kind::Application,
             Self::Credential(_) => Kind::Credential,
@@ -111,6 +159,9 @@ impl Resource {
         match self {
             Self::Service(service) => service.id.to_string(),
             Self::Route(route) => route.id.to_string(),
+            Self::Certificate(certificate) => certificate.id.to_string(),
+            Self::Consumer(consumer) => group_key(&consumer.gateway_group_id, &consumer.username),
+            Self::GlobalRule(rule) => group_key(&rule.gateway_group_id, &rule.id),
             Self::Product(product) => product.id.to_string(),
             Self::Application(application) => application.id.to_string(),
             Self::Credential(credential) => credential.id.to_string(),
@@ -122,6 +173,11 @@ impl Resource {
 /// The key of a grant's row: one application and one product.
 pub fn grant_key(application: &ApplicationId, product: &ProductId) -> String {
     format!("{application}/{product}")
+}
+
+/// The key of a row whose name is unique within its gateway group only: `GROUP/NAME`.
+pub fn group_key(group: &GatewayGroupId, name: &str) -> String {
+    format!("{group}/{name}")
 }
 
 /// A service: where requests enter and where they go.
@@ -141,48 +197,14 @@ pub struct ServiceState {
     pub strip_path_prefix: bool,
     /// Where requests go; without it they are answered 503.
     pub upstream: Option<UpstreamState>,
+    /// Further upstreams by id, for routes that name one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstreams: BTreeMap<String, UpstreamState>,
+    /// What its requests meet beside product authentication.
+    #[serde(default)]
+    pub plugins: PluginsState,
     /// When the service was made; older wins between equals.
     pub created_at: Timestamp,
-}
-
-/// A service's upstream.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UpstreamState {
-    /// `http` or `https`.
-    pub scheme: String,
-    /// Targets; those of weight 0 get nothing.
-    pub nodes: Vec<UpstreamNode>,
-    /// Limit on establishing a connection, milliseconds, at least 1.
-    pub connect_timeout_ms: u64,
-    /// Limit between two successive writes of the request, milliseconds, at least 1.
-    pub send_timeout_ms: u64,
-    /// Limit between two successive reads of the answer, milliseconds, at least 1.
-    pub read_timeout_ms: u64,
-    /// Which `Host` the upstream sees.
-    pub host: UpstreamHost,
-}
-
-/// Which `Host` an upstream sees (`pass_host` of the Admin API).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UpstreamHost {
-    /// The caller's.
-    Pass,
-    /// The chosen node's host and port.
-    Node,
-    /// This text.
-    Rewrite(String),
-}
-
-/// One upstream target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpstreamNode {
-    /// Host name or address.
-    pub host: String,
-    /// Port, 1 to 65535.
-    pub port: u16,
-    /// Share of requests relative to the other nodes' weights.
-    pub weight: u32,
 }
 
 /// A route of a service.
@@ -198,8 +220,38 @@ pub struct RouteState {
     pub methods: Vec<String>,
     /// Higher wins between equally specific paths.
     pub priority: i64,
+    /// Each takes the place of the service's plugin of the same name.
+    #[serde(default)]
+    pub plugins: PluginsState,
+    /// Names one of the service's further upstreams; `None`: its default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_id: Option<String>,
+    /// Timeouts that take the place of the upstream's.
+    #[serde(default)]
+    pub timeouts: RouteTimeouts,
+    /// False: protocol upgrades are not passed on.
+    #[serde(default = "yes")]
+    pub websocket: bool,
+    /// Scopes of which a `dcr` token must carry one; empty: none is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_scopes: Vec<String>,
     /// When the route was made; older wins between equals.
     pub created_at: Timestamp,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A route's own timeouts in milliseconds, at least 1; absent ones are the upstream's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTimeouts {
+    /// On establishing a connection.
+    pub connect_ms: Option<u64>,
+    /// Between two successive writes of the request.
+    pub send_ms: Option<u64>,
+    /// Between two successive reads of the answer.
+    pub read_ms: Option<u64>,
 }
 
 /// A published gateway product: its linked services need a credential on every request.
@@ -215,6 +267,12 @@ pub struct ProductState {
     pub key_auth: Option<KeyAuthMethod>,
     /// Set when user name and password are accepted.
     pub basic_auth: Option<BasicAuthMethod>,
+    /// Set when JWTs of `jwt-auth` credentials are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt_auth: Option<JwtAuthMethod>,
+    /// Set when tokens of a DCR provider's clients are accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dcr: Option<DcrMethod>,
 }
 
 /// How API keys are read.
@@ -233,6 +291,22 @@ pub struct KeyAuthMethod {
 pub struct BasicAuthMethod {
     /// Remove `Authorization` before forwarding.
     pub hide_credentials: bool,
+}
+
+/// How JWTs are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtAuthMethod {
+    /// Remove `Authorization` and the query argument `jwt` before forwarding.
+    pub hide_credentials: bool,
+}
+
+/// Whose tokens are accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DcrMethod {
+    /// The provider; only `oauth` credentials of this one fit.
+    pub provider_id: DcrProviderId,
+    /// Its issuer, whose key set is found by discovery and whose name tokens carry as `iss`.
+    pub issuer: String,
 }
 
 /// An application, as far as a gateway cares.
@@ -289,6 +363,20 @@ pub enum CredentialSecret {
         username: String,
         /// The password's slow hash in PHC string format (argon2id).
         password_hash: String,
+    },
+    /// A JWT that names `key` and is signed with `secret`.
+    JwtAuth {
+        /// The claim `key` (else header `kid`) that names this credential.
+        key: String,
+        /// The one algorithm that is accepted, and what it is verified with.
+        secret: TokenSecret,
+    },
+    /// A token that this OAuth client was given by its provider.
+    Oauth {
+        /// The provider.
+        provider_id: DcrProviderId,
+        /// The client's id there.
+        client_id: String,
     },
 }
 

@@ -88,6 +88,8 @@ ids! {
     ServiceId "svc"
     /// A gateway route; may be chosen by the caller.
     RouteId "rte"
+    /// A certificate of a gateway group; may be chosen by the caller.
+    CertificateId "ssl"
     /// An API product.
     ProductId "prd"
     /// A developer, as we know it (the caller's own name for it is [`DeveloperName`]).

@@ -6,7 +6,7 @@ pub mod changes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gateway_state::{BasicAuthMethod, KeyAuthMethod, ProductState},
+    gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod, ProductState},
     ids::{ApplicationId, DcrProviderId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
@@ -127,6 +127,9 @@ pub struct ProductAuth {
     /// User name and password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<BasicAuthMethod>,
+    /// Signed tokens that name a credential.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub jwt_auth: Option<JwtAuthMethod>,
     /// Tokens of OAuth clients registered at this provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dcr: Option<DcrProviderId>,
@@ -135,7 +138,7 @@ pub struct ProductAuth {
 impl ProductAuth {
     /// Whether no method is accepted.
     pub const fn is_empty(&self) -> bool {
-        self.key_auth.is_none() && self.basic_auth.is_none() && self.dcr.is_none()
+        self.key_auth.is_none() && self.basic_auth.is_none() && self.jwt_auth.is_none() && self.dcr.is_none()
     }
 }
 
@@ -229,6 +232,8 @@ impl Product {
             services: offer.services.iter().map(|link| link.service_id.clone()).collect(),
             key_auth: offer.auth.key_auth.clone(),
             basic_auth: offer.auth.basic_auth.clone(),
+            jwt_auth: offer.auth.jwt_auth.clone(),
+            dcr: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::RouteState,
+    gateway_state::{PluginsState, RouteState, RouteTimeouts},
     ids::{GatewayGroupId, RouteId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
@@ -134,6 +134,11 @@ impl Route {
             paths: self.paths.clone(),
             methods: self.methods.clone(),
             priority: self.priority,
+            plugins: PluginsState::default(),
+            upstream_id: None,
+            timeouts: RouteTimeouts::default(),
+            websocket: true,
+            required_scopes: Vec::new(),
             created_at: self.created_at,
         }
     }

@@ -83,6 +83,34 @@ impl<'de> Deserialize<'de> for SecretDigest {
     }
 }
 
+/// A secret that must be read back: in the store it is sealed, on its way to a gateway it is clear.
+///
+/// Which of both it is stands in its type, so that a sealed one is never taken for the secret itself.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptSecret {
+    /// Encrypted under the installation's master key.
+    Sealed(String),
+    /// The secret itself.
+    Clear(String),
+}
+
+impl KeptSecret {
+    /// The secret itself, where it is not sealed.
+    pub fn clear(&self) -> Option<&str> {
+        match self {
+            Self::Clear(text) => Some(text),
+            Self::Sealed(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for KeptSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("******")
+    }
+}
+
 /// The kinds of tokens that we issue, each with its own prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::ServiceState,
+    gateway_state::{PluginsState, ServiceState},
     ids::{GatewayGroupId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
@@ -156,6 +156,8 @@ impl Service {
             path_prefix: self.path_prefix.clone(),
             strip_path_prefix: self.strip_path_prefix,
             upstream: self.upstream.as_ref().map(Upstream::gateway_state),
+            upstreams: BTreeMap::new(),
+            plugins: PluginsState::default(),
             created_at: self.created_at,
         })
     }

@@ -4,13 +4,13 @@
 //! `bench_gateway --listen ADDRESS --upstream HOST:PORT --credentials N`: each of the N keys, `bench-key-00000000`
 //! and on, belongs to an application of its own that is subscribed. The method is in `docs/bench.md`.
 
-use std::{env, error::Error, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, env, error::Error, sync::Arc, time::SystemTime};
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, CredentialSecret, CredentialState, CredentialVersionState, GrantState,
-        KeyAuthMethod, ProductState, Resource, RouteState, ServiceState, UpstreamHost, UpstreamNode,
-        UpstreamState,
+        ApplicationState, Balancing, CredentialSecret, CredentialState, CredentialVersionState, GrantState,
+        KeepalivePool, KeyAuthMethod, PluginsState, ProductState, Resource, RouteState, RouteTimeouts,
+        ServiceState, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
     },
     ids::{
         ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let credentials: usize = argument("--credentials")?.parse()?;
 
     let gateway = Gateway::new(Config::default(), clock())?;
-    gateway.apply(&everything(&UpstreamNode { host, port, weight: 1 }, credentials));
+    gateway.apply(&everything(&UpstreamNode { host, port, weight: 1, priority: 0 }, credentials));
     Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(&listen).await?;
         // On a worker, as in the binary, and not on the thread that waits.
@@ -82,6 +82,8 @@ fn everything(upstream: &UpstreamNode, credentials: usize) -> ChangeBatch {
             hide_credentials: false,
         }),
         basic_auth: None,
+        jwt_auth: None,
+        dcr: None,
     }));
     resources.extend((0..credentials).flat_map(subscriber));
     let changes = resources.into_iter().map(|resource| Change {
@@ -101,8 +103,16 @@ fn service(name: &str, node: &UpstreamNode) -> ServiceState {
         hosts: Vec::new(),
         path_prefix: None,
         strip_path_prefix: false,
+        upstreams: BTreeMap::new(),
+        plugins: PluginsState::default(),
         upstream: Some(UpstreamState {
             scheme: "http".to_owned(),
+            balancing: Balancing::RoundRobin,
+            retries: None,
+            tls: UpstreamTls::default(),
+            active_check: None,
+            passive_check: None,
+            keepalive: KeepalivePool::default(),
             nodes: vec![node.clone()],
             connect_timeout_ms: 60_000,
             send_timeout_ms: 60_000,
@@ -120,6 +130,11 @@ fn route(name: &str) -> RouteState {
         paths: vec![format!("/{name}")],
         methods: Vec::new(),
         priority: 0,
+        plugins: PluginsState::default(),
+        upstream_id: None,
+        timeouts: RouteTimeouts::default(),
+        websocket: true,
+        required_scopes: Vec::new(),
         created_at: MADE,
     }
 }

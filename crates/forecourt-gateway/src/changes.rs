@@ -7,7 +7,10 @@
 use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
 use forecourt_core::{
-    gateway_state::{ApplicationState, Kind, ProductState, Resource, RouteState, ServiceState},
+    gateway_state::{
+        ApplicationState, CertificateState, ConsumerState, GlobalRuleState, Kind, ProductState, Resource,
+        RouteState, ServiceState,
+    },
     ids::ApplicationId,
 };
 use forecourt_wire::changes::{Change, ChangeBatch};
@@ -30,6 +33,9 @@ pub(crate) struct Writer {
     products_by_number: Numbers,
     services: Rows<ServiceState>,
     routes: Rows<RouteState>,
+    certificates: Rows<CertificateState>,
+    consumers: Rows<ConsumerState>,
+    global_rules: Rows<GlobalRuleState>,
     products: Rows<ProductState>,
     applications: HashTable<Arc<ApplicationSlot>>,
     credentials: CredentialIndex,
@@ -41,6 +47,13 @@ type Rows<T> = HashMap<Box<str>, Row<T>>;
 struct Row<T> {
     revision: i64,
     state: Option<Arc<T>>,
+}
+
+/// The body of a step's row, which is of this kind or deleted.
+macro_rules! of_kind {
+    ($resource:expr, $kind:ident) => {
+        $resource.and_then(|row| if let Resource::$kind(row) = row { Some(row) } else { None })
+    };
 }
 
 /// One row to be put (`resource`) or deleted, newer than what is known of it.
@@ -89,6 +102,9 @@ impl Writer {
         self.floor = floor;
         self.services.retain(|_, row| row.state.is_some() || row.revision > floor);
         self.routes.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.certificates.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.consumers.retain(|_, row| row.state.is_some() || row.revision > floor);
+        self.global_rules.retain(|_, row| row.state.is_some() || row.revision > floor);
         self.products.retain(|_, row| row.state.is_some() || row.revision > floor);
         self.credentials.forget_deleted(floor);
         for slot in &self.applications {
@@ -160,6 +176,9 @@ impl Writer {
         match kind {
             Kind::Service => of(&self.services, key),
             Kind::Route => of(&self.routes, key),
+            Kind::Certificate => of(&self.certificates, key),
+            Kind::Consumer => of(&self.consumers, key),
+            Kind::GlobalRule => of(&self.global_rules, key),
             Kind::Product => of(&self.products, key),
             Kind::Application => self.slot(key).map_or(0, |slot| slot.view().revision),
             Kind::Credential => self.credentials.revision(key),
@@ -185,6 +204,9 @@ impl Writer {
             .collect();
         of(Kind::Service, &self.services)
             .chain(of(Kind::Route, &self.routes))
+            .chain(of(Kind::Certificate, &self.certificates))
+            .chain(of(Kind::Consumer, &self.consumers))
+            .chain(of(Kind::GlobalRule, &self.global_rules))
             .chain(of(Kind::Product, &self.products))
             .chain(applications.map(|slot| (Kind::Application, slot.id_text())))
             .chain(self.credentials.live_ids().map(|id| (Kind::Credential, id)))
@@ -194,22 +216,15 @@ impl Writer {
     /// First half of a step: after it nothing is allowed that the new state forbids. True: routing changed.
     fn take_away(&mut self, state: &State, step: &Step<'_>) -> bool {
         match (step.kind, step.resource) {
-            (Kind::Service, service) => {
-                let row =
-                    service.and_then(|row| if let Resource::Service(row) = row { Some(row) } else { None });
-                put_row(&mut self.services, step, row);
-                return true;
+            (Kind::Service, row) => return put_row(&mut self.services, step, of_kind!(row, Service)),
+            (Kind::Route, row) => return put_row(&mut self.routes, step, of_kind!(row, Route)),
+            (Kind::Product, row) => return put_row(&mut self.products, step, of_kind!(row, Product)),
+            (Kind::Consumer, row) => return put_row(&mut self.consumers, step, of_kind!(row, Consumer)),
+            (Kind::GlobalRule, row) => {
+                return put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
             }
-            (Kind::Route, route) => {
-                let row = route.and_then(|row| if let Resource::Route(row) = row { Some(row) } else { None });
-                put_row(&mut self.routes, step, row);
-                return true;
-            }
-            (Kind::Product, product) => {
-                let row =
-                    product.and_then(|row| if let Resource::Product(row) = row { Some(row) } else { None });
-                put_row(&mut self.products, step, row);
-                return true;
+            (Kind::Certificate, row) => {
+                return put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);
@@ -249,7 +264,8 @@ impl Writer {
                 self.credentials.widen(state, row, &application, step.revision);
             }
             Some(Resource::Grant(_)) => self.put_grant(step, true),
-            Some(Resource::Service(_) | Resource::Route(_) | Resource::Product(_)) | None => {}
+            // The table holds them already.
+            _ => {}
         }
     }
 
@@ -311,7 +327,9 @@ impl Writer {
     }
 }
 
-fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) {
+/// Puts or deletes a row of those that the table is compiled from; true: it must be compiled anew.
+fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) -> bool {
     let row = Row { revision: step.revision, state: row.cloned().map(Arc::new) };
     rows.insert(step.key.as_ref().into(), row);
+    true
 }

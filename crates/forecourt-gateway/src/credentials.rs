@@ -240,6 +240,7 @@ fn insert(
             state.users.insert(username, record);
             Some(Place::User(place))
         }
+        CredentialSecret::JwtAuth { .. } | CredentialSecret::Oauth { .. } => None,
     }
 }
 

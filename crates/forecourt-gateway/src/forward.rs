@@ -23,7 +23,7 @@ use crate::{
     connections::{Connections, InFlight},
     paths, presented,
     rejects::Reject,
-    route::Service,
+    route::Route,
     sockets::Watch,
     upgrades,
     upstreams::{Connection, Upstream},
@@ -53,8 +53,8 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 pub(crate) struct Passage<'a> {
     /// Leave to forward.
     pub(crate) permit: Permit,
-    /// The service that it goes to.
-    pub(crate) service: &'a Service,
+    /// The route that it takes.
+    pub(crate) route: &'a Route,
     /// The path that was matched.
     pub(crate) path: Cow<'a, str>,
     /// The query as it was sent.
@@ -137,11 +137,11 @@ fn prepare<'a>(
     passage: &Passage<'a>,
     parts: &mut Parts,
 ) -> Result<(&'a Upstream, Arc<crate::upstreams::Node>), Reject> {
-    let upstream = passage.service.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
+    let upstream = passage.route.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
     let node = upstream.choose().ok_or(Reject::NoUpstreamNode)?;
     if upstream.is_https() {
         tracing::error!(
-            service.id = passage.service.id.as_str(),
+            service.id = passage.route.service.id.as_str(),
             "the service's upstream wants https, which this gateway cannot speak yet; use scheme http"
         );
         return Err(Reject::UnsupportedScheme);
@@ -177,7 +177,7 @@ fn hide_credentials<'a>(passage: &Passage<'a>, headers: &mut HeaderMap) -> Optio
 
 /// The target that the upstream sees: the matched path, shortened if the service says so, and the query.
 fn target(passage: &Passage<'_>, query: Option<Cow<'_, str>>) -> Option<Uri> {
-    let path = match &passage.service.stripped_prefix {
+    let path = match &passage.route.service.stripped_prefix {
         Some(prefix) => paths::strip_prefix(&passage.path, prefix),
         None => Cow::Borrowed(&*passage.path),
     };

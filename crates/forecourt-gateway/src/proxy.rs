@@ -15,7 +15,7 @@ use crate::{
     forward::{self, Passage},
     heads, paths,
     rejects::Reject,
-    route::Service,
+    route::Route,
     sockets::Watch,
     verify::{Permit, Proven, Verdict, verify},
 };
@@ -37,7 +37,7 @@ pub(crate) async fn serve(
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (service, permit) = match decide(&gateway, &head).await {
+    let (route, permit) = match decide(&gateway, &head).await {
         Ok(decided) => decided,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
@@ -45,7 +45,7 @@ pub(crate) async fn serve(
     if let Some(identity) = permit.identity() {
         gateway.meter.count(identity, (gateway.clock)(), watch.peer);
     }
-    let passage = Passage { permit, service: &service, path, query: uri.query(), watch: &watch };
+    let passage = Passage { permit, route: &route, path, query: uri.query(), watch: &watch };
     match forward::forward(passage, parts, body, connections, in_flight).await {
         Ok(response) => Ok(response),
         Err((reject, in_flight)) => Ok(gateway.refuse(reject, in_flight)),
@@ -75,12 +75,12 @@ fn check_head<'p, 'u>(
 }
 
 /// Route and verify, with a password check in between if one is needed.
-async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Service>, Permit), Reject> {
+async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Permit), Reject> {
     let mut proven = None;
     loop {
-        let (service, verdict) = decide_now(gateway, head, proven.as_ref())?;
+        let (route, verdict) = decide_now(gateway, head, proven.as_ref())?;
         match verdict {
-            Verdict::Permit(permit) => return Ok((service, permit)),
+            Verdict::Permit(permit) => return Ok((route, permit)),
             Verdict::Reject(reject) => return Err(reject),
             Verdict::NeedsPasswordCheck(question) => {
                 let answer = gateway.passwords.answer(question).await;
@@ -94,11 +94,12 @@ fn decide_now(
     gateway: &Inner,
     head: &Head<'_>,
     proven: Option<&Proven>,
-) -> Result<(Arc<Service>, Verdict), Reject> {
+) -> Result<(Arc<Route>, Verdict), Reject> {
     let now = (gateway.clock)();
     gateway.state.consistently(|table| {
-        let service = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;
-        let verdict = verify(&gateway.state, &service.protection, head.headers, head.query, now, proven);
-        Ok((Arc::clone(service), verdict))
+        let route = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;
+        let verdict =
+            verify(&gateway.state, &route.service.protection, head.headers, head.query, now, proven);
+        Ok((Arc::clone(route), verdict))
     })
 }

@@ -1,4 +1,4 @@
-//! From host, path and method to a service: an index compiled from the rows, never a scan over all routes.
+//! From host, path and method to a route: an index compiled from the rows, never a scan over all routes.
 //!
 //! Exact hosts come before wildcards (longest suffix first) before services without hosts; within a host, exact
 //! paths before prefixes, longer before shorter, then higher priority, then older (docs/gateway.md §1). A look-up costs
@@ -7,7 +7,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use forecourt_core::{
-    gateway_state::{ProductState, RouteState, ServiceState},
+    gateway_state::{ProductState, RouteState, RouteTimeouts, ServiceState, UpstreamState},
     ids::{ProductId, RouteId, ServiceId},
     time::Timestamp,
 };
@@ -27,14 +27,31 @@ pub(crate) struct RoutingTable {
 
 /// A service as a request meets it.
 pub(crate) struct Service {
-    /// Its id, for logs.
+    /// Its id.
     pub(crate) id: ServiceId,
     /// What is removed from the front of the path before forwarding.
     pub(crate) stripped_prefix: Option<Box<str>>,
-    /// Where requests go.
-    pub(crate) upstream: Option<Arc<Upstream>>,
     /// Who may pass.
     pub(crate) protection: Protection,
+    upstream: Option<Arc<Upstream>>,
+    /// Those that routes name.
+    upstreams: HashMap<Box<str>, Arc<Upstream>>,
+}
+
+/// A route as a request meets it.
+pub(crate) struct Route {
+    /// Its id.
+    pub(crate) id: RouteId,
+    /// Its service.
+    pub(crate) service: Arc<Service>,
+    /// Where requests go.
+    pub(crate) upstream: Option<Arc<Upstream>>,
+    /// Timeouts that take the place of the upstream's.
+    pub(crate) timeouts: RouteTimeouts,
+    /// Whether protocol upgrades are passed on.
+    pub(crate) websocket: bool,
+    /// Scopes of which a token of `dcr` must carry one; empty: none is asked.
+    pub(crate) required_scopes: Box<[Box<str>]>,
 }
 
 /// Who may pass a service.
@@ -116,7 +133,7 @@ struct PathTable {
 /// One route under one path; entries of a path are kept in the order in which they are tried.
 #[derive(Clone)]
 struct Entry {
-    service: Arc<Service>,
+    route: Arc<Route>,
     methods: Arc<[Method]>,
     rank: (Reverse<i64>, Timestamp, Timestamp, RouteId),
 }
@@ -147,8 +164,8 @@ impl RoutingTable {
         table
     }
 
-    /// The service that answers such a request. `host` is without a port, in any case; `path` is normal.
-    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Service>> {
+    /// The route that such a request takes. `host` is without a port, in any case; `path` is normal.
+    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Route>> {
         if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
             return self.any_host.find(path, method);
         }
@@ -170,7 +187,19 @@ impl RoutingTable {
         let methods =
             route.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect();
         let rank = (Reverse(route.priority), route.created_at, row.created_at, route.id.clone());
-        let entry = Entry { service: Arc::clone(service), methods, rank };
+        let upstream = match &route.upstream_id {
+            Some(id) => service.upstreams.get(id.as_str()),
+            None => service.upstream.as_ref(),
+        };
+        let compiled = Route {
+            id: route.id.clone(),
+            service: Arc::clone(service),
+            upstream: upstream.cloned(),
+            timeouts: route.timeouts,
+            websocket: route.websocket,
+            required_scopes: route.required_scopes.iter().map(|scope| scope.as_str().into()).collect(),
+        };
+        let entry = Entry { route: Arc::new(compiled), methods, rank };
         for path in &route.paths {
             let whole = format!("{}{path}", row.path_prefix.as_deref().unwrap_or_default());
             let (text, is_prefix) =
@@ -213,7 +242,7 @@ impl PathTable {
         self.lengths.dedup();
     }
 
-    fn find(&self, path: &str, method: &Method) -> Option<&Arc<Service>> {
+    fn find(&self, path: &str, method: &Method) -> Option<&Arc<Route>> {
         let exact = self.exact.get(path).and_then(|entries| first_for(entries, method));
         exact.or_else(|| {
             let fitting = self.lengths.iter().filter_map(|length| path.get(..*length));
@@ -224,22 +253,30 @@ impl PathTable {
     }
 }
 
-fn first_for<'a>(entries: &'a [Entry], method: &Method) -> Option<&'a Arc<Service>> {
+fn first_for<'a>(entries: &'a [Entry], method: &Method) -> Option<&'a Arc<Route>> {
     let fitting = entries.iter().find(|entry| entry.methods.is_empty() || entry.methods.contains(method));
-    fitting.map(|entry| &entry.service)
+    fitting.map(|entry| &entry.route)
 }
 
 fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Service {
-    let before = previous.services.get(row.id.as_str()).and_then(|service| service.upstream.as_ref());
-    let upstream = row.upstream.as_ref().map(|wanted| match before {
+    let before = previous.services.get(row.id.as_str());
+    let kept = |wanted: &UpstreamState, before: Option<&Arc<Upstream>>| match before {
         Some(upstream) if upstream.is(wanted) => Arc::clone(upstream),
         _ => Arc::new(Upstream::new(wanted.clone())),
+    };
+    let further = row.upstreams.iter().map(|(id, wanted)| {
+        let upstream = kept(wanted, before.and_then(|service| service.upstreams.get(id.as_str())));
+        (id.as_str().into(), upstream)
     });
     let prefix = row.path_prefix.as_deref().filter(|_| row.strip_path_prefix).and_then(paths::normalise);
     Service {
         id: row.id.clone(),
         stripped_prefix: prefix.map(|prefix| prefix.as_ref().into()),
-        upstream,
+        upstream: row
+            .upstream
+            .as_ref()
+            .map(|wanted| kept(wanted, before.and_then(|service| service.upstream.as_ref()))),
+        upstreams: further.collect(),
         protection: linked
             .by_service
             .get(row.id.as_str())

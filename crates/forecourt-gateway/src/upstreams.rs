@@ -211,7 +211,9 @@ fn bare_host(host: &str) -> &str {
 mod tests {
     use std::sync::Arc;
 
-    use forecourt_core::gateway_state::{UpstreamHost, UpstreamNode, UpstreamState};
+    use forecourt_core::gateway_state::{
+        Balancing, KeepalivePool, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
+    };
 
     use super::Upstream;
 
@@ -220,9 +222,16 @@ mod tests {
             host: "127.0.0.1".into(),
             port,
             weight: *weight,
+            priority: 0,
         });
         Upstream::new(UpstreamState {
             scheme: "http".into(),
+            balancing: Balancing::RoundRobin,
+            retries: None,
+            tls: UpstreamTls::default(),
+            active_check: None,
+            passive_check: None,
+            keepalive: KeepalivePool::default(),
             nodes: nodes.collect(),
             connect_timeout_ms: 1,
             send_timeout_ms: 1,

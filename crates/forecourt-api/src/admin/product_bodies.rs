@@ -62,6 +62,7 @@ fn auth(given: Object) -> Result<ProductAuth, Problem> {
     Ok(ProductAuth {
         key_auth: given.object("key-auth")?.map(key_auth).transpose()?,
         basic_auth: given.object("basic-auth")?.map(basic_auth).transpose()?,
+        jwt_auth: None,
         dcr: given.object("dcr")?.map(dcr).transpose()?,
     })
 }

@@ -118,6 +118,7 @@ pub(super) async fn create(
             NewSecret::KeyAuth
         }
         CredentialType::BasicAuth => basic_secret(&given)?,
+        CredentialType::JwtAuth | CredentialType::Oauth => return Err(unserved()),
     };
     let input = input(&given)?;
     let issued = credentials::create(&context.app, &caller, &application.id, input, secret).await?;
@@ -171,6 +172,7 @@ pub(super) async fn regenerate(
             given.closed(&["type", "basic-auth"])?;
             basic_secret(&given)?
         }
+        CredentialType::JwtAuth | CredentialType::Oauth => return Err(unserved()),
     };
     let issued = credentials::regenerate(&context.app, &caller, &application, &id, secret).await?;
     Ok(answer_once(StatusCode::OK, &issued))
@@ -210,6 +212,10 @@ fn required_type(given: &Object) -> Result<CredentialType, Problem> {
     }
 }
 
+fn unserved() -> Problem {
+    Problem::bad_request(format!("type must be {TYPES}"))
+}
+
 fn closed_key(given: &Object) -> Result<(), Problem> {
     let Some(key) = given.object("key-auth")? else { return Ok(()) };
     key.closed(&[]).map_err(|_| Problem::bad_request("key-auth must be empty: Forecourt makes the key"))
@@ -247,6 +253,7 @@ fn body(named: &NamedCredential, secret: Option<&str>) -> Map<String, Value> {
             ("username", credential.username().map(|username| json!(username))),
             ("password", secret.map(|password| json!(password))),
         ]),
+        CredentialType::JwtAuth | CredentialType::Oauth => Map::new(),
     };
     members([
         ("id", Some(json!(credential.id))),

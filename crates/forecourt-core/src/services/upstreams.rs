@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{UpstreamHost, UpstreamNode, UpstreamState},
+    gateway_state::{Balancing, KeepalivePool, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls},
     text::{self, Invalid},
 };
 
@@ -122,6 +122,12 @@ impl Upstream {
         UpstreamState {
             scheme: self.scheme.clone(),
             nodes: self.nodes.clone(),
+            balancing: Balancing::RoundRobin,
+            retries: None,
+            tls: UpstreamTls::default(),
+            active_check: None,
+            passive_check: None,
+            keepalive: KeepalivePool::default(),
             connect_timeout_ms: millis(self.timeout.connect),
             send_timeout_ms: millis(self.timeout.send),
             read_timeout_ms: millis(self.timeout.read),
@@ -166,6 +172,6 @@ impl UpstreamNodeInput {
         let port = port.ok_or_else(|| Invalid::new(field("port"), "must be 1 to 65535"))?;
         let weight =
             u32::try_from(self.weight).map_err(|_| Invalid::new(field("weight"), "must be 0 or more"))?;
-        Ok(UpstreamNode { host: self.host, port, weight })
+        Ok(UpstreamNode { host: self.host, port, weight, priority: 0 })
     }
 }

@@ -40,10 +40,10 @@ fn outcome(state: &State, service: &str, shown: &str) -> String {
     headers.insert("apikey", HeaderValue::from_str(shown).unwrap());
     let now = Timestamp::from_seconds(100);
     state.consistently(|table| {
-        let Some(service) = table.find("any", &format!("/{service}"), &Method::GET) else {
+        let Some(route) = table.find("any", &format!("/{service}"), &Method::GET) else {
             return "404".into();
         };
-        match verify(state, &service.protection, &headers, None, now, None) {
+        match verify(state, &route.service.protection, &headers, None, now, None) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),

@@ -53,7 +53,7 @@ fn table(disabled: &[&str]) -> RoutingTable {
 }
 
 fn found<'a>(table: &'a RoutingTable, method: &Method, host: &str, path: &str) -> Option<&'a str> {
-    table.find(host, path, method).map(|service| service.id.as_str())
+    table.find(host, path, method).map(|route| route.service.id.as_str())
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Rows to tell a gateway, in few words.
 
+use std::collections::BTreeMap;
+
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, BasicAuthMethod, CredentialSecret, CredentialState, CredentialVersionState,
-        GrantState, KeyAuthMethod, Kind, ProductState, Resource, RouteState, ServiceState, UpstreamHost,
-        UpstreamNode, UpstreamState, grant_key,
+        ApplicationState, Balancing, BasicAuthMethod, CredentialSecret, CredentialState,
+        CredentialVersionState, GrantState, KeepalivePool, KeyAuthMethod, Kind, PluginsState, ProductState,
+        Resource, RouteState, RouteTimeouts, ServiceState, UpstreamHost, UpstreamNode, UpstreamState,
+        UpstreamTls, grant_key,
     },
     ids::{
         ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
@@ -23,6 +26,8 @@ pub(crate) fn service(id: &str) -> ServiceState {
         hosts: Vec::new(),
         path_prefix: None,
         strip_path_prefix: false,
+        upstreams: BTreeMap::new(),
+        plugins: PluginsState::default(),
         upstream: None,
         created_at: Timestamp::from_seconds(1),
     }
@@ -31,7 +36,13 @@ pub(crate) fn service(id: &str) -> ServiceState {
 pub(crate) fn upstream(port: u16) -> UpstreamState {
     UpstreamState {
         scheme: "http".into(),
-        nodes: vec![UpstreamNode { host: "127.0.0.1".into(), port, weight: 1 }],
+        balancing: Balancing::RoundRobin,
+        retries: None,
+        tls: UpstreamTls::default(),
+        active_check: None,
+        passive_check: None,
+        keepalive: KeepalivePool::default(),
+        nodes: vec![UpstreamNode { host: "127.0.0.1".into(), port, weight: 1, priority: 0 }],
         connect_timeout_ms: 10_000,
         send_timeout_ms: 10_000,
         read_timeout_ms: 10_000,
@@ -46,6 +57,11 @@ pub(crate) fn route(id: &str, service: &str, path: &str) -> RouteState {
         paths: vec![path.into()],
         methods: Vec::new(),
         priority: 0,
+        plugins: PluginsState::default(),
+        upstream_id: None,
+        timeouts: RouteTimeouts::default(),
+        websocket: true,
+        required_scopes: Vec::new(),
         created_at: Timestamp::from_seconds(1),
     }
 }
@@ -62,6 +78,8 @@ pub(crate) fn product(id: &str, services: &[&str]) -> ProductState {
             hide_credentials: false,
         }),
         basic_auth: Some(BasicAuthMethod { hide_credentials: false }),
+        jwt_auth: None,
+        dcr: None,
     }
 }
 

@@ -52,8 +52,8 @@ fn request(
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     state.consistently(|table| {
-        let service = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        verify(state, &service.protection, &headers, query, NOW, proven)
+        let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
+        verify(state, &route.service.protection, &headers, query, NOW, proven)
     })
 }
 

@@ -142,6 +142,7 @@ impl Site {
             auth: Some(ProductAuth {
                 key_auth: Some(key),
                 basic_auth: Some(BasicAuthMethod { hide_credentials: true }),
+                jwt_auth: None,
                 dcr: None,
             }),
             subscription_auto_approval: Some(product.auto_approval),

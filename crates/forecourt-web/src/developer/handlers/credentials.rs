@@ -55,7 +55,8 @@ pub(super) fn row(named: &NamedCredential) -> CredentialRow {
 const fn kind_of(credential_type: CredentialType) -> AuthKind {
     match credential_type {
         CredentialType::KeyAuth => AuthKind::KeyAuth,
-        CredentialType::BasicAuth => AuthKind::BasicAuth,
+        // Neither page nor API makes others yet.
+        _ => AuthKind::BasicAuth,
     }
 }
 
@@ -116,6 +117,7 @@ pub(super) async fn create(
     let secret = match credential_type {
         CredentialType::KeyAuth => Ok(NewSecret::KeyAuth),
         CredentialType::BasicAuth => basic(&member, posted.text("username"), posted.given("password")),
+        CredentialType::JwtAuth | CredentialType::Oauth => return Err(FailureKind::NotFound.into()),
     };
     let made = match secret {
         Ok(secret) => {

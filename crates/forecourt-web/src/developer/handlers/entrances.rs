@@ -54,6 +54,8 @@ pub(super) fn accepts(product: &Product, credential_type: CredentialType) -> boo
     match credential_type {
         CredentialType::KeyAuth => auth.key_auth.is_some(),
         CredentialType::BasicAuth => auth.basic_auth.is_some(),
+        CredentialType::JwtAuth => auth.jwt_auth.is_some(),
+        CredentialType::Oauth => auth.dcr.is_some(),
     }
 }
 

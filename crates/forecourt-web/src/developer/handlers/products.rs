@@ -72,7 +72,8 @@ fn labels(product: &Product) -> Vec<Label> {
 }
 
 fn methods(product: &Product) -> Vec<AuthMethod> {
-    let Some(ProductAuth { key_auth, basic_auth, dcr }) = product.gateway_offer().map(|offer| &offer.auth)
+    let Some(ProductAuth { key_auth, basic_auth, dcr, .. }) =
+        product.gateway_offer().map(|offer| &offer.auth)
     else {
         return Vec::new();
     };

@@ -81,7 +81,7 @@ const fn kind(product_type: ProductType) -> ProductKind {
 }
 
 fn methods(offer: Option<&GatewayOffer>) -> Vec<AuthMethod> {
-    let Some(ProductAuth { key_auth, basic_auth, dcr }) = offer.map(|offer| &offer.auth) else {
+    let Some(ProductAuth { key_auth, basic_auth, dcr, .. }) = offer.map(|offer| &offer.auth) else {
         return Vec::new();
     };
     let plain = |kind| AuthMethod { kind, header: None, query: None };

@@ -244,7 +244,8 @@ fn auth(posted: &PostedProduct, product: Option<&Product>) -> ProductAuth {
             hide_credentials,
         }),
         basic_auth: chose("basic_auth").then_some(BasicAuthMethod { hide_credentials }),
-        // The form does not show it, so it must not take it away.
+        // The form does not show these, so it must not take them away.
+        jwt_auth: product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.jwt_auth.clone()),
         dcr: product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.dcr.clone()),
     }
 }
