@@ -59,7 +59,8 @@ impl NewSecret {
                 (key, CredentialSecret::KeyAuth { digest })
             }
             Self::BasicAuth(BasicSecret { username, password }) => {
-                let password_hash = app.passwords().hash(password.reveal()).await?;
+                let salt = app.sealer().salt_of(&username);
+                let password_hash = app.passwords().hash_with_salt(password.reveal(), salt).await?;
                 (password, CredentialSecret::BasicAuth { username, password_hash })
             }
         };

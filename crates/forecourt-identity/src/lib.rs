@@ -1,3 +1,5 @@
-//! How people prove who they are. This version: passwords; see [`passwords`].
+//! How people and programs prove who they are, and how secrets are kept: [`passwords`], [`sealing`],
+//! [`certificates`] and [`public_keys`].
 
 pub mod passwords;
+pub mod sealing;
