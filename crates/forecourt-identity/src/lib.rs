@@ -1,5 +1,7 @@
 //! How people and programs prove who they are, and how secrets are kept: [`passwords`], [`sealing`],
-//! [`certificates`] and [`public_keys`].
+//! [`certificates`], [`public_keys`] and [`tokens`].
 
 pub mod passwords;
+pub mod public_keys;
 pub mod sealing;
+pub mod tokens;
