@@ -111,8 +111,8 @@ fn token_secret(
             Ok((Some(plain), TokenSecret::Shared { algorithm, secret }))
         }
         TokenSigning::Public { algorithm, public_key } => {
-            public_keys::check(algorithm, &public_key)
-                .map_err(|problem| Invalid::new("jwt-auth.public_key", problem))?;
+            public_keys::check(&public_key, algorithm)
+                .map_err(|problem| Invalid::new("jwt-auth.public_key", problem.to_string()))?;
             Ok((None, TokenSecret::Public { algorithm, public_key }))
         }
     }

@@ -90,6 +90,8 @@ ids! {
     RouteId "rte"
     /// A certificate of a gateway group; may be chosen by the caller.
     CertificateId "ssl"
+    /// A credential of a consumer; unique within it, and may be chosen by the caller.
+    ConsumerCredentialId "ccr"
     /// An API product.
     ProductId "prd"
     /// A developer, as we know it (the caller's own name for it is [`DeveloperName`]).

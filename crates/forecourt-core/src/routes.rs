@@ -80,7 +80,9 @@ pub struct RouteFilter {
     pub paging: Paging,
 }
 
-const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+/// The methods that a route may name.
+pub const METHODS: [&str; 9] =
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
 
 impl Route {
     /// The route that `input` describes, of a service in `gateway_group_id`.
