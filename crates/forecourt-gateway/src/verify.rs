@@ -1,22 +1,27 @@
 //! The decision (docs/gateway.md §2 to §4): a pure function of state, request head and time.
 //!
 //! Invariant: a [`Permit`] comes from here and nowhere else, and `forward.rs` demands one. Password hashes are
-//! too slow to be computed here; the function says which ones it would need checked, `passwords.rs` checks them,
-//! and the function is asked again with what was proven, against the state of that later moment.
+//! too slow to be computed here, and keys of issuers too far; the function says what it would need, others find it
+//! out (`passwords.rs`, `key_sets.rs`), and the function is asked again with all that was proven so far, against the
+//! state of that later moment. The methods of products are in `verify/product.rs` and `verify/tokens.rs`.
 
 mod product;
+mod proven;
+mod tokens;
 
 use std::sync::Arc;
 
 use forecourt_core::time::Timestamp;
 use http::HeaderMap;
 
+use self::product::Finding;
+pub(crate) use self::proven::{PasswordAnswer, PasswordQuestion, Proven};
 use crate::{
     applications::ApplicationSlot,
     compact_ids::CompactId,
-    presented::Basic,
+    key_sets::Issuer,
     rejects::Reject,
-    route::{Product, Protection},
+    route::{Product, Protection, Route},
     state::State,
 };
 
@@ -44,6 +49,20 @@ pub(crate) enum Method {
     Key,
     /// `basic-auth`.
     Basic,
+    /// `jwt-auth`.
+    Jwt,
+    /// `dcr`.
+    Dcr,
+}
+
+/// What a request shows, and when.
+pub(crate) struct Request<'a> {
+    /// Its header fields.
+    pub(crate) headers: &'a HeaderMap,
+    /// Its query as it was sent.
+    pub(crate) query: Option<&'a str>,
+    /// Now.
+    pub(crate) now: Timestamp,
 }
 
 /// What [`verify`] found.
@@ -54,19 +73,9 @@ pub(crate) enum Verdict {
     Reject(Reject),
     /// It may if the password fits one of these.
     NeedsPasswordCheck(PasswordQuestion),
+    /// It may if a newer key of this issuer signed its token.
+    NeedsNewerKeys(Arc<Issuer>),
 }
-
-/// A password and the hashes it might fit.
-pub(crate) struct PasswordQuestion {
-    /// User name and password as shown.
-    pub(crate) shown: Basic,
-    /// Hashes of credentials that could pass, oldest credential first, no two alike. May be empty: then the
-    /// answer is no, after the same work.
-    pub(crate) hashes: Vec<Arc<str>>,
-}
-
-/// The outcome of a [`PasswordQuestion`]: the first hash that the password fits.
-pub(crate) struct Proven(pub(crate) Option<Arc<str>>);
 
 impl Permit {
     /// Who is calling; `None` on an open service.
@@ -75,20 +84,20 @@ impl Permit {
     }
 }
 
-/// Decides about a request to a service protected like this. `proven` is given when a question was answered.
-pub(crate) fn verify(
-    state: &State,
-    protection: &Protection,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    now: Timestamp,
-    proven: Option<&Proven>,
-) -> Verdict {
-    let product = match protection {
-        Protection::Open => return Verdict::Permit(Permit(None)),
-        Protection::Product(product) => product,
+/// Decides about a request on a route, with what was proven for it so far.
+pub(crate) fn verify(state: &State, route: &Route, request: &Request<'_>, proven: &Proven) -> Verdict {
+    let identity = match &route.service.protection {
+        Protection::Open => None,
+        Protection::Product(product) => match product::authenticate(state, product, route, request, proven) {
+            Finding::Identity(identity) => Some(identity),
+            Finding::Nobody => {
+                return Verdict::Reject(Reject::Unauthorized(product::accepted_methods(product)));
+            }
+            Finding::NeedsPassword(question) => return Verdict::NeedsPasswordCheck(question),
+            Finding::NeedsKeys(issuer) => return Verdict::NeedsNewerKeys(issuer),
+        },
     };
-    product::authenticate(state, product, headers, query, now, proven)
+    Verdict::Permit(Permit(identity))
 }
 
 #[cfg(test)]
