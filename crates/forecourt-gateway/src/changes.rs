@@ -315,10 +315,12 @@ impl Writer {
             self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
         // Should two products claim one service, the one that was changed last has the word.
         products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
+        let providers = products.iter().filter_map(|(_, product)| product.dcr.as_ref());
+        state.key_sets.keep(providers.map(|provider| provider.issuer.as_str()));
         for (_, product) in products {
             let number = self.products_by_number.of(product.id.as_str());
             let portal = self.portals.of(product.portal_id.as_str());
-            linked.link(product, number, portal);
+            linked.link(product, number, portal, &state.key_sets);
         }
         let services = self.services.values().filter_map(|row| row.state.as_deref());
         let routes = self.routes.values().filter_map(|row| row.state.as_deref());

@@ -166,6 +166,14 @@ fn hide_credentials<'a>(passage: &Passage<'a>, headers: &mut HeaderMap) -> Optio
             }
             None => query,
         },
+        Method::Jwt => {
+            if !identity.product.jwt_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
+                return query;
+            }
+            headers.remove(AUTHORIZATION);
+            passage.query.and_then(|query| presented::without_argument(query, presented::TOKEN_ARGUMENT))
+        }
+        Method::Dcr => query,
         Method::Basic => {
             if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
                 headers.remove(AUTHORIZATION);

@@ -1,7 +1,7 @@
 //! What a request meets, in order: head checks, route, identity headers off, verify, meter, forward.
 //!
-//! The decision (route and verify) is taken on one consistent state; a password check lies between two such
-//! decisions, since the state may move on while it runs.
+//! The decision (route and verify) is taken on one consistent state; a password check, or a wait for an issuer's
+//! keys, lies between two such decisions, since the state may move on while it runs.
 
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     rejects::Reject,
     route::Route,
     sockets::Watch,
-    verify::{Permit, Proven, Verdict, verify},
+    verify::{self, Permit, Proven, Verdict, verify},
 };
 
 /// Answers one request of a connection.
@@ -74,32 +74,30 @@ fn check_head<'p, 'u>(
     Ok((host, path))
 }
 
-/// Route and verify, with a password check in between if one is needed.
+/// Route and verify, with what must be found out beside them in between.
 async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Permit), Reject> {
-    let mut proven = None;
+    let mut proven = Proven::default();
     loop {
-        let (route, verdict) = decide_now(gateway, head, proven.as_ref())?;
+        let (route, verdict) = decide_now(gateway, head, &proven)?;
         match verdict {
             Verdict::Permit(permit) => return Ok((route, permit)),
             Verdict::Reject(reject) => return Err(reject),
             Verdict::NeedsPasswordCheck(question) => {
                 let answer = gateway.passwords.answer(question).await;
-                proven = Some(answer.map_err(|_| Reject::PasswordChecksBusy)?);
+                proven.add_password(answer.map_err(|_| Reject::PasswordChecksBusy)?);
+            }
+            Verdict::NeedsNewerKeys(issuer) => {
+                issuer.newer_keys(&gateway.fetcher, &gateway.clock).await;
+                proven.add_newest_keys();
             }
         }
     }
 }
 
-fn decide_now(
-    gateway: &Inner,
-    head: &Head<'_>,
-    proven: Option<&Proven>,
-) -> Result<(Arc<Route>, Verdict), Reject> {
-    let now = (gateway.clock)();
+fn decide_now(gateway: &Inner, head: &Head<'_>, proven: &Proven) -> Result<(Arc<Route>, Verdict), Reject> {
+    let request = verify::Request { headers: head.headers, query: head.query, now: (gateway.clock)() };
     gateway.state.consistently(|table| {
         let route = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;
-        let verdict =
-            verify(&gateway.state, &route.service.protection, head.headers, head.query, now, proven);
-        Ok((Arc::clone(route), verdict))
+        Ok((Arc::clone(route), verify(&gateway.state, route, &request, proven)))
     })
 }

@@ -17,9 +17,13 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use forecourt_core::ids::DcrProviderId;
 use forecourt_wire::changes::ChangeBatch;
 
-use crate::{changes::Writer, key_store::KeyStore, route::RoutingTable, user_store::UserStore};
+use crate::{
+    changes::Writer, key_sets::KeySets, key_store::KeyStore, named_store::NamedStore, route::RoutingTable,
+    signatures::TokenVerifier,
+};
 
 /// All that requests are decided by.
 pub(crate) struct State {
@@ -27,8 +31,14 @@ pub(crate) struct State {
     pub(crate) table: ArcSwap<RoutingTable>,
     /// API keys.
     pub(crate) keys: KeyStore,
-    /// Users of basic-auth.
-    pub(crate) users: UserStore,
+    /// Users of basic-auth, by user name, with the slow hash (a PHC string) of their password.
+    pub(crate) users: NamedStore<Arc<str>>,
+    /// Credentials of jwt-auth, by the key that tokens name.
+    pub(crate) tokens: NamedStore<Arc<TokenVerifier>>,
+    /// OAuth clients, by the client id that their provider gave them.
+    pub(crate) clients: NamedStore<DcrProviderId>,
+    /// The keys of the providers' issuers; not rows, but what was fetched because of them.
+    pub(crate) key_sets: KeySets,
     turn: AtomicU64,
     writer: Mutex<Writer>,
 }
@@ -39,7 +49,10 @@ impl State {
         Self {
             table: ArcSwap::from_pointee(RoutingTable::default()),
             keys: KeyStore::new(seed),
-            users: UserStore::new(),
+            users: NamedStore::new(),
+            tokens: NamedStore::new(),
+            clients: NamedStore::new(),
+            key_sets: KeySets::default(),
             turn: AtomicU64::new(0),
             writer: Mutex::default(),
         }

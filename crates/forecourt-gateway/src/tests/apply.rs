@@ -25,7 +25,7 @@ use super::rows::{
 };
 use crate::{
     state::State,
-    verify::{Verdict, verify},
+    verify::{Proven, Request, Verdict, verify},
 };
 
 const SERVICES: [&str; 2] = ["s0", "s1"];
@@ -43,7 +43,7 @@ fn outcome(state: &State, service: &str, shown: &str) -> String {
         let Some(route) = table.find("any", &format!("/{service}"), &Method::GET) else {
             return "404".into();
         };
-        match verify(state, &route.service.protection, &headers, None, now, None) {
+        match verify(state, route, &Request { headers: &headers, query: None, now }, &Proven::default()) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),

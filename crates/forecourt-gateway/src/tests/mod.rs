@@ -6,5 +6,6 @@ mod forwarding;
 mod hostile;
 mod metering;
 pub(crate) mod rows;
+pub(crate) mod signing;
 mod stage;
 mod upstream_failures;
