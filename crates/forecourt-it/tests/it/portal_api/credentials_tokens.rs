@@ -6,20 +6,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use forecourt_core::{gateway_state::JwtAlgorithm, secrets::PlainSecret};
 use forecourt_identity::tokens::signed;
 use forecourt_it::{Forecourt, Product, installations::text};
-use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData, SigningKey};
+use rcgen::{KeyPair, PKCS_ED25519, SigningKey};
 use serde_json::{Value, json};
 
-use super::{
-    credentials::path,
-    members,
-};
+use super::{credentials::path, members};
 
 async fn product(f: &Forecourt) -> Product<'_> {
     f.product_with("Orders", json!({ "auth": { "jwt-auth": {} } })).await
 }
 
 fn token(f: &Forecourt, algorithm: JwtAlgorithm, key: &str, secret: &str, seconds: i64) -> String {
-    let ends = f.now().plus_seconds(seconds);
+    let ends = f.clock().now().plus_seconds(seconds);
     signed(algorithm, key, &PlainSecret::presented(secret), ends).unwrap().reveal().to_owned()
 }
 
@@ -35,7 +32,7 @@ async fn a_token_secret_is_shown_once_and_what_it_signs_opens_the_product() {
     let application = ada.application("demo").await.subscribe(&orders).await;
     let body = json!({ "type": "jwt-auth", "name": "partner" });
     let made = ada.api.post(&path(&application), body).await.expect(201);
-    assert_eq!(members(&made["jwt-auth"]), ["key", "algorithm", "secret"]);
+    assert_eq!(members(&made["jwt-auth"]), ["algorithm", "key", "secret"]);
     assert_eq!(made["jwt-auth"]["algorithm"], "HS256");
     let (key, secret) = (text(&made["jwt-auth"]["key"]), text(&made["jwt-auth"]["secret"]));
     assert!(key.starts_with("frt_") && secret.starts_with("frs_") && secret.len() == 68, "{made}");
@@ -101,8 +98,8 @@ async fn a_developer_s_own_key_signs_and_its_secret_is_nowhere() {
     let asked = json!({ "algorithm": "EdDSA", "public_key": own.public_key_pem() });
     let body = json!({ "type": "jwt-auth", "name": "partner", "jwt-auth": asked });
     let made = ada.api.post(&path(&application), body).await.expect(201);
-    assert_eq!(members(&made["jwt-auth"]), ["key", "algorithm", "public_key"]);
-    let ends = f.now().seconds() + 600;
+    assert_eq!(members(&made["jwt-auth"]), ["algorithm", "key", "public_key"]);
+    let ends = f.clock().now().seconds() + 600;
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let sign = |key: &KeyPair, algorithm: &str| {
         let head = part(json!({ "alg": algorithm, "kid": made["jwt-auth"]["key"] }));
@@ -115,7 +112,8 @@ async fn a_developer_s_own_key_signs_and_its_secret_is_nowhere() {
     sign(&other, "EdDSA").get(&orders.path).await.expect(401);
     sign(&own, "none").get(&orders.path).await.expect(401);
     // The public key is no secret: whoever knows it must not be able to sign with it.
-    let confused = token(&f, JwtAlgorithm::Hs256, &text(&made["jwt-auth"]["key"]), &own.public_key_pem(), 600);
+    let confused =
+        token(&f, JwtAlgorithm::Hs256, &text(&made["jwt-auth"]["key"]), &own.public_key_pem(), 600);
     f.gateway().with("authorization", &bearer(&confused)).get(&orders.path).await.expect(401);
 }
 
