@@ -7,5 +7,5 @@ mod hostile;
 mod metering;
 pub(crate) mod rows;
 pub(crate) mod signing;
-mod stage;
+pub(crate) mod stage;
 mod upstream_failures;
