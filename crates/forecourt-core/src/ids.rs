@@ -90,6 +90,8 @@ ids! {
     RouteId "rte"
     /// A certificate of a gateway group; may be chosen by the caller.
     CertificateId "ssl"
+    /// A global rule or a stream route; may be chosen by the caller, unique within its gateway group.
+    GroupObjectId "gro"
     /// An API product.
     ProductId "prd"
     /// A developer, as we know it (the caller's own name for it is [`DeveloperName`]).
