@@ -86,6 +86,8 @@ ids! {
     InstanceTokenId "itk"
     /// A gateway service; may be chosen by the caller.
     ServiceId "svc"
+    /// A further upstream of a service; may be chosen by the caller, unique within its service.
+    UpstreamId "ups"
     /// A gateway route; may be chosen by the caller.
     RouteId "rte"
     /// A certificate of a gateway group; may be chosen by the caller.

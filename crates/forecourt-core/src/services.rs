@@ -152,6 +152,16 @@ impl Service {
         })
     }
 
+    /// Takes over what a replacement leaves alone: the OpenAPI document and the further upstreams of `old`.
+    pub fn keep(&mut self, old: &Self) -> Result<(), Invalid> {
+        if !self.stream && old.upstreams.values().any(|further| further.upstream.scheme == "tcp") {
+            return Err(Invalid::new("type", "must stay stream while an upstream has the scheme tcp"));
+        }
+        self.has_openapi = old.has_openapi;
+        self.upstreams = old.upstreams.clone();
+        Ok(())
+    }
+
     /// What the gateway must know; `None` for a stream service, which is not served.
     pub fn gateway_state(&self) -> Option<ServiceState> {
         (!self.stream).then(|| ServiceState {
@@ -170,6 +180,11 @@ impl Service {
             plugins: self.plugins.state().clone(),
             created_at: self.created_at,
         })
+    }
+
+    /// Whether `id` names one of its upstreams; the default one has the service's id.
+    pub fn has_upstream(&self, id: &str) -> bool {
+        id == self.id.as_str() && self.upstream.is_some() || self.upstreams.contains_key(id)
     }
 
     /// Makes or replaces the further upstream `id`, now.
