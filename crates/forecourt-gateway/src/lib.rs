@@ -23,6 +23,7 @@ mod dense;
 mod forward;
 mod framing;
 mod heads;
+mod identity;
 mod key_store;
 mod meter;
 mod passwords;

@@ -13,7 +13,7 @@ use crate::{
     bodies::AnswerBody,
     connections::{Connections, InFlight},
     forward::{self, Passage},
-    heads, paths,
+    heads, identity, paths,
     rejects::Reject,
     route::Route,
     sockets::Watch,
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
         Ok(decided) => decided,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
-    forward::clean_identity(&mut parts.headers);
+    identity::clean(&mut parts.headers);
     if let Some(identity) = permit.identity() {
         gateway.meter.count(identity, (gateway.clock)(), watch.peer);
     }

@@ -1,0 +1,85 @@
+//! Who the upstream is told is calling: the caller's own claims go, what was shown is hidden, what was found is
+//! said (docs/gateway.md §5).
+//!
+//! Invariant: identity headers are put on last, after hop-by-hop fields are gone, and only from a [`Permit`].
+
+use std::borrow::Cow;
+
+use forecourt_core::ids::CredentialId;
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+
+use crate::{
+    presented,
+    verify::{Identity, Method, Permit},
+};
+
+const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
+const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
+const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
+const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
+
+/// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
+pub(crate) fn clean(headers: &mut HeaderMap) {
+    for name in IDENTITY {
+        headers.remove(name);
+    }
+    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack.
+    let poses = |name: &HeaderName| {
+        let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
+        name.as_str().contains('_')
+            && IDENTITY.iter().any(|identity| {
+                let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
+                name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
+            })
+    };
+    while let Some(name) = headers.keys().find(|name| poses(name)).cloned() {
+        headers.remove(name);
+    }
+}
+
+/// Removes the credential that succeeded where its method says so; answers the query that is left.
+pub(crate) fn hide_credentials<'a>(
+    permit: &Permit,
+    query: Option<&'a str>,
+    headers: &mut HeaderMap,
+) -> Option<Cow<'a, str>> {
+    let whole = query.map(Cow::Borrowed);
+    let Some(identity) = permit.identity() else { return whole };
+    match identity.method {
+        Method::Key => match identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
+            Some(rule) => {
+                if let Some(name) = &rule.header {
+                    headers.remove(name);
+                }
+                query.and_then(|query| presented::without_argument(query, &rule.query))
+            }
+            None => whole,
+        },
+        Method::Basic => {
+            if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
+                headers.remove(AUTHORIZATION);
+            }
+            whole
+        }
+    }
+}
+
+/// Says who is calling; nothing on an open service.
+pub(crate) fn add(headers: &mut HeaderMap, permit: &Permit) {
+    if let Some(identity) = permit.identity() {
+        add_application(headers, identity);
+    }
+}
+
+fn add_application(headers: &mut HeaderMap, identity: &Identity) {
+    let values = [
+        identity.application.id_text(),
+        identity.credential.unpack(CredentialId::PREFIX),
+        identity.developer_name.as_ref().to_owned(),
+    ];
+    for (name, value) in IDENTITY.into_iter().zip(values) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
