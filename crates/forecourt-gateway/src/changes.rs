@@ -19,9 +19,10 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use crate::{
     applications::{ApplicationSlot, Grant, LiveApplication},
     compact_ids::CompactId,
+    consumers::Consumers,
     credentials::CredentialIndex,
     route::{Linked, RoutingTable},
-    state::{Numbers, State},
+    state::{Numbers, State, Table},
 };
 
 /// What only the writer needs: every row's revision, and the rows that the table is built from.
@@ -35,6 +36,7 @@ pub(crate) struct Writer {
     routes: Rows<RouteState>,
     certificates: Rows<CertificateState>,
     consumers: Rows<ConsumerState>,
+    consumer_index: Consumers,
     global_rules: Rows<GlobalRuleState>,
     products: Rows<ProductState>,
     applications: HashTable<Arc<ApplicationSlot>>,
@@ -78,13 +80,11 @@ impl Writer {
             return self.applied;
         }
         let steps = self.steps(batch);
-        let mut routing_changed = false;
+        let mut changed = Changed::default();
         for step in &steps {
-            routing_changed |= self.take_away(state, step);
+            self.take_away(state, step, &mut changed);
         }
-        if routing_changed {
-            self.rebuild_table(state);
-        }
+        self.rebuild_table(state, &changed);
         state.advance_turn();
         for step in &steps {
             self.add(state, step);
@@ -213,18 +213,34 @@ impl Writer {
             .chain(grants)
     }
 
-    /// First half of a step: after it nothing is allowed that the new state forbids. True: routing changed.
-    fn take_away(&mut self, state: &State, step: &Step<'_>) -> bool {
+    /// First half of a step: after it nothing is allowed that the new state forbids. What requests read in tables
+    /// is only noted down: it changes as a whole.
+    fn take_away(&mut self, state: &State, step: &Step<'_>, changed: &mut Changed) {
         match (step.kind, step.resource) {
-            (Kind::Service, row) => return put_row(&mut self.services, step, of_kind!(row, Service)),
-            (Kind::Route, row) => return put_row(&mut self.routes, step, of_kind!(row, Route)),
-            (Kind::Product, row) => return put_row(&mut self.products, step, of_kind!(row, Product)),
-            (Kind::Consumer, row) => return put_row(&mut self.consumers, step, of_kind!(row, Consumer)),
+            (Kind::Service, row) => {
+                changed.routing = true;
+                put_row(&mut self.services, step, of_kind!(row, Service));
+            }
+            (Kind::Route, row) => {
+                changed.routing = true;
+                put_row(&mut self.routes, step, of_kind!(row, Route));
+            }
+            (Kind::Product, row) => {
+                changed.routing = true;
+                put_row(&mut self.products, step, of_kind!(row, Product));
+            }
             (Kind::GlobalRule, row) => {
-                return put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
+                changed.routing = true;
+                put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
+            }
+            (Kind::Consumer, row) => {
+                changed.consumers = true;
+                let row = of_kind!(row, Consumer);
+                let before = put_row(&mut self.consumers, step, row);
+                self.consumer_index.replace(before.as_deref(), row);
             }
             (Kind::Certificate, row) => {
-                return put_row(&mut self.certificates, step, of_kind!(row, Certificate));
+                put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);
@@ -246,7 +262,6 @@ impl Writer {
             (Kind::Grant, None) => self.put_grant(step, false),
             (Kind::Grant, Some(_)) => {}
         }
-        false
     }
 
     /// Second half of a step: what the new state allows beyond the old one.
@@ -309,7 +324,25 @@ impl Writer {
         Arc::clone(entry.or_insert_with(|| Arc::new(ApplicationSlot::new(id.clone()))).get())
     }
 
-    fn rebuild_table(&mut self, state: &State) {
+    fn rebuild_table(&mut self, state: &State, changed: &Changed) {
+        if !changed.routing && !changed.consumers {
+            return;
+        }
+        let before = state.table.load();
+        let routing = if changed.routing {
+            Arc::new(self.compile_routing(&before.routing))
+        } else {
+            Arc::clone(&before.routing)
+        };
+        let consumers = if changed.consumers {
+            Arc::new(self.consumer_index.clone())
+        } else {
+            Arc::clone(&before.consumers)
+        };
+        state.table.store(Arc::new(Table { routing, consumers }));
+    }
+
+    fn compile_routing(&mut self, before: &RoutingTable) -> RoutingTable {
         let mut linked = Linked::default();
         let mut products: Vec<_> =
             self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
@@ -320,16 +353,24 @@ impl Writer {
             let portal = self.portals.of(product.portal_id.as_str());
             linked.link(product, number, portal);
         }
+        let mut rules: Vec<_> = self.global_rules.values().filter_map(|row| row.state.as_deref()).collect();
+        rules.sort_by(|a, b| a.id.cmp(&b.id));
+        rules.into_iter().for_each(|rule| linked.add_rule(rule));
         let services = self.services.values().filter_map(|row| row.state.as_deref());
         let routes = self.routes.values().filter_map(|row| row.state.as_deref());
-        let table = RoutingTable::build(services, routes, &linked, &state.table.load());
-        state.table.store(Arc::new(table));
+        RoutingTable::build(services, routes, &linked, before)
     }
 }
 
-/// Puts or deletes a row of those that the table is compiled from; true: it must be compiled anew.
-fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) -> bool {
+/// Which of the compiled tables a batch concerns.
+#[derive(Default)]
+struct Changed {
+    routing: bool,
+    consumers: bool,
+}
+
+/// Puts or deletes a row of those that tables are compiled from; answers what was there.
+fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) -> Option<Arc<T>> {
     let row = Row { revision: step.revision, state: row.cloned().map(Arc::new) };
-    rows.insert(step.key.as_ref().into(), row);
-    true
+    rows.insert(step.key.as_ref().into(), row)?.state
 }

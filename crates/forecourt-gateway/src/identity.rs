@@ -1,5 +1,5 @@
 //! Who the upstream is told is calling: the caller's own claims go, what was shown is hidden, what was found is
-//! said (docs/gateway.md §5).
+//! said (docs/gateway.md §5 and §9).
 //!
 //! Invariant: identity headers are put on last, after hop-by-hop fields are gone, and only from a [`Permit`].
 
@@ -10,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use crate::{
     presented,
-    verify::{Identity, Method, Permit},
+    route::KeyRule,
+    verify::{ConsumerIdentity, Identity, Method, Permit},
 };
 
 const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
@@ -37,37 +38,62 @@ pub(crate) fn clean(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the credential that succeeded where its method says so; answers the query that is left.
+/// Removes the credentials that succeeded where their method or plugin says so; answers the query that is left.
 pub(crate) fn hide_credentials<'a>(
     permit: &Permit,
     query: Option<&'a str>,
     headers: &mut HeaderMap,
 ) -> Option<Cow<'a, str>> {
-    let whole = query.map(Cow::Borrowed);
-    let Some(identity) = permit.identity() else { return whole };
-    match identity.method {
-        Method::Key => match identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
-            Some(rule) => {
-                if let Some(name) = &rule.header {
-                    headers.remove(name);
+    let mut left = query.map(Cow::Borrowed);
+    if let Some(identity) = permit.identity() {
+        match identity.method {
+            Method::Key => {
+                if let Some(rule) = identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
+                    left = without_key(rule, left, headers);
                 }
-                query.and_then(|query| presented::without_argument(query, &rule.query))
             }
-            None => whole,
-        },
-        Method::Basic => {
-            if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
-                headers.remove(AUTHORIZATION);
+            Method::Basic => {
+                if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
+                    headers.remove(AUTHORIZATION);
+                }
             }
-            whole
+        }
+    }
+    if let Some(identity) = permit.consumer() {
+        let (basic, key) = (&identity.plugins.basic_auth, &identity.plugins.key_auth);
+        if basic.as_ref().is_some_and(|plugin| plugin.rule.hide_credentials) {
+            headers.remove(AUTHORIZATION);
+        }
+        if let Some(plugin) = key.as_ref().filter(|plugin| plugin.rule.hide_credentials) {
+            left = without_key(&plugin.rule, left, headers);
+        }
+    }
+    left
+}
+
+/// Takes the key out of header and query, wherever it was.
+fn without_key<'a>(
+    rule: &KeyRule,
+    query: Option<Cow<'a, str>>,
+    headers: &mut HeaderMap,
+) -> Option<Cow<'a, str>> {
+    if let Some(name) = &rule.header {
+        headers.remove(name);
+    }
+    match query? {
+        Cow::Borrowed(query) => presented::without_argument(query, &rule.query),
+        Cow::Owned(query) => {
+            presented::without_argument(&query, &rule.query).map(|left| left.into_owned().into())
         }
     }
 }
 
-/// Says who is calling; nothing on an open service.
+/// Says who is calling: the product's application, or else the consumer; nothing where nobody is known.
 pub(crate) fn add(headers: &mut HeaderMap, permit: &Permit) {
     if let Some(identity) = permit.identity() {
         add_application(headers, identity);
+    } else if let Some(identity) = permit.consumer() {
+        add_consumer(headers, identity);
     }
 }
 
@@ -79,6 +105,20 @@ fn add_application(headers: &mut HeaderMap, identity: &Identity) {
     ];
     for (name, value) in IDENTITY.into_iter().zip(values) {
         if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn add_consumer(headers: &mut HeaderMap, identity: &ConsumerIdentity) {
+    let text = |text: &str| HeaderValue::from_str(text).ok();
+    let values = [
+        text(&identity.consumer.username),
+        identity.credential.as_deref().and_then(text),
+        identity.consumer.custom_id.clone(),
+    ];
+    for (name, value) in IDENTITY.into_iter().zip(values) {
+        if let Some(value) = value {
             headers.insert(name, value);
         }
     }

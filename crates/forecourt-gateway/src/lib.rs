@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
+//! | plugins and consumers | `plugins.rs`, `cors.rs`, `consumers.rs`, `verify/consumers.rs`, `verify/restriction.rs` |
 //! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
@@ -18,6 +19,8 @@ mod bodies;
 mod changes;
 mod compact_ids;
 mod connections;
+mod consumers;
+mod cors;
 mod credentials;
 mod dense;
 mod forward;
@@ -28,6 +31,7 @@ mod key_store;
 mod meter;
 mod passwords;
 mod paths;
+mod plugins;
 mod presented;
 mod proxy;
 mod rejects;

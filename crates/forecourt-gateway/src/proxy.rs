@@ -1,23 +1,26 @@
-//! What a request meets, in order: head checks, route, identity headers off, verify, meter, forward.
+//! What a request meets, in order: head checks, route, preflight, verify, identity headers off, meter, forward,
+//! cross-origin fields.
 //!
 //! The decision (route and verify) is taken on one consistent state; a password check lies between two such
 //! decisions, since the state may move on while it runs.
 
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
-use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
+use bytes::Bytes;
+use http::{Method, Request, Response, Uri, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
     Inner,
     bodies::AnswerBody,
     connections::{Connections, InFlight},
+    cors,
     forward::{self, Passage},
     heads, identity, paths,
     rejects::Reject,
     route::Route,
     sockets::Watch,
-    verify::{Permit, Proven, Verdict, verify},
+    verify::{Answers, Permit, Shown, Verdict, verify},
 };
 
 /// Answers one request of a connection.
@@ -36,28 +39,46 @@ pub(crate) async fn serve(
         Ok(checked) => checked,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
-    let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, permit) = match decide(&gateway, &head).await {
+    let shown = Shown { method: &parts.method, headers: &parts.headers, query: uri.query() };
+    let (route, decision) = match decide(&gateway, &Head { host, path: &path, shown }).await {
         Ok(decided) => decided,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
-    identity::clean(&mut parts.headers);
-    if let Some(identity) = permit.identity() {
-        gateway.meter.count(identity, (gateway.clock)(), watch.peer);
+    let cors = route.plugins.as_ref().and_then(|plugins| plugins.cors.as_ref());
+    let fields = cors.map(|cors| cors.fields(&parts.headers));
+    let mut answer = match decision {
+        Decision::Preflight => Response::new(AnswerBody::own(Bytes::new(), in_flight)),
+        Decision::Reject(reject) => gateway.refuse(reject, in_flight),
+        Decision::Permit(permit) => {
+            identity::clean(&mut parts.headers);
+            if let Some(identity) = permit.identity() {
+                gateway.meter.count(identity, (gateway.clock)(), watch.peer);
+            }
+            let passage = Passage { permit, route: &route, path, query: uri.query(), watch: &watch };
+            match forward::forward(passage, parts, body, connections, in_flight).await {
+                Ok(response) => response,
+                Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
+            }
+        }
+    };
+    if let Some(fields) = fields {
+        fields.put_on(answer.headers_mut());
     }
-    let passage = Passage { permit, route: &route, path, query: uri.query(), watch: &watch };
-    match forward::forward(passage, parts, body, connections, in_flight).await {
-        Ok(response) => Ok(response),
-        Err((reject, in_flight)) => Ok(gateway.refuse(reject, in_flight)),
-    }
+    Ok(answer)
 }
 
 struct Head<'a> {
     host: &'a str,
     path: &'a str,
-    query: Option<&'a str>,
-    method: &'a Method,
-    headers: &'a HeaderMap,
+    shown: Shown<'a>,
+}
+
+/// What is done with a request that has a route.
+enum Decision {
+    Permit(Permit),
+    Reject(Reject),
+    /// The gateway answers: it was asked what a route allows (docs/gateway.md §8).
+    Preflight,
 }
 
 /// Host and normal path of an acceptable head.
@@ -74,32 +95,47 @@ fn check_head<'p, 'u>(
     Ok((host, path))
 }
 
-/// Route and verify, with a password check in between if one is needed.
-async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Permit), Reject> {
-    let mut proven = None;
+/// Route and verify, with password checks in between if any are needed. An error: there is no route.
+async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
+    let mut answers = Answers::default();
+    let preflight = cors::requested_method(head.shown.method, head.shown.headers);
     loop {
-        let (route, verdict) = decide_now(gateway, head, proven.as_ref())?;
-        match verdict {
-            Verdict::Permit(permit) => return Ok((route, permit)),
-            Verdict::Reject(reject) => return Err(reject),
-            Verdict::NeedsPasswordCheck(question) => {
-                let answer = gateway.passwords.answer(question).await;
-                proven = Some(answer.map_err(|_| Reject::PasswordChecksBusy)?);
-            }
+        let (route, verdict) = decide_now(gateway, head, preflight.as_ref(), &answers)?;
+        let (question, answer) = match verdict {
+            None => return Ok((route, Decision::Preflight)),
+            Some(Verdict::Permit(permit)) => return Ok((route, Decision::Permit(permit))),
+            Some(Verdict::Reject(reject)) => return Ok((route, Decision::Reject(reject))),
+            Some(Verdict::NeedsPasswordCheck(question)) => (question, &mut answers.about_application),
+            Some(Verdict::NeedsConsumersPasswordCheck(question)) => (question, &mut answers.about_consumer),
+        };
+        match gateway.passwords.answer(question).await {
+            Ok(proven) => *answer = Some(proven),
+            Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
         }
     }
 }
 
+/// The route and what is said about the request; `None`: it is a preflight that the route answers.
 fn decide_now(
     gateway: &Inner,
     head: &Head<'_>,
-    proven: Option<&Proven>,
-) -> Result<(Arc<Route>, Verdict), Reject> {
+    preflight: Option<&Method>,
+    answers: &Answers,
+) -> Result<(Arc<Route>, Option<Verdict>), Reject> {
     let now = (gateway.clock)();
     gateway.state.consistently(|table| {
-        let route = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;
-        let verdict =
-            verify(&gateway.state, &route.service.protection, head.headers, head.query, now, proven);
-        Ok((Arc::clone(route), verdict))
+        let find = |method| table.routing.find(head.host, head.path, method);
+        let answers_preflights =
+            |route: &&Arc<Route>| route.plugins.as_ref().is_some_and(|plugins| plugins.cors.is_some());
+        // The request that the preflight asks for would take this route, whatever takes OPTIONS.
+        if let Some(requested) = preflight
+            && let Some(route) =
+                [requested, &Method::OPTIONS].into_iter().filter_map(find).find(answers_preflights)
+        {
+            return Ok((Arc::clone(route), None));
+        }
+        let route = find(head.shown.method).ok_or(Reject::NoRoute)?;
+        let verdict = verify(&gateway.state, &table.consumers, route, &head.shown, now, answers);
+        Ok((Arc::clone(route), Some(verdict)))
     })
 }

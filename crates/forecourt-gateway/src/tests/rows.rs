@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, Balancing, BasicAuthMethod, CredentialSecret, CredentialState,
-        CredentialVersionState, GrantState, KeepalivePool, KeyAuthMethod, Kind, PluginsState, ProductState,
-        Resource, RouteState, RouteTimeouts, ServiceState, UpstreamHost, UpstreamNode, UpstreamState,
-        UpstreamTls, grant_key,
+        ApplicationState, Balancing, BasicAuthMethod, ConsumerState, CredentialSecret, CredentialState,
+        CredentialVersionState, GlobalRuleState, GrantState, KeepalivePool, KeyAuthMethod, Kind,
+        PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState, UpstreamHost,
+        UpstreamNode, UpstreamState, UpstreamTls, grant_key,
     },
     ids::{
         ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
@@ -168,4 +168,6 @@ rows! {
     ApplicationState Application
     CredentialState Credential
     GrantState Grant
+    ConsumerState Consumer
+    GlobalRuleState GlobalRule
 }

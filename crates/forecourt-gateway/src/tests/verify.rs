@@ -8,7 +8,7 @@ use forecourt_core::{
 use forecourt_wire::changes::Change;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod};
 
-use super::{Proven, Verdict, verify};
+use super::{Answers, Proven, Shown, Verdict, verify};
 use crate::{
     rejects::{AcceptedMethods, Reject},
     state::State,
@@ -52,8 +52,13 @@ fn request(
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     state.consistently(|table| {
-        let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        verify(state, &route.service.protection, &headers, query, NOW, proven)
+        let route = table.routing.find("any", "/x", &HttpMethod::GET).unwrap();
+        let shown = Shown { method: &HttpMethod::GET, headers: &headers, query };
+        let answers = Answers {
+            about_application: proven.map(|Proven(hash)| Proven(hash.clone())),
+            about_consumer: None,
+        };
+        verify(state, &table.consumers, route, &shown, NOW, &answers)
     })
 }
 
@@ -66,6 +71,7 @@ fn outcome(verdict: &Verdict) -> String {
         },
         Verdict::Reject(Reject::Unauthorized(_)) => "refused".into(),
         Verdict::Reject(other) => format!("{other:?}"),
+        Verdict::NeedsConsumersPasswordCheck(_) => "a consumers' question".into(),
         Verdict::NeedsPasswordCheck(question) => format!("question of {}", question.hashes.len()),
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn authenticate(
     proven: Option<&Proven>,
 ) -> Verdict {
     if let Some(identity) = by_key(state, product, headers, query, now) {
-        return Verdict::Permit(Permit(Some(identity)));
+        return Verdict::Permit(Permit::of_application(identity));
     }
     if product.basic_auth.is_some()
         && let Some(shown) = Basic::read(headers)
@@ -44,7 +44,7 @@ pub(super) fn authenticate(
             (Some(Proven(Some(hash))), candidates) => {
                 if let Some(found) = candidates.into_iter().find(|candidate| candidate.password_hash == *hash)
                 {
-                    return Verdict::Permit(Permit(Some(found.identity)));
+                    return Verdict::Permit(Permit::of_application(found.identity));
                 }
             }
             (Some(Proven(None)), _) => {}

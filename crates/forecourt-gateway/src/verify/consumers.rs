@@ -1,0 +1,137 @@
+//! Consumers' authentication: the plugins of a route, each of which must pass, and all name one consumer
+//! (docs/gateway.md §7).
+//!
+//! Invariants: a [`ConsumerIdentity`] is a consumer of the service's own group; a developer's credential is never
+//! a consumer's, since other stores are asked. `verify.rs` makes the permit, `restriction.rs` says who may pass.
+
+use std::sync::Arc;
+
+use forecourt_core::{ids::GatewayGroupId, secrets::SecretDigest};
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+
+use super::{PasswordQuestion, Proven, Shown};
+use crate::{
+    consumers::{Consumer, Consumers, Entry},
+    plugins::{BasicPlugin, KeyPlugin, Plugins},
+    presented::{self, Basic},
+    rejects::Reject,
+};
+
+/// How many passwords one request may cause to be checked.
+const MOST_CANDIDATES: usize = 8;
+
+/// Who is calling, found by the plugins of a route.
+pub(crate) struct ConsumerIdentity {
+    /// The consumer.
+    pub(crate) consumer: Arc<Consumer>,
+    /// The credential that was shown first in the order of work; `None` where it lies in the consumer itself.
+    pub(crate) credential: Option<Arc<str>>,
+    /// The plugins that passed, which say what is hidden.
+    pub(crate) plugins: Arc<Plugins>,
+}
+
+/// Why there is no consumer, or none yet.
+pub(super) enum Stop {
+    /// The request may not pass.
+    Reject(Reject),
+    /// It may if the password fits.
+    Ask(PasswordQuestion),
+}
+
+/// Whom the plugins name; `None`: none of them authenticates. `proven` is given when a question was answered.
+pub(super) fn authenticate(
+    consumers: &Consumers,
+    group: &GatewayGroupId,
+    plugins: &Arc<Plugins>,
+    shown: &Shown<'_>,
+    proven: Option<&Proven>,
+) -> Result<Option<ConsumerIdentity>, Stop> {
+    let mut known = Known { plugins, identity: None };
+    if let Some(plugin) = &plugins.jwt_auth {
+        return Err(unknown("JWT token invalid", &plugin.challenge));
+    }
+    if let Some(plugin) = &plugins.basic_auth {
+        known.must_be(by_password(consumers, group, plugin, shown.headers, proven)?)?;
+    }
+    if let Some(plugin) = &plugins.key_auth {
+        known.must_be(by_key(consumers, group, plugin, shown)?)?;
+    }
+    Ok(known.identity)
+}
+
+/// Whom the plugins named so far.
+struct Known<'a> {
+    plugins: &'a Arc<Plugins>,
+    identity: Option<ConsumerIdentity>,
+}
+
+impl Known<'_> {
+    /// Takes note of what one more plugin found; another consumer than before is a refusal.
+    fn must_be<S>(&mut self, found: &Entry<S>) -> Result<(), Stop> {
+        match &self.identity {
+            None => {
+                self.identity = Some(ConsumerIdentity {
+                    consumer: Arc::clone(&found.consumer),
+                    credential: found.credential.clone(),
+                    plugins: Arc::clone(self.plugins),
+                });
+                Ok(())
+            }
+            Some(known) if Arc::ptr_eq(&known.consumer, &found.consumer) => Ok(()),
+            Some(_) => {
+                let challenges = self.plugins.challenges();
+                Err(Stop::Reject(Reject::ConsumerUnknown("Invalid user authorization", challenges)))
+            }
+        }
+    }
+}
+
+fn by_password<'a>(
+    consumers: &'a Consumers,
+    group: &'a GatewayGroupId,
+    plugin: &BasicPlugin,
+    headers: &HeaderMap,
+    proven: Option<&Proven>,
+) -> Result<&'a Entry<Arc<str>>, Stop> {
+    let refuse = |message| unknown(message, &plugin.challenge);
+    if headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_empty) {
+        return Err(refuse("Missing authorization in request"));
+    }
+    let shown = Basic::read(headers).ok_or_else(|| refuse("Invalid authorization in request"))?;
+    let mut candidates = consumers.by_user(group, shown.username());
+    match proven {
+        None => {
+            let mut hashes: Vec<Arc<str>> = Vec::new();
+            for candidate in candidates {
+                if hashes.len() < MOST_CANDIDATES && !hashes.contains(&candidate.secret) {
+                    hashes.push(Arc::clone(&candidate.secret));
+                }
+            }
+            Err(Stop::Ask(PasswordQuestion { shown, hashes }))
+        }
+        Some(Proven(fitting)) => {
+            let found = fitting.as_ref().and_then(|hash| candidates.find(|entry| entry.secret == *hash));
+            found.ok_or_else(|| refuse("Invalid user authorization"))
+        }
+    }
+}
+
+fn by_key<'a>(
+    consumers: &'a Consumers,
+    group: &'a GatewayGroupId,
+    plugin: &KeyPlugin,
+    shown: &Shown<'_>,
+) -> Result<&'a Entry<()>, Stop> {
+    let key = presented::key(&plugin.rule, shown.headers, shown.query)
+        .ok_or_else(|| unknown("Missing API key in request", &plugin.challenge))?;
+    let found = consumers.by_key(group, &SecretDigest::of(&key));
+    found.ok_or_else(|| unknown("Invalid API key in request", &plugin.challenge))
+}
+
+fn unknown(message: &'static str, challenge: &HeaderValue) -> Stop {
+    Stop::Reject(Reject::ConsumerUnknown(message, vec![challenge.clone()]))
+}
+
+#[cfg(test)]
+#[path = "../tests/consumer_plugins.rs"]
+mod tests;
