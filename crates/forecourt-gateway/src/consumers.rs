@@ -11,14 +11,14 @@ use std::{
 };
 
 use forecourt_core::{
-    gateway_state::{ConsumerSecret, ConsumerState, TokenSecret},
+    gateway_state::{ConsumerSecret, ConsumerState},
     ids::GatewayGroupId,
     secrets::SecretDigest,
 };
 use hashbrown::{DefaultHashBuilder, HashMap};
 use http::HeaderValue;
 
-use crate::verify::restriction::Restriction;
+use crate::{signatures::TokenVerifier, verify::restriction::Restriction};
 
 const SHARDS: usize = 256;
 
@@ -48,7 +48,7 @@ pub(crate) struct Entry<S> {
 pub(crate) struct Consumers {
     keys: Shards<SecretDigest, ()>,
     users: Shards<Box<str>, Arc<str>>,
-    tokens: Shards<Box<str>, Arc<TokenSecret>>,
+    tokens: Shards<Box<str>, Arc<TokenVerifier>>,
 }
 
 impl Consumers {
@@ -67,7 +67,7 @@ impl Consumers {
     }
 
     /// What a token that names this key may prove.
-    pub(crate) fn by_token_key(&self, group: &GatewayGroupId, key: &str) -> Option<&Entry<Arc<TokenSecret>>> {
+    pub(crate) fn by_token_key(&self, group: &GatewayGroupId, key: &str) -> Option<&Entry<Arc<TokenVerifier>>> {
         self.tokens.entries(key).find(|entry| entry.consumer.group == *group)
     }
 
@@ -109,7 +109,7 @@ impl Consumers {
                     self.users.insert(username.as_str().into(), Entry { consumer, credential: id, secret });
                 }
                 ConsumerSecret::JwtAuth { key, secret } => {
-                    let secret = Arc::new(secret.clone());
+                    let secret = Arc::new(TokenVerifier::new(secret, key));
                     self.tokens.insert(key.as_str().into(), Entry { consumer, credential: id, secret });
                 }
             }

@@ -9,9 +9,13 @@ use forecourt_core::ids::CredentialId;
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use crate::{
+    plugins::JwtPlugin,
     presented,
     route::KeyRule,
-    verify::{ConsumerIdentity, Identity, Method, Permit},
+    verify::{
+        ConsumerIdentity, Identity, Method, Permit,
+        consumer_tokens::{TokenPlace, remove_cookie},
+    },
 };
 
 const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
@@ -67,8 +71,31 @@ pub(crate) fn hide_credentials<'a>(
         if let Some(plugin) = key.as_ref().filter(|plugin| plugin.rule.hide_credentials) {
             left = without_key(&plugin.rule, left, headers);
         }
+        let token = identity.plugins.jwt_auth.as_ref().filter(|plugin| plugin.hide_credentials);
+        if let Some((plugin, place)) = token.zip(identity.token_place) {
+            left = without_token(plugin, place, left, headers);
+        }
     }
     left
+}
+
+/// Takes a consumer's token from where it was read.
+fn without_token<'a>(
+    plugin: &JwtPlugin,
+    place: TokenPlace,
+    query: Option<Cow<'a, str>>,
+    headers: &mut HeaderMap,
+) -> Option<Cow<'a, str>> {
+    match place {
+        TokenPlace::Header => {
+            if let Some(name) = &plugin.header {
+                headers.remove(name);
+            }
+        }
+        TokenPlace::Cookie => remove_cookie(headers, &plugin.cookie),
+        TokenPlace::Query => return without_argument(query, &plugin.query),
+    }
+    query
 }
 
 /// Takes the key out of header and query, wherever it was.
@@ -80,11 +107,13 @@ fn without_key<'a>(
     if let Some(name) = &rule.header {
         headers.remove(name);
     }
+    without_argument(query, &rule.query)
+}
+
+fn without_argument<'a>(query: Option<Cow<'a, str>>, name: &str) -> Option<Cow<'a, str>> {
     match query? {
-        Cow::Borrowed(query) => presented::without_argument(query, &rule.query),
-        Cow::Owned(query) => {
-            presented::without_argument(&query, &rule.query).map(|left| left.into_owned().into())
-        }
+        Cow::Borrowed(query) => presented::without_argument(query, name),
+        Cow::Owned(query) => presented::without_argument(&query, name).map(|left| left.into_owned().into()),
     }
 }
 

@@ -27,6 +27,7 @@ mod forward;
 mod framing;
 mod heads;
 mod identity;
+mod jwt;
 mod key_store;
 mod meter;
 mod passwords;
@@ -36,6 +37,7 @@ mod presented;
 mod proxy;
 mod rejects;
 mod route;
+mod signatures;
 mod sockets;
 mod state;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! too slow to be computed here; the function says which ones it would need checked, `passwords.rs` checks them,
 //! and the function is asked again with what was proven, against the state of that later moment.
 
+pub(crate) mod consumer_tokens;
 mod consumers;
 mod product;
 pub(crate) mod restriction;
@@ -137,7 +138,7 @@ pub(crate) fn verify(
     }
     let Some(plugins) = &route.plugins else { return Verdict::Permit(permit) };
     let proven = answers.about_consumer.as_ref();
-    match consumers::authenticate(consumers, &route.service.group, plugins, shown, proven) {
+    match consumers::authenticate(consumers, &route.service.group, plugins, shown, now, proven) {
         Ok(consumer) => permit.consumer = consumer,
         Err(Stop::Reject(reject)) => return Verdict::Reject(reject),
         Err(Stop::Ask(question)) => return Verdict::NeedsConsumersPasswordCheck(question),

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use forecourt_core::{ids::GatewayGroupId, secrets::SecretDigest};
+use forecourt_core::{ids::GatewayGroupId, secrets::SecretDigest, time::Timestamp};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
-use super::{PasswordQuestion, Proven, Shown};
+use super::{
+    PasswordQuestion, Proven, Shown,
+    consumer_tokens::{TokenPlace, by_token},
+};
 use crate::{
     consumers::{Consumer, Consumers, Entry},
     plugins::{BasicPlugin, KeyPlugin, Plugins},
@@ -28,6 +31,8 @@ pub(crate) struct ConsumerIdentity {
     pub(crate) credential: Option<Arc<str>>,
     /// The plugins that passed, which say what is hidden.
     pub(crate) plugins: Arc<Plugins>,
+    /// Where the token was, if one was asked for.
+    pub(crate) token_place: Option<TokenPlace>,
 }
 
 /// Why there is no consumer, or none yet.
@@ -44,11 +49,14 @@ pub(super) fn authenticate(
     group: &GatewayGroupId,
     plugins: &Arc<Plugins>,
     shown: &Shown<'_>,
+    now: Timestamp,
     proven: Option<&Proven>,
 ) -> Result<Option<ConsumerIdentity>, Stop> {
-    let mut known = Known { plugins, identity: None };
+    let mut known = Known { plugins, token_place: None, identity: None };
     if let Some(plugin) = &plugins.jwt_auth {
-        return Err(unknown("JWT token invalid", &plugin.challenge));
+        let (found, place) = by_token(consumers, group, plugin, shown, now)?;
+        known.must_be(found)?;
+        known.token_place = Some(place);
     }
     if let Some(plugin) = &plugins.basic_auth {
         known.must_be(by_password(consumers, group, plugin, shown.headers, proven)?)?;
@@ -56,12 +64,14 @@ pub(super) fn authenticate(
     if let Some(plugin) = &plugins.key_auth {
         known.must_be(by_key(consumers, group, plugin, shown)?)?;
     }
-    Ok(known.identity)
+    let place = known.token_place;
+    Ok(known.identity.map(|identity| ConsumerIdentity { token_place: place, ..identity }))
 }
 
 /// Whom the plugins named so far.
 struct Known<'a> {
     plugins: &'a Arc<Plugins>,
+    token_place: Option<TokenPlace>,
     identity: Option<ConsumerIdentity>,
 }
 
@@ -74,6 +84,7 @@ impl Known<'_> {
                     consumer: Arc::clone(&found.consumer),
                     credential: found.credential.clone(),
                     plugins: Arc::clone(self.plugins),
+                    token_place: None,
                 });
                 Ok(())
             }
@@ -128,7 +139,7 @@ fn by_key<'a>(
     found.ok_or_else(|| unknown("Invalid API key in request", &plugin.challenge))
 }
 
-fn unknown(message: &'static str, challenge: &HeaderValue) -> Stop {
+pub(super) fn unknown(message: &'static str, challenge: &HeaderValue) -> Stop {
     Stop::Reject(Reject::ConsumerUnknown(message, vec![challenge.clone()]))
 }
 

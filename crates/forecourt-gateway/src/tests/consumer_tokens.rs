@@ -1,0 +1,1 @@
+//! Consumers' tokens, line by line of docs/gateway.md §7.
