@@ -8,6 +8,7 @@
 mod named;
 
 pub mod actors;
+pub mod addresses;
 pub mod admin_tokens;
 pub mod administrators;
 pub mod applications;

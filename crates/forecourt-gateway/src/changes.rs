@@ -330,7 +330,7 @@ impl Writer {
         }
         let before = state.table.load();
         let routing = if changed.routing {
-            Arc::new(self.compile_routing(&before.routing))
+            Arc::new(self.compile_routing(state, &before.routing))
         } else {
             Arc::clone(&before.routing)
         };
@@ -342,16 +342,18 @@ impl Writer {
         state.table.store(Arc::new(Table { routing, consumers }));
     }
 
-    fn compile_routing(&mut self, before: &RoutingTable) -> RoutingTable {
+    fn compile_routing(&mut self, state: &State, before: &RoutingTable) -> RoutingTable {
         let mut linked = Linked::default();
         let mut products: Vec<_> =
             self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
         // Should two products claim one service, the one that was changed last has the word.
         products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
+        let providers = products.iter().filter_map(|(_, product)| product.dcr.as_ref());
+        state.key_sets.keep(providers.map(|provider| provider.issuer.as_str()));
         for (_, product) in products {
             let number = self.products_by_number.of(product.id.as_str());
             let portal = self.portals.of(product.portal_id.as_str());
-            linked.link(product, number, portal);
+            linked.link(product, number, portal, &state.key_sets);
         }
         let mut rules: Vec<_> = self.global_rules.values().filter_map(|row| row.state.as_deref()).collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));

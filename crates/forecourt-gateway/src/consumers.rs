@@ -67,7 +67,11 @@ impl Consumers {
     }
 
     /// What a token that names this key may prove.
-    pub(crate) fn by_token_key(&self, group: &GatewayGroupId, key: &str) -> Option<&Entry<Arc<TokenVerifier>>> {
+    pub(crate) fn by_token_key(
+        &self,
+        group: &GatewayGroupId,
+        key: &str,
+    ) -> Option<&Entry<Arc<TokenVerifier>>> {
         self.tokens.entries(key).find(|entry| entry.consumer.group == *group)
     }
 

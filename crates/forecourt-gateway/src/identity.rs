@@ -56,6 +56,13 @@ pub(crate) fn hide_credentials<'a>(
                     left = without_key(rule, left, headers);
                 }
             }
+            Method::Jwt => {
+                if identity.product.jwt_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
+                    headers.remove(AUTHORIZATION);
+                    left = without_argument(left, presented::TOKEN_ARGUMENT);
+                }
+            }
+            Method::Dcr => {}
             Method::Basic => {
                 if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
                     headers.remove(AUTHORIZATION);

@@ -1,13 +1,13 @@
 //! What a request meets, in order: head checks, route, preflight, verify, identity headers off, meter, forward,
 //! cross-origin fields.
 //!
-//! The decision (route and verify) is taken on one consistent state; a password check lies between two such
-//! decisions, since the state may move on while it runs.
+//! The decision (route and verify) is taken on one consistent state; a password check, or a wait for an issuer's
+//! keys, lies between two such decisions, since the state may move on while it runs.
 
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     rejects::Reject,
     route::Route,
     sockets::Watch,
-    verify::{Answers, Permit, Shown, Verdict, verify},
+    verify::{self, Permit, Proven, Verdict, verify},
 };
 
 /// Answers one request of a connection.
@@ -39,8 +39,8 @@ pub(crate) async fn serve(
         Ok(checked) => checked,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
-    let shown = Shown { method: &parts.method, headers: &parts.headers, query: uri.query() };
-    let (route, decision) = match decide(&gateway, &Head { host, path: &path, shown }).await {
+    let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
+    let (route, decision) = match decide(&gateway, &head).await {
         Ok(decided) => decided,
         Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
     };
@@ -70,7 +70,9 @@ pub(crate) async fn serve(
 struct Head<'a> {
     host: &'a str,
     path: &'a str,
-    shown: Shown<'a>,
+    query: Option<&'a str>,
+    method: &'a Method,
+    headers: &'a HeaderMap,
 }
 
 /// What is done with a request that has a route.
@@ -95,22 +97,24 @@ fn check_head<'p, 'u>(
     Ok((host, path))
 }
 
-/// Route and verify, with password checks in between if any are needed. An error: there is no route.
+/// Route and verify, with what must be found out beside them in between. An error: there is no route.
 async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
-    let mut answers = Answers::default();
-    let preflight = cors::requested_method(head.shown.method, head.shown.headers);
+    let mut proven = Proven::default();
+    let preflight = cors::requested_method(head.method, head.headers);
     loop {
-        let (route, verdict) = decide_now(gateway, head, preflight.as_ref(), &answers)?;
-        let (question, answer) = match verdict {
+        let (route, verdict) = decide_now(gateway, head, preflight.as_ref(), &proven)?;
+        match verdict {
             None => return Ok((route, Decision::Preflight)),
             Some(Verdict::Permit(permit)) => return Ok((route, Decision::Permit(permit))),
             Some(Verdict::Reject(reject)) => return Ok((route, Decision::Reject(reject))),
-            Some(Verdict::NeedsPasswordCheck(question)) => (question, &mut answers.about_application),
-            Some(Verdict::NeedsConsumersPasswordCheck(question)) => (question, &mut answers.about_consumer),
-        };
-        match gateway.passwords.answer(question).await {
-            Ok(proven) => *answer = Some(proven),
-            Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
+            Some(Verdict::NeedsPasswordCheck(question)) => match gateway.passwords.answer(question).await {
+                Ok(answer) => proven.add_password(answer),
+                Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
+            },
+            Some(Verdict::NeedsNewerKeys(issuer)) => {
+                issuer.newer_keys(&gateway.fetcher, &gateway.clock).await;
+                proven.add_newest_keys();
+            }
         }
     }
 }
@@ -120,11 +124,16 @@ fn decide_now(
     gateway: &Inner,
     head: &Head<'_>,
     preflight: Option<&Method>,
-    answers: &Answers,
+    proven: &Proven,
 ) -> Result<(Arc<Route>, Option<Verdict>), Reject> {
-    let now = (gateway.clock)();
+    let request = verify::Request {
+        method: head.method,
+        headers: head.headers,
+        query: head.query,
+        now: (gateway.clock)(),
+    };
     gateway.state.consistently(|table| {
-        let find = |method| table.routing.find(head.host, head.path, method);
+        let find = |method| table.find(head.host, head.path, method);
         let answers_preflights =
             |route: &&Arc<Route>| route.plugins.as_ref().is_some_and(|plugins| plugins.cors.is_some());
         // The request that the preflight asks for would take this route, whatever takes OPTIONS.
@@ -134,8 +143,8 @@ fn decide_now(
         {
             return Ok((Arc::clone(route), None));
         }
-        let route = find(head.shown.method).ok_or(Reject::NoRoute)?;
-        let verdict = verify(&gateway.state, &table.consumers, route, &head.shown, now, answers);
+        let route = find(head.method).ok_or(Reject::NoRoute)?;
+        let verdict = verify(&gateway.state, table, route, &request, proven);
         Ok((Arc::clone(route), Some(verdict)))
     })
 }

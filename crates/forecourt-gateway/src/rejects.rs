@@ -48,6 +48,8 @@ pub(crate) struct AcceptedMethods {
     pub(crate) key_auth: bool,
     /// User name and password.
     pub(crate) basic_auth: bool,
+    /// Tokens, by whichever method.
+    pub(crate) bearer: bool,
 }
 
 impl Reject {
@@ -127,7 +129,8 @@ impl Reject {
             Self::Unauthorized(methods) => {
                 let key = methods.key_auth.then_some(r#"apikey realm="key""#);
                 let basic = methods.basic_auth.then_some(r#"Basic realm="basic""#);
-                for challenge in [key, basic].into_iter().flatten() {
+                let bearer = methods.bearer.then_some("Bearer");
+                for challenge in [key, basic, bearer].into_iter().flatten() {
                     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_reject_has_its_own_label_and_a_json_body() {
-        let methods = AcceptedMethods { key_auth: true, basic_auth: true };
+        let methods = AcceptedMethods { key_auth: true, basic_auth: true, bearer: true };
         let all = [
             Reject::BadRequest("why"),
             Reject::NoRoute,
@@ -184,15 +187,17 @@ mod tests {
 
     #[test]
     fn a_refusal_names_each_enabled_method_in_a_field_of_its_own() {
-        let challenges = |key_auth, basic_auth| {
-            let response =
-                Reject::Unauthorized(AcceptedMethods { key_auth, basic_auth }).response(|body| body);
+        let challenges = |key_auth, basic_auth, bearer| {
+            let methods = AcceptedMethods { key_auth, basic_auth, bearer };
+            let response = Reject::Unauthorized(methods).response(|body| body);
             assert_eq!(response.body(), r#"{"message":"Authorization Failed"}"#);
             let fields = response.headers().get_all("www-authenticate");
             fields.iter().map(|field| field.to_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(challenges(true, true), [r#"apikey realm="key""#, r#"Basic realm="basic""#]);
-        assert_eq!(challenges(false, true), [r#"Basic realm="basic""#]);
-        assert!(challenges(false, false).is_empty());
+        let all = [r#"apikey realm="key""#, r#"Basic realm="basic""#, "Bearer"];
+        assert_eq!(challenges(true, true, true), all);
+        assert_eq!(challenges(false, true, false), [r#"Basic realm="basic""#]);
+        assert_eq!(challenges(false, false, true), ["Bearer"]);
+        assert!(challenges(false, false, false).is_empty());
     }
 }

@@ -10,13 +10,14 @@ use forecourt_core::{
     gateway_state::{
         GlobalRuleState, PluginsState, ProductState, RouteState, RouteTimeouts, ServiceState, UpstreamState,
     },
-    ids::{GatewayGroupId, ProductId, RouteId, ServiceId},
+    ids::{DcrProviderId, GatewayGroupId, ProductId, RouteId, ServiceId},
     time::Timestamp,
 };
 use hashbrown::HashMap;
 use http::{HeaderName, Method};
 
 use crate::{
+    key_sets::{Issuer, KeySets},
     paths,
     plugins::{self, Plugins},
     upstreams::Upstream,
@@ -89,6 +90,10 @@ pub(crate) struct Product {
     pub(crate) key_auth: Option<KeyRule>,
     /// How passwords are read, if they are accepted.
     pub(crate) basic_auth: Option<BasicRule>,
+    /// How tokens of developers' own making are read, if they are accepted.
+    pub(crate) jwt_auth: Option<JwtRule>,
+    /// Whose tokens are accepted.
+    pub(crate) dcr: Option<DcrRule>,
 }
 
 /// How API keys are read.
@@ -107,6 +112,20 @@ pub(crate) struct BasicRule {
     pub(crate) hide_credentials: bool,
 }
 
+/// How tokens of developers' own making are read.
+pub(crate) struct JwtRule {
+    /// Whether `Authorization` and the query argument are removed after success.
+    pub(crate) hide_credentials: bool,
+}
+
+/// Whose tokens are accepted.
+pub(crate) struct DcrRule {
+    /// The provider, which gave clients their ids.
+    pub(crate) provider: DcrProviderId,
+    /// Its issuer, with the keys that sign tokens.
+    pub(crate) issuer: Arc<Issuer>,
+}
+
 /// What other rows say of services: which product protects them, and which plugins their group adds.
 #[derive(Default)]
 pub(crate) struct Linked {
@@ -115,8 +134,8 @@ pub(crate) struct Linked {
 }
 
 impl Linked {
-    /// Puts the product's services under it, taking the place of products linked before.
-    pub(crate) fn link(&mut self, state: &ProductState, number: u32, portal: u32) {
+    /// Puts the product's services under it, taking the place of products linked before; `key_sets` keeps its issuer.
+    pub(crate) fn link(&mut self, state: &ProductState, number: u32, portal: u32, key_sets: &KeySets) {
         let product = Arc::new(Product {
             id: state.id.clone(),
             number,
@@ -130,6 +149,14 @@ impl Linked {
                 .basic_auth
                 .as_ref()
                 .map(|method| BasicRule { hide_credentials: method.hide_credentials }),
+            jwt_auth: state
+                .jwt_auth
+                .as_ref()
+                .map(|method| JwtRule { hide_credentials: method.hide_credentials }),
+            dcr: state.dcr.as_ref().and_then(|method| {
+                let issuer = key_sets.issuer(&method.issuer)?;
+                Some(DcrRule { provider: method.provider_id.clone(), issuer })
+            }),
         });
         for service in &state.services {
             self.by_service.insert(service.as_str().into(), Arc::clone(&product));

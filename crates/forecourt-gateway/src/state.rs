@@ -17,10 +17,18 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use forecourt_core::ids::DcrProviderId;
 use forecourt_wire::changes::ChangeBatch;
+use http::Method;
 
 use crate::{
-    changes::Writer, consumers::Consumers, key_store::KeyStore, route::RoutingTable, user_store::UserStore,
+    changes::Writer,
+    consumers::Consumers,
+    key_sets::KeySets,
+    key_store::KeyStore,
+    named_store::NamedStore,
+    route::{Route, RoutingTable},
+    signatures::TokenVerifier,
 };
 
 /// What is compiled anew when a row changes; the part that did not change is shared with the table before.
@@ -32,14 +40,27 @@ pub(crate) struct Table {
     pub(crate) consumers: Arc<Consumers>,
 }
 
+impl Table {
+    /// The route that such a request takes; see [`RoutingTable::find`].
+    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Route>> {
+        self.routing.find(host, path, method)
+    }
+}
+
 /// All that requests are decided by.
 pub(crate) struct State {
     /// Services, routes, products and consumers.
     pub(crate) table: ArcSwap<Table>,
     /// API keys.
     pub(crate) keys: KeyStore,
-    /// Users of basic-auth.
-    pub(crate) users: UserStore,
+    /// Users of basic-auth, by user name, with the slow hash (a PHC string) of their password.
+    pub(crate) users: NamedStore<Arc<str>>,
+    /// Credentials of jwt-auth, by the key that tokens name.
+    pub(crate) tokens: NamedStore<Arc<TokenVerifier>>,
+    /// OAuth clients, by the client id that their provider gave them.
+    pub(crate) clients: NamedStore<DcrProviderId>,
+    /// The keys of the providers' issuers; not rows, but what was fetched because of them.
+    pub(crate) key_sets: KeySets,
     turn: AtomicU64,
     writer: Mutex<Writer>,
 }
@@ -50,7 +71,10 @@ impl State {
         Self {
             table: ArcSwap::from_pointee(Table::default()),
             keys: KeyStore::new(seed),
-            users: UserStore::new(),
+            users: NamedStore::new(),
+            tokens: NamedStore::new(),
+            clients: NamedStore::new(),
+            key_sets: KeySets::default(),
             turn: AtomicU64::new(0),
             writer: Mutex::default(),
         }

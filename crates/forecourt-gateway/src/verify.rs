@@ -2,31 +2,36 @@
 //! product says who may call, then the plugins of the route.
 //!
 //! Invariant: a [`Permit`] comes from here and nowhere else, and `forward.rs` demands one. Password hashes are
-//! too slow to be computed here; the function says which ones it would need checked, `passwords.rs` checks them,
-//! and the function is asked again with what was proven, against the state of that later moment.
+//! too slow to be computed here, and keys of issuers too far; the function says what it would need, others find it
+//! out (`passwords.rs`, `key_sets.rs`), and the function is asked again with all that was proven so far, against the
+//! state of that later moment. The methods of products are in `verify/product.rs` and `verify/tokens.rs`,
+//! consumers in `verify/consumers.rs`.
 
 pub(crate) mod consumer_tokens;
 mod consumers;
 mod product;
+mod proven;
 pub(crate) mod restriction;
+mod tokens;
 
 use std::sync::Arc;
 
 use forecourt_core::time::Timestamp;
 use http::{HeaderMap, Method as HttpMethod};
 
-pub(crate) use self::consumers::ConsumerIdentity;
-use self::{consumers::Stop, restriction::Subject};
-
+pub(crate) use self::{
+    consumers::ConsumerIdentity,
+    proven::{PasswordAnswer, PasswordQuestion, Proven},
+};
+use self::{consumers::Stop, product::Finding, restriction::Subject};
 use crate::{
     applications::ApplicationSlot,
     compact_ids::CompactId,
-    consumers::Consumers,
+    key_sets::Issuer,
     plugins::Plugins,
-    presented::Basic,
     rejects::Reject,
     route::{Product, Protection, Route},
-    state::State,
+    state::{State, Table},
 };
 
 /// Leave to forward a request.
@@ -56,6 +61,22 @@ pub(crate) enum Method {
     Key,
     /// `basic-auth`.
     Basic,
+    /// `jwt-auth`.
+    Jwt,
+    /// `dcr`.
+    Dcr,
+}
+
+/// What a request shows, and when.
+pub(crate) struct Request<'a> {
+    /// Its method.
+    pub(crate) method: &'a HttpMethod,
+    /// Its header fields.
+    pub(crate) headers: &'a HeaderMap,
+    /// Its query as it was sent.
+    pub(crate) query: Option<&'a str>,
+    /// Now.
+    pub(crate) now: Timestamp,
 }
 
 /// What [`verify`] found.
@@ -66,48 +87,11 @@ pub(crate) enum Verdict {
     Reject(Reject),
     /// It may if the password fits one of these.
     NeedsPasswordCheck(PasswordQuestion),
-    /// The same, and the hashes are consumers'.
-    NeedsConsumersPasswordCheck(PasswordQuestion),
-}
-
-/// What a request shows.
-#[derive(Clone, Copy)]
-pub(crate) struct Shown<'a> {
-    /// Its method.
-    pub(crate) method: &'a HttpMethod,
-    /// Its fields.
-    pub(crate) headers: &'a HeaderMap,
-    /// Its query, without the question mark.
-    pub(crate) query: Option<&'a str>,
-}
-
-/// A password and the hashes it might fit.
-pub(crate) struct PasswordQuestion {
-    /// User name and password as shown.
-    pub(crate) shown: Basic,
-    /// Hashes of credentials that could pass, oldest credential first, no two alike. May be empty: then the
-    /// answer is no, after the same work.
-    pub(crate) hashes: Vec<Arc<str>>,
-}
-
-/// The outcome of a [`PasswordQuestion`]: the first hash that the password fits.
-pub(crate) struct Proven(pub(crate) Option<Arc<str>>);
-
-/// The questions of this request that were answered so far.
-#[derive(Default)]
-pub(crate) struct Answers {
-    /// To [`Verdict::NeedsPasswordCheck`].
-    pub(crate) about_application: Option<Proven>,
-    /// To [`Verdict::NeedsConsumersPasswordCheck`].
-    pub(crate) about_consumer: Option<Proven>,
+    /// It may if a newer key of this issuer signed its token.
+    NeedsNewerKeys(Arc<Issuer>),
 }
 
 impl Permit {
-    /// Leave for an application, as far as its product is concerned.
-    const fn of_application(identity: Identity) -> Self {
-        Self { application: Some(identity), consumer: None }
-    }
-
     /// The application that calls; `None` where no product protects the service.
     pub(crate) const fn identity(&self) -> Option<&Identity> {
         self.application.as_ref()
@@ -119,31 +103,33 @@ impl Permit {
     }
 }
 
-/// Decides about a request that takes this route.
+/// Decides about a request on a route of this table, with what was proven for it so far.
 pub(crate) fn verify(
     state: &State,
-    consumers: &Consumers,
+    table: &Table,
     route: &Route,
-    shown: &Shown<'_>,
-    now: Timestamp,
-    answers: &Answers,
+    request: &Request<'_>,
+    proven: &Proven,
 ) -> Verdict {
-    let mut permit = Permit { application: None, consumer: None };
-    if let Protection::Product(product) = &route.service.protection {
-        let proven = answers.about_application.as_ref();
-        match product::authenticate(state, product, shown.headers, shown.query, now, proven) {
-            Verdict::Permit(of_application) => permit = of_application,
-            stop => return stop,
-        }
-    }
+    let application = match &route.service.protection {
+        Protection::Open => None,
+        Protection::Product(product) => match product::authenticate(state, product, route, request, proven) {
+            Finding::Identity(identity) => Some(identity),
+            Finding::Nobody => {
+                return Verdict::Reject(Reject::Unauthorized(product::accepted_methods(product)));
+            }
+            Finding::NeedsPassword(question) => return Verdict::NeedsPasswordCheck(question),
+            Finding::NeedsKeys(issuer) => return Verdict::NeedsNewerKeys(issuer),
+        },
+    };
+    let mut permit = Permit { application, consumer: None };
     let Some(plugins) = &route.plugins else { return Verdict::Permit(permit) };
-    let proven = answers.about_consumer.as_ref();
-    match consumers::authenticate(consumers, &route.service.group, plugins, shown, now, proven) {
+    match consumers::authenticate(&table.consumers, &route.service.group, plugins, request, proven) {
         Ok(consumer) => permit.consumer = consumer,
         Err(Stop::Reject(reject)) => return Verdict::Reject(reject),
-        Err(Stop::Ask(question)) => return Verdict::NeedsConsumersPasswordCheck(question),
+        Err(Stop::Ask(question)) => return Verdict::NeedsPasswordCheck(question),
     }
-    match restrict(route, plugins, &permit, shown.method) {
+    match restrict(route, plugins, &permit, request.method) {
         Ok(()) => Verdict::Permit(permit),
         Err(reject) => Verdict::Reject(reject),
     }

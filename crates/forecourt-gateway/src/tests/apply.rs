@@ -25,7 +25,7 @@ use super::rows::{
 };
 use crate::{
     state::State,
-    verify::{Answers, Shown, Verdict, verify},
+    verify::{Proven, Request, Verdict, verify},
 };
 
 const SERVICES: [&str; 2] = ["s0", "s1"];
@@ -40,11 +40,16 @@ fn outcome(state: &State, service: &str, shown: &str) -> String {
     headers.insert("apikey", HeaderValue::from_str(shown).unwrap());
     let now = Timestamp::from_seconds(100);
     state.consistently(|table| {
-        let Some(route) = table.routing.find("any", &format!("/{service}"), &Method::GET) else {
+        let Some(route) = table.find("any", &format!("/{service}"), &Method::GET) else {
             return "404".into();
         };
-        let shown = Shown { method: &Method::GET, headers: &headers, query: None };
-        match verify(state, &table.consumers, route, &shown, now, &Answers::default()) {
+        match verify(
+            state,
+            table,
+            route,
+            &Request { method: &Method::GET, headers: &headers, query: None, now },
+            &Proven::default(),
+        ) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     plugins::over,
     state::State,
-    verify::{Answers, Shown, Verdict, verify},
+    verify::{Proven, Request, Verdict, verify},
 };
 
 const CONSUMERS: [&str; 2] = ["ada", "eve"];
@@ -37,10 +37,10 @@ fn outcome(state: &State, shown: &str) -> String {
     let mut headers = HeaderMap::new();
     headers.insert("apikey", HeaderValue::from_str(shown).unwrap());
     state.consistently(|table| {
-        let Some(route) = table.routing.find("any", "/x", &Method::GET) else { return "404".into() };
-        let shown = Shown { method: &Method::GET, headers: &headers, query: None };
+        let Some(route) = table.find("any", "/x", &Method::GET) else { return "404".into() };
         let now = Timestamp::from_seconds(100);
-        match verify(state, &table.consumers, route, &shown, now, &Answers::default()) {
+        let request = Request { method: &Method::GET, headers: &headers, query: None, now };
+        match verify(state, table, route, &request, &Proven::default()) {
             Verdict::Permit(permit) => {
                 permit.consumer().map_or("open".into(), |identity| identity.consumer.username.to_string())
             }

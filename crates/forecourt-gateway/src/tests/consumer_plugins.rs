@@ -20,11 +20,13 @@ use crate::{
             application, batch, credential, delete, grant, hash, key, product, put, route, service, user,
         },
     },
-    verify::{Answers, Proven, Shown, Verdict, verify},
+    verify::{PasswordAnswer, PasswordQuestion, Proven, Request, Verdict, verify},
 };
 
-const ADA: (&str, &str) = ("authorization", "Basic YWRhOnB3"); // ada:pw
+pub(crate) const ADA: (&str, &str) = ("authorization", "Basic YWRhOnB3"); // ada:pw
 const EVE: (&str, &str) = ("authorization", "Basic ZXZlOnB3"); // eve:pw
+
+pub(crate) const NOW: i64 = 1_000_000;
 
 /// Service `s` with route `r`, whose plugins are these; consumers `ada` (key `k-ada`, password `pw`) and `eve`
 /// (key `k-eve`).
@@ -50,24 +52,26 @@ fn verdict(state: &State, method: &Method, fields: &[(&'static str, &str)], quer
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
-    let mut answers = Answers::default();
+    let now = Timestamp::from_seconds(NOW);
+    let request = Request { method, headers: &headers, query, now };
+    let mut proven = Proven::default();
     loop {
         let verdict = state.consistently(|table| {
-            let route = table.routing.find("any", "/x", method).unwrap();
-            let shown = Shown { method, headers: &headers, query };
-            verify(state, &table.consumers, route, &shown, Timestamp::from_seconds(100), &answers)
+            let route = table.find("any", "/x", method).unwrap();
+            verify(state, table, route, &request, &proven)
         });
-        let fitting = |question: crate::verify::PasswordQuestion| {
-            let salts = ["c-user/ada", "c-eve-user/eve", "ada"];
-            let known = salts.map(|salt| hash(question.shown.password(), salt));
-            Some(Proven(question.hashes.into_iter().find(|asked| known.contains(&asked.to_string()))))
-        };
         match verdict {
-            Verdict::NeedsPasswordCheck(question) => answers.about_application = fitting(question),
-            Verdict::NeedsConsumersPasswordCheck(question) => answers.about_consumer = fitting(question),
+            Verdict::NeedsPasswordCheck(question) => proven.add_password(answer(question)),
             decided => return decided,
         }
     }
+}
+
+fn answer(question: PasswordQuestion) -> PasswordAnswer {
+    let salts = ["c-user/ada", "c-eve-user/eve", "ada"];
+    let known = salts.map(|salt| hash(question.shown.password(), salt));
+    let fitting = question.hashes.into_iter().filter(|asked| known.contains(&asked.to_string())).collect();
+    PasswordAnswer { asker: question.asker, fitting }
 }
 
 /// `APPLICATION's credential+CONSUMER/CREDENTIAL`, `open`, or status, message and challenges of the refusal.
@@ -95,7 +99,7 @@ fn says(verdict: Verdict) -> String {
     }
 }
 
-fn asked(state: &State, fields: &[(&'static str, &str)], query: Option<&str>) -> String {
+pub(crate) fn asked(state: &State, fields: &[(&'static str, &str)], query: Option<&str>) -> String {
     says(verdict(state, &Method::GET, fields, query))
 }
 
@@ -190,13 +194,11 @@ fn a_user_name_without_any_consumer_costs_a_password_check_too() {
             .into_iter()
             .collect();
     state.consistently(|table| {
-        let route = table.routing.find("any", "/x", &Method::GET).unwrap();
-        let shown = Shown { method: &Method::GET, headers: &headers, query: None };
-        let now = Timestamp::from_seconds(100);
-        let verdict = verify(&state, &table.consumers, route, &shown, now, &Answers::default());
-        assert!(
-            matches!(verdict, Verdict::NeedsConsumersPasswordCheck(question) if question.hashes.is_empty())
-        );
+        let route = table.find("any", "/x", &Method::GET).unwrap();
+        let now = Timestamp::from_seconds(NOW);
+        let request = Request { method: &Method::GET, headers: &headers, query: None, now };
+        let verdict = verify(&state, table, route, &request, &Proven::default());
+        assert!(matches!(verdict, Verdict::NeedsPasswordCheck(question) if question.hashes.is_empty()));
     });
 }
 

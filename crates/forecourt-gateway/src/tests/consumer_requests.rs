@@ -2,13 +2,15 @@
 //! (docs/gateway.md §7 and §9).
 
 use forecourt_core::gateway_state::{Kind, PluginsState};
+use serde_json::json;
 
 use super::{
     plugin_rows::{
-        basic_auth, consumer, global_rule, its_key, its_password, key_auth, names, restriction, with_plugins,
-        with_restriction,
+        basic_auth, consumer, global_rule, its_key, its_password, its_token, jwt_auth, key_auth, names,
+        restriction, with_plugins, with_restriction,
     },
     rows::{delete, put, route},
+    signing::Signer,
     stage::{Stage, body, status},
 };
 use crate::plugins::over;
@@ -103,6 +105,31 @@ async fn a_shown_password_leaves_only_where_it_is_to_be_hidden() {
     let answer = stage.ask("/open/x?apikey=k-ada", &[ADA]).await;
     assert!(got(&answer, "authorization").is_empty(), "{answer}");
     assert_eq!(got(&answer, "GET"), ["GET /open/x"]);
+}
+
+#[tokio::test]
+async fn a_shown_token_leaves_the_place_where_it_was_only_where_it_is_to_be_hidden() {
+    let token = Signer::shared("HS256", "secret").token(&json!({}), &json!({ "key": "t" }));
+    let with_token = || consumer("ada", &[its_token("c", "t", "secret")]);
+    let mut hiding = jwt_auth();
+    hiding.jwt_auth.as_mut().unwrap().hide_credentials = true;
+    for (plugins, left) in [(jwt_auth(), 1), (hiding, 0)] {
+        let stage = stage(plugins).await;
+        stage.apply(vec![put(3, with_token())]);
+        for (field, query) in [
+            (format!("Authorization: Bearer {token}"), String::new()),
+            (format!("Cookie: a=1; jwt={token}"), String::new()),
+            ("X-Other: 1".into(), format!("&jwt={token}")),
+        ] {
+            let answer = stage.ask(&format!("/open/x?a=1{query}"), &[&field]).await;
+            assert_eq!(got(&answer, "x-consumer-username"), ["x-consumer-username: ada"]);
+            assert_eq!(body(&answer).matches(&token).count(), left, "{field} {query}");
+            assert!(got(&answer, "GET")[0].starts_with("GET /open/x?a=1"));
+        }
+        let elsewhere = format!("Authorization: Bearer {token}");
+        let answer = stage.ask(&format!("/open/x?jwt={token}"), &[&elsewhere]).await;
+        assert_eq!(body(&answer).matches(&token).count(), left + 1, "what was not looked at stays");
+    }
 }
 
 #[tokio::test]

@@ -10,5 +10,6 @@ mod metering;
 pub(crate) mod plugin_rows;
 mod preflights;
 pub(crate) mod rows;
+pub(crate) mod signing;
 mod stage;
 mod upstream_failures;

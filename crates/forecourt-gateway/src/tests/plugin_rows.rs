@@ -41,6 +41,10 @@ pub(crate) fn its_password(id: &str, username: &str, password: &str) -> Consumer
 pub(crate) fn its_token(id: &str, key: &str, secret: &str) -> ConsumerCredentialState {
     let secret =
         TokenSecret::Shared { algorithm: JwtAlgorithm::Hs256, secret: KeptSecret::Clear(secret.into()) };
+    token_of(id, key, secret)
+}
+
+pub(crate) fn token_of(id: &str, key: &str, secret: TokenSecret) -> ConsumerCredentialState {
     shown(id, ConsumerSecret::JwtAuth { key: key.into(), secret })
 }
 

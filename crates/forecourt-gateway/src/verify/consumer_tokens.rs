@@ -9,7 +9,7 @@ use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use super::{
-    Shown,
+    Request,
     consumers::{Stop, unknown},
 };
 use crate::{
@@ -36,13 +36,12 @@ pub(super) fn by_token<'a>(
     consumers: &'a Consumers,
     group: &GatewayGroupId,
     plugin: &JwtPlugin,
-    shown: &Shown<'_>,
-    now: Timestamp,
+    request: &Request<'_>,
 ) -> Result<(&'a Entry<Arc<TokenVerifier>>, TokenPlace), Stop> {
-    let (place, bytes) = read(plugin, shown.headers, shown.query)
+    let (place, bytes) = read(plugin, request.headers, request.query)
         .ok_or_else(|| unknown("Missing JWT token in request", &plugin.challenge))?;
     let text = std::str::from_utf8(&bytes).ok();
-    let found = text.and_then(|text| proven(consumers, group, plugin, text, now));
+    let found = text.and_then(|text| proven(consumers, group, plugin, text, request.now));
     Ok((found.ok_or_else(|| unknown("JWT token invalid", &plugin.challenge))?, place))
 }
 
@@ -84,12 +83,12 @@ fn read<'a>(
 /// The token in a header, with `Bearer` in front or without; `None` for another scheme's credentials.
 fn in_header(value: &HeaderValue) -> Option<&[u8]> {
     let value = value.as_bytes().trim_ascii();
-    let token = match value.iter().position(|byte| *byte == b' ') {
-        None => value,
-        Some(at) => {
-            let (scheme, token) = value.split_at(at);
-            scheme.eq_ignore_ascii_case(b"bearer").then_some(token.trim_ascii())?
-        }
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (word, rest) = value.split_at(end);
+    let token = match rest.trim_ascii() {
+        token if word.eq_ignore_ascii_case(b"bearer") => token,
+        [] => word,
+        _ => return None,
     };
     Some(token).filter(|token| !token.is_empty())
 }

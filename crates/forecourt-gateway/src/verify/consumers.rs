@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use forecourt_core::{ids::GatewayGroupId, secrets::SecretDigest, time::Timestamp};
+use forecourt_core::{ids::GatewayGroupId, secrets::SecretDigest};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 
 use super::{
-    PasswordQuestion, Proven, Shown,
+    PasswordQuestion, Proven, Request,
     consumer_tokens::{TokenPlace, by_token},
 };
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
     rejects::Reject,
 };
 
-/// How many passwords one request may cause to be checked.
-const MOST_CANDIDATES: usize = 8;
+/// By what name questions about consumers' passwords are told apart from others.
+const ASKER: &str = "consumers";
 
 /// Who is calling, found by the plugins of a route.
 pub(crate) struct ConsumerIdentity {
@@ -43,26 +43,25 @@ pub(super) enum Stop {
     Ask(PasswordQuestion),
 }
 
-/// Whom the plugins name; `None`: none of them authenticates. `proven` is given when a question was answered.
+/// Whom the plugins name; `None`: none of them authenticates.
 pub(super) fn authenticate(
     consumers: &Consumers,
     group: &GatewayGroupId,
     plugins: &Arc<Plugins>,
-    shown: &Shown<'_>,
-    now: Timestamp,
-    proven: Option<&Proven>,
+    request: &Request<'_>,
+    proven: &Proven,
 ) -> Result<Option<ConsumerIdentity>, Stop> {
     let mut known = Known { plugins, token_place: None, identity: None };
     if let Some(plugin) = &plugins.jwt_auth {
-        let (found, place) = by_token(consumers, group, plugin, shown, now)?;
+        let (found, place) = by_token(consumers, group, plugin, request)?;
         known.must_be(found)?;
         known.token_place = Some(place);
     }
     if let Some(plugin) = &plugins.basic_auth {
-        known.must_be(by_password(consumers, group, plugin, shown.headers, proven)?)?;
+        known.must_be(by_password(consumers, group, plugin, request.headers, proven)?)?;
     }
     if let Some(plugin) = &plugins.key_auth {
-        known.must_be(by_key(consumers, group, plugin, shown)?)?;
+        known.must_be(by_key(consumers, group, plugin, request)?)?;
     }
     let place = known.token_place;
     Ok(known.identity.map(|identity| ConsumerIdentity { token_place: place, ..identity }))
@@ -102,7 +101,7 @@ fn by_password<'a>(
     group: &'a GatewayGroupId,
     plugin: &BasicPlugin,
     headers: &HeaderMap,
-    proven: Option<&Proven>,
+    proven: &Proven,
 ) -> Result<&'a Entry<Arc<str>>, Stop> {
     let refuse = |message| unknown(message, &plugin.challenge);
     if headers.get(AUTHORIZATION).is_none_or(HeaderValue::is_empty) {
@@ -110,30 +109,21 @@ fn by_password<'a>(
     }
     let shown = Basic::read(headers).ok_or_else(|| refuse("Invalid authorization in request"))?;
     let mut candidates = consumers.by_user(group, shown.username());
-    match proven {
-        None => {
-            let mut hashes: Vec<Arc<str>> = Vec::new();
-            for candidate in candidates {
-                if hashes.len() < MOST_CANDIDATES && !hashes.contains(&candidate.secret) {
-                    hashes.push(Arc::clone(&candidate.secret));
-                }
-            }
-            Err(Stop::Ask(PasswordQuestion { shown, hashes }))
-        }
-        Some(Proven(fitting)) => {
-            let found = fitting.as_ref().and_then(|hash| candidates.find(|entry| entry.secret == *hash));
-            found.ok_or_else(|| refuse("Invalid user authorization"))
-        }
-    }
+    let Some(fitting) = proven.password(ASKER) else {
+        let hashes = candidates.map(|entry| Arc::clone(&entry.secret)).collect();
+        return Err(Stop::Ask(PasswordQuestion { asker: ASKER, shown, hashes }));
+    };
+    let found = candidates.find(|entry| fitting.contains(&entry.secret));
+    found.ok_or_else(|| refuse("Invalid user authorization"))
 }
 
 fn by_key<'a>(
     consumers: &'a Consumers,
     group: &'a GatewayGroupId,
     plugin: &KeyPlugin,
-    shown: &Shown<'_>,
+    request: &Request<'_>,
 ) -> Result<&'a Entry<()>, Stop> {
-    let key = presented::key(&plugin.rule, shown.headers, shown.query)
+    let key = presented::key(&plugin.rule, request.headers, request.query)
         .ok_or_else(|| unknown("Missing API key in request", &plugin.challenge))?;
     let found = consumers.by_key(group, &SecretDigest::of(&key));
     found.ok_or_else(|| unknown("Invalid API key in request", &plugin.challenge))
@@ -145,4 +135,4 @@ pub(super) fn unknown(message: &'static str, challenge: &HeaderValue) -> Stop {
 
 #[cfg(test)]
 #[path = "../tests/consumer_plugins.rs"]
-mod tests;
+pub(super) mod tests;
