@@ -2,7 +2,9 @@
 //!
 //! Invariants: a row is replaced only by a higher revision of the same row, deletions included, so order,
 //! repetition and delay do not matter; and a batch takes away before it adds (the reason is in `state.rs`).
-//! Credentials are in `credentials.rs`, the compiled table in `route.rs`.
+//! Credentials are in `credentials.rs`; tables are compiled in `changes/tables.rs`.
+
+mod tables;
 
 use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
@@ -16,13 +18,13 @@ use forecourt_core::{
 use forecourt_wire::changes::{Change, ChangeBatch};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
+use self::tables::Changed;
 use crate::{
     applications::{ApplicationSlot, Grant, LiveApplication},
     compact_ids::CompactId,
     consumers::Consumers,
     credentials::CredentialIndex,
-    route::{Linked, RoutingTable},
-    state::{Numbers, State, Table},
+    state::{Numbers, State},
 };
 
 /// What only the writer needs: every row's revision, and the rows that the table is built from.
@@ -84,7 +86,7 @@ impl Writer {
         for step in &steps {
             self.take_away(state, step, &mut changed);
         }
-        self.rebuild_table(state, &changed);
+        self.rebuild_tables(state, &changed);
         state.advance_turn();
         for step in &steps {
             self.add(state, step);
@@ -323,52 +325,6 @@ impl Writer {
         );
         Arc::clone(entry.or_insert_with(|| Arc::new(ApplicationSlot::new(id.clone()))).get())
     }
-
-    fn rebuild_table(&mut self, state: &State, changed: &Changed) {
-        if !changed.routing && !changed.consumers {
-            return;
-        }
-        let before = state.table.load();
-        let routing = if changed.routing {
-            Arc::new(self.compile_routing(state, &before.routing))
-        } else {
-            Arc::clone(&before.routing)
-        };
-        let consumers = if changed.consumers {
-            Arc::new(self.consumer_index.clone())
-        } else {
-            Arc::clone(&before.consumers)
-        };
-        state.table.store(Arc::new(Table { routing, consumers }));
-    }
-
-    fn compile_routing(&mut self, state: &State, before: &RoutingTable) -> RoutingTable {
-        let mut linked = Linked::default();
-        let mut products: Vec<_> =
-            self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
-        // Should two products claim one service, the one that was changed last has the word.
-        products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
-        let providers = products.iter().filter_map(|(_, product)| product.dcr.as_ref());
-        state.key_sets.keep(providers.map(|provider| provider.issuer.as_str()));
-        for (_, product) in products {
-            let number = self.products_by_number.of(product.id.as_str());
-            let portal = self.portals.of(product.portal_id.as_str());
-            linked.link(product, number, portal, &state.key_sets);
-        }
-        let mut rules: Vec<_> = self.global_rules.values().filter_map(|row| row.state.as_deref()).collect();
-        rules.sort_by(|a, b| a.id.cmp(&b.id));
-        rules.into_iter().for_each(|rule| linked.add_rule(rule));
-        let services = self.services.values().filter_map(|row| row.state.as_deref());
-        let routes = self.routes.values().filter_map(|row| row.state.as_deref());
-        RoutingTable::build(services, routes, &linked, before)
-    }
-}
-
-/// Which of the compiled tables a batch concerns.
-#[derive(Default)]
-struct Changed {
-    routing: bool,
-    consumers: bool,
 }
 
 /// Puts or deletes a row of those that tables are compiled from; answers what was there.

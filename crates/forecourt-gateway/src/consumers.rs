@@ -99,7 +99,7 @@ impl Consumers {
         let consumer = Arc::new(Consumer {
             group: row.gateway_group_id.clone(),
             username: row.username.as_str().into(),
-            custom_id: row.custom_id.as_deref().and_then(|id| HeaderValue::from_str(id).ok()),
+            custom_id: row.custom_id.as_deref().and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok()),
             restriction: row.restriction.as_ref().map(Restriction::compile),
         });
         for credential in &row.credentials {

@@ -11,13 +11,13 @@ use forecourt_core::{
         GlobalRuleState, PluginsState, ProductState, RouteState, RouteTimeouts, ServiceState, UpstreamState,
     },
     ids::{DcrProviderId, GatewayGroupId, ProductId, RouteId, ServiceId},
-    time::Timestamp,
 };
 use hashbrown::HashMap;
 use http::{HeaderName, Method};
 
 use crate::{
     key_sets::{Issuer, KeySets},
+    path_table::{Entry, PathTable},
     paths,
     plugins::{self, Plugins},
     upstreams::Upstream,
@@ -178,22 +178,6 @@ impl Linked {
     }
 }
 
-#[derive(Default)]
-struct PathTable {
-    exact: HashMap<Box<str>, Vec<Entry>>,
-    prefixes: HashMap<Box<str>, Vec<Entry>>,
-    /// Distinct lengths of `prefixes`, longest first.
-    lengths: Vec<usize>,
-}
-
-/// One route under one path; entries of a path are kept in the order in which they are tried.
-#[derive(Clone)]
-struct Entry {
-    route: Arc<Route>,
-    methods: Arc<[Method]>,
-    rank: (Reverse<i64>, Timestamp, Timestamp, RouteId),
-}
-
 impl RoutingTable {
     /// Compiles the rows. An upstream that did not change is taken over from `previous`, with its connections.
     pub(crate) fn build<'a>(
@@ -317,37 +301,6 @@ impl RoutingTable {
             }
         }
     }
-}
-
-impl PathTable {
-    fn add(&mut self, text: &str, is_prefix: bool, entry: Entry) {
-        let table = if is_prefix { &mut self.prefixes } else { &mut self.exact };
-        table.entry(text.into()).or_default().push(entry);
-    }
-
-    fn finish(&mut self) {
-        for entries in self.exact.values_mut().chain(self.prefixes.values_mut()) {
-            entries.sort_by(|a, b| a.rank.cmp(&b.rank));
-        }
-        self.lengths = self.prefixes.keys().map(|prefix| prefix.len()).collect();
-        self.lengths.sort_unstable_by_key(|length| Reverse(*length));
-        self.lengths.dedup();
-    }
-
-    fn find(&self, path: &str, method: &Method) -> Option<&Arc<Route>> {
-        let exact = self.exact.get(path).and_then(|entries| first_for(entries, method));
-        exact.or_else(|| {
-            let fitting = self.lengths.iter().filter_map(|length| path.get(..*length));
-            fitting
-                .filter_map(|prefix| self.prefixes.get(prefix))
-                .find_map(|entries| first_for(entries, method))
-        })
-    }
-}
-
-fn first_for<'a>(entries: &'a [Entry], method: &Method) -> Option<&'a Arc<Route>> {
-    let fitting = entries.iter().find(|entry| entry.methods.is_empty() || entry.methods.contains(method));
-    fitting.map(|entry| &entry.route)
 }
 
 fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Service {
