@@ -101,6 +101,9 @@ async fn the_route_of_the_requested_method_answers_a_preflight() {
     let answer = options(&stage, path, for_get).await;
     assert!(status(&answer) == 200 && body(&answer).is_empty() && !has(&answer, allowed), "{answer}");
 
+    let stage = by_method(none(), for_origin("https://a.example"), for_origin("https://b.example")).await;
+    assert!(has(&options(&stage, path, PREFLIGHT).await, allowed), "also where the other one could answer");
+
     let stage = by_method(none(), none(), for_origin("https://a.example")).await;
     assert!(has(&options(&stage, path, PREFLIGHT).await, allowed), "else the route that takes OPTIONS");
 
