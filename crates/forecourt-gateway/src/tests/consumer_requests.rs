@@ -81,6 +81,8 @@ async fn where_a_product_applies_too_its_identity_is_told() {
         1,
         "refusals never count"
     );
+    let answer = stage.ask("/s/x", &[ADA]).await;
+    assert_eq!(got(&answer, "x-credential"), ["x-credential-identifier: crd-user"], "one password for both");
 }
 
 #[tokio::test]
