@@ -30,6 +30,15 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    Ok(answer(gateway, connections, watch, request).await)
+}
+
+async fn answer(
+    gateway: Arc<Inner>,
+    connections: Arc<Connections>,
+    watch: Arc<Watch>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let is_ambiguous = watch.begin_request();
     let in_flight = InFlight::new(Arc::clone(&watch));
     let (mut parts, body) = request.into_parts();
@@ -37,12 +46,12 @@ pub(crate) async fn serve(
 
     let (host, path) = match check_head(is_ambiguous, &uri, &parts) {
         Ok(checked) => checked,
-        Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
+        Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
     let (route, decision) = match decide(&gateway, &head).await {
         Ok(decided) => decided,
-        Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
+        Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let cors = route.plugins.as_ref().and_then(|plugins| plugins.cors.as_ref());
     let fields = cors.map(|cors| cors.fields(&parts.headers));
@@ -64,7 +73,7 @@ pub(crate) async fn serve(
     if let Some(fields) = fields {
         fields.put_on(answer.headers_mut());
     }
-    Ok(answer)
+    answer
 }
 
 struct Head<'a> {

@@ -1,16 +1,24 @@
 //! Compiled plugins: shared while nothing changes, and nothing where nothing is configured.
 
-use std::sync::Arc;
+use std::{
+    fmt::{Debug, Write},
+    sync::{Arc, Mutex},
+};
 
 use forecourt_core::gateway_state::{Kind, PluginsState};
 use http::Method;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
 
 use super::{Plugins, over};
 use crate::{
     state::State,
     tests::{
-        plugin_rows::{basic_auth, consumer, cors, guarded, its_key, key_auth, with_cors},
-        rows::{batch, delete, put, service},
+        plugin_rows::{basic_auth, consumer, cors, guarded, its_key, key_auth, with_cors, with_plugins},
+        rows::{batch, delete, product, put, route, service},
     },
 };
 
@@ -65,4 +73,61 @@ fn changes_elsewhere_leave_compiled_plugins_consumers_and_routes_as_they_are() {
     with_own.plugins.cors.as_mut().unwrap().max_age = 6;
     state.apply(&batch(vec![put(4, with_own)]));
     assert!(!Arc::ptr_eq(&plugins(&state).unwrap(), &compiled));
+}
+
+/// The errors that were logged, one text each.
+#[derive(Clone, Default)]
+struct Errors(Arc<Mutex<Vec<String>>>);
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{field}={value:?} ").unwrap();
+    }
+}
+
+impl Subscriber for Errors {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::ERROR
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().unwrap().push(text.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_mixture_of_product_and_consumers_is_an_error_in_the_log_once_per_table() {
+    let errors = Errors::default();
+    let log = errors.clone();
+    let logged = move || std::mem::take(&mut *log.0.lock().unwrap());
+    tracing::subscriber::with_default(errors, || {
+        let state = State::empty([3, 5]);
+        let another = with_plugins(route("r2", "s", "/two"), basic_auth());
+        state.apply(&batch(vec![put(1, service("s")), put(1, guarded(key_auth())), put(1, another)]));
+        assert!(logged().is_empty());
+        state.apply(&batch(vec![put(2, product("prd", &["s"]))]));
+        let [mixture] = logged().try_into().unwrap();
+        assert!(mixture.contains("routes=2") && mixture.contains("both are demanded"), "{mixture}");
+        state.apply(&batch(vec![put(3, consumer("ada", &[its_key("c", "k")]))]));
+        assert!(logged().is_empty(), "a consumer compiles no routes");
+        let harmless = with_plugins(route("r2", "s", "/two"), with_cors(cors()));
+        state.apply(&batch(vec![delete(4, Kind::Route, "r"), put(4, harmless)]));
+        assert!(logged().is_empty(), "cors authenticates nobody");
+    });
 }
