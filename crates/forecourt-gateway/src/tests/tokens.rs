@@ -63,7 +63,13 @@ fn outcome(state: &State, authorization: Option<&str>, query: Option<&str>, prov
         .collect();
     state.consistently(|table| {
         let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        match verify(state, route, &Request { headers: &headers, query, now: NOW }, proven) {
+        match verify(
+            state,
+            table,
+            route,
+            &Request { method: &HttpMethod::GET, headers: &headers, query, now: NOW },
+            proven,
+        ) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),
