@@ -7,7 +7,7 @@
 //! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
-//! | upstreams | `upstreams.rs`, `bodies.rs`, `upgrades.rs` |
+//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `upgrades.rs`, `grpc.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
@@ -22,6 +22,7 @@ mod credentials;
 mod dense;
 mod forward;
 mod framing;
+mod grpc;
 mod heads;
 mod key_store;
 mod meter;
@@ -31,6 +32,7 @@ mod presented;
 mod proxy;
 mod rejects;
 mod route;
+mod sending;
 mod sockets;
 mod state;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     bodies::AnswerBody,
     connections::{Connections, InFlight},
     forward::{self, Passage},
-    heads, paths,
+    grpc, heads, paths,
     rejects::Reject,
     route::Route,
     sockets::Watch,
@@ -27,6 +27,20 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    let is_grpc = grpc::is_call(request.headers());
+    let mut response = answer(gateway, connections, watch, request).await;
+    if is_grpc && response.body().is_own() {
+        grpc::explain(&mut response);
+    }
+    Ok(response)
+}
+
+async fn answer(
+    gateway: Arc<Inner>,
+    connections: Arc<Connections>,
+    watch: Arc<Watch>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
     let is_ambiguous = watch.begin_request();
     let in_flight = InFlight::new(Arc::clone(&watch));
     let (mut parts, body) = request.into_parts();
@@ -34,12 +48,12 @@ pub(crate) async fn serve(
 
     let (host, path) = match check_head(is_ambiguous, &uri, &parts) {
         Ok(checked) => checked,
-        Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
+        Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
     let (route, permit) = match decide(&gateway, &head).await {
         Ok(decided) => decided,
-        Err(reject) => return Ok(gateway.refuse(reject, in_flight)),
+        Err(reject) => return gateway.refuse(reject, in_flight),
     };
     forward::clean_identity(&mut parts.headers);
     if let Some(identity) = permit.identity() {
@@ -47,8 +61,8 @@ pub(crate) async fn serve(
     }
     let passage = Passage { permit, route: &route, path, query: uri.query(), watch: &watch };
     match forward::forward(passage, parts, body, connections, in_flight).await {
-        Ok(response) => Ok(response),
-        Err((reject, in_flight)) => Ok(gateway.refuse(reject, in_flight)),
+        Ok(response) => response,
+        Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
     }
 }
 

@@ -24,6 +24,12 @@ pub(crate) enum Reject {
     NoUpstreamNode,
     /// The upstream's scheme cannot be spoken.
     UnsupportedScheme,
+    /// The upstream's settings cannot be used.
+    UnusableUpstream,
+    /// All connections that a node may have are taken.
+    UpstreamBusy,
+    /// The upstream's certificate is not valid.
+    UntrustedUpstream,
     /// No connection to the upstream could be made.
     Unreachable,
     /// The upstream ended the connection before its answer's head, or sent no HTTP.
@@ -43,7 +49,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 9] = [
+    pub(crate) const LABELS: [&'static str; 12] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -53,6 +59,9 @@ impl Reject {
         "unreachable",
         "broken_answer",
         "timed_out",
+        "unusable_upstream",
+        "upstream_busy",
+        "untrusted_upstream",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -70,13 +79,22 @@ impl Reject {
             Self::UnsupportedScheme => (
                 5,
                 StatusCode::BAD_GATEWAY,
-                r#"{"message":"https upstreams are not supported by this gateway"}"#,
+                r#"{"message":"the upstream's scheme is not supported by this gateway"}"#,
             ),
             Self::Unreachable => (6, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
             Self::BrokenAnswer => {
                 (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
             }
             Self::TimedOut => (8, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
+            Self::UnusableUpstream => {
+                (9, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
+            }
+            Self::UpstreamBusy => {
+                (10, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many upstream connections"}"#)
+            }
+            Self::UntrustedUpstream => {
+                (11, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
+            }
         }
     }
 
@@ -130,6 +148,9 @@ mod tests {
             Reject::Unreachable,
             Reject::BrokenAnswer,
             Reject::TimedOut,
+            Reject::UnusableUpstream,
+            Reject::UpstreamBusy,
+            Reject::UntrustedUpstream,
         ];
         for (place, reject) in all.into_iter().enumerate() {
             assert_eq!(reject.number(), place);
