@@ -228,6 +228,12 @@ impl Upstream {
         }
     }
 
+    /// Whether the node at this place failed its checks.
+    #[cfg(test)]
+    pub(crate) fn is_out(&self, place: usize) -> bool {
+        self.nodes[place].health.is_out()
+    }
+
     /// The `Host` of a probe of each node where the check names none.
     fn host_texts(&self) -> Vec<String> {
         let text = |node: &Arc<Node>| {

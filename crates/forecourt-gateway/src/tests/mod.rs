@@ -3,9 +3,12 @@
 mod apply;
 mod enforcement;
 mod forwarding;
+mod health;
 mod hostile;
 mod metering;
+mod misbehaving;
 mod peers;
+mod retries;
 pub(crate) mod rows;
 mod stage;
 mod upstream_failures;
