@@ -257,7 +257,13 @@ impl UpstreamBody {
                     self.is_waiting = true;
                 }
                 ready!(waiting.as_mut().poll(cx));
-                tracing::warn!("the upstream stopped sending in the middle of an answer");
+                let name = self.connection.as_ref().map(|connection| connection.node().name());
+                let (upstream_host, upstream_port) = name.unwrap_or_default();
+                tracing::warn!(
+                    upstream_host,
+                    upstream_port,
+                    "the upstream stopped sending in the middle of an answer"
+                );
                 Poll::Ready(Some(Err("the upstream stopped sending".into())))
             }
         }

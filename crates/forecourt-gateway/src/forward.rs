@@ -125,7 +125,12 @@ pub(crate) async fn forward(
         return Ok(head.map(|body| AnswerBody::own(body, in_flight)));
     }
     if has_two_lengths(response.headers()) {
-        tracing::warn!("the upstream's answer has both Content-Length and Transfer-Encoding");
+        let (upstream_host, upstream_port) = connection.node().name();
+        tracing::warn!(
+            upstream_host,
+            upstream_port,
+            "the upstream's answer has both Content-Length and Transfer-Encoding"
+        );
         errand.give_up();
         return Err((Reject::BrokenAnswer, in_flight));
     }

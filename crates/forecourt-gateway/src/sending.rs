@@ -109,6 +109,8 @@ impl Errand<'_> {
             let copy = if connection.reused && failed_at.is_none() { copy(&request) } else { None };
             let sending = connection.send(request);
             let Some(answered) = within_limits(sending, &self.limits, self.upload.as_deref()).await else {
+                let (upstream_host, upstream_port) = node.name();
+                tracing::warn!(upstream_host, upstream_port, "the upstream took too long");
                 self.upstream.note(node, Outcome::TimedOut);
                 if connection.is_silent() {
                     connection.retire();
@@ -142,7 +144,8 @@ impl Errand<'_> {
         if error.is_user() || self.upload.as_ref().is_some_and(|upload| upload.is_broken()) {
             return Failure { reject: Reject::BadRequest("the body cannot be read"), unsent: None };
         }
-        tracing::warn!(%error, "the upstream sent no valid answer");
+        let (upstream_host, upstream_port) = node.name();
+        tracing::warn!(upstream_host, upstream_port, %error, "the upstream sent no valid answer");
         self.upstream.note(node, Outcome::Unreachable);
         Failure { reject: Reject::BrokenAnswer, unsent }
     }
@@ -232,7 +235,6 @@ async fn within_limits<T>(
             Err(_) => {
                 let after = upload.map_or((UploadPhase::Done, 0), Upload::phase);
                 if after == before && after.0 != UploadPhase::Caller {
-                    tracing::warn!("the upstream took too long");
                     return None;
                 }
             }

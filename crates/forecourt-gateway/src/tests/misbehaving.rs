@@ -204,9 +204,11 @@ async fn numbering() -> u16 {
     .await
 }
 
+type Change = fn(&mut UpstreamState);
+
 #[tokio::test]
 async fn connections_are_kept_as_the_row_says_and_over_changes_elsewhere() {
-    let set: [(fn(&mut UpstreamState), &str); 4] = [
+    let set: [(Change, &str); 4] = [
         (|_| {}, "1111"),
         (|row| row.keepalive.size = 0, "1234"),
         (|row| row.keepalive.idle_timeout_ms = Some(0), "1234"),

@@ -10,6 +10,7 @@ mod misbehaving;
 mod peers;
 mod retries;
 pub(crate) mod rows;
+mod shared_connections;
 mod stage;
 mod upstream_failures;
 mod upstream_http2;

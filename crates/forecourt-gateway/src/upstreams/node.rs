@@ -158,6 +158,11 @@ impl Node {
         }
     }
 
+    /// Host and port, as a log names it.
+    pub(crate) fn name(&self) -> (&str, u16) {
+        (&self.target.host, self.target.port)
+    }
+
     /// An idle HTTP/1.1 connection.
     pub(super) async fn reuse(self: &Arc<Self>) -> Option<Connection> {
         let longest = self.longest_idle(LONGEST_IDLE);
@@ -275,6 +280,11 @@ impl Node {
 }
 
 impl Connection {
+    /// The node at its other end.
+    pub(crate) const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     /// Whether it speaks HTTP/2.
     pub(crate) const fn is_http2(&self) -> bool {
         matches!(self.sender, Sender::Http2(..))

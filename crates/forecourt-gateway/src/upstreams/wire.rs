@@ -133,3 +133,20 @@ impl AsyncWrite for Wire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Open;
+
+    #[test]
+    fn a_node_has_no_more_connections_than_its_cap_and_gets_one_back_with_each_that_ends() {
+        let count = Arc::default();
+        let first = Open::one_of(&count, 2).unwrap();
+        let _second = Open::one_of(&count, 2).unwrap();
+        assert!(Open::one_of(&count, 2).is_none() && Open::one_of(&count, 2).is_none());
+        drop(first);
+        assert!(Open::one_of(&count, 2).is_some());
+    }
+}
