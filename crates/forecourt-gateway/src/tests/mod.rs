@@ -1,6 +1,7 @@
 //! Tests over real sockets and whole gateways; what they share is here.
 
 mod apply;
+mod balancing;
 mod enforcement;
 mod forwarding;
 mod health;

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use forecourt_core::gateway_state::{
-    Balancing, HashOn, HealthyWhen, PassiveCheck, UnhealthyWhen, UpstreamHost, UpstreamNode, UpstreamState,
+    ActiveCheck, Balancing, CheckKind, HashOn, HealthyWhen, PassiveCheck, UnhealthyWhen, UpstreamHost,
+    UpstreamNode, UpstreamState,
 };
 use http::HeaderMap;
 use proptest::prelude::*;
@@ -220,4 +221,27 @@ fn the_host_of_a_node_names_its_port_unless_it_is_the_scheme_s_own() {
     assert_eq!(host("https", "a.example", 443), "a.example");
     assert_eq!(host("grpcs", "::1", 443), "[::1]");
     assert_eq!(host("grpc", "[::1]", 50_051), "[::1]:50051");
+}
+
+#[test]
+fn probes_of_rows_that_came_outside_of_a_runtime_begin_with_the_first_request() {
+    let mut row = state(vec![node(1, 1)], Balancing::RoundRobin);
+    row.active_check = Some(ActiveCheck {
+        kind: CheckKind::Tcp,
+        path: "/".into(),
+        host: None,
+        port: None,
+        timeout_ms: 1,
+        verify: true,
+        headers: Vec::new(),
+        healthy_interval_ms: 1_000,
+        unhealthy_interval_ms: 1_000,
+        healthy: strict().healthy,
+        unhealthy: strict().unhealthy,
+    });
+    let upstream = Upstream::new(row, &SystemRoots::default());
+    assert!(upstream.probes.get().is_none());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { upstream.begin_probes() });
+    assert_eq!(upstream.probes.get().unwrap().len(), 1);
 }
