@@ -18,7 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::{connections::InFlight, upstreams::Connection};
+use crate::{connections::InFlight, uploads::CallerBody, upstreams::Connection};
 
 /// Why a body broke off.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -28,7 +28,7 @@ pub(crate) enum RequestBody {
     /// None.
     Empty,
     /// As the caller sends it.
-    Streaming(Incoming, Arc<Upload>),
+    Streaming(CallerBody, Arc<Upload>),
 }
 
 /// How far a request's body is; shared between the body and whoever waits for the answer.
@@ -88,7 +88,7 @@ impl Body for RequestBody {
                     return Poll::Ready(Some(Ok(frame)));
                 }
                 Some(Ok(_trailers)) => {}
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
                     upload.enter(UploadPhase::Done);
                     return Poll::Ready(None);
@@ -115,7 +115,7 @@ impl Body for RequestBody {
 /// The body of an answer, and the mark that its request is still being served.
 pub(crate) struct AnswerBody {
     source: Source,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 enum Source {
@@ -136,7 +136,7 @@ struct UpstreamBody {
 impl AnswerBody {
     /// A body of our own.
     pub(crate) fn own(body: Bytes, in_flight: InFlight) -> Self {
-        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), _in_flight: in_flight }
+        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), in_flight }
     }
 
     /// The body that comes from this connection, which is kept for reuse once the body has ended.
@@ -157,7 +157,7 @@ impl AnswerBody {
             is_waiting: false,
             ended: false,
         };
-        Self { source: Source::Upstream(Box::new(body)), _in_flight: in_flight }
+        Self { source: Source::Upstream(Box::new(body)), in_flight }
     }
 }
 
@@ -169,10 +169,16 @@ impl Body for AnswerBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().source {
+        let Self { source, in_flight } = self.get_mut();
+        in_flight.make_room();
+        let frame = match source {
             Source::Own(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             Source::Upstream(body) => body.poll(cx),
+        };
+        if frame.is_ready() {
+            in_flight.hand_over();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

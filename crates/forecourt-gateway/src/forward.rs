@@ -20,12 +20,13 @@ use tokio::time::timeout;
 
 use crate::{
     bodies::{AnswerBody, RequestBody, Upload, UploadPhase},
+    connection_watch::Watch,
     connections::{Connections, InFlight},
     paths, presented,
     rejects::Reject,
     route::Route,
-    sockets::Watch,
     upgrades,
+    uploads::{self, CallerBody},
     upstreams::{Connection, Upstream},
     verify::{Identity, Method, Permit},
 };
@@ -34,9 +35,6 @@ const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-user
 const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
 const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
 const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -86,7 +84,7 @@ pub(crate) fn clean_identity(headers: &mut HeaderMap) {
 pub(crate) async fn forward(
     passage: Passage<'_>,
     mut parts: Parts,
-    body: Incoming,
+    body: CallerBody,
     connections: Arc<Connections>,
     in_flight: InFlight,
 ) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
@@ -212,27 +210,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
-    if let Some(peer) = &passage.watch.peer_text {
-        let mut earlier = headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-        let chain = match earlier.next() {
-            None => Some(peer.clone()),
-            Some(first) => {
-                let chain = earlier.chain([peer.as_bytes()]).fold(first.to_vec(), |mut chain, next| {
-                    chain.extend_from_slice(b", ");
-                    chain.extend_from_slice(next);
-                    chain
-                });
-                HeaderValue::try_from(chain).ok()
-            }
-        };
-        if let Some(chain) = chain {
-            headers.insert(X_FORWARDED_FOR, chain);
-        }
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    if let Some(host) = headers.get(HOST).cloned() {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
+    passage.watch.hop.announce(headers);
     if let Some(identity) = passage.permit.identity() {
         add_identity(headers, identity);
     }
@@ -271,8 +249,8 @@ async fn send(
                     request = unsent;
                     fresh = true;
                 }
-                // Reading the caller's body failed: its framing is broken, or the caller went away.
-                _ if error.error().is_user() => return Err(Reject::BadRequest("the body cannot be read")),
+                // Reading the caller's body failed.
+                _ if error.error().is_user() => return Err(uploads::refusal(error.error())),
                 _ => {
                     tracing::warn!(error = %error.error(), "the upstream sent no valid answer");
                     return Err(Reject::BrokenAnswer);

@@ -30,6 +30,14 @@ pub(crate) enum Reject {
     BrokenAnswer,
     /// The upstream took too long.
     TimedOut,
+    /// The head is larger than may be, where hyper does not say so itself.
+    HeadTooLarge,
+    /// The body is larger than may be; the connection ends.
+    BodyTooLarge,
+    /// More requests are in flight than may be.
+    TooManyInFlight,
+    /// The host's callers must show a certificate, which this connection did not ask for.
+    Misdirected,
 }
 
 /// The methods that a refused caller may try.
@@ -43,7 +51,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 9] = [
+    pub(crate) const LABELS: [&'static str; 13] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -53,6 +61,10 @@ impl Reject {
         "unreachable",
         "broken_answer",
         "timed_out",
+        "head_too_large",
+        "body_too_large",
+        "too_many_in_flight",
+        "misdirected",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -77,6 +89,18 @@ impl Reject {
                 (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
             }
             Self::TimedOut => (8, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
+            Self::HeadTooLarge => {
+                (9, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"message":"request head too large"}"#)
+            }
+            Self::BodyTooLarge => {
+                (10, StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"request body too large"}"#)
+            }
+            Self::TooManyInFlight => {
+                (11, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many requests in flight"}"#)
+            }
+            Self::Misdirected => {
+                (12, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
         }
     }
 
@@ -94,7 +118,7 @@ impl Reject {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
         match self {
-            Self::BadRequest(_) => {
+            Self::BadRequest(_) | Self::BodyTooLarge => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Unauthorized(methods) => {
@@ -104,7 +128,7 @@ impl Reject {
                     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
-            Self::PasswordChecksBusy => {
+            Self::PasswordChecksBusy | Self::TooManyInFlight => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -130,6 +154,10 @@ mod tests {
             Reject::Unreachable,
             Reject::BrokenAnswer,
             Reject::TimedOut,
+            Reject::HeadTooLarge,
+            Reject::BodyTooLarge,
+            Reject::TooManyInFlight,
+            Reject::Misdirected,
         ];
         for (place, reject) in all.into_iter().enumerate() {
             assert_eq!(reject.number(), place);
