@@ -58,6 +58,8 @@ pub(crate) struct Begun {
     pub(crate) is_ambiguous: bool,
     /// More requests are in flight than may be.
     pub(crate) is_too_many: bool,
+    /// Its head holds more fields than may be, which nobody checked before over HTTP/2.
+    pub(crate) has_too_many_fields: bool,
     /// Its own marks, where the connection carries several requests at once.
     pub(crate) stream: Option<Arc<Stream>>,
 }
@@ -135,6 +137,7 @@ impl Watch {
             number,
             is_ambiguous: number == self.ambiguous.load(Relaxed),
             is_too_many: self.load.begin(most_in_flight),
+            has_too_many_fields: false,
             stream,
         }
     }

@@ -29,8 +29,9 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    let (in_flight, begun) = InFlight::begin(&watch, gateway.config.max_requests_in_flight);
+    let (in_flight, mut begun) = InFlight::begin(&watch, gateway.config.max_requests_in_flight);
     let (mut parts, body) = request.into_parts();
+    begun.has_too_many_fields = parts.headers.len() > gateway.config.max_head_fields;
     if watch.is_http2 {
         heads::as_http1(&mut parts);
     }
@@ -99,12 +100,14 @@ fn check_head<'p, 'u>(
     if begun.is_too_many {
         return Err(Reject::TooManyInFlight);
     }
+    if begun.has_too_many_fields {
+        return Err(Reject::HeadTooLarge);
+    }
     if begun.is_ambiguous {
         return Err(Reject::BadRequest("both Content-Length and Transfer-Encoding"));
     }
     let scheme = match watch.is_http2 {
         // It need not be the connection's own: a proxy in front hands on what its caller used (RFC 9113 §8.3.1).
-        true if parts.headers.len() > gateway.config.max_head_fields => return Err(Reject::HeadTooLarge),
         true => None,
         false if watch.hop.is_tls => Some(&Scheme::HTTPS),
         false => Some(&Scheme::HTTP),
