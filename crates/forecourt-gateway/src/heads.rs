@@ -4,7 +4,7 @@
 
 use http::{
     HeaderMap, HeaderValue, Method, Uri,
-    header::{COOKIE, HOST, TRANSFER_ENCODING},
+    header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::Scheme,
 };
@@ -66,6 +66,10 @@ pub(crate) fn host<'a>(
         {
             return Err("the target's authority differs from Host");
         }
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if lengths.next().is_some() && lengths.next().is_some() {
+        return Err("repeated Content-Length");
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next()

@@ -104,7 +104,7 @@ fn check_head<'p, 'u>(
         return Err(Reject::HeadTooLarge);
     }
     if begun.is_ambiguous {
-        return Err(Reject::BadRequest("both Content-Length and Transfer-Encoding"));
+        return Err(Reject::BadRequest("the length of the body is said twice"));
     }
     let scheme = match watch.is_http2 {
         // It need not be the connection's own: a proxy in front hands on what its caller used (RFC 9113 §8.3.1).

@@ -67,6 +67,7 @@ async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
         "GET /open/x\r\n\r\n",
         "nonsense\r\n\r\n",
     ] {
+        eprintln!("{head:?}");
         let answer = stage.exchange(head).await;
         assert_eq!(status(&answer), 400, "{head:?} -> {answer:?}");
     }
