@@ -21,6 +21,7 @@ pub mod gateway_state;
 pub mod ids;
 pub mod labels;
 pub mod lists;
+pub mod networks;
 pub mod openapi;
 pub mod organizations;
 pub mod persons;

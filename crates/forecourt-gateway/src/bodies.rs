@@ -7,7 +7,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, Waker, ready},
@@ -19,7 +19,13 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::{connections::InFlight, forward, upstreams::Connection};
+use crate::{
+    connections::InFlight,
+    forward,
+    rejects::Reject,
+    uploads::{self, CallerBody},
+    upstreams::Connection,
+};
 
 /// Why a body broke off.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,14 +37,14 @@ pub(crate) enum RequestBody {
     /// None.
     Empty,
     /// As the caller sends it.
-    Streaming(Incoming, Arc<Upload>),
+    Streaming(CallerBody, Arc<Upload>),
 }
 
 /// How far a request's body is; shared between the body and whoever waits for the answer.
 #[derive(Default)]
 pub(crate) struct Upload {
     progress: AtomicU32,
-    is_broken: AtomicBool,
+    refusal: OnceLock<Reject>,
     is_stopped: AtomicBool,
     waiting: Mutex<Option<Waker>>,
 }
@@ -71,9 +77,9 @@ impl Upload {
         self.progress.store(pieces.wrapping_add(1) << 2 | phase as u32, Ordering::Release);
     }
 
-    /// Whether the caller's body broke off or could not be read.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken.load(Ordering::Acquire)
+    /// What to answer because the caller's body could not be read to its end.
+    pub(crate) fn refusal(&self) -> Option<Reject> {
+        self.refusal.get().copied()
     }
 
     /// Ends it where it is: the answer is over, so nobody reads the rest.
@@ -129,8 +135,8 @@ impl Body for RequestBody {
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
-                upload.is_broken.store(true, Ordering::Release);
-                Some(Err(error.into()))
+                let _ = upload.refusal.set(uploads::refusal(error.as_ref()));
+                Some(Err(error))
             }
             None => {
                 upload.enter(UploadPhase::Done);
@@ -157,7 +163,7 @@ impl Body for RequestBody {
 /// The body of an answer, and the mark that its request is still being served.
 pub(crate) struct AnswerBody {
     source: Source,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 enum Source {
@@ -178,7 +184,7 @@ struct UpstreamBody {
 impl AnswerBody {
     /// A body of our own.
     pub(crate) fn own(body: Bytes, in_flight: InFlight) -> Self {
-        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), _in_flight: in_flight }
+        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), in_flight }
     }
 
     /// The body that comes from this connection, which is kept for reuse once the body has ended.
@@ -199,7 +205,7 @@ impl AnswerBody {
             is_waiting: false,
             ended: false,
         };
-        Self { source: Source::Upstream(Box::new(body)), _in_flight: in_flight }
+        Self { source: Source::Upstream(Box::new(body)), in_flight }
     }
 
     /// Whether the gateway answers by itself.
@@ -216,10 +222,16 @@ impl Body for AnswerBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().source {
+        let Self { source, in_flight } = self.get_mut();
+        in_flight.make_room();
+        let frame = match source {
             Source::Own(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             Source::Upstream(body) => body.poll(cx),
+        };
+        if frame.is_ready() {
+            in_flight.hand_over();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -18,6 +18,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use crate::{
     applications::{ApplicationSlot, Grant, LiveApplication},
+    certificates::Certificates,
     compact_ids::CompactId,
     credentials::CredentialIndex,
     route::{Linked, RoutingTable},
@@ -34,6 +35,7 @@ pub(crate) struct Writer {
     services: Rows<ServiceState>,
     routes: Rows<RouteState>,
     certificates: Rows<CertificateState>,
+    certificates_changed: bool,
     consumers: Rows<ConsumerState>,
     global_rules: Rows<GlobalRuleState>,
     products: Rows<ProductState>,
@@ -84,6 +86,11 @@ impl Writer {
         }
         if routing_changed {
             self.rebuild_table(state);
+        }
+        if std::mem::take(&mut self.certificates_changed) {
+            let rows = self.certificates.values().filter_map(|row| row.state.clone());
+            let table = Certificates::build(rows, &state.certificates.load());
+            state.certificates.store(Arc::new(table));
         }
         state.advance_turn();
         for step in &steps {
@@ -224,7 +231,8 @@ impl Writer {
                 return put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
             }
             (Kind::Certificate, row) => {
-                return put_row(&mut self.certificates, step, of_kind!(row, Certificate));
+                self.certificates_changed |=
+                    put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);

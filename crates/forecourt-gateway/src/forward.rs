@@ -5,27 +5,28 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use forecourt_core::{gateway_state::HashOn, ids::CredentialId};
+use forecourt_core::{gateway_state::HashOn, ids::CredentialId, networks::Network};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, PROXY_AUTHENTICATE,
-        PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
     uri::PathAndQuery,
 };
-use hyper::body::{Body, Incoming};
+use http_body::Body;
 
 use crate::{
     bodies::{AnswerBody, RequestBody, Upload},
+    connection_watch::Watch,
     connections::{Connections, InFlight},
     paths, presented,
     rejects::Reject,
     route::Route,
     sending::{self, Errand},
-    sockets::Watch,
     upgrades,
+    uploads::CallerBody,
     upstreams::{self, Purpose, Traits},
     verify::{Identity, Method, Permit},
 };
@@ -34,9 +35,6 @@ const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-user
 const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
 const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
 const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// `Trailer` is not among them: it announces what comes after the body, which is passed on.
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -61,6 +59,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) query: Option<&'a str>,
     /// The caller's connection.
     pub(crate) watch: &'a Arc<Watch>,
+    /// Peers whose word about the caller's address counts.
+    pub(crate) trusted_proxies: &'a [Network],
 }
 
 /// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
@@ -86,7 +86,7 @@ pub(crate) fn clean_identity(headers: &mut HeaderMap) {
 pub(crate) async fn forward(
     passage: Passage<'_>,
     mut parts: Parts,
-    body: Incoming,
+    body: CallerBody,
     connections: Arc<Connections>,
     in_flight: InFlight,
 ) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
@@ -151,15 +151,6 @@ fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, R
     let key = upstream.hash_on().map_or(0, |on| key(on, passage, &parts.headers));
     let query = hide_credentials(passage, &mut parts.headers);
     let target = target(passage, &parts.uri, query);
-    if parts.version == Version::HTTP_2 {
-        if !parts.headers.contains_key(HOST)
-            && let Some(authority) = parts.uri.authority()
-            && let Ok(host) = HeaderValue::from_str(authority.as_str())
-        {
-            parts.headers.insert(HOST, host);
-        }
-        join_cookies(&mut parts.headers);
-    }
     Ok(Errand {
         upstream,
         limits: upstream.limits(&passage.route.timeouts),
@@ -178,24 +169,13 @@ fn key(on: &HashOn, passage: &Passage<'_>, headers: &HeaderMap) -> u64 {
         _ => None,
     };
     let traits = Traits {
-        address: passage.watch.peer,
+        address: passage.watch.hop.caller(headers, passage.trusted_proxies),
         path: &passage.path,
         query: passage.query,
         headers,
         consumer: consumer.as_deref(),
     };
     upstreams::key(on, &traits)
-}
-
-/// HTTP/2 may send cookies in several fields, which HTTP/1.1 may not (RFC 9113 §8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let fields = headers.get_all(COOKIE);
-    if fields.iter().nth(1).is_some() {
-        let all: Vec<&[u8]> = fields.iter().map(HeaderValue::as_bytes).collect();
-        if let Ok(joined) = HeaderValue::try_from(all.join(&b"; "[..])) {
-            headers.insert(COOKIE, joined);
-        }
-    }
 }
 
 /// Removes the credential that succeeded where its method says so; answers the query that is left.
@@ -265,27 +245,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
-    if let Some(peer) = &passage.watch.peer_text {
-        let mut earlier = headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes);
-        let chain = match earlier.next() {
-            None => Some(peer.clone()),
-            Some(first) => {
-                let chain = earlier.chain([peer.as_bytes()]).fold(first.to_vec(), |mut chain, next| {
-                    chain.extend_from_slice(b", ");
-                    chain.extend_from_slice(next);
-                    chain
-                });
-                HeaderValue::try_from(chain).ok()
-            }
-        };
-        if let Some(chain) = chain {
-            headers.insert(X_FORWARDED_FOR, chain);
-        }
-    }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    if let Some(host) = headers.get(HOST).cloned() {
-        headers.insert(X_FORWARDED_HOST, host);
-    }
+    passage.watch.hop.announce(headers);
     if let Some(identity) = passage.permit.identity() {
         add_identity(headers, identity);
     }

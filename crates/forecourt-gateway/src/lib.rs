@@ -6,8 +6,10 @@
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
 //! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
-//! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
-//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `upgrades.rs`, `grpc.rs` |
+//! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
+//! | TLS and its certificates | `tls.rs`, `certificates.rs` |
+//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs` |
+//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
@@ -15,29 +17,38 @@
 
 mod applications;
 mod bodies;
+mod certificates;
 mod changes;
 mod compact_ids;
+mod connection_watch;
 mod connections;
 mod credentials;
 mod dense;
 mod forward;
+mod forwarded;
+mod frames;
 mod framing;
 mod grpc;
 mod heads;
 mod key_store;
+mod load;
 mod meter;
 mod passwords;
 mod paths;
 mod presented;
 mod proxy;
 mod rejects;
+mod request_ids;
 mod route;
 mod sending;
+mod serving;
 mod sockets;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upgrades;
+mod uploads;
 mod upstreams;
 mod user_store;
 mod verify;
@@ -52,9 +63,10 @@ use std::{
 
 use bodies::AnswerBody;
 use connections::InFlight;
-use forecourt_core::time::Timestamp;
+use forecourt_core::{networks::Network, time::Timestamp};
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
+use load::Load;
 use meter::Meter;
 use passwords::Passwords;
 use rejects::Reject;
@@ -79,6 +91,14 @@ pub struct Config {
     pub body_idle_timeout: Duration,
     /// How long requests in flight may go on after a shutdown was asked for.
     pub drain_timeout: Duration,
+    /// How many connections may be open at once; a further one is closed when it comes. 0: any number.
+    pub max_connections: usize,
+    /// How many requests may be in flight at once; a further one is answered 503. 0: any number.
+    pub max_requests_in_flight: usize,
+    /// The largest request body in bytes; a larger one is answered 413. 0: any size.
+    pub max_request_body_bytes: u64,
+    /// The proxies whose word counts on where a request came from.
+    pub trusted_proxies: Vec<Network>,
     /// How many slow password hashes are computed at the same time, at least 1.
     pub max_concurrent_password_checks: usize,
 }
@@ -92,8 +112,19 @@ impl Default for Config {
             keep_alive_timeout: Duration::from_secs(60),
             body_idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_requests_in_flight: 10_000,
+            max_request_body_bytes: 0,
+            trusted_proxies: Vec::new(),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
         }
+    }
+}
+
+impl Config {
+    /// After this time at the latest a connection is looked at again.
+    pub(crate) fn shortest_wait(&self) -> Duration {
+        self.header_timeout.min(self.body_idle_timeout).min(self.keep_alive_timeout)
     }
 }
 
@@ -109,6 +140,8 @@ pub(crate) struct Inner {
     state: State,
     passwords: Passwords,
     meter: Meter,
+    load: Arc<Load>,
+    id_seed: u64,
     applied: watch::Sender<i64>,
     rejected: [AtomicU64; Reject::LABELS.len()],
 }
@@ -129,6 +162,8 @@ impl Gateway {
             state: State::empty(seed),
             passwords,
             meter: Meter::default(),
+            load: Arc::default(),
+            id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
             rejected: Default::default(),
         };
@@ -170,10 +205,21 @@ impl Gateway {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
-    /// Serves plain HTTP/1.1 on `listener` until `shutdown` is done; then no connection is accepted, requests in
-    /// flight finish, and what is left after [`Config::drain_timeout`] is cut.
+    /// How many connections were closed at once because [`Config::max_connections`] were open.
+    pub fn refused_connections(&self) -> u64 {
+        self.inner.load.refused()
+    }
+
+    /// Serves plain HTTP/1.1, and HTTP/2 to callers who begin with its preface, on `listener` until `shutdown` is
+    /// done; then no connection is accepted, requests in flight finish, and what is left after
+    /// [`Config::drain_timeout`] is cut.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        connections::serve(Arc::clone(&self.inner), listener, shutdown).await;
+        serving::serve(Arc::clone(&self.inner), listener, false, shutdown).await;
+    }
+
+    /// The same over TLS, with the certificates that [`Self::apply`] told; HTTP/2 where the caller agrees to it.
+    pub async fn serve_tls(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        serving::serve(Arc::clone(&self.inner), listener, true, shutdown).await;
     }
 }
 

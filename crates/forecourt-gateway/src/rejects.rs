@@ -36,6 +36,14 @@ pub(crate) enum Reject {
     BrokenAnswer,
     /// The upstream took too long.
     TimedOut,
+    /// The head is larger than may be, where hyper does not say so itself.
+    HeadTooLarge,
+    /// The body is larger than may be; the connection ends.
+    BodyTooLarge,
+    /// More requests are in flight than may be.
+    TooManyInFlight,
+    /// The host's callers must show a certificate, which this connection did not ask for.
+    Misdirected,
 }
 
 /// The methods that a refused caller may try.
@@ -49,7 +57,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 12] = [
+    pub(crate) const LABELS: [&'static str; 16] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -59,6 +67,10 @@ impl Reject {
         "unreachable",
         "broken_answer",
         "timed_out",
+        "head_too_large",
+        "body_too_large",
+        "too_many_in_flight",
+        "misdirected",
         "unusable_upstream",
         "upstream_busy",
         "untrusted_upstream",
@@ -86,14 +98,26 @@ impl Reject {
                 (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
             }
             Self::TimedOut => (8, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
+            Self::HeadTooLarge => {
+                (9, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"message":"request head too large"}"#)
+            }
+            Self::BodyTooLarge => {
+                (10, StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"request body too large"}"#)
+            }
+            Self::TooManyInFlight => {
+                (11, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many requests in flight"}"#)
+            }
+            Self::Misdirected => {
+                (12, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
             Self::UnusableUpstream => {
-                (9, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
+                (13, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
             }
             Self::UpstreamBusy => {
-                (10, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many upstream connections"}"#)
+                (14, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many upstream connections"}"#)
             }
             Self::UntrustedUpstream => {
-                (11, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
+                (15, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
             }
         }
     }
@@ -112,7 +136,7 @@ impl Reject {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
         match self {
-            Self::BadRequest(_) => {
+            Self::BadRequest(_) | Self::BodyTooLarge => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Unauthorized(methods) => {
@@ -122,7 +146,7 @@ impl Reject {
                     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
-            Self::PasswordChecksBusy => {
+            Self::PasswordChecksBusy | Self::TooManyInFlight => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -148,6 +172,10 @@ mod tests {
             Reject::Unreachable,
             Reject::BrokenAnswer,
             Reject::TimedOut,
+            Reject::HeadTooLarge,
+            Reject::BodyTooLarge,
+            Reject::TooManyInFlight,
+            Reject::Misdirected,
             Reject::UnusableUpstream,
             Reject::UpstreamBusy,
             Reject::UntrustedUpstream,

@@ -140,9 +140,8 @@ impl Errand<'_> {
     }
 
     fn failure(&self, node: &Node, error: &hyper::Error, unsent: Option<Request<RequestBody>>) -> Failure {
-        // Reading the caller's body failed: its framing is broken, or the caller went away.
-        if error.is_user() || self.upload.as_ref().is_some_and(|upload| upload.is_broken()) {
-            return Failure { reject: Reject::BadRequest("the body cannot be read"), unsent: None };
+        if let Some(reject) = self.upload.as_ref().and_then(|upload| upload.refusal()) {
+            return Failure { reject, unsent: None };
         }
         let (upstream_host, upstream_port) = node.name();
         tracing::warn!(upstream_host, upstream_port, %error, "the upstream sent no valid answer");

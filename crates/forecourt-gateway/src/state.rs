@@ -19,12 +19,17 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use forecourt_wire::changes::ChangeBatch;
 
-use crate::{changes::Writer, key_store::KeyStore, route::RoutingTable, user_store::UserStore};
+use crate::{
+    certificates::Certificates, changes::Writer, key_store::KeyStore, route::RoutingTable,
+    user_store::UserStore,
+};
 
 /// All that requests are decided by.
 pub(crate) struct State {
     /// Services, routes and products.
     pub(crate) table: ArcSwap<RoutingTable>,
+    /// Certificates that callers are shown.
+    pub(crate) certificates: ArcSwap<Certificates>,
     /// API keys.
     pub(crate) keys: KeyStore,
     /// Users of basic-auth.
@@ -38,6 +43,7 @@ impl State {
     pub(crate) fn empty(seed: [u64; 2]) -> Self {
         Self {
             table: ArcSwap::from_pointee(RoutingTable::default()),
+            certificates: ArcSwap::default(),
             keys: KeyStore::new(seed),
             users: UserStore::new(),
             turn: AtomicU64::new(0),

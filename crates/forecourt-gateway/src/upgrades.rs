@@ -11,7 +11,7 @@ use http::{
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 
-use crate::{connections::Connections, sockets::Watch, upstreams::Connection};
+use crate::{connection_watch::Watch, connections::Connections, upstreams::Connection};
 
 /// A caller's wish to speak another protocol.
 pub(crate) struct Wanted {

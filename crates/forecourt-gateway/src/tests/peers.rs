@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -27,12 +26,11 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::stage::Stage;
-use crate::{connections::Connections, proxy, sockets::Watch};
 
 /// An authority of our own.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -207,38 +205,11 @@ pub(crate) fn upload() -> (Upload, Channel<Bytes, Infallible>) {
 impl Stage {
     /// A caller that speaks HTTP/2 to this gateway.
     pub(crate) async fn http2(&self) -> Http2 {
-        let stream = TcpStream::connect(self.http2_front().await).await.unwrap();
+        let stream = TcpStream::connect(self.address).await.unwrap();
         let handshake = client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
         let (sender, connection) = handshake.unwrap();
         tokio::spawn(connection);
         sender
-    }
-
-    async fn http2_front(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let inner = Arc::clone(&self.gateway.inner);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (inner, connections) = (Arc::clone(&inner), Arc::new(Connections::default()));
-                let watch = Arc::new(Watch::new(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-                tokio::spawn(async move {
-                    let service = service_fn(move |mut request: Request<Incoming>| {
-                        let host = HeaderValue::from_str(request.uri().authority().unwrap().as_str());
-                        request.headers_mut().insert("host", host.unwrap());
-                        proxy::serve(
-                            Arc::clone(&inner),
-                            Arc::clone(&connections),
-                            Arc::clone(&watch),
-                            request,
-                        )
-                    });
-                    let builder = http2::Builder::new(TokioExecutor::new());
-                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        address
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, Balancing, BasicAuthMethod, CredentialSecret, CredentialState,
+        ApplicationState, Balancing, BasicAuthMethod, CertificateState, CredentialSecret, CredentialState,
         CredentialVersionState, GrantState, KeepalivePool, KeyAuthMethod, Kind, PluginsState, ProductState,
         Resource, RouteState, RouteTimeouts, ServiceState, UpstreamHost, UpstreamNode, UpstreamState,
         UpstreamTls, grant_key,
@@ -166,6 +166,7 @@ rows! {
     RouteState Route
     ProductState Product
     ApplicationState Application
+    CertificateState Certificate
     CredentialState Credential
     GrantState Grant
 }
