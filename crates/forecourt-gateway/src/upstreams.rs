@@ -128,6 +128,14 @@ impl Upstream {
         let mut nodes: Vec<_> =
             usable.map(|node| Arc::new(Node::new(node.clone(), is_tls, asked_for, &state))).collect();
         nodes.sort_by_key(|node| std::cmp::Reverse(node.target.priority));
+        for node in nodes.iter().filter(|node| is_tls && node.server_name.is_none()) {
+            let (upstream_host, upstream_port) = node.name();
+            tracing::error!(
+                upstream_host,
+                upstream_port,
+                "a node that no certificate can name: its host is neither a DNS name nor an address"
+            );
+        }
         let tls = is_tls.then(|| Tls::new(&state, protocol == Some(Protocol::Grpcs), roots));
         let check = state.active_check.as_ref().filter(|check| check.kind == CheckKind::Https);
         let probe_tls = check.map(|check| Arc::new(Tls::for_probes(&state, check.verify, roots)));

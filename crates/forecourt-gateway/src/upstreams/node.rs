@@ -192,7 +192,8 @@ impl Node {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|one| {
             let is_busy = one.load.streams.load(Acquire) > 0;
-            !one.sender.is_closed() && (is_busy || now.duration_since(one.last_used) < longest)
+            let is_kept = self.pool.size > 0 && now.duration_since(one.last_used) < longest;
+            !one.sender.is_closed() && (is_busy || is_kept)
         });
         let is_new = |one: &Shared| newer_than.is_none_or(|earliest| one.made >= earliest);
         let has_room =
@@ -241,7 +242,7 @@ impl Node {
         load: Arc<Load>,
     ) -> Connection {
         let stream = Stream(Arc::clone(&load));
-        if self.pool.size > 0 && !self.is_worn(1) {
+        if !self.is_worn(1) {
             let made = Instant::now();
             let one = Shared {
                 sender: sender.clone(),
