@@ -242,6 +242,7 @@ impl Writer {
                 self.consumer_index.replace(before.as_deref(), row);
             }
             (Kind::Certificate, row) => {
+                changed.certificates = true;
                 put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {

@@ -1,56 +1,71 @@
-//! Accepting callers, driving their connections, and letting them go in peace.
+//! The tasks that hold callers' connections, what they are told, and the mark of a request in flight.
 //!
-//! Each connection is one task. Shutting down stops accepting, lets requests in flight finish, and cuts what is
-//! left when the grace period is over. Look next: `sockets.rs` for limits, `proxy.rs` for what a request meets.
+//! Invariant: a task joins before it is spawned, so that a shutdown waits for it. Look next: `serving.rs` for what
+//! such a task does.
 
 use std::{
     future::poll_fn,
-    net::SocketAddr,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
-    task::{Poll, Waker},
-    time::Duration,
+    task::{Context, Poll, Waker},
 };
 
 use hashbrown::HashMap;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Notify,
-    time::{Instant, sleep, timeout},
-};
+use tokio::sync::Notify;
 
 use crate::{
-    Inner, proxy,
-    sockets::{Alarm, Socket, Watch},
+    connection_watch::{Begun, Watch},
+    uploads::Stream,
 };
 
 /// The mark that a request is being served; ends with the last byte of its answer.
-pub(crate) struct InFlight(Arc<Watch>);
+pub(crate) struct InFlight {
+    watch: Arc<Watch>,
+    stream: Option<Arc<Stream>>,
+}
 
 impl InFlight {
-    /// Marks a request of this connection, which [`Watch::begin_request`] has counted.
-    pub(crate) const fn new(watch: Arc<Watch>) -> Self {
-        Self(watch)
+    /// Begins a request of this connection.
+    pub(crate) fn begin(watch: &Arc<Watch>, most_in_flight: usize) -> (Self, Begun) {
+        let begun = watch.begin_request(most_in_flight);
+        (Self { watch: Arc::clone(watch), stream: begun.stream.clone() }, begun)
+    }
+
+    /// A piece of the answer goes out, for which the caller must make room.
+    pub(crate) fn hand_over(&self) {
+        if let Some(stream) = &self.stream {
+            stream.hand_over();
+        }
+    }
+
+    /// There is room for the next piece.
+    pub(crate) fn make_room(&self) {
+        if let Some(stream) = &self.stream {
+            stream.make_room();
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.end_request();
+        self.watch.end_request(self.stream.as_ref());
     }
 }
 
-/// Orders to all tasks; 0, the first value, is to serve.
-const DRAIN: u8 = 1;
-const CUT: u8 = 2;
-
-/// Enough for streamed bodies to flow in few system calls.
-const LEAST_BUFFER: usize = 128 * 1_024;
+/// What all tasks are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Order {
+    /// Serve.
+    Serve,
+    /// Finish what is in flight, then end.
+    Drain,
+    /// End.
+    Cut,
+}
 
 /// All tasks that hold a caller's connection, and what they are told.
 #[derive(Default)]
@@ -75,13 +90,24 @@ impl Connections {
         Member { all: Arc::clone(self), number }
     }
 
-    fn tell(&self, order: u8) {
-        self.order.store(order, Ordering::SeqCst);
+    /// Tells all of them.
+    pub(crate) fn tell(&self, order: Order) {
+        self.order.store(order as u8, Ordering::SeqCst);
         let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         wakers.values().flatten().for_each(Waker::wake_by_ref);
     }
 
-    async fn empty(&self) {
+    /// What they were told last.
+    pub(crate) fn order(&self) -> Order {
+        match self.order.load(Ordering::SeqCst) {
+            0 => Order::Serve,
+            1 => Order::Drain,
+            _ => Order::Cut,
+        }
+    }
+
+    /// Done when no task is left.
+    pub(crate) async fn empty(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.wakers.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
@@ -95,7 +121,20 @@ impl Connections {
 impl Member {
     /// Runs `work` until it ends or everything is cut.
     pub(crate) async fn attend(self, work: impl Future<Output = ()>) {
+        self.until(Order::Cut, work).await;
+    }
+
+    /// Runs `work` until it ends; `None`: this order, or a graver one, came first.
+    pub(crate) async fn until<T>(&self, order: Order, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
+        self.attentively(|cx| {
+            if self.all.order() >= order { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }
+        })
+        .await
+    }
+
+    /// Polls until ready, also whenever an order is given.
+    pub(crate) async fn attentively<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
         let mut is_listening = false;
         poll_fn(|cx| {
             if !is_listening {
@@ -103,13 +142,14 @@ impl Member {
                 self.listen(cx.waker());
                 is_listening = true;
             }
-            if self.all.order.load(Ordering::SeqCst) == CUT {
-                Poll::Ready(())
-            } else {
-                work.as_mut().poll(cx)
-            }
+            poll(cx)
         })
-        .await;
+        .await
+    }
+
+    /// All tasks, this one among them.
+    pub(crate) const fn all(&self) -> &Arc<Connections> {
+        &self.all
     }
 
     fn listen(&self, waker: &Waker) {
@@ -126,103 +166,4 @@ impl Drop for Member {
             self.all.emptied.notify_waiters();
         }
     }
-}
-
-/// Serves callers of this listener until `shutdown` is done and the connections have ended or were cut.
-pub(crate) async fn serve(gateway: Arc<Inner>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let connections = Arc::new(Connections::default());
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.as_mut() => break,
-        };
-        match accepted {
-            Ok((stream, from)) => {
-                tokio::spawn(drive(Arc::clone(&gateway), connections.join(), stream, from));
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: others must close theirs before it can get better.
-                tracing::error!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-    drop(listener);
-    connections.tell(DRAIN);
-    if timeout(gateway.config.drain_timeout, connections.empty()).await.is_err() {
-        tracing::warn!("connections that did not end in time are cut");
-        connections.tell(CUT);
-        connections.empty().await;
-    }
-}
-
-async fn drive(gateway: Arc<Inner>, member: Member, stream: TcpStream, from: SocketAddr) {
-    // Without it small answers wait for acknowledgements; a socket that refuses it still works.
-    let _ = stream.set_nodelay(true);
-    let connections = Arc::clone(&member.all);
-    let watch = Arc::new(Watch::new(from.ip()));
-    let config = &gateway.config;
-    let service = service_fn(|request| {
-        proxy::serve(Arc::clone(&gateway), Arc::clone(&connections), Arc::clone(&watch), request)
-    });
-    let socket = Socket::new(stream, Arc::clone(&watch), config.max_head_bytes);
-    let http = builder(config.max_head_bytes, config.max_head_fields);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(socket), service).with_upgrades());
-    let mut alarm = pin!(sleep(config.header_timeout.min(config.keep_alive_timeout)));
-    let mut is_draining = false;
-    let mut is_listening = false;
-    let ended = poll_fn(|cx| {
-        if !is_listening {
-            // A spawned task keeps its waker for life.
-            member.listen(cx.waker());
-            is_listening = true;
-        }
-        loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
-            }
-            let order = connections.order.load(Ordering::SeqCst);
-            if order == CUT || (order == DRAIN && watch.is_closing()) {
-                return Poll::Ready(Ok(()));
-            }
-            if order == DRAIN && !is_draining {
-                is_draining = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            match watch.look(config) {
-                Alarm::LookAgain(after) => rearm(alarm.as_mut(), after),
-                Alarm::HeadTooSlow => {
-                    watch.give_up_head();
-                    rearm(alarm.as_mut(), Duration::from_secs(1));
-                }
-                Alarm::Cut => return Poll::Ready(Ok(())),
-            }
-        }
-    })
-    .await;
-    if let Err(error) = ended {
-        tracing::debug!(%error, peer.address = %from.ip(), "a caller's connection ended");
-    }
-}
-
-fn rearm(alarm: Pin<&mut tokio::time::Sleep>, after: Duration) {
-    alarm.reset(Instant::now() + after);
-}
-
-fn builder(max_head_bytes: usize, max_head_fields: usize) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    // Its own header timer would be set and cleared with each request; `sockets.rs` keeps the limit instead.
-    builder.header_read_timeout(None).max_header_size(max_head_bytes);
-    // What a caller can make us hold per connection, beside what the kernel holds.
-    builder.max_buf_size(max_head_bytes.saturating_mul(2).max(LEAST_BUFFER));
-    if max_head_fields != 100 {
-        // 100 is built in and costs nothing; another number costs an allocation for each request.
-        builder.max_headers(max_head_fields);
-    }
-    builder
 }

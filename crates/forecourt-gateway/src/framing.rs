@@ -1,7 +1,8 @@
 //! Follows the framing of a caller's HTTP/1.1 byte stream: where heads and bodies begin and end.
 //!
-//! hyper parses requests, but hides two things that we must know: a head with both `Content-Length` and
-//! `Transfer-Encoding` (it keeps the latter and drops the former), and how far an unfinished head has come. This
+//! hyper parses requests, but hides things that we must know: a head with both `Content-Length` and
+//! `Transfer-Encoding` (it keeps the latter and drops the former), a `Content-Length` that is repeated (it keeps
+//! one), and how far an unfinished head has come. This
 //! reader only watches. Where it cannot follow, it says so and stops; hyper's reading is the one that counts.
 
 /// Where in the stream the reader stands.
@@ -42,6 +43,7 @@ struct Head {
     has_request_line: bool,
     content_length: Option<Length>,
     is_chunked: bool,
+    repeats_length: bool,
 }
 
 /// The value of `Content-Length`; one that is no number is refused by hyper unless the body is chunked.
@@ -57,7 +59,12 @@ impl Framing {
         Self {
             expects: Expects::HeadLine,
             line: Vec::new(),
-            head: Head { has_request_line: false, content_length: None, is_chunked: false },
+            head: Head {
+                has_request_line: false,
+                content_length: None,
+                is_chunked: false,
+                repeats_length: false,
+            },
             heads: 0,
             ambiguous: None,
             longest_line,
@@ -75,7 +82,7 @@ impl Framing {
         }
     }
 
-    /// Which request of the connection, counted from 0, had both `Content-Length` and `Transfer-Encoding`.
+    /// Which request of the connection, counted from 0, said its length twice, in one way or in two.
     pub(crate) const fn ambiguous(&self) -> Option<u64> {
         self.ambiguous
     }
@@ -160,6 +167,7 @@ impl Framing {
             return;
         }
         if let Some(value) = value_of(line, b"content-length") {
+            self.head.repeats_length |= self.head.content_length.is_some();
             self.head.content_length = Some(parse_number(value).map_or(Length::Unreadable, Length::Bytes));
         } else if value_of(line, b"transfer-encoding").is_some() {
             self.head.is_chunked = true;
@@ -168,7 +176,7 @@ impl Framing {
 
     fn end_head(&mut self) {
         let head = std::mem::take(&mut self.head);
-        if head.is_chunked && head.content_length.is_some() {
+        if head.repeats_length || (head.is_chunked && head.content_length.is_some()) {
             self.ambiguous.get_or_insert(self.heads);
         }
         self.heads += 1;
@@ -240,6 +248,8 @@ mod tests {
             22\r\nPOST /\r\ncontent-length: 1\r\n\r\n12345\r\n0\r\n\r\n";
         assert_eq!(follow(one).1, Some(0));
         assert_eq!(follow(other).1, Some(0));
+        let twice = b"POST / HTTP/1.1\r\nContent-Length: 1\r\ncontent-length: 1\r\n\r\na";
+        assert_eq!(follow(twice).1, Some(0));
         let unreadable = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: x\r\n\r\n";
         assert_eq!(follow(unreadable).1, Some(0));
         assert_eq!(follow(apart), (Place::Between, None));

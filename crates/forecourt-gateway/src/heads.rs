@@ -3,13 +3,47 @@
 //! What two readers could understand differently is refused, so that nobody smuggles a request past the gateway.
 
 use http::{
-    HeaderMap, Method, Uri,
-    header::{HOST, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Method, Uri,
+    header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING},
+    request::Parts,
     uri::Scheme,
 };
 
-/// The host that a request is for, without its port, or what is wrong with the head.
-pub(crate) fn host<'a>(method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, &'static str> {
+/// Gives the head of an HTTP/2 request the form of an HTTP/1.1 head: `Host` and a single `Cookie` (RFC 9113 §8.2.3
+/// and §8.3.1). Whether `:authority` and `Host` agree is seen by [`host`].
+pub(crate) fn as_http1(parts: &mut Parts) {
+    if !parts.headers.contains_key(HOST)
+        && let Some(authority) = parts.uri.authority()
+        && let Ok(authority) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(HOST, authority);
+    }
+    let mut crumbs = parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    if let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) {
+        let cookie = crumbs.fold([first, b"; ", second].concat(), |mut cookie, crumb| {
+            cookie.extend_from_slice(b"; ");
+            cookie.extend_from_slice(crumb);
+            cookie
+        });
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            parts.headers.insert(COOKIE, cookie);
+        }
+    }
+}
+
+/// Whether this is a host, with or without a port, as `Host` has it.
+pub(crate) fn is_authority(text: &str) -> bool {
+    split(text).is_some()
+}
+
+/// The host that a request is for, without its port, or what is wrong with the head. `scheme` is the only one that
+/// an absolute target may name; `None`: http or https.
+pub(crate) fn host<'a>(
+    method: &Method,
+    uri: &Uri,
+    headers: &'a HeaderMap,
+    scheme: Option<&Scheme>,
+) -> Result<&'a str, &'static str> {
     if *method == Method::CONNECT {
         return Err("CONNECT is not served");
     }
@@ -21,14 +55,21 @@ pub(crate) fn host<'a>(method: &Method, uri: &Uri, headers: &'a HeaderMap) -> Re
     };
     let (host, port) = split(authority).ok_or("malformed Host")?;
     if let Some(target) = uri.authority() {
-        let is_http = uri.scheme() == Some(&Scheme::HTTP);
+        let named = uri.scheme();
+        let is_known = named == Some(&Scheme::HTTP) || named == Some(&Scheme::HTTPS);
+        let is_expected = is_known && scheme.is_none_or(|scheme| named == Some(scheme));
+        let default_port = if named == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let (target_host, target_port) = split(target.as_str()).ok_or("malformed target")?;
-        if !is_http
+        if !is_expected
             || !target_host.eq_ignore_ascii_case(host)
-            || target_port.unwrap_or(80) != port.unwrap_or(80)
+            || target_port.unwrap_or(default_port) != port.unwrap_or(default_port)
         {
             return Err("the target's authority differs from Host");
         }
+    }
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if lengths.next().is_some() && lengths.next().is_some() {
+        return Err("repeated Content-Length");
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next()
@@ -70,9 +111,9 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, Method, Uri};
+    use http::{HeaderMap, HeaderValue, Method, Request, Uri, uri::Scheme};
 
-    use super::host;
+    use super::{as_http1, host};
 
     fn check(target: &str, hosts: &[&str]) -> Result<String, &'static str> {
         let mut headers = HeaderMap::new();
@@ -80,7 +121,7 @@ mod tests {
             headers.append("host", HeaderValue::from_str(value).unwrap());
         }
         let uri: Uri = target.parse().unwrap();
-        host(&Method::GET, &uri, &headers).map(str::to_owned)
+        host(&Method::GET, &uri, &headers, Some(&Scheme::HTTP)).map(str::to_owned)
     }
 
     #[test]
@@ -119,5 +160,32 @@ mod tests {
         {
             assert!(check(target, &[field]).is_err(), "{target} {field}");
         }
+    }
+
+    #[test]
+    fn a_target_may_name_the_scheme_of_its_connection_and_over_http_2_either() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("a"));
+        let check = |target: &str, scheme| {
+            host(&Method::GET, &target.parse().unwrap(), &headers, scheme).map(str::to_owned)
+        };
+        let ok = Ok("a".to_owned());
+        assert_eq!(check("https://a:443/", Some(&Scheme::HTTPS)), ok);
+        assert!(check("https://a:80/", Some(&Scheme::HTTPS)).is_err());
+        assert!(check("http://a/", Some(&Scheme::HTTPS)).is_err());
+        assert_eq!((check("http://a/", None), check("https://a/", None)), (ok.clone(), ok));
+        assert!(check("ftp://a/", None).is_err());
+    }
+
+    #[test]
+    fn an_http_2_head_gets_its_host_from_the_authority_and_one_cookie() {
+        let request = Request::get("https://a:1/x").header("cookie", "a=b").header("cookie", "c=d");
+        let (mut parts, ()) = request.header("cookie", "e=f").body(()).unwrap().into_parts();
+        as_http1(&mut parts);
+        assert_eq!(parts.headers["host"], "a:1");
+        assert_eq!(parts.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=b; c=d; e=f"]);
+        let (mut parts, ()) = Request::get("https://a/x").header("host", "b").body(()).unwrap().into_parts();
+        as_http1(&mut parts);
+        assert_eq!(parts.headers["host"], "b", "the two are compared later");
     }
 }

@@ -8,8 +8,10 @@
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
-//! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
-//! | upstreams | `upstreams.rs`, `bodies.rs`, `upgrades.rs` |
+//! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
+//! | TLS and its certificates | `tls.rs`, `certificates.rs` |
+//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
+//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
@@ -17,8 +19,10 @@
 
 mod applications;
 mod bodies;
+mod certificates;
 mod changes;
 mod compact_ids;
+mod connection_watch;
 mod connections;
 mod consumers;
 mod cors;
@@ -26,13 +30,17 @@ mod credentials;
 mod dense;
 mod fetch;
 mod forward;
+mod forwarded;
+mod frames;
 mod framing;
+mod grpc;
 mod heads;
 mod identity;
 mod jwks;
 mod jwt;
 mod key_sets;
 mod key_store;
+mod load;
 mod meter;
 mod named_store;
 mod passwords;
@@ -42,13 +50,18 @@ mod plugins;
 mod presented;
 mod proxy;
 mod rejects;
+mod request_ids;
 mod route;
+mod sending;
+mod serving;
 mod signatures;
 mod sockets;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upgrades;
+mod uploads;
 mod upstreams;
 mod verify;
 
@@ -63,9 +76,13 @@ use std::{
 use bodies::AnswerBody;
 use connections::InFlight;
 use fetch::Fetcher;
-use forecourt_core::{addresses::OutgoingRules, time::Timestamp};
+use forecourt_core::{
+    addresses::{Network, OutgoingRules},
+    time::Timestamp,
+};
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
+use load::Load;
 use meter::Meter;
 use passwords::Passwords;
 use rejects::Reject;
@@ -90,6 +107,14 @@ pub struct Config {
     pub body_idle_timeout: Duration,
     /// How long requests in flight may go on after a shutdown was asked for.
     pub drain_timeout: Duration,
+    /// How many connections may be open at once; a further one is closed when it comes. 0: any number.
+    pub max_connections: usize,
+    /// How many requests may be in flight at once; a further one is answered 503. 0: any number.
+    pub max_requests_in_flight: usize,
+    /// The largest request body in bytes; a larger one is answered 413. 0: any size.
+    pub max_request_body_bytes: u64,
+    /// The proxies whose word counts on where a request came from.
+    pub trusted_proxies: Vec<Network>,
     /// How many slow password hashes are computed at the same time, at least 1.
     pub max_concurrent_password_checks: usize,
     /// Where calls to providers of tokens may go.
@@ -105,9 +130,20 @@ impl Default for Config {
             keep_alive_timeout: Duration::from_secs(60),
             body_idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
+            max_connections: 10_000,
+            max_requests_in_flight: 10_000,
+            max_request_body_bytes: 0,
+            trusted_proxies: Vec::new(),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
             outgoing: OutgoingRules::default(),
         }
+    }
+}
+
+impl Config {
+    /// After this time at the latest a connection is looked at again.
+    pub(crate) fn shortest_wait(&self) -> Duration {
+        self.header_timeout.min(self.body_idle_timeout).min(self.keep_alive_timeout)
     }
 }
 
@@ -124,6 +160,8 @@ pub(crate) struct Inner {
     passwords: Passwords,
     fetcher: Arc<Fetcher>,
     meter: Meter,
+    load: Arc<Load>,
+    id_seed: u64,
     applied: watch::Sender<i64>,
     rejected: [AtomicU64; Reject::LABELS.len()],
 }
@@ -146,6 +184,8 @@ impl Gateway {
             passwords,
             fetcher,
             meter: Meter::default(),
+            load: Arc::default(),
+            id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
             rejected: Default::default(),
         };
@@ -187,11 +227,26 @@ impl Gateway {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
-    /// Serves plain HTTP/1.1 on `listener` until `shutdown` is done; then no connection is accepted, requests in
-    /// flight finish, and what is left after [`Config::drain_timeout`] is cut. Key sets of providers are kept fresh
-    /// meanwhile.
+    /// How many connections were closed at once because [`Config::max_connections`] were open.
+    pub fn refused_connections(&self) -> u64 {
+        self.inner.load.refused()
+    }
+
+    /// Serves plain HTTP/1.1, and HTTP/2 to callers who begin with its preface, on `listener` until `shutdown` is
+    /// done; then no connection is accepted, requests in flight finish, and what is left after
+    /// [`Config::drain_timeout`] is cut. Key sets of providers are kept fresh meanwhile.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let serving = connections::serve(Arc::clone(&self.inner), listener, shutdown);
+        let serving = serving::serve(Arc::clone(&self.inner), listener, false, shutdown);
+        let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
+        tokio::select! {
+            () = serving => {}
+            never = keeping => match never {},
+        }
+    }
+
+    /// The same over TLS, with the certificates that [`Self::apply`] told; HTTP/2 where the caller agrees to it.
+    pub async fn serve_tls(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let serving = serving::serve(Arc::clone(&self.inner), listener, true, shutdown);
         let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
         tokio::select! {
             () = serving => {}

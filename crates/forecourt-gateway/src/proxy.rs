@@ -7,19 +7,21 @@
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme};
 use hyper::body::Incoming;
 
 use crate::{
     Inner,
     bodies::AnswerBody,
+    connection_watch::{Begun, Watch},
     connections::{Connections, InFlight},
     cors,
     forward::{self, Passage},
-    heads, identity, paths,
+    grpc, heads, identity, paths,
     rejects::Reject,
+    request_ids::{self, X_REQUEST_ID},
     route::Route,
-    sockets::Watch,
+    uploads::CallerBody,
     verify::{self, Permit, Proven, Verdict, verify},
 };
 
@@ -30,26 +32,47 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
-    Ok(answer(gateway, connections, watch, request).await)
+    let is_grpc = grpc::is_call(request.headers());
+    let (in_flight, mut begun) = InFlight::begin(&watch, gateway.config.max_requests_in_flight);
+    let (mut parts, body) = request.into_parts();
+    begun.has_too_many_fields = parts.headers.len() > gateway.config.max_head_fields;
+    if watch.is_http2 {
+        heads::as_http1(&mut parts);
+    }
+    let id = request_ids::settle(&mut parts.headers, || {
+        request_ids::make(watch.id_seed, begun.number, (gateway.clock)())
+    });
+    let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun).await;
+    if is_grpc && response.body().is_own() {
+        grpc::explain(&mut response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, id);
+    if watch.is_http2 {
+        headers.remove(CONNECTION);
+    }
+    Ok(response)
 }
 
 async fn answer(
-    gateway: Arc<Inner>,
+    gateway: &Inner,
     connections: Arc<Connections>,
-    watch: Arc<Watch>,
-    request: Request<Incoming>,
+    watch: &Arc<Watch>,
+    (mut parts, body): (Parts, Incoming),
+    in_flight: InFlight,
+    begun: Begun,
 ) -> Response<AnswerBody> {
-    let is_ambiguous = watch.begin_request();
-    let in_flight = InFlight::new(Arc::clone(&watch));
-    let (mut parts, body) = request.into_parts();
     let uri = parts.uri.clone();
-
-    let (host, path) = match check_head(is_ambiguous, &uri, &parts) {
+    let checked = check_head(gateway, watch, &begun, &uri, &parts).and_then(|(host, path)| {
+        let body = CallerBody::new(body, gateway.config.max_request_body_bytes, begun.stream.clone())?;
+        Ok((host, path, body))
+    });
+    let (host, path, body) = match checked {
         Ok(checked) => checked,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, decision) = match decide(&gateway, &head).await {
+    let (route, decision) = match decide(gateway, &head).await {
         Ok(decided) => decided,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
@@ -60,10 +83,12 @@ async fn answer(
         Decision::Reject(reject) => gateway.refuse(reject, in_flight),
         Decision::Permit(permit) => {
             identity::clean(&mut parts.headers);
+            let trusted_proxies = &gateway.config.trusted_proxies;
             if let Some(identity) = permit.identity() {
-                gateway.meter.count(identity, (gateway.clock)(), watch.peer);
+                let caller = watch.hop.caller(&parts.headers, trusted_proxies);
+                gateway.meter.count(identity, (gateway.clock)(), caller);
             }
-            let passage = Passage { permit, route: &route, path, query: uri.query(), watch: &watch };
+            let passage = Passage { permit, route: &route, path, query: uri.query(), watch, trusted_proxies };
             match forward::forward(passage, parts, body, connections, in_flight).await {
                 Ok(response) => response,
                 Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
@@ -94,14 +119,31 @@ enum Decision {
 
 /// Host and normal path of an acceptable head.
 fn check_head<'p, 'u>(
-    is_ambiguous: bool,
+    gateway: &Inner,
+    watch: &Watch,
+    begun: &Begun,
     uri: &'u Uri,
     parts: &'p Parts,
 ) -> Result<(&'p str, Cow<'u, str>), Reject> {
-    if is_ambiguous {
-        return Err(Reject::BadRequest("both Content-Length and Transfer-Encoding"));
+    if begun.is_too_many {
+        return Err(Reject::TooManyInFlight);
     }
-    let host = heads::host(&parts.method, uri, &parts.headers).map_err(Reject::BadRequest)?;
+    if begun.has_too_many_fields {
+        return Err(Reject::HeadTooLarge);
+    }
+    if begun.is_ambiguous {
+        return Err(Reject::BadRequest("the length of the body is said twice"));
+    }
+    let scheme = match watch.is_http2 {
+        // It need not be the connection's own: a proxy in front hands on what its caller used (RFC 9113 §8.3.1).
+        true => None,
+        false if watch.hop.is_tls => Some(&Scheme::HTTPS),
+        false => Some(&Scheme::HTTP),
+    };
+    let host = heads::host(&parts.method, uri, &parts.headers, scheme).map_err(Reject::BadRequest)?;
+    if !gateway.state.certificates.load().admits(host, watch.shown.as_deref()) {
+        return Err(Reject::Misdirected);
+    }
     let path = paths::normalise(uri.path()).ok_or(Reject::BadRequest("a malformed escape in the path"))?;
     Ok((host, path))
 }

@@ -33,12 +33,26 @@ pub(crate) enum Reject {
     NoUpstreamNode,
     /// The upstream's scheme cannot be spoken.
     UnsupportedScheme,
+    /// The upstream's settings cannot be used.
+    UnusableUpstream,
+    /// All connections that a node may have are taken.
+    UpstreamBusy,
+    /// The upstream's certificate is not valid.
+    UntrustedUpstream,
     /// No connection to the upstream could be made.
     Unreachable,
     /// The upstream ended the connection before its answer's head, or sent no HTTP.
     BrokenAnswer,
     /// The upstream took too long.
     TimedOut,
+    /// The head is larger than may be, where hyper does not say so itself.
+    HeadTooLarge,
+    /// The body is larger than may be; the connection ends.
+    BodyTooLarge,
+    /// More requests are in flight than may be.
+    TooManyInFlight,
+    /// The host's callers must show a certificate, which this connection did not ask for.
+    Misdirected,
 }
 
 /// The methods that a refused caller may try.
@@ -54,7 +68,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 12] = [
+    pub(crate) const LABELS: [&'static str; 19] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -67,6 +81,13 @@ impl Reject {
         "unreachable",
         "broken_answer",
         "timed_out",
+        "head_too_large",
+        "body_too_large",
+        "too_many_in_flight",
+        "misdirected",
+        "unusable_upstream",
+        "upstream_busy",
+        "untrusted_upstream",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -93,13 +114,34 @@ impl Reject {
             Self::UnsupportedScheme => (
                 8,
                 StatusCode::BAD_GATEWAY,
-                r#"{"message":"https upstreams are not supported by this gateway"}"#,
+                r#"{"message":"the upstream's scheme is not supported by this gateway"}"#,
             ),
             Self::Unreachable => (9, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
             Self::BrokenAnswer => {
                 (10, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
             }
             Self::TimedOut => (11, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
+            Self::HeadTooLarge => {
+                (12, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"message":"request head too large"}"#)
+            }
+            Self::BodyTooLarge => {
+                (13, StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"request body too large"}"#)
+            }
+            Self::TooManyInFlight => {
+                (14, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many requests in flight"}"#)
+            }
+            Self::Misdirected => {
+                (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
+            Self::UnusableUpstream => {
+                (16, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
+            }
+            Self::UpstreamBusy => {
+                (17, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many upstream connections"}"#)
+            }
+            Self::UntrustedUpstream => {
+                (18, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
+            }
         };
         (place, status, Cow::Borrowed(body))
     }
@@ -123,7 +165,7 @@ impl Reject {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         match self {
-            Self::BadRequest(_) => {
+            Self::BadRequest(_) | Self::BodyTooLarge => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::Unauthorized(methods) => {
@@ -139,7 +181,7 @@ impl Reject {
                     headers.append(WWW_AUTHENTICATE, challenge);
                 }
             }
-            Self::PasswordChecksBusy => {
+            Self::PasswordChecksBusy | Self::TooManyInFlight => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -175,6 +217,13 @@ mod tests {
             Reject::Unreachable,
             Reject::BrokenAnswer,
             Reject::TimedOut,
+            Reject::HeadTooLarge,
+            Reject::BodyTooLarge,
+            Reject::TooManyInFlight,
+            Reject::Misdirected,
+            Reject::UnusableUpstream,
+            Reject::UpstreamBusy,
+            Reject::UntrustedUpstream,
         ];
         assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {

@@ -22,6 +22,7 @@ use forecourt_wire::changes::ChangeBatch;
 use http::Method;
 
 use crate::{
+    certificates::Certificates,
     changes::Writer,
     consumers::Consumers,
     key_sets::KeySets,
@@ -51,6 +52,8 @@ impl Table {
 pub(crate) struct State {
     /// Services, routes, products and consumers.
     pub(crate) table: ArcSwap<Table>,
+    /// Certificates that callers are shown.
+    pub(crate) certificates: ArcSwap<Certificates>,
     /// API keys.
     pub(crate) keys: KeyStore,
     /// Users of basic-auth, by user name, with the slow hash (a PHC string) of their password.
@@ -70,6 +73,7 @@ impl State {
     pub(crate) fn empty(seed: [u64; 2]) -> Self {
         Self {
             table: ArcSwap::from_pointee(Table::default()),
+            certificates: ArcSwap::default(),
             keys: KeyStore::new(seed),
             users: NamedStore::new(),
             tokens: NamedStore::new(),

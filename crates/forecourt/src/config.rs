@@ -5,6 +5,7 @@
 //! has; one whose turn has not come yet ([`NOT_YET`]) is refused too, since a setting that does nothing must not look
 //! accepted. Reading is in `config/layers.rs`.
 
+mod gateway;
 mod layers;
 mod outgoing;
 mod restrictions;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use forecourt_http::addresses::Network;
 use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Location;
+pub use gateway::{GatewaySettings, LimitSettings};
 pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
@@ -66,15 +68,6 @@ pub struct ListenerSettings {
     pub listen: String,
 }
 
-/// `gateway:`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GatewaySettings {
-    /// Plain HTTP.
-    pub listen: String,
-    /// The gateway group that it serves.
-    pub group: String,
-}
-
 /// `bootstrap:`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootstrapSettings {
@@ -99,7 +92,7 @@ pub struct SecuritySettings {
 }
 
 /// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 4] = ["sync", "audit", "gateway.tls_listen", "gateway.max_staleness"];
+const NOT_YET: [&str; 3] = ["sync", "audit", "gateway.max_staleness"];
 
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +146,7 @@ impl Default for Settings {
             admin: AdminSettings { listen: "127.0.0.1:7080".into(), tls_listen: "127.0.0.1:7443".into() },
             portal_api: listener("127.0.0.1:4321"),
             site: listener("127.0.0.1:3001"),
-            gateway: GatewaySettings { listen: "127.0.0.1:9080".into(), group: "default".into() },
+            gateway: GatewaySettings::default(),
             status: listener("127.0.0.1:7081"),
             bootstrap: BootstrapSettings { admin_username: "admin".into(), admin_password: "admin".into() },
             security: SecuritySettings::default(),
@@ -233,6 +226,7 @@ impl Settings {
             ("portal_api.listen", &self.portal_api.listen),
             ("site.listen", &self.site.listen),
             ("gateway.listen", &self.gateway.listen),
+            ("gateway.tls_listen", &self.gateway.tls_listen),
             ("status.listen", &self.status.listen),
         ];
         for (key, address) in listeners {
@@ -252,11 +246,7 @@ impl Settings {
             fits,
             "must be empty (SQLite under data_dir) or postgres://USER:PASSWORD@HOST/NAME",
         )?;
-        require(
-            "gateway.group",
-            !self.gateway.group.is_empty(),
-            "must be the id of a gateway group, such as default",
-        )?;
+        self.gateway.check()?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();

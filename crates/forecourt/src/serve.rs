@@ -50,6 +50,9 @@ pub struct Addresses {
     /// Gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
+    /// The gateway over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_tls: Option<String>,
     /// Health and metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -111,7 +114,7 @@ pub struct Server {
 
 struct RunningGateway {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
     feed: Feed,
     delivery: Delivery,
 }
@@ -123,6 +126,7 @@ struct Bound {
     portal_api: Option<Listener>,
     site: Option<Listener>,
     gateway: Option<Listener>,
+    gateway_tls: Option<Listener>,
     status: Option<Listener>,
 }
 
@@ -154,9 +158,9 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     };
     let store = open_store(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
-    let gateway = match bound.gateway {
-        Some(listener) => Some(start_gateway(settings, &app, clock, listener).await?),
-        None => None,
+    let gateway = match (bound.gateway, bound.gateway_tls) {
+        (None, None) => None,
+        listeners => Some(start_gateway(settings, &app, clock, listeners).await?),
     };
     let config = forecourt_http::Config {
         trusted_proxies: settings.trusted_proxies(),
@@ -201,8 +205,10 @@ impl Server {
         }
         // The feed outlives the use cases, which wait for it.
         if let Some(gateway) = self.gateway {
-            if let Err(error) = gateway.task.await {
-                tracing::error!(error.cause = %error, "the gateway ended early");
+            for task in gateway.tasks {
+                if let Err(error) = task.await {
+                    tracing::error!(error.cause = %error, "the gateway ended early");
+                }
             }
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
@@ -226,6 +232,7 @@ impl Bound {
             portal_api: bind("portal_api.listen", &settings.portal_api.listen)?,
             site: bind("site.listen", &settings.site.listen)?,
             gateway: bind("gateway.listen", &settings.gateway.listen)?,
+            gateway_tls: bind("gateway.tls_listen", &settings.gateway.tls_listen)?,
             status: bind("status.listen", &settings.status.listen)?,
         })
     }
@@ -240,6 +247,7 @@ impl Bound {
             portal_api: url(&self.portal_api, "http"),
             site: url(&self.site, "http"),
             gateway: url(&self.gateway, "http"),
+            gateway_tls: url(&self.gateway_tls, "https"),
             status: url(&self.status, "http"),
         }
     }
@@ -302,31 +310,40 @@ fn random_password() -> Result<String, StartError> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Feeds the gateway and serves it on the listeners that are on: plain HTTP, and TLS.
 async fn start_gateway(
     settings: &Settings,
     app: &App,
     clock: Clock,
-    listener: Listener,
+    (plain, tls): (Option<Listener>, Option<Listener>),
 ) -> Result<(Gateway, RunningGateway), StartError> {
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
     let outgoing = settings.security.ssrf_protection.rules();
-    let config = forecourt_gateway::Config { drain_timeout: GRACE, outgoing, ..Default::default() };
+    let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;
     let feed = feed.map_err(|error| app_error(settings, &error))?;
     let delivery = usage_delivery::start(app.clone(), gateway.clone());
-    let listener = listener.into_tokio().map_err(|error| system(&error))?;
-    let (stop, mut stopped) = watch::channel(false);
-    let served = gateway.clone();
-    let task = tokio::spawn(async move {
-        let shutdown = async move {
-            // An error means that nobody can ask any more, which is a stop too.
-            let _asked = stopped.wait_for(|stop| *stop).await;
-        };
-        served.serve(listener, shutdown).await;
-    });
-    Ok((gateway, RunningGateway { stop, task, feed, delivery }))
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = Vec::new();
+    for (listener, is_tls) in [(plain, false), (tls, true)] {
+        let Some(listener) = listener else { continue };
+        let listener = listener.into_tokio().map_err(|error| system(&error))?;
+        let (served, mut stopped) = (gateway.clone(), stopped.clone());
+        tasks.push(tokio::spawn(async move {
+            let shutdown = async move {
+                // An error means that nobody can ask any more, which is a stop too.
+                let _asked = stopped.wait_for(|stop| *stop).await;
+            };
+            if is_tls {
+                served.serve_tls(listener, shutdown).await;
+            } else {
+                served.serve(listener, shutdown).await;
+            }
+        }));
+    }
+    Ok((gateway, RunningGateway { stop, tasks, feed, delivery }))
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

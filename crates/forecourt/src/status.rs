@@ -70,6 +70,12 @@ async fn metrics(State(status): State<Status>) -> impl IntoResponse {
         for (reason, count) in gateway.rejected() {
             text += &format!("forecourt_gateway_rejected_total{{reason=\"{reason}\"}} {count}\n");
         }
+        text += &format!(
+            "# HELP forecourt_gateway_refused_connections_total Connections beyond the limit.\n\
+             # TYPE forecourt_gateway_refused_connections_total counter\n\
+             forecourt_gateway_refused_connections_total {}\n",
+            gateway.refused_connections()
+        );
     }
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
 }

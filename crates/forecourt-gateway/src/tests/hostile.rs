@@ -23,6 +23,18 @@ async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
         "GET /open/x HTTP/1.1\r\nHost: user@a\r\n\r\n",
         "GET http://b/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET https://a/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://user@a/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a@b/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http://a:81/open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET http:///open/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a:80:80\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
+        "GET /open/x\tHTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /open/x HTTP/3.0\r\nHost: a\r\n\r\n",
         "GET /open/%zz HTTP/1.1\r\nHost: a\r\n\r\n",
         "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
         "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -33,12 +45,29 @@ async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
         "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
         "POST /open/x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nabc",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \u{b}chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+        "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\ntransfer-encoding:\tCHUNKED\r\n\r\n0\r\n\r\n",
         "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
         "POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc",
         "GET /open/x HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
         "GET /open/x\r\n\r\n",
         "nonsense\r\n\r\n",
     ] {
+        eprintln!("{head:?}");
         let answer = stage.exchange(head).await;
         assert_eq!(status(&answer), 400, "{head:?} -> {answer:?}");
     }
@@ -47,7 +76,18 @@ async fn an_ambiguous_or_malformed_head_is_answered_400_and_closed() {
 #[tokio::test]
 async fn a_body_with_malformed_chunks_is_answered_400_and_closed() {
     let stage = in_front_of_echo(Config::default()).await;
-    for chunks in ["5\r\nabcdeXX\r\n0\r\n\r\n", "ffffffffffffffffff\r\nabc", "5;x\nabc\r\n"] {
+    for chunks in [
+        "5\r\nabcdeXX\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\nabc",
+        "5;x\nabc\r\n",
+        "5\nabcde\n0\n\n",
+        "0x5\r\nabcde\r\n0\r\n\r\n",
+        "-5\r\nabcde\r\n0\r\n\r\n",
+        "5 5\r\nabcde\r\n0\r\n\r\n",
+        "\r\n5\r\nabcde\r\n0\r\n\r\n",
+        "5;a=\"\nb\"\r\nabcde\r\n0\r\n\r\n",
+        "5\r\nabcde\r\n0\r\nbad trailer\0\r\n\r\n",
+    ] {
         let head = "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         let answer = stage.exchange(&format!("{head}{chunks}")).await;
         assert_eq!(status(&answer), 400, "{chunks:?} -> {answer:?}");
@@ -178,4 +218,44 @@ async fn a_caller_who_does_not_read_is_cut_off() {
     stage.stop.take();
     timeout(PATIENCE, &mut stage.serving).await.expect("the caller should have been cut off").unwrap();
     drop(stream);
+}
+
+#[tokio::test]
+async fn what_the_upstream_reads_is_framed_anew_whatever_the_caller_s_spelling() {
+    let stage = in_front_of_echo(Config::default()).await;
+    for (head, chunks) in [
+        ("Transfer-Encoding: Chunked\r\n", "5;ext=\"1\"\r\nhello\r\n0\r\n\r\n"),
+        ("Transfer-Encoding:\tchunked \r\n", "005\r\nhello\r\n0\r\nX-Consumer-Username: admin\r\n\r\n"),
+    ] {
+        let fields = format!("Host: a\r\nConnection: close\r\n{head}\r\n{chunks}");
+        let answer = stage.exchange(format!("POST /open/x HTTP/1.1\r\n{fields}")).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(body(&answer).ends_with("\n\nhello"), "{answer}");
+        assert!(!body(&answer).contains("ext") && !body(&answer).contains("admin"), "{answer}");
+    }
+    // Bare line feeds end lines too (RFC 9112 §2.2); they are not handed on.
+    let answer = stage.exchange("GET /open/x HTTP/1.1\nHost: a\nConnection: close\n\n").await;
+    assert_eq!(status(&answer), 200, "{answer}");
+}
+
+#[tokio::test]
+async fn chunk_extensions_without_end_are_refused() {
+    let stage = in_front_of_echo(Config::default()).await;
+    let head = "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let long = format!("{head}5;x={}\r\nhello\r\n0\r\n\r\n", "y".repeat(100_000));
+    assert_eq!(status(&stage.exchange(long).await), 400);
+    let many = format!("{head}{}0\r\n\r\n", format!("1;x={}\r\nz\r\n", "y".repeat(1_000)).repeat(100));
+    assert_eq!(status(&stage.exchange(many).await), 400);
+    let trailers = format!("{head}0\r\n{}\r\n", format!("t: {}\r\n", "y".repeat(1_000)).repeat(100));
+    assert_eq!(status(&stage.exchange(trailers).await), 400);
+}
+
+#[tokio::test]
+async fn a_chunked_body_without_progress_is_cut_off_too() {
+    let config = Config { body_idle_timeout: Duration::from_millis(80), ..Config::default() };
+    let stage = in_front_of_echo(config).await;
+    let head = "POST /open/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for begun in ["", "5", "5\r\nab", "5\r\nabcde\r\n", "0\r\nX: y\r\n"] {
+        assert_eq!(stage.exchange(format!("{head}{begun}")).await, "", "{begun:?}");
+    }
 }

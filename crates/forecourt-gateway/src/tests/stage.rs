@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -33,6 +33,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Stage {
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
+    pub(crate) tls_address: SocketAddr,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<()>,
     now: Arc<AtomicI64>,
@@ -46,17 +47,24 @@ impl Stage {
         let gateway = Gateway::new(config, clock).unwrap();
         gateway.apply(&batch(changes));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tls_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let tls_address = tls_listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = gateway.clone();
         let serving = tokio::spawn(async move {
-            server
-                .serve(listener, async {
+            let (asked, mut plain) = watch::channel(());
+            let mut tls = plain.clone();
+            tokio::join!(
+                server.serve(listener, async move { drop(plain.changed().await) }),
+                server.serve_tls(tls_listener, async move { drop(tls.changed().await) }),
+                async move {
                     let _ = stopped.await;
-                })
-                .await;
+                    drop(asked);
+                },
+            );
         });
-        Self { gateway, address, stop: Some(stop), serving, now }
+        Self { gateway, address, tls_address, stop: Some(stop), serving, now }
     }
 
     /// An echo upstream behind the open service `open` (`/open/*`) and the protected one `s` (`/s/*`), whose

@@ -63,6 +63,7 @@ async fn a_listener_that_is_switched_off_is_not_announced() {
     let f = Forecourt::start_with(|settings| {
         settings.site.listen = String::new();
         settings.gateway.listen = String::new();
+        settings.gateway.tls_listen = String::new();
     })
     .await;
     assert_eq!(f.addresses().site, None);

@@ -36,7 +36,7 @@ pub(super) fn read(
                 Some(Value::Array(_)) => {
                     text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Value>()
                 }
-                Some(Value::Number(_)) => match text.parse::<u16>() {
+                Some(Value::Number(_)) => match text.parse::<u64>() {
                     Ok(number) => number.into(),
                     Err(_) => Value::String(text),
                 },
@@ -103,11 +103,7 @@ fn check(key: &str, value: &Value, defaults: &Value) -> Result<(), ConfigError> 
             "must be a text: put it in quotes".to_owned()
         }
         (Some(Value::String(default)), _) => format!("must be a text, such as {default:?}"),
-        (Some(Value::Number(_)), Value::Number(number))
-            if number.as_u64().is_some_and(|number| u16::try_from(number).is_ok()) =>
-        {
-            return Ok(());
-        }
+        (Some(Value::Number(_)), Value::Number(number)) if number.is_u64() => return Ok(()),
         (Some(Value::Number(default)), _) => format!("must be a whole number, such as {default}"),
         (Some(Value::Bool(_)), Value::Bool(_)) => return Ok(()),
         (Some(Value::Bool(_)), _) => "must be true or false".to_owned(),

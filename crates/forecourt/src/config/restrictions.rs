@@ -16,13 +16,18 @@ pub struct IpRestrictionSettings {
     /// What the others are told.
     pub message: String,
     /// The status that the others get, 400 to 599.
-    pub response_code: u16,
+    pub response_code: u64,
 }
 
 impl Default for IpRestrictionSettings {
     fn default() -> Self {
         let IpRestriction { message, response_code, .. } = IpRestriction::default();
-        Self { allow_list: Vec::new(), deny_list: Vec::new(), message, response_code: response_code.as_u16() }
+        Self {
+            allow_list: Vec::new(),
+            deny_list: Vec::new(),
+            message,
+            response_code: response_code.as_u16().into(),
+        }
     }
 }
 
@@ -34,7 +39,10 @@ impl IpRestrictionSettings {
             allow_list: networks(&self.allow_list),
             deny_list: networks(&self.deny_list),
             message: self.message.clone(),
-            response_code: StatusCode::from_u16(self.response_code).unwrap_or(StatusCode::FORBIDDEN),
+            response_code: u16::try_from(self.response_code)
+                .ok()
+                .and_then(|code| StatusCode::from_u16(code).ok())
+                .unwrap_or(StatusCode::FORBIDDEN),
         }
     }
 

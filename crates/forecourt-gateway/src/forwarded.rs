@@ -1,0 +1,319 @@
+//! Who called, and what upstreams are told of it (docs/gateway.md §8): `X-Forwarded-*` and `Forwarded` (RFC 7239).
+//!
+//! Invariant: what a caller says about the way it came counts only if the connection is a trusted proxy's. Anybody
+//! else's fields are replaced, and a chain that cannot be read is dropped even where it is trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use forecourt_core::addresses::Network;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{FORWARDED, HOST},
+};
+
+use crate::heads;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The last hop: the connection that a request came over.
+pub(crate) struct Hop {
+    /// The address at its other end.
+    pub(crate) peer: IpAddr,
+    /// Whether it is TLS.
+    pub(crate) is_tls: bool,
+    peer_text: HeaderValue,
+    port: HeaderValue,
+    is_trusted: bool,
+}
+
+impl Hop {
+    /// The hop from `peer` to our `port`.
+    pub(crate) fn new(peer: IpAddr, port: u16, is_tls: bool, trusted: &[Network]) -> Self {
+        let peer = peer.to_canonical();
+        // An address is always fit for a field.
+        let text = HeaderValue::try_from(peer.to_string()).unwrap_or(HeaderValue::from_static("unknown"));
+        Self {
+            peer,
+            is_tls,
+            peer_text: text,
+            port: port.into(),
+            is_trusted: trusted.iter().any(|network| network.contains(peer)),
+        }
+    }
+
+    /// The address of whoever asks: the peer's, or behind trusted proxies the last one that none of them is.
+    ///
+    /// `X-Forwarded-For` has the word where it is present; else `Forwarded`.
+    pub(crate) fn caller(&self, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+        if !self.is_trusted {
+            return self.peer;
+        }
+        let hops = if headers.contains_key(X_FORWARDED_FOR) {
+            joined(headers, &X_FORWARDED_FOR).and_then(|chain| addresses(&chain))
+        } else {
+            joined(headers, &FORWARDED).and_then(|chain| forwarded_for(&chain))
+        };
+        let mut caller = self.peer;
+        for hop in hops.into_iter().flatten().rev() {
+            // A name that hides an address ends what can be known.
+            let Some(address) = hop else { break };
+            caller = address;
+            if !trusted.iter().any(|network| network.contains(address)) {
+                break;
+            }
+        }
+        caller
+    }
+
+    /// Tells the upstream by which way the request came.
+    pub(crate) fn announce(&self, headers: &mut HeaderMap) {
+        let host = headers.get(HOST).cloned();
+        let mut ours = self.element(host.as_ref());
+        let mut chain = self.peer_text.clone();
+        if self.is_trusted {
+            if let Some(earlier) = joined(headers, &FORWARDED).filter(|chain| forwarded_for(chain).is_some())
+            {
+                ours = format!("{earlier}, {ours}");
+            }
+            if let Some(earlier) =
+                joined(headers, &X_FORWARDED_FOR).filter(|chain| addresses(chain).is_some())
+                && let Ok(longer) = HeaderValue::try_from(format!("{earlier}, {}", Shown(&self.peer_text)))
+            {
+                chain = longer;
+            }
+        }
+        headers.insert(X_FORWARDED_FOR, chain);
+        if let Ok(ours) = HeaderValue::try_from(ours) {
+            headers.insert(FORWARDED, ours);
+        } else {
+            headers.remove(FORWARDED);
+        }
+        let proto = HeaderValue::from_static(if self.is_tls { "https" } else { "http" });
+        self.keep_or(headers, X_FORWARDED_PROTO, proto, |text| matches!(text, "http" | "https"));
+        self.keep_or(headers, X_FORWARDED_PORT, self.port.clone(), |text| {
+            !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0)
+        });
+        match host {
+            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, |text| heads::is_authority(text)),
+            None => drop(headers.remove(X_FORWARDED_HOST)),
+        }
+    }
+
+    /// A trusted peer's field stays if it is one and fits; ours takes its place otherwise.
+    fn keep_or(
+        &self,
+        headers: &mut HeaderMap,
+        name: HeaderName,
+        ours: HeaderValue,
+        fits: impl Fn(&str) -> bool,
+    ) {
+        let mut given = headers.get_all(&name).iter();
+        let is_kept = self.is_trusted
+            && match (given.next(), given.next()) {
+                (Some(only), None) => only.to_str().is_ok_and(fits),
+                _ => false,
+            };
+        if !is_kept {
+            headers.insert(name, ours);
+        }
+    }
+
+    /// Our element of `Forwarded`.
+    fn element(&self, host: Option<&HeaderValue>) -> String {
+        let quoted = |text: &str| match text.contains([':', '[']) {
+            true => format!("\"{text}\""),
+            false => text.to_owned(),
+        };
+        let peer = match self.peer {
+            IpAddr::V4(_) => Shown(&self.peer_text).to_string(),
+            IpAddr::V6(_) => format!("\"[{}]\"", Shown(&self.peer_text)),
+        };
+        let host = host.and_then(|host| host.to_str().ok()).map(|host| format!(";host={}", quoted(host)));
+        let proto = if self.is_tls { "https" } else { "http" };
+        format!("for={peer}{};proto={proto}", host.unwrap_or_default())
+    }
+}
+
+/// A field's text, which is ASCII wherever it is shown.
+struct Shown<'a>(&'a HeaderValue);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+/// All fields of this name as one list; `None`: there is none, or one holds no text.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let texts: Result<Vec<&str>, _> = headers.get_all(name).iter().map(HeaderValue::to_str).collect();
+    texts.ok().filter(|texts| !texts.is_empty()).map(|texts| texts.join(", "))
+}
+
+/// The hops of `X-Forwarded-For`; `None`: one of them is no address.
+fn addresses(chain: &str) -> Option<Vec<Option<IpAddr>>> {
+    chain.split(',').map(|hop| address(hop.trim()).map(Some)).collect()
+}
+
+/// An address, with or without a port, IPv6 in brackets or bare.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let parsed = match bare {
+        Some(text) => text.parse::<std::net::Ipv6Addr>().map(IpAddr::V6).ok(),
+        None => text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip())),
+    };
+    parsed.map(|address| address.to_canonical())
+}
+
+/// The `for` of each element of `Forwarded`, `None` inside where it names no address; `None`: it is malformed.
+fn forwarded_for(chain: &str) -> Option<Vec<Option<IpAddr>>> {
+    split_outside_quotes(chain, ',')?
+        .into_iter()
+        .map(|element| {
+            let mut node = None;
+            for pair in split_outside_quotes(element, ';')? {
+                let (name, value) = pair.trim().split_once('=')?;
+                let is_token = |text: &str| {
+                    !text.is_empty()
+                        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+                };
+                let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+                if !is_token(name) || !quoted.map_or_else(|| is_token(value), |text| !text.contains('"')) {
+                    return None;
+                }
+                if name.eq_ignore_ascii_case("for") && node.replace(quoted.unwrap_or(value)).is_some() {
+                    return None;
+                }
+            }
+            Some(node.and_then(address))
+        })
+        .collect()
+}
+
+/// The parts of a list whose quoted texts may hold the separator; `None`: a quote is not closed.
+fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&str>> {
+    let mut is_quoted = false;
+    let parts = text.split(|character| {
+        is_quoted ^= character == '"';
+        character == separator && !is_quoted
+    });
+    let parts = parts.collect();
+    (!is_quoted).then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hop(peer: &str, trusted: &[Network]) -> Hop {
+        Hop::new(peer.parse().unwrap(), 9443, true, trusted)
+    }
+
+    fn ten() -> [Network; 1] {
+        [Network::parse("10.0.0.0/8").unwrap()]
+    }
+
+    fn fields(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn the_caller_is_the_last_hop_that_is_not_trusted() {
+        let xff = "x-forwarded-for";
+        for (peer, given, caller) in [
+            ("192.0.2.1", &[(xff, "203.0.113.7")][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &[(xff, "203.0.113.7")], "203.0.113.7"),
+            ("::ffff:10.0.0.1", &[(xff, "203.0.113.7")], "203.0.113.7"),
+            ("10.0.0.1", &[(xff, "6.6.6.6, 203.0.113.7:5000, 10.1.1.1")], "203.0.113.7"),
+            ("10.0.0.1", &[(xff, "6.6.6.6"), (xff, "[2001:db8::1]:1")], "2001:db8::1"),
+            ("10.0.0.1", &[(xff, "10.0.0.9, 10.0.0.8")], "10.0.0.9"),
+            ("10.0.0.1", &[(xff, "nonsense, 203.0.113.7")], "10.0.0.1"),
+            ("10.0.0.1", &[(xff, "")], "10.0.0.1"),
+            ("10.0.0.1", &[("forwarded", "for=6.6.6.6, For=\"[2001:db8::1]:80\";proto=http")], "2001:db8::1"),
+            ("10.0.0.1", &[("forwarded", "for=6.6.6.6, for=_hidden, for=10.0.0.3")], "10.0.0.3"),
+            ("10.0.0.1", &[("forwarded", "for=6.6.6.6;for=7.7.7.7")], "10.0.0.1"),
+            ("10.0.0.1", &[("forwarded", "for=\"6.6.6.6")], "10.0.0.1"),
+            ("10.0.0.1", &[("forwarded", "for=6.6.6.6"), (xff, "203.0.113.7")], "203.0.113.7"),
+            ("10.0.0.1", &[("forwarded", "for=6.6.6.6"), (xff, "nonsense")], "10.0.0.1"),
+        ] {
+            let seen = hop(peer, &ten()).caller(&fields(given), &ten());
+            assert_eq!(seen.to_string(), caller, "{peer} {given:?}");
+        }
+    }
+
+    fn announced(peer: &str, given: &[(&'static str, &str)]) -> Vec<String> {
+        let mut headers = fields(&[&[("host", "api.example:8443")][..], given].concat());
+        hop(peer, &ten()).announce(&mut headers);
+        let names =
+            ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "forwarded"];
+        let text = |name: &str| {
+            let values: Vec<_> = headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+            values.join(" + ")
+        };
+        names.map(text).into()
+    }
+
+    const GIVEN: [(&str, &str); 5] = [
+        ("x-forwarded-for", "203.0.113.7"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-port", "80"),
+        ("forwarded", "for=203.0.113.7;proto=http"),
+    ];
+
+    #[test]
+    fn what_an_untrusted_peer_says_is_replaced() {
+        let ours = [
+            "192.0.2.1",
+            "api.example:8443",
+            "https",
+            "9443",
+            "for=192.0.2.1;host=\"api.example:8443\";proto=https",
+        ];
+        assert_eq!(announced("192.0.2.1", &[]), ours);
+        assert_eq!(announced("192.0.2.1", &GIVEN), ours);
+        assert_eq!(announced("192.0.2.1", &[GIVEN, GIVEN].concat()), ours);
+        let six = "for=\"[2001:db8::1]\";host=\"api.example:8443\";proto=https";
+        assert_eq!(announced("2001:db8::1", &[])[4], six);
+    }
+
+    #[test]
+    fn what_a_trusted_peer_says_is_kept_and_continued() {
+        let kept = [
+            "203.0.113.7, 10.0.0.1",
+            "shop.example",
+            "http",
+            "80",
+            "for=203.0.113.7;proto=http, for=10.0.0.1;host=\"api.example:8443\";proto=https",
+        ];
+        assert_eq!(announced("10.0.0.1", &GIVEN), kept);
+    }
+
+    #[test]
+    fn what_a_trusted_peer_says_is_dropped_where_it_is_malformed_or_repeated() {
+        let ours = [
+            "10.0.0.1",
+            "api.example:8443",
+            "https",
+            "9443",
+            "for=10.0.0.1;host=\"api.example:8443\";proto=https",
+        ];
+        let malformed = [
+            ("x-forwarded-for", "203.0.113.7, nobody"),
+            ("x-forwarded-host", "a b"),
+            ("x-forwarded-proto", "gopher"),
+            ("x-forwarded-port", "+80"),
+            ("forwarded", "for=203.0.113.7;"),
+        ];
+        assert_eq!(announced("10.0.0.1", &malformed), ours);
+        let twice = [("x-forwarded-proto", "http"), ("x-forwarded-proto", "https")];
+        assert_eq!(announced("10.0.0.1", &twice), ours);
+    }
+}
