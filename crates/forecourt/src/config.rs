@@ -6,6 +6,7 @@
 //! accepted. Reading is in `config/layers.rs`.
 
 mod layers;
+mod outgoing;
 mod restrictions;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use forecourt_http::addresses::Network;
 use forecourt_store::Location;
+pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 
@@ -89,11 +91,12 @@ pub struct SecuritySettings {
     pub trusted_proxies: Vec<String>,
     /// Who may use the Admin API.
     pub ip_restriction: IpRestrictionSettings,
+    /// Where calls of our own may go.
+    pub ssrf_protection: SsrfProtectionSettings,
 }
 
 /// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 5] =
-    ["sync", "audit", "gateway.tls_listen", "gateway.max_staleness", "security.ssrf_protection"];
+const NOT_YET: [&str; 4] = ["sync", "audit", "gateway.tls_listen", "gateway.max_staleness"];
 
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -258,7 +261,8 @@ impl Settings {
                 format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
             require("security.trusted_proxies", fits, &problem)?;
         }
-        self.security.ip_restriction.check()
+        self.security.ip_restriction.check()?;
+        self.security.ssrf_protection.check()
     }
 }
 

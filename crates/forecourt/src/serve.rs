@@ -299,7 +299,8 @@ async fn start_gateway(
     listener: Listener,
 ) -> Result<(Gateway, RunningGateway), StartError> {
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
-    let config = forecourt_gateway::Config { drain_timeout: GRACE, ..Default::default() };
+    let outgoing = settings.security.ssrf_protection.rules();
+    let config = forecourt_gateway::Config { drain_timeout: GRACE, outgoing, ..Default::default() };
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;

@@ -11,5 +11,5 @@ pub(crate) mod plugin_rows;
 mod preflights;
 pub(crate) mod rows;
 pub(crate) mod signing;
-mod stage;
+pub(crate) mod stage;
 mod upstream_failures;

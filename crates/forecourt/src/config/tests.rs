@@ -52,7 +52,6 @@ fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
         ("audit: { retention_days: 60 }", "audit.retention_days"),
         ("gateway: { tls_listen: 127.0.0.1:9443 }", "gateway.tls_listen"),
         ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
-        ("security: { ssrf_protection: { enable: true } }", "security.ssrf_protection.enable"),
     ] {
         let expected = format!("setting {key} is not yet in this version: remove it");
         assert_eq!(from_file(text, &[]).unwrap_err(), expected);
@@ -112,4 +111,24 @@ fn what_is_printed_holds_no_password() {
 fn what_is_printed_can_be_read_again() {
     let printed = Settings::default().to_yaml().unwrap();
     assert_eq!(from_file(&printed, &[]).unwrap(), Settings::default());
+}
+
+#[test]
+fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
+    let text = "security: { ssrf_protection: { enable: true, allow_list: [10.0.0.0/8, \"*.idp.example\"] } }";
+    let settings =
+        from_file(text, &[("FORECOURT__SECURITY__SSRF_PROTECTION__DENY_LIST", "bad.example, ::1")]);
+    let rules = settings.unwrap().security.ssrf_protection.rules();
+    let check = |host: &str, address: &str| rules.check(host, address.parse().unwrap()).is_ok();
+    assert!(check("any", "10.1.2.3") && check("a.idp.example", "192.168.0.1") && check("any", "8.8.8.8"));
+    assert!(
+        !check("any", "192.168.0.1") && !check("bad.example", "8.8.8.8") && !check("a.idp.example", "::1")
+    );
+    let enable = "FORECOURT__SECURITY__SSRF_PROTECTION__ENABLE";
+    assert!(load(&[(enable, "true")]).unwrap().security.ssrf_protection.rules().enable);
+    assert!(!load(&[]).unwrap().security.ssrf_protection.rules().enable);
+    let refused = load(&[(enable, "perhaps")]).unwrap_err();
+    assert_eq!(refused, "setting security.ssrf_protection.enable must be true or false");
+    let refused = from_file("security: { ssrf_protection: { deny_list: [http://x/] } }", &[]).unwrap_err();
+    assert!(refused.starts_with("setting security.ssrf_protection.deny_list must list"), "{refused}");
 }
