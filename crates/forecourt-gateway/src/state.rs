@@ -21,8 +21,8 @@ use forecourt_core::ids::DcrProviderId;
 use forecourt_wire::changes::ChangeBatch;
 
 use crate::{
-    changes::Writer, key_sets::KeySets, key_store::KeyStore, named_store::NamedStore, route::RoutingTable,
-    signatures::TokenVerifier,
+    changes::Writer, key_sets::KeySets, key_store::KeyStore, memory::Memory, named_store::NamedStore,
+    route::RoutingTable, signatures::TokenVerifier,
 };
 
 /// All that requests are decided by.
@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) users: NamedStore<Arc<str>>,
     /// Credentials of jwt-auth, by the key that tokens name.
     pub(crate) tokens: NamedStore<Arc<TokenVerifier>>,
+    /// Tokens that public keys of jwt-auth credentials signed, whoever may use them now.
+    pub(crate) signed_tokens: Memory<()>,
     /// OAuth clients, by the client id that their provider gave them.
     pub(crate) clients: NamedStore<DcrProviderId>,
     /// The keys of the providers' issuers; not rows, but what was fetched because of them.
@@ -51,6 +53,7 @@ impl State {
             keys: KeyStore::new(seed),
             users: NamedStore::new(),
             tokens: NamedStore::new(),
+            signed_tokens: Memory::default(),
             clients: NamedStore::new(),
             key_sets: KeySets::default(),
             turn: AtomicU64::new(0),
