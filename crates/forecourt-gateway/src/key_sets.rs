@@ -189,11 +189,14 @@ impl Issuer {
         let (issuer, fetcher) = (Arc::clone(self), Arc::clone(fetcher));
         tokio::spawn(async move {
             let keys = fetch(&issuer.name, &fetcher).await;
-            issuer.attempts().failed = keys.is_err();
+            let failed_before = std::mem::replace(&mut issuer.attempts().failed, keys.is_err());
             match keys {
                 Ok(keys) => {
                     tracing::debug!(issuer = &*issuer.name, keys = keys.len(), "a key set was fetched");
                     issuer.fetched.store(Some(Arc::new(Fetched::new(now, keys))));
+                }
+                Err(reason) if failed_before => {
+                    tracing::debug!(issuer = &*issuer.name, reason, "still no key set could be fetched");
                 }
                 Err(reason) => {
                     tracing::warn!(issuer = &*issuer.name, reason, "no key set could be fetched");
