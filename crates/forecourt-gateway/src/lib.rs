@@ -8,6 +8,7 @@
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
+//! | what costly proofs leave behind | `memory.rs` |
 //! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
 //! | upstreams | `upstreams.rs`, `bodies.rs`, `upgrades.rs` |
 //! | every answer of our own | `rejects.rs` |
@@ -33,6 +34,7 @@ mod jwks;
 mod jwt;
 mod key_sets;
 mod key_store;
+mod memory;
 mod meter;
 mod named_store;
 mod passwords;
