@@ -8,6 +8,7 @@
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
+//! | what costly proofs leave behind | `memory.rs` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
@@ -41,6 +42,7 @@ mod jwt;
 mod key_sets;
 mod key_store;
 mod load;
+mod memory;
 mod meter;
 mod named_store;
 mod passwords;

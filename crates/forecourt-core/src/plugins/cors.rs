@@ -1,4 +1,4 @@
-//! `cors`: which origins' scripts may call, and what they may send and read (section 7 of `docs/gateway.md`).
+//! `cors`: which origins' scripts may call, and what they may send and read (section 8 of `docs/gateway.md`).
 //!
 //! `*` means any but never with credentials, so both together are refused; `**` means any with credentials too.
 

@@ -241,6 +241,21 @@ async fn keys_are_fetched_anew_every_ten_minutes_and_sooner_after_a_failure() {
 }
 
 #[tokio::test]
+async fn keys_stay_fresh_when_one_of_two_listeners_is_closed() {
+    let mut provider = Provider::with(&[]).await;
+    let mut stage = provider.stage().await;
+    provider.asked_for(1).await;
+    let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = stage.gateway.clone();
+    let other = tokio::spawn(async move { gateway.serve(second, std::future::pending()).await });
+    stage.stop.take().unwrap().send(()).unwrap();
+    timeout(PATIENCE, &mut stage.serving).await.expect("the first should have stopped").unwrap();
+    stage.set_clock(NOW + 600);
+    provider.asked_for(2).await;
+    other.abort();
+}
+
+#[tokio::test]
 async fn keys_of_a_provider_that_is_away_serve_for_a_day() {
     let signer = Signer::fresh("ES256");
     let mut provider = Provider::with(&[signer.jwk("one")]).await;

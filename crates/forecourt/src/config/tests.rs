@@ -144,8 +144,7 @@ fn limits_of_the_gateway_are_whole_numbers_within_their_range() {
     assert_eq!(settings.gateway.limits.max_request_body_bytes, 10_000_000_000);
     let settings = load(&[("FORECOURT__GATEWAY__LIMITS__MAX_CONNECTIONS", "70000")]).unwrap();
     assert_eq!(settings.gateway.limits.max_connections, 70_000);
-    let config =
-        settings.gateway.config(Vec::new(), Default::default(), std::time::Duration::from_secs(1));
+    let config = settings.gateway.config(Vec::new(), Default::default(), std::time::Duration::from_secs(1));
     assert_eq!(config.max_connections, 70_000);
     let text = from_file("gateway: { limits: { max_head_fields: 0 } }", &[]).unwrap_err();
     assert_eq!(text, "setting gateway.limits.max_head_fields must be from 1 to 1000; it is 0");
