@@ -115,6 +115,13 @@ impl<'a> Token<'a> {
         ends_soon && !is_ahead(self.not_before, now)
     }
 
+    /// Times as administrators give them to consumers: `exp`, if it is there, ahead, and `nbf` not ahead by more than
+    /// the leeway.
+    pub(crate) fn is_in_force(&self, now: Timestamp) -> bool {
+        let now = now.seconds();
+        self.expires.is_none_or(|end| end > now) && !is_ahead(self.not_before, now)
+    }
+
     /// Times as issuers of `dcr` keep them: `exp` not passed, `nbf` and `iat` not ahead, all within the leeway.
     pub(crate) fn is_current(&self, now: Timestamp) -> bool {
         let now = now.seconds();

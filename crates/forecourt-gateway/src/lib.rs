@@ -2,8 +2,9 @@
 //!
 //! | to see | read |
 //! |---|---|
-//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
+//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `path_table.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
+//! | plugins and consumers | `plugins.rs`, `cors.rs`, `consumers.rs`, `verify/consumers.rs`, `verify/restriction.rs` |
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
@@ -20,12 +21,15 @@ mod bodies;
 mod changes;
 mod compact_ids;
 mod connections;
+mod consumers;
+mod cors;
 mod credentials;
 mod dense;
 mod fetch;
 mod forward;
 mod framing;
 mod heads;
+mod identity;
 mod jwks;
 mod jwt;
 mod key_sets;
@@ -34,7 +38,9 @@ mod memory;
 mod meter;
 mod named_store;
 mod passwords;
+mod path_table;
 mod paths;
+mod plugins;
 mod presented;
 mod proxy;
 mod rejects;

@@ -21,8 +21,13 @@ pub(crate) fn key<'a>(
     if let Some(value) = header {
         return Some(Cow::Borrowed(value.as_bytes()));
     }
-    let (_, value) = arguments(query?).find(|(name, _)| decoded(name) == rule.query.as_bytes())?;
-    Some(decoded(value)).filter(|value| !value.is_empty())
+    argument(query?, &rule.query).filter(|value| !value.is_empty())
+}
+
+/// The first query argument of this name, decoded.
+pub(crate) fn argument<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
+    let (_, value) = arguments(query).find(|(found, _)| decoded(found) == name.as_bytes())?;
+    Some(decoded(value))
 }
 
 /// The query argument that carries a token.
@@ -40,8 +45,7 @@ pub(crate) fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Optio
     if let Some(token) = bearer(headers) {
         return Some(Cow::Borrowed(token));
     }
-    let (_, value) = arguments(query?).find(|(name, _)| decoded(name) == TOKEN_ARGUMENT.as_bytes())?;
-    match decoded(value) {
+    match argument(query?, TOKEN_ARGUMENT)? {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }

@@ -14,6 +14,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use forecourt_http::addresses::Network;
+use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Location;
 pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
@@ -87,6 +88,8 @@ pub struct BootstrapSettings {
 /// `security:`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecuritySettings {
+    /// 64 hex digits under which kept secrets are sealed. Empty: those of the file `data_dir/master.key`.
+    pub master_key: String,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
     /// Who may use the Admin API.
@@ -202,6 +205,9 @@ impl Settings {
             "" => "(random, printed at the first start)".into(),
             _ => "******".into(),
         };
+        if !self.security.master_key.is_empty() {
+            masked.security.master_key = "******".into();
+        }
         masked
     }
 
@@ -255,6 +261,11 @@ impl Settings {
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();
         require("bootstrap.admin_password", password <= 128, "must be at most 128 characters")?;
+        let key = self.security.master_key.as_str();
+        let fits = key.is_empty() || MasterKey::from_hex(key).is_some();
+        let problem =
+            "must be 64 hex digits, such as openssl rand -hex 32 prints, or empty for data_dir/master.key";
+        require("security.master_key", fits, problem)?;
         for proxy in &self.security.trusted_proxies {
             let fits = Network::parse(proxy).is_some();
             let problem =

@@ -47,7 +47,13 @@ fn outcome_of(state: &State, service: &str, shown: &(&'static str, HeaderValue))
         let Some(route) = table.find("any", &format!("/{service}"), &Method::GET) else {
             return "404".into();
         };
-        match verify(state, route, &Request { headers: &headers, query: None, now }, &Proven::default()) {
+        match verify(
+            state,
+            table,
+            route,
+            &Request { method: &Method::GET, headers: &headers, query: None, now },
+            &Proven::default(),
+        ) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),

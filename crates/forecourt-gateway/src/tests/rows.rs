@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, Balancing, BasicAuthMethod, CredentialSecret, CredentialState,
-        CredentialVersionState, GrantState, JwtAlgorithm, KeepalivePool, KeyAuthMethod, Kind, PluginsState,
-        ProductState, Resource, RouteState, RouteTimeouts, ServiceState, TokenSecret, UpstreamHost,
-        UpstreamNode, UpstreamState, UpstreamTls, grant_key,
+        ApplicationState, Balancing, BasicAuthMethod, ConsumerState, CredentialSecret, CredentialState,
+        CredentialVersionState, GlobalRuleState, GrantState, JwtAlgorithm, KeepalivePool, KeyAuthMethod,
+        Kind, PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState, TokenSecret,
+        UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls, grant_key,
     },
     ids::{
         ApplicationId, CredentialId, CredentialVersionId, DcrProviderId, DeveloperId, DeveloperName,
@@ -187,4 +187,6 @@ rows! {
     ApplicationState Application
     CredentialState Credential
     GrantState Grant
+    ConsumerState Consumer
+    GlobalRuleState GlobalRule
 }

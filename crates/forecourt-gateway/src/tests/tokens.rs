@@ -1,4 +1,4 @@
-//! Tokens at products, line by line of docs/gateway.md §3, §4 and §7; those of providers are in `tokens/providers.rs`.
+//! Tokens at products, line by line of docs/gateway.md §3, §4 and §10; those of providers are in `tokens/providers.rs`.
 
 #[path = "tokens/providers.rs"]
 mod providers;
@@ -63,7 +63,13 @@ fn outcome(state: &State, authorization: Option<&str>, query: Option<&str>, prov
         .collect();
     state.consistently(|table| {
         let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        match verify(state, route, &Request { headers: &headers, query, now: NOW }, proven) {
+        match verify(
+            state,
+            table,
+            route,
+            &Request { method: &HttpMethod::GET, headers: &headers, query, now: NOW },
+            proven,
+        ) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),

@@ -50,7 +50,13 @@ fn request(state: &State, fields: &[(&'static str, &str)], query: Option<&str>, 
         .collect();
     state.consistently(|table| {
         let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        verify(state, route, &Request { headers: &headers, query, now: NOW }, proven)
+        verify(
+            state,
+            table,
+            route,
+            &Request { method: &HttpMethod::GET, headers: &headers, query, now: NOW },
+            proven,
+        )
     })
 }
 

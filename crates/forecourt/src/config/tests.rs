@@ -74,6 +74,9 @@ fn a_value_of_the_wrong_kind_is_refused_with_its_key() {
     assert!(url.starts_with("setting database.url must be empty"), "{url}");
     let proxy = load(&[("FORECOURT__SECURITY__TRUSTED_PROXIES", "10.0.0.0/33")]).unwrap_err();
     assert!(proxy.contains("\"10.0.0.0/33\" is neither"), "{proxy}");
+    let key = load(&[("FORECOURT__SECURITY__MASTER_KEY", "s3cret")]).unwrap_err();
+    assert!(key.starts_with("setting security.master_key must be 64 hex digits"), "{key}");
+    assert!(!key.contains("s3cret"), "{key}");
     let code = load(&[("FORECOURT__SECURITY__IP_RESTRICTION__RESPONSE_CODE", "no")]).unwrap_err();
     assert_eq!(code, "setting security.ip_restriction.response_code must be a whole number, such as 403");
     let code = from_file("security: { ip_restriction: { response_code: 200 } }", &[]).unwrap_err();
@@ -100,8 +103,11 @@ fn beyond_loopback_the_first_password_is_random_unless_it_is_set() {
 #[test]
 fn what_is_printed_holds_no_password() {
     let url = "postgres://ann:s3cret@db.example.com/forecourt?sslmode=require&password=s3cret";
-    let settings = load(&[("FORECOURT__DATABASE__URL", url)]).unwrap();
+    let key = "5a".repeat(32);
+    let pairs = [("FORECOURT__DATABASE__URL", url), ("FORECOURT__SECURITY__MASTER_KEY", &key)];
+    let settings = load(&pairs).unwrap();
     let printed = settings.masked().to_yaml().unwrap();
+    assert!(!printed.contains("5a5a"), "{printed}");
     assert!(!printed.contains("s3cret"), "{printed}");
     assert!(printed.contains("ann:******@db.example.com/forecourt"), "{printed}");
     assert!(!printed.contains("admin_password: admin"), "{printed}");

@@ -1,4 +1,4 @@
-//! Tokens of OAuth providers at products, line by line of docs/gateway.md §8.
+//! Tokens of OAuth providers at products, line by line of docs/gateway.md §11.
 
 use std::sync::Arc;
 
@@ -203,8 +203,8 @@ fn two_products_have_two_issuers_at_the_same_time() {
         let headers: HeaderMap = [(http::header::AUTHORIZATION, value)].into_iter().collect();
         state.consistently(|table| {
             let route = table.find("any", path, &HttpMethod::GET).unwrap();
-            let request = Request { headers: &headers, query: None, now: NOW };
-            let Verdict::Permit(permit) = verify(&state, route, &request, &Proven::default()) else {
+            let request = Request { method: &HttpMethod::GET, headers: &headers, query: None, now: NOW };
+            let Verdict::Permit(permit) = verify(&state, table, route, &request, &Proven::default()) else {
                 return "refused".to_owned();
             };
             permit.identity().unwrap().credential.unpack(CredentialId::PREFIX)
