@@ -29,6 +29,7 @@ pub mod portals;
 pub mod products;
 mod random;
 pub mod routes;
+pub mod sealing;
 pub mod services;
 pub mod settings;
 mod sign_in_limits;

@@ -81,6 +81,24 @@ named! {
         RouteUpdated = "route_updated",
         /// A route was deleted.
         RouteDeleted = "route_deleted",
+        /// A certificate was stored.
+        CertificateCreated = "certificate_created",
+        /// A certificate was replaced or changed.
+        CertificateUpdated = "certificate_updated",
+        /// A certificate was deleted.
+        CertificateDeleted = "certificate_deleted",
+        /// A consumer was made.
+        ConsumerCreated = "consumer_created",
+        /// A consumer changed.
+        ConsumerUpdated = "consumer_updated",
+        /// A consumer was deleted, with its credentials.
+        ConsumerDeleted = "consumer_deleted",
+        /// A consumer got a credential.
+        ConsumerCredentialCreated = "consumer_credential_created",
+        /// A consumer's credential changed.
+        ConsumerCredentialUpdated = "consumer_credential_updated",
+        /// A consumer's credential was deleted.
+        ConsumerCredentialDeleted = "consumer_credential_deleted",
         /// A global rule was made or changed.
         GlobalRuleSaved = "global_rule_saved",
         /// A global rule was deleted.

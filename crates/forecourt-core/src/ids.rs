@@ -92,6 +92,8 @@ ids! {
     RouteId "rte"
     /// A certificate of a gateway group; may be chosen by the caller.
     CertificateId "ssl"
+    /// A credential of a consumer; unique within it, and may be chosen by the caller.
+    ConsumerCredentialId "ccr"
     /// A global rule or a stream route; may be chosen by the caller, unique within its gateway group.
     GroupObjectId "gro"
     /// An API product.

@@ -8,10 +8,14 @@
 mod named;
 
 pub mod actors;
+pub mod addresses;
 pub mod admin_tokens;
 pub mod administrators;
 pub mod applications;
 pub mod approvals;
+pub mod certificates;
+pub mod consumer_credentials;
+pub mod consumers;
 pub mod credentials;
 pub mod dcr_providers;
 pub mod developers;

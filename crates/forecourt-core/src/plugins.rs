@@ -165,13 +165,13 @@ pub fn check_name(name: &str) -> Result<(), Invalid> {
     if NAMES.contains(&name) { Ok(()) } else { Err(unknown(name)) }
 }
 
-fn unknown(name: &str) -> Invalid {
+pub(crate) fn unknown(name: &str) -> Invalid {
     let known = NAMES.join(", ");
     Invalid::new("", format!("unknown plugin {name}: this gateway implements {known}"))
 }
 
 /// The map with aliases by their names, without what is null.
-fn named(given: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
+pub(crate) fn named(given: Map<String, Value>) -> Result<Map<String, Value>, Invalid> {
     let mut named = Map::new();
     for (name, value) in given.into_iter().filter(|(_, value)| !value.is_null()) {
         let real = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name.as_str(), |(_, real)| real);

@@ -2,10 +2,12 @@
 //!
 //! | to see | read |
 //! |---|---|
-//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
+//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `path_table.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
-//! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
+//! | plugins and consumers | `plugins.rs`, `cors.rs`, `consumers.rs`, `verify/consumers.rs`, `verify/restriction.rs` |
+//! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
+//! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
 //! | callers' connections and their limits | `connections.rs`, `sockets.rs`, `framing.rs` |
 //! | upstreams | `upstreams.rs`, `bodies.rs`, `upgrades.rs` |
 //! | every answer of our own | `rejects.rs` |
@@ -18,26 +20,36 @@ mod bodies;
 mod changes;
 mod compact_ids;
 mod connections;
+mod consumers;
+mod cors;
 mod credentials;
 mod dense;
+mod fetch;
 mod forward;
 mod framing;
 mod heads;
+mod identity;
+mod jwks;
+mod jwt;
+mod key_sets;
 mod key_store;
 mod meter;
+mod named_store;
 mod passwords;
+mod path_table;
 mod paths;
+mod plugins;
 mod presented;
 mod proxy;
 mod rejects;
 mod route;
+mod signatures;
 mod sockets;
 mod state;
 #[cfg(test)]
 mod tests;
 mod upgrades;
 mod upstreams;
-mod user_store;
 mod verify;
 
 use std::{
@@ -50,7 +62,8 @@ use std::{
 
 use bodies::AnswerBody;
 use connections::InFlight;
-use forecourt_core::time::Timestamp;
+use fetch::Fetcher;
+use forecourt_core::{addresses::OutgoingRules, time::Timestamp};
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
 use meter::Meter;
@@ -79,6 +92,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How many slow password hashes are computed at the same time, at least 1.
     pub max_concurrent_password_checks: usize,
+    /// Where calls to providers of tokens may go.
+    pub outgoing: OutgoingRules,
 }
 
 impl Default for Config {
@@ -91,6 +106,7 @@ impl Default for Config {
             body_idle_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(30),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
+            outgoing: OutgoingRules::default(),
         }
     }
 }
@@ -106,6 +122,7 @@ pub(crate) struct Inner {
     clock: Clock,
     state: State,
     passwords: Passwords,
+    fetcher: Arc<Fetcher>,
     meter: Meter,
     applied: watch::Sender<i64>,
     rejected: [AtomicU64; Reject::LABELS.len()],
@@ -121,11 +138,13 @@ impl Gateway {
         getrandom::fill(&mut password_key)?;
         let seed = [getrandom::u64()?, getrandom::u64()? | 1];
         let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
+        let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
         let inner = Inner {
             config,
             clock,
             state: State::empty(seed),
             passwords,
+            fetcher,
             meter: Meter::default(),
             applied: watch::Sender::new(0),
             rejected: Default::default(),
@@ -169,9 +188,15 @@ impl Gateway {
     }
 
     /// Serves plain HTTP/1.1 on `listener` until `shutdown` is done; then no connection is accepted, requests in
-    /// flight finish, and what is left after [`Config::drain_timeout`] is cut.
+    /// flight finish, and what is left after [`Config::drain_timeout`] is cut. Key sets of providers are kept fresh
+    /// meanwhile.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        connections::serve(Arc::clone(&self.inner), listener, shutdown).await;
+        let serving = connections::serve(Arc::clone(&self.inner), listener, shutdown);
+        let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
+        tokio::select! {
+            () = serving => {}
+            never = keeping => match never {},
+        }
     }
 }
 

@@ -40,6 +40,10 @@ pub(super) fn read(
                     Ok(number) => number.into(),
                     Err(_) => Value::String(text),
                 },
+                Some(Value::Bool(_)) => match text.parse::<bool>() {
+                    Ok(answer) => answer.into(),
+                    Err(_) => Value::String(text),
+                },
                 _ => Value::String(text),
             };
             given.push((key, value));
@@ -105,6 +109,8 @@ fn check(key: &str, value: &Value, defaults: &Value) -> Result<(), ConfigError> 
             return Ok(());
         }
         (Some(Value::Number(default)), _) => format!("must be a whole number, such as {default}"),
+        (Some(Value::Bool(_)), Value::Bool(_)) => return Ok(()),
+        (Some(Value::Bool(_)), _) => "must be true or false".to_owned(),
         (Some(_), Value::Array(items)) if items.iter().all(Value::is_string) => return Ok(()),
         (Some(_), _) => "must be a list of texts".to_owned(),
     };

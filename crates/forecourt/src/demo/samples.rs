@@ -111,7 +111,8 @@ pub(super) async fn make(app: &App, admin: &KnownAdministrator, site: &str) -> R
     accept_subscriptions(app, &provider, &portal).await?;
     subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders])).await?;
     tell_history(app, &mobile, &key.credential.credential.id, &[&orders, &catalogue]).await?;
-    Ok(Secrets { key: key.secret, portal_token: token.text })
+    let key = key.secret.ok_or_else(Error::not_found)?;
+    Ok(Secrets { key, portal_token: token.text })
 }
 
 async fn make_products(app: &App, caller: &Caller, portal: &PortalId) -> Result<[ProductId; 2], Error> {
