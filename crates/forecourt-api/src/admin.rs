@@ -8,6 +8,9 @@ mod administrators;
 mod answers;
 mod applications;
 mod approvals;
+mod certificates;
+mod consumer_credentials;
+mod consumers;
 mod developers;
 mod gateway_groups;
 mod labels;
@@ -68,6 +71,9 @@ fn endpoints() -> Table {
         services::endpoints,
         upstreams::endpoints,
         routes::endpoints,
+        certificates::endpoints,
+        consumers::endpoints,
+        consumer_credentials::endpoints,
         plugins::endpoints,
         labels::endpoints,
     ];

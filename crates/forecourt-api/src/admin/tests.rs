@@ -2,6 +2,9 @@
 
 mod accounts;
 mod bodies;
+mod certificates;
+mod consumer_credentials;
+mod consumers;
 mod developers;
 mod gateway_groups;
 mod matrix;

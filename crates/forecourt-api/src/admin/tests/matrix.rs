@@ -50,8 +50,10 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         ("GET", "gateway_groups") => GroupList,
         ("DELETE", "gateway_groups/{id}") => Object,
         (_, noun) if noun.starts_with("gateway_groups/") => GroupObject,
-        ("GET", "services" | "routes") => GroupList,
-        ("POST", "services" | "routes") | ("PUT", "services/{id}" | "routes/{id}") => GroupAddition,
+        ("GET", "services" | "routes" | "ssls" | "consumers") => GroupList,
+        ("POST", "services" | "routes" | "ssls" | "consumers") => GroupAddition,
+        ("PUT", "services/{id}" | "routes/{id}" | "ssls/{id}" | "consumers/{username}") => GroupAddition,
+        (_, noun) if noun.starts_with("consumers/") => GroupObject,
         (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
             GroupObject
         }
@@ -74,6 +76,8 @@ struct Existing {
     portal: String,
     service: String,
     route: String,
+    certificate: String,
+    credential: String,
     product: String,
     user: String,
     option: String,
@@ -90,6 +94,13 @@ impl Existing {
         let service = stage.service("orders").await;
         let route = json!({ "name": "r", "service_id": service, "paths": ["/"] });
         let route = stage.id_of("POST", "/apisix/admin/routes?gateway_group_id=default", route).await;
+        let certificate = super::certificates::body(&["a.example"]);
+        let certificate = stage.id_of("POST", super::certificates::SSLS, certificate).await;
+        let ada = "/apisix/admin/consumers/ada";
+        stage.call("PUT", &format!("{ada}?gateway_group_id=default"), json!({})).await.value();
+        let credential = json!({ "plugins": { "key-auth": { "key": "k" } } });
+        let credentials = format!("{ada}/credentials?gateway_group_id=default");
+        let credential = stage.id_of("POST", &credentials, credential).await;
         let product = stage.product(&portal, "Orders").await;
         let (_, ada) = stage.developer(&portal, "ada").await;
         let application = stage.subscribed(&ada, "mobile", &product).await;
@@ -105,6 +116,8 @@ impl Existing {
             portal,
             service,
             route,
+            certificate,
+            credential,
             product,
             application,
         }
@@ -121,6 +134,8 @@ impl Existing {
             "approvals" => &self.approval,
             "applications" => &self.application,
             "routes" => &self.route,
+            "ssls" => &self.certificate,
+            "credentials" => &self.credential,
             "services" | "upstreams" => &self.service,
             _ => "",
         };
@@ -133,6 +148,7 @@ impl Existing {
                 ("{service}", _) => &self.service,
                 ("{type}", _) => "portal",
                 ("{name}", _) => "cors",
+                ("{username}", _) => "ada",
                 ("{id}", "developers") => "ada",
                 ("{id}", "gateway_groups") => "default",
                 ("{id}", noun) => id(noun),
