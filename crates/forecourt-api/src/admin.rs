@@ -13,6 +13,7 @@ mod consumer_credentials;
 mod consumers;
 mod developers;
 mod gateway_groups;
+mod group_objects;
 mod labels;
 mod plugins;
 mod portal_tokens;
@@ -27,7 +28,9 @@ mod sessions;
 mod settings;
 mod sign_in_options;
 mod subscriptions;
+mod upstream_bodies;
 mod upstreams;
+mod validation;
 
 use axum::{
     Router,
@@ -74,7 +77,9 @@ fn endpoints() -> Table {
         certificates::endpoints,
         consumers::endpoints,
         consumer_credentials::endpoints,
+        group_objects::endpoints,
         plugins::endpoints,
+        validation::endpoints,
         labels::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))

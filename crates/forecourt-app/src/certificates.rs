@@ -98,6 +98,20 @@ async fn write(
     access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    let certificate = put_in(&mut write, id, &group, input, keys_stay).await?;
+    write.commit().await?;
+    Ok(certificate)
+}
+
+/// As [`put`] or, with `keys_stay`, [`change`], within a write.
+pub(crate) async fn put_in(
+    write: &mut Write<'_>,
+    id: CertificateId,
+    group: &GatewayGroupId,
+    input: CertificateInput,
+    keys_stay: bool,
+) -> Result<Certificate, Error> {
+    let group = group.clone();
     let old = write.certificate(&id).await?;
     if old.as_ref().is_some_and(|old| old.gateway_group_id != group) {
         return Err(CertificateRefusal::IdTaken(id).into());
@@ -109,20 +123,19 @@ async fn write(
         return Err(CertificateRefusal::Unusable { member: "client.ca".into(), problem }.into());
     }
     let kept = old.as_ref().filter(|_| keys_stay).map_or(&[][..], |old| &old.pairs);
-    let (pairs, facts) = sealed_pairs(app, &id, &input, kept)?;
+    let (pairs, facts) = sealed_pairs(write.app(), &id, &input, kept)?;
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
     let certificate = Certificate::new((id, group), input, pairs, facts, created_at, write.now)?;
     match &old {
         Some(old) => {
-            refuse_use_without(&write, old, &certificate).await?;
+            refuse_use_without(write, old, &certificate).await?;
             write.save_certificate(&certificate).await?;
         }
         None => write.insert_certificate(&certificate).await?,
     }
-    announce(&mut write, &certificate);
+    announce(write, &certificate);
     let name = if old.is_some() { EventName::CertificateUpdated } else { EventName::CertificateCreated };
-    tell(&mut write, name, &certificate);
-    write.commit().await?;
+    tell(write, name, &certificate);
     Ok(certificate)
 }
 

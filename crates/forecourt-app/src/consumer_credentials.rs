@@ -13,7 +13,10 @@ use serde_json::json;
 
 use crate::{
     App, Error, access,
-    consumers::{self, secrets},
+    consumers::{
+        self,
+        secrets::{self, Hashing},
+    },
     random::OsRandom,
     sealing, services,
     writes::Write,
@@ -91,7 +94,7 @@ pub async fn put(
     let given = input.auth()?;
     let known = app.read().consumer_credential(group, username, &id).await?.map(|known| known.auth);
     let context = sealing::of_consumer(group, username, Some(id.as_str()));
-    let auth = secrets::kept(app, &context, &given, known.as_ref()).await?;
+    let auth = secrets::kept(app, &context, &given, known.as_ref(), Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
     let consumer = write.consumer(group, username).await?.ok_or_else(Error::not_found)?;
     let old = write.consumer_credential(group, username, &id).await?;

@@ -15,6 +15,8 @@ use forecourt_core::{
 };
 use serde_json::json;
 
+use self::secrets::Hashing;
+
 use crate::{App, Error, access, sealing, services, writes::Write};
 
 /// A consumer as the caller may see it.
@@ -121,7 +123,8 @@ async fn write(
         return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
     }
     let known = before.as_ref().map_or(&[][..], |before| &before.plugins.auth);
-    let plugins = kept(app, &sealing::of_consumer(&group, username, None), &given, known).await?;
+    let plugins =
+        kept(app, &sealing::of_consumer(&group, username, None), &given, known, Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     let old = write.consumer(&group, username).await?;
@@ -131,20 +134,46 @@ async fn write(
     if !known.is_empty() && old.as_ref().is_none_or(|old| old.plugins.auth != known) {
         return Err(ConsumerRefusal::ChangedMeanwhile.into());
     }
+    let consumer = save_in(&mut write, (group, username), input, plugins, old).await?;
+    write.commit().await?;
+    Ok(shown(app, caller, consumer))
+}
+
+async fn save_in(
+    write: &mut Write<'_>,
+    (group, username): (GatewayGroupId, &str),
+    input: ConsumerInput,
+    plugins: ConsumerPlugins,
+    old: Option<Consumer>,
+) -> Result<Consumer, Error> {
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
     let consumer = Consumer::new(group, username, input, plugins, created_at, write.now)?;
     for auth in &consumer.plugins.auth {
-        refuse_taken(&write, &consumer, "", auth).await?;
+        refuse_taken(write, &consumer, "", auth).await?;
     }
     match &old {
         Some(_) => write.save_consumer(&consumer).await?,
         None => write.insert_consumer(&consumer).await?,
     }
-    announce(&mut write, &consumer).await?;
+    announce(write, &consumer).await?;
     let name = if old.is_some() { EventName::ConsumerUpdated } else { EventName::ConsumerCreated };
-    tell(&mut write, name, &consumer);
-    write.commit().await?;
-    Ok(shown(app, caller, consumer))
+    tell(write, name, &consumer);
+    Ok(consumer)
+}
+
+/// Puts a consumer within a write that is never committed: all checks of [`put`], without the slow hashes.
+pub(crate) async fn try_in(
+    write: &mut Write<'_>,
+    group: &GatewayGroupId,
+    mut input: ConsumerInput,
+) -> Result<(), Error> {
+    let username = Consumer::username(input.username.as_deref().unwrap_or_default())?;
+    let given = OpenPlugins::new(input.plugins.take().unwrap_or_default())?;
+    let old = write.consumer(group, &username).await?;
+    let known = old.as_ref().map_or(&[][..], |old| &old.plugins.auth);
+    let context = sealing::of_consumer(group, &username, None);
+    let plugins = kept(write.app(), &context, &given, known, Hashing::LeftOut).await?;
+    save_in(write, (group.clone(), &username), input, plugins, old).await.map(drop)
 }
 
 async fn kept(
@@ -152,11 +181,12 @@ async fn kept(
     context: &str,
     given: &OpenPlugins,
     known: &[ConsumerAuth],
+    hashing: Hashing,
 ) -> Result<ConsumerPlugins, Error> {
     let mut plugins = ConsumerPlugins { auth: Vec::new(), other: given.other.clone() };
     for auth in &given.auth {
         let known = known.iter().find(|known| known.plugin() == auth.plugin());
-        plugins.auth.push(secrets::kept(app, context, auth, known).await?);
+        plugins.auth.push(secrets::kept(app, context, auth, known, hashing).await?);
     }
     Ok(plugins)
 }

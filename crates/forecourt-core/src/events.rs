@@ -99,6 +99,18 @@ named! {
         ConsumerCredentialUpdated = "consumer_credential_updated",
         /// A consumer's credential was deleted.
         ConsumerCredentialDeleted = "consumer_credential_deleted",
+        /// A global rule was made or changed.
+        GlobalRuleSaved = "global_rule_saved",
+        /// A global rule was deleted.
+        GlobalRuleDeleted = "global_rule_deleted",
+        /// A stream route was made or changed.
+        StreamRouteSaved = "stream_route_saved",
+        /// A stream route was deleted.
+        StreamRouteDeleted = "stream_route_deleted",
+        /// The metadata of a plugin were made or changed.
+        PluginMetadataSaved = "plugin_metadata_saved",
+        /// The metadata of a plugin were deleted.
+        PluginMetadataDeleted = "plugin_metadata_deleted",
         /// A product was made.
         ProductCreated = "product_created",
         /// A product changed.

@@ -21,6 +21,7 @@ pub mod developers;
 pub mod events;
 pub mod gateway_groups;
 pub mod gateway_state;
+pub mod group_objects;
 pub mod ids;
 pub mod labels;
 pub mod lists;

@@ -10,11 +10,13 @@ mod cors;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::authentication::is_field_name;
 pub use self::consumer_restriction::parse as restriction;
 use crate::{
     gateway_state::{GlobalRuleState, PluginsState},
     ids::GatewayGroupId,
     members::Members,
+    refusals::{Refusal, RefusalKind},
     text::Invalid,
 };
 
@@ -100,6 +102,61 @@ impl PluginsState {
             _ => return Err(unknown(name)),
         }
         Ok(())
+    }
+}
+
+/// Why plugins that ask callers who they are cannot stand where a product asks them too (section 7 of
+/// `docs/gateway.md`).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PluginRefusal {
+    /// On a service, or on one of its routes, that belongs to a product with `auth`.
+    #[error(
+        "plugin {plugin} cannot stand on service {service:?} or its routes: the service is linked to the API product \
+         {product:?}, which asks for credentials of its own; unlink it, or leave the plugin out"
+    )]
+    ServiceLinked {
+        /// The plugin's name.
+        plugin: &'static str,
+        /// The service's name.
+        service: String,
+        /// The product's name.
+        product: String,
+    },
+    /// On a global rule, while a service of the group belongs to a product with `auth`.
+    #[error(
+        "plugin {plugin} cannot stand in a global rule: service {service:?} of the gateway group is linked to the API \
+         product {product:?}, which asks for credentials of its own; put the plugin on single services"
+    )]
+    GroupLinked {
+        /// The plugin's name.
+        plugin: &'static str,
+        /// A service's name.
+        service: String,
+        /// The product's name.
+        product: String,
+    },
+    /// The product's `auth` meets a plugin that is there already.
+    #[error(
+        "linked_gateway_services: service {service:?} carries the plugin {plugin} (on {place}), which asks for \
+         credentials as the API product's auth does; remove one of them"
+    )]
+    Carried {
+        /// The plugin's name.
+        plugin: &'static str,
+        /// The service's name.
+        service: String,
+        /// Where the plugin stands: `itself`, `route "…"`, `global rule "…"`.
+        place: String,
+    },
+}
+
+impl Refusal for PluginRefusal {
+    fn kind(&self) -> RefusalKind {
+        RefusalKind::Conflict
+    }
+
+    fn code(&self) -> &'static str {
+        "plugin_beside_product_auth"
     }
 }
 

@@ -6,7 +6,7 @@ use forecourt_core::{
     lists::{List, TimeOrder},
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 
 use crate::{Reader, StoreError, Tx, dialect, rows, services};
@@ -86,11 +86,16 @@ impl Reader {
         let backend = rows::backend(&self.connection());
         let select = Entity::find()
             .filter(Column::GatewayGroupId.eq(certificate.gateway_group_id.as_str()))
-            .filter(dialect::contains(backend, Column::Upstream, id));
+            .filter(dialect::contains(backend, Column::Upstream, id).or(dialect::contains(
+                backend,
+                Column::Upstreams,
+                id,
+            )));
         for row in select.order_by_asc(Column::Id).all(&self.connection()).await? {
-            let upstream: Value =
-                rows::from_json("service upstream", row.upstream.as_deref().unwrap_or("null"))?;
-            if names_certificate(&upstream, id) {
+            let default = row.upstream.as_deref().unwrap_or("null");
+            let default: Value = rows::from_json("service upstream", default)?;
+            let further: Value = rows::from_json("service upstreams", &row.upstreams)?;
+            if names_certificate(&default, id) || names_certificate(&further, id) {
                 return Ok(Some(row.name));
             }
         }

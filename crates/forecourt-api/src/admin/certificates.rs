@@ -62,7 +62,7 @@ fn shape(certificate: &Certificate) -> Map<String, Value> {
 }
 
 /// What a create or a replacement gives.
-fn input(body: &Object) -> Result<CertificateInput, Problem> {
+pub(super) fn input(body: &Object) -> Result<CertificateInput, Problem> {
     const KNOWN: [&str; 17] = [
         "id",
         "gateway_group_id",

@@ -81,7 +81,7 @@ pub(super) fn auth_shape(auth: &OpenAuth) -> (String, Value) {
 }
 
 /// What a create or a replacement gives.
-fn input(body: &Object) -> Result<ConsumerInput, Problem> {
+pub(super) fn input(body: &Object) -> Result<ConsumerInput, Problem> {
     const KNOWN: [&str; 8] =
         ["id", "gateway_group_id", "created_at", "updated_at", "username", "desc", "labels", "plugins"];
     Ok(ConsumerInput {

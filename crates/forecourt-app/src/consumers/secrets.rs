@@ -15,12 +15,22 @@ use forecourt_identity::{public_keys, sealing::Sealer};
 
 use crate::{App, Error, sealing};
 
+/// Whether passwords are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hashing {
+    /// As gateways need it.
+    Done,
+    /// Not at all: what comes out is never stored.
+    LeftOut,
+}
+
 /// `given` as it is kept at `context`, where `known` was kept before.
 pub(crate) async fn kept(
     app: &App,
     context: &str,
     given: &OpenAuth,
     known: Option<&ConsumerAuth>,
+    hashing: Hashing,
 ) -> Result<ConsumerAuth, Error> {
     match given {
         OpenAuth::KeyAuth { key } => {
@@ -31,7 +41,9 @@ pub(crate) async fn kept(
             let (plain, key) = secret(app, context, key, known, "plugins.key-auth.key")?;
             Ok(ConsumerAuth::KeyAuth { key, digest: plain.digest() })
         }
-        OpenAuth::BasicAuth { username, password } => basic(app, context, username, password, known).await,
+        OpenAuth::BasicAuth { username, password } => {
+            basic(app, context, (username, password), known, hashing).await
+        }
         OpenAuth::JwtAuth { key, algorithm, verifier: OpenVerifier::Secret(given) } => {
             let known = match known {
                 Some(ConsumerAuth::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. }) => {
@@ -55,9 +67,9 @@ pub(crate) async fn kept(
 async fn basic(
     app: &App,
     context: &str,
-    username: &str,
-    given: &OpenSecret,
+    (username, given): (&str, &OpenSecret),
     known: Option<&ConsumerAuth>,
+    hashing: Hashing,
 ) -> Result<ConsumerAuth, Error> {
     let known = match known {
         Some(ConsumerAuth::BasicAuth { username, password, password_hash }) => {
@@ -69,9 +81,10 @@ async fn basic(
     let (plain, password) = secret(app, context, given, sealed, "plugins.basic-auth.password")?;
     let username = username.to_owned();
     let unchanged = known.filter(|(name, sealed, _)| **name == username && **sealed == password);
-    let password_hash = match unchanged {
-        Some((_, _, hash)) => hash.clone(),
-        None => {
+    let password_hash = match (unchanged, hashing) {
+        (Some((_, _, hash)), _) => hash.clone(),
+        (None, Hashing::LeftOut) => String::new(),
+        (None, Hashing::Done) => {
             let salt = app.sealer().salt_of(&username);
             app.passwords().hash_with_salt(plain.reveal(), salt).await?
         }

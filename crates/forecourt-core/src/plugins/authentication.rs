@@ -55,7 +55,7 @@ fn refuse_anonymous(path: &str, value: &Value) -> Result<(), Invalid> {
 }
 
 /// Whether `text` is a field name of HTTP: a token of RFC 9110 §5.6.2.
-pub(super) fn is_field_name(text: &str) -> bool {
+pub(crate) fn is_field_name(text: &str) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     (1..=256).contains(&text.len()) && text.bytes().all(token)
 }

@@ -54,7 +54,13 @@ fn satisfies(schema: &Value, value: &Value) -> bool {
 }
 
 /// Plugin, configuration, and what the refusal begins with; empty: it is accepted.
-fn examples() -> Vec<(&'static str, Value, &'static str)> {
+type Example = (&'static str, Value, &'static str);
+
+fn examples() -> Vec<Example> {
+    [examples_of_authentication(), examples_of_restriction(), examples_of_cors()].concat()
+}
+
+fn examples_of_authentication() -> Vec<Example> {
     vec![
         ("key-auth", json!({}), ""),
         (
@@ -90,6 +96,11 @@ fn examples() -> Vec<(&'static str, Value, &'static str)> {
         ("jwt-auth", json!({ "cookie": "" }), "plugins.jwt-auth.cookie must be"),
         ("jwt-auth", json!({ "secret": "x" }), "plugins.jwt-auth.secret is not a member here"),
         ("jwt-auth", json!({ "anonymous_consumer": "x" }), "plugins.jwt-auth.anonymous_consumer"),
+    ]
+}
+
+fn examples_of_restriction() -> Vec<Example> {
+    vec![
         ("consumer-restriction", json!({ "whitelist": ["ann"] }), ""),
         (
             "consumer-restriction",
@@ -133,6 +144,11 @@ fn examples() -> Vec<(&'static str, Value, &'static str)> {
             json!({ "allowed_by_methods": [{ "user": "a", "methods": ["get"] }] }),
             "plugins.consumer-restriction.allowed_by_methods[0].methods",
         ),
+    ]
+}
+
+fn examples_of_cors() -> Vec<Example> {
+    vec![
         ("cors", json!({}), ""),
         ("cors", json!({ "allow_origins": "https://a.example:8443,http://[::1]:3000", "max_age": -1 }), ""),
         (

@@ -54,8 +54,12 @@ pub(super) async fn put_services(
     let samples = [("orders", include_str!("orders.yaml")), ("catalogue", include_str!("catalogue.yaml"))];
     for (name, document) in samples {
         let group = Some(GatewayGroupId::default_group());
-        let node =
-            UpstreamNodeInput { host: upstream.ip().to_string(), port: upstream.port().into(), weight: 1 };
+        let node = UpstreamNodeInput {
+            host: upstream.ip().to_string(),
+            port: upstream.port().into(),
+            weight: 1,
+            priority: 0,
+        };
         let service = ServiceInput {
             name: Some(name.into()),
             desc: Some("Part of the sample shop".into()),
