@@ -150,7 +150,8 @@ fn sealed_pairs(
     let mut pairs = Vec::new();
     let mut first = None;
     for (n, given) in input.pairs()?.into_iter().enumerate() {
-        let key = match (&given.key, kept.get(n)) {
+        let same_chain = kept.iter().find(|kept| kept.chain == given.chain);
+        let key = match (&given.key, same_chain.or(kept.get(n))) {
             (Some(key), _) => key.clone(),
             (None, Some(kept)) => app.sealer().open(&kept.key, &context)?,
             (None, None) => return Err(CertificateRefusal::KeyMissing(given.key_member).into()),

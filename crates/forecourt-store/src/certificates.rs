@@ -103,11 +103,12 @@ impl Reader {
     }
 }
 
-/// Whether a member `client_cert_id` anywhere in `value` is `id`.
+/// Whether `tls.client_cert_id` anywhere in `value` is `id`.
 fn names_certificate(value: &Value, id: &str) -> bool {
     match value {
         Value::Object(members) => members.iter().any(|(name, value)| {
-            name == "client_cert_id" && value.as_str() == Some(id) || names_certificate(value, id)
+            let shown = value.get("client_cert_id").and_then(Value::as_str);
+            name == "tls" && shown == Some(id) || names_certificate(value, id)
         }),
         Value::Array(items) => items.iter().any(|item| names_certificate(item, id)),
         _ => false,
@@ -171,4 +172,21 @@ fn certificate(row: entity::Model) -> Result<Certificate, StoreError> {
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_upstream_names_the_certificate_that_it_shows() {
+        let upstream = json!({ "settings": { "tls": { "verify": true, "client_cert_id": "one" } } });
+        let further = json!({ "blue": { "upstream": upstream } });
+        assert!(names_certificate(&upstream, "one") && names_certificate(&further, "one"));
+        assert!(!names_certificate(&upstream, "on"));
+        assert!(!names_certificate(&json!({ "name": "one", "client_cert_id": "one" }), "one"));
+        assert!(!names_certificate(&Value::Null, "one"));
+    }
 }
