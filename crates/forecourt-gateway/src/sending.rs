@@ -131,10 +131,12 @@ impl Errand<'_> {
                 Err(error) => error,
             };
             let unsent = error.take_message();
+            let is_unsent = unsent.is_some();
             let again = unsent.or_else(|| copy.filter(|_| !connection.was_answered()));
             connection.retire();
             match again {
-                Some(again) if may_repeat => {
+                // A connection that ended before it took anything may be followed by a better one.
+                Some(again) if may_repeat || (is_unsent && repeats == 0) => {
                     repeats += 1;
                     request = again;
                     failed_at = Some(Instant::now());
