@@ -97,7 +97,7 @@ impl Hop {
             !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0)
         });
         match host {
-            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, |text| heads::is_authority(text)),
+            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, heads::is_authority),
             None => drop(headers.remove(X_FORWARDED_HOST)),
         }
     }
