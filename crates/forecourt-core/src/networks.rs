@@ -2,7 +2,7 @@
 //!
 //! An IPv4 address that is written as IPv6 (`::ffff:10.0.0.1`) counts as IPv4 wherever it is compared.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// A range of addresses, `10.0.0.0/8` or a single one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
