@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     connections::InFlight,
-    forward,
+    identity,
     rejects::Reject,
     uploads::{self, CallerBody},
     upstreams::Connection,
@@ -79,7 +79,7 @@ impl Upload {
 
     /// What to answer because the caller's body could not be read to its end.
     pub(crate) fn refusal(&self) -> Option<Reject> {
-        self.refusal.get().copied()
+        self.refusal.get().cloned()
     }
 
     /// Ends it where it is: the answer is over, so nobody reads the rest.
@@ -125,7 +125,7 @@ impl Body for RequestBody {
             Some(Ok(mut frame)) => {
                 let is_last = body.is_end_stream();
                 if let Some(trailers) = frame.trailers_mut() {
-                    forward::clean_identity(trailers);
+                    identity::clean(trailers);
                 }
                 upload.enter(if is_last || frame.is_trailers() {
                     UploadPhase::Done

@@ -5,11 +5,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use forecourt_core::{gateway_state::HashOn, ids::CredentialId, networks::Network};
+use forecourt_core::{addresses::Network, gateway_state::HashOn};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
         TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
@@ -21,20 +21,16 @@ use crate::{
     bodies::{AnswerBody, RequestBody, Upload},
     connection_watch::Watch,
     connections::{Connections, InFlight},
-    paths, presented,
+    identity, paths,
     rejects::Reject,
     route::Route,
     sending::{self, Errand},
     upgrades,
     uploads::CallerBody,
     upstreams::{self, Purpose, Traits},
-    verify::{Identity, Method, Permit},
+    verify::Permit,
 };
 
-const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
-const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
-const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
-const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
 /// `Trailer` is not among them: it announces what comes after the body, which is passed on.
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -61,25 +57,6 @@ pub(crate) struct Passage<'a> {
     pub(crate) watch: &'a Arc<Watch>,
     /// Peers whose word about the caller's address counts.
     pub(crate) trusted_proxies: &'a [Network],
-}
-
-/// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
-pub(crate) fn clean_identity(headers: &mut HeaderMap) {
-    for name in IDENTITY {
-        headers.remove(name);
-    }
-    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack.
-    let poses = |name: &HeaderName| {
-        let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
-        name.as_str().contains('_')
-            && IDENTITY.iter().any(|identity| {
-                let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
-                name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
-            })
-    };
-    while let Some(name) = headers.keys().find(|name| poses(name)).cloned() {
-        headers.remove(name);
-    }
 }
 
 /// Sends the request and answers with the upstream's answer, whose body is still on its way.
@@ -149,7 +126,7 @@ fn has_two_lengths(headers: &HeaderMap) -> bool {
 fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, Reject> {
     let upstream = passage.route.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
     let key = upstream.hash_on().map_or(0, |on| key(on, passage, &parts.headers));
-    let query = hide_credentials(passage, &mut parts.headers);
+    let query = identity::hide_credentials(&passage.permit, passage.query, &mut parts.headers);
     let target = target(passage, &parts.uri, query);
     Ok(Errand {
         upstream,
@@ -165,7 +142,7 @@ fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, R
 /// What decides the request's node.
 fn key(on: &HashOn, passage: &Passage<'_>, headers: &HeaderMap) -> u64 {
     let consumer = match on {
-        HashOn::Consumer => passage.permit.identity().map(|identity| identity.application.id_text()),
+        HashOn::Consumer => identity::name(&passage.permit),
         _ => None,
     };
     let traits = Traits {
@@ -176,29 +153,6 @@ fn key(on: &HashOn, passage: &Passage<'_>, headers: &HeaderMap) -> u64 {
         consumer: consumer.as_deref(),
     };
     upstreams::key(on, &traits)
-}
-
-/// Removes the credential that succeeded where its method says so; answers the query that is left.
-fn hide_credentials<'a>(passage: &Passage<'a>, headers: &mut HeaderMap) -> Option<Cow<'a, str>> {
-    let query = passage.query.map(Cow::Borrowed);
-    let Some(identity) = passage.permit.identity() else { return query };
-    match identity.method {
-        Method::Key => match identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
-            Some(rule) => {
-                if let Some(name) = &rule.header {
-                    headers.remove(name);
-                }
-                passage.query.and_then(|query| presented::without_argument(query, &rule.query))
-            }
-            None => query,
-        },
-        Method::Basic => {
-            if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
-                headers.remove(AUTHORIZATION);
-            }
-            query
-        }
-    }
 }
 
 /// The target that the upstream sees: the matched path, shortened if the service says so, and the query.
@@ -246,20 +200,5 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
     passage.watch.hop.announce(headers);
-    if let Some(identity) = passage.permit.identity() {
-        add_identity(headers, identity);
-    }
-}
-
-fn add_identity(headers: &mut HeaderMap, identity: &Identity) {
-    let values = [
-        identity.application.id_text(),
-        identity.credential.unpack(CredentialId::PREFIX),
-        identity.developer_name.as_ref().to_owned(),
-    ];
-    for (name, value) in IDENTITY.into_iter().zip(values) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
+    identity::add(headers, &passage.permit);
 }

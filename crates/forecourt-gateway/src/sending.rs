@@ -104,7 +104,7 @@ impl Errand<'_> {
                 match self.upstream.connect(node, self.purpose, failed_at, self.limits.connect).await {
                     Ok(connection) => connection,
                     Err(reject) => {
-                        self.upstream.note_unconnected(node, reject);
+                        self.upstream.note_unconnected(node, &reject);
                         return Err(Failure { reject, unsent: Some(request) });
                     }
                 };

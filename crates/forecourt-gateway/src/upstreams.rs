@@ -216,7 +216,7 @@ impl Upstream {
     }
 
     /// Learns from a failed connection how a node fares.
-    pub(crate) fn note_unconnected(&self, node: &Node, reject: Reject) {
+    pub(crate) fn note_unconnected(&self, node: &Node, reject: &Reject) {
         match reject {
             Reject::TimedOut => self.note(node, Outcome::TimedOut),
             Reject::Unreachable | Reject::UntrustedUpstream => self.note(node, Outcome::Unreachable),

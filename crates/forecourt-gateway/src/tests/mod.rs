@@ -1,7 +1,9 @@
 //! Tests over real sockets and whole gateways; what they share is here.
 
 mod apply;
+mod apply_consumers;
 mod balancing;
+mod consumer_requests;
 mod enforcement;
 mod forwarding;
 mod fuzz;
@@ -14,10 +16,13 @@ mod limits;
 mod metering;
 mod misbehaving;
 mod peers;
+pub(crate) mod plugin_rows;
+mod preflights;
 mod retries;
 pub(crate) mod rows;
 mod shared_connections;
-mod stage;
+pub(crate) mod signing;
+pub(crate) mod stage;
 mod tls;
 mod upstream_failures;
 mod upstream_http2;
