@@ -80,7 +80,8 @@ impl Hop {
             }
             if let Some(earlier) =
                 joined(headers, &X_FORWARDED_FOR).filter(|chain| addresses(chain).is_some())
-                && let Ok(longer) = HeaderValue::try_from(format!("{earlier}, {}", Shown(&self.peer_text)))
+                && let Ok(peer) = self.peer_text.to_str()
+                && let Ok(longer) = HeaderValue::try_from(format!("{earlier}, {peer}"))
             {
                 chain = longer;
             }
@@ -97,7 +98,7 @@ impl Hop {
             !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0)
         });
         match host {
-            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, |text| heads::is_authority(text)),
+            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, heads::is_authority),
             None => drop(headers.remove(X_FORWARDED_HOST)),
         }
     }
@@ -110,39 +111,34 @@ impl Hop {
         ours: HeaderValue,
         fits: impl Fn(&str) -> bool,
     ) {
-        let mut given = headers.get_all(&name).iter();
-        let is_kept = self.is_trusted
-            && match (given.next(), given.next()) {
+        let is_kept = self.is_trusted && {
+            let mut given = headers.get_all(&name).iter();
+            match (given.next(), given.next()) {
                 (Some(only), None) => only.to_str().is_ok_and(fits),
                 _ => false,
-            };
+            }
+        };
         if !is_kept {
             headers.insert(name, ours);
         }
     }
 
-    /// Our element of `Forwarded`.
+    /// Our element of `Forwarded`, written into one buffer since each request needs it.
     fn element(&self, host: Option<&HeaderValue>) -> String {
-        let quoted = |text: &str| match text.contains([':', '[']) {
-            true => format!("\"{text}\""),
-            false => text.to_owned(),
-        };
-        let peer = match self.peer {
-            IpAddr::V4(_) => Shown(&self.peer_text).to_string(),
-            IpAddr::V6(_) => format!("\"[{}]\"", Shown(&self.peer_text)),
-        };
-        let host = host.and_then(|host| host.to_str().ok()).map(|host| format!(";host={}", quoted(host)));
-        let proto = if self.is_tls { "https" } else { "http" };
-        format!("for={peer}{};proto={proto}", host.unwrap_or_default())
-    }
-}
-
-/// A field's text, which is ASCII wherever it is shown.
-struct Shown<'a>(&'a HeaderValue);
-
-impl std::fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.to_str().unwrap_or_default())
+        let host = host.and_then(|host| host.to_str().ok());
+        let mut element = String::with_capacity(96);
+        let (start, end) = if self.peer.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
+        element.push_str(start);
+        element.push_str(self.peer_text.to_str().unwrap_or_default());
+        element.push_str(end);
+        if let Some(host) = host {
+            let quote = if host.contains([':', '[']) { "\"" } else { "" };
+            for part in [";host=", quote, host, quote] {
+                element.push_str(part);
+            }
+        }
+        element.push_str(if self.is_tls { ";proto=https" } else { ";proto=http" });
+        element
     }
 }
 

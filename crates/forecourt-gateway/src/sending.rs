@@ -23,6 +23,9 @@ use crate::{
     upstreams::{Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
 };
 
+/// How often a request that kept connections swallowed is sent again. After the first time an HTTP/1.1 connection is
+/// a new one, so once; servers of HTTP/2 end shared ones under many requests at a time, and a new one is soon old.
+const MOST_REPEATS: u32 = 3;
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 
 /// A request on its way to an upstream.
@@ -95,6 +98,7 @@ impl Errand<'_> {
     ) -> Result<(Response<Incoming>, Connection), Failure> {
         let Choice { node, mut lease, .. } = choice;
         let mut failed_at = None;
+        let mut repeats = 0;
         loop {
             let mut connection =
                 match self.upstream.connect(node, self.purpose, failed_at, self.limits.connect).await {
@@ -106,7 +110,8 @@ impl Errand<'_> {
                 };
             let is_known = self.address(&mut request, node, connection.is_http2());
             is_known.map_err(|reject| Failure { reject, unsent: None })?;
-            let copy = if connection.reused && failed_at.is_none() { copy(&request) } else { None };
+            let may_repeat = connection.reused && repeats < MOST_REPEATS;
+            let copy = if may_repeat { copy(&request) } else { None };
             let sending = connection.send(request);
             let Some(answered) = within_limits(sending, &self.limits, self.upload.as_deref()).await else {
                 let (upstream_host, upstream_port) = node.name();
@@ -126,11 +131,13 @@ impl Errand<'_> {
                 Err(error) => error,
             };
             let unsent = error.take_message();
-            let was_kept = connection.reused && failed_at.is_none();
+            let is_unsent = unsent.is_some();
             let again = unsent.or_else(|| copy.filter(|_| !connection.was_answered()));
             connection.retire();
             match again {
-                Some(again) if was_kept => {
+                // A connection that ended before it took anything may be followed by a better one.
+                Some(again) if may_repeat || (is_unsent && repeats == 0) => {
+                    repeats += 1;
                     request = again;
                     failed_at = Some(Instant::now());
                 }

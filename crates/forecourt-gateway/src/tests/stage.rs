@@ -168,7 +168,7 @@ async fn repeat(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
     let (parts, body) = request.into_parts();
     let mut text = format!("{} {}\n", parts.method, parts.uri);
     for (name, value) in &parts.headers {
-        text += &format!("{name}: {}\n", value.to_str().unwrap());
+        text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
     }
     text += "\n";
     text += &String::from_utf8_lossy(&body.collect().await?.to_bytes());

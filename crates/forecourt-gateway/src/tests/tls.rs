@@ -23,7 +23,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     rows::{delete, put},
-    stage::{PATIENCE, Stage, body, echo, open_by, read_to_end, status},
+    stage::{PATIENCE, Stage, acting, body, echo, open_by, read_to_end, read_until, status},
 };
 use crate::Config;
 
@@ -344,4 +344,25 @@ async fn an_absolute_target_over_tls_names_https() {
         timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
         assert_eq!(status(&answer), expected);
     }
+}
+
+#[tokio::test]
+async fn a_caller_over_tls_who_does_not_read_is_cut_off() {
+    let own = made(&["api.example"]);
+    let flood = |mut stream: TcpStream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n").await;
+        while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+    };
+    let mut changes = open_by(acting(flood).await);
+    changes.push(put(1, row("a", 1, &own, &["api.example"])));
+    let config = Config { body_idle_timeout: std::time::Duration::from_millis(100), ..Config::default() };
+    let mut stage = Stage::with(config, changes).await;
+    let mut stream = Caller::trusting(&[&own]).call(&stage, "api.example").await.unwrap();
+    stream.write_all(b"GET /open/x HTTP/1.1\r\nHost: api.example\r\n\r\n").await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), b'H');
+    // The drain ends only once the connection is gone, which nobody but the gateway ends here.
+    stage.stop.take();
+    timeout(PATIENCE, &mut stage.serving).await.expect("the caller should have been cut off").unwrap();
+    drop(stream);
 }

@@ -71,3 +71,23 @@ async fn a_listener_that_is_switched_off_is_not_announced() {
     let ready = f.status().get("/readyz").await.expect(200);
     assert!(ready.get("gateway_revision").is_none_or(serde_json::Value::is_null), "{ready}");
 }
+
+#[tokio::test]
+async fn the_gateway_s_tls_listener_is_announced_and_closed_to_names_without_a_certificate() {
+    let f = Forecourt::start_with(|settings| settings.gateway.tls_listen = "127.0.0.1:0".into()).await;
+    let address = f.addresses().gateway_tls.clone().expect("the TLS listener is on");
+    let authority = address.strip_prefix("https://").unwrap().to_owned();
+    let answer = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(authority).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        answer
+    });
+    let answer = answer.await.unwrap();
+    // An alert, which is no HTTP.
+    assert!(answer.first().is_none_or(|byte| *byte == 21), "{answer:?}");
+    let text = f.status().get("/metrics").await.text();
+    assert!(text.contains("\nforecourt_gateway_refused_connections_total 0\n"), "{text}");
+}
