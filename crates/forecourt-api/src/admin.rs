@@ -10,6 +10,7 @@ mod applications;
 mod approvals;
 mod developers;
 mod gateway_groups;
+mod group_objects;
 mod labels;
 mod plugins;
 mod portal_tokens;
@@ -24,7 +25,9 @@ mod sessions;
 mod settings;
 mod sign_in_options;
 mod subscriptions;
+mod upstream_bodies;
 mod upstreams;
+mod validation;
 
 use axum::{
     Router,
@@ -68,7 +71,9 @@ fn endpoints() -> Table {
         services::endpoints,
         upstreams::endpoints,
         routes::endpoints,
+        group_objects::endpoints,
         plugins::endpoints,
+        validation::endpoints,
         labels::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))

@@ -3,7 +3,7 @@
 use forecourt_core::{
     applications::Application,
     approvals::{Approval, ApprovalEvent, ApprovalFilter, ApprovalOrder, ApprovalResult, ApprovalStatus},
-    gateway_state::{BasicAuthMethod, KeyAuthMethod},
+    gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod},
     products::ProductAuth,
     subscriptions::{SubscriptionDetail, SubscriptionStatus},
 };
@@ -28,8 +28,10 @@ pub(crate) fn auth(auth: &ProductAuth) -> Value {
     let basic = auth.basic_auth.as_ref();
     let basic =
         basic.map(|BasicAuthMethod { hide_credentials }| json!({ "hide_credentials": hide_credentials }));
+    let jwt = auth.jwt_auth.as_ref();
+    let jwt = jwt.map(|JwtAuthMethod { hide_credentials }| json!({ "hide_credentials": hide_credentials }));
     let dcr = auth.dcr.as_ref().map(|provider| json!({ "dcr_provider_id": provider }));
-    Value::Object(members([("key-auth", key), ("basic-auth", basic), ("dcr", dcr)]))
+    Value::Object(members([("key-auth", key), ("basic-auth", basic), ("jwt-auth", jwt), ("dcr", dcr)]))
 }
 
 /// A subscription as both APIs list it.

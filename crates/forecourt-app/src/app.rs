@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use forecourt_core::{actors::Caller, ids::RequestId, time::Timestamp};
-use forecourt_identity::passwords::Passwords;
+use forecourt_identity::{
+    passwords::Passwords,
+    sealing::{MasterKey, Sealer},
+};
 use forecourt_store::{Reader, Store};
 
 use crate::{
@@ -23,16 +26,20 @@ pub struct Config {
     pub admin_password: String,
     /// Limits on failed sign-ins.
     pub sign_in_limits: SignInLimits,
+    /// What secrets that must be read back are sealed under; every process on one database has the same.
+    pub master_key: MasterKey,
     /// How many passwords are hashed at the same time; at least 1.
     pub password_hashes_at_once: usize,
 }
 
 impl Default for Config {
+    /// For tests and trials: a master key that dies with the process, so that its database opens once only.
     fn default() -> Self {
         Self {
             admin_username: "admin".into(),
             admin_password: "admin".into(),
             sign_in_limits: SignInLimits::default(),
+            master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,
         }
     }
@@ -46,6 +53,7 @@ struct Parts {
     store: Store,
     clock: Clock,
     passwords: Passwords,
+    sealer: Sealer,
     verified: VerifiedPasswords,
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
@@ -61,15 +69,18 @@ impl std::fmt::Debug for App {
 impl App {
     /// Sets up an installation on `store`: the first administrator, the portal and the gateway group `default`.
     ///
-    /// What is there already stays as it is. Fails only where the database does, or a password cannot be hashed.
+    /// What is there already stays as it is. Fails only where the database does, a password cannot be hashed, or the
+    /// database's secrets are sealed under another master key.
     pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
         let passwords = Passwords::new(config.password_hashes_at_once)?;
-        let csrf_key = bootstrap::run(&store, &passwords, config, clock()).await?;
+        let sealer = Sealer::new(&config.master_key);
+        let csrf_key = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
         let revision = store.read().revision().await?;
         Ok(Self(Arc::new(Parts {
             store,
             clock,
             passwords,
+            sealer,
             verified: VerifiedPasswords::new(&mut OsRandom),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
@@ -115,6 +126,10 @@ impl App {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
     }
 
     pub(crate) fn verified(&self) -> &VerifiedPasswords {

@@ -11,15 +11,16 @@ use forecourt_core::{
     sign_in_options::SignInOption,
     time::Timestamp,
 };
-use forecourt_identity::passwords::Passwords;
+use forecourt_identity::{passwords::Passwords, sealing::Sealer};
 use forecourt_store::{Store, Tx};
 
-use crate::{Config, Error, random::OsRandom};
+use crate::{Config, Error, ErrorKind, random::OsRandom};
 
 /// Makes what is missing, and returns the key for form tokens.
 pub(crate) async fn run(
     store: &Store,
     passwords: &Passwords,
+    sealer: &Sealer,
     config: &Config,
     now: Timestamp,
 ) -> Result<Vec<u8>, Error> {
@@ -29,6 +30,11 @@ pub(crate) async fn run(
         _ => None,
     };
     let mut tx = store.begin().await?;
+    match tx.master_key_id().await? {
+        Some(id) if id == sealer.key_id() => {}
+        Some(id) => return Err(other_master_key(&id, sealer)),
+        None => tx.save_master_key_id(sealer.key_id()).await?,
+    }
     let key = match tx.csrf_key().await? {
         Some(key) => key,
         None => make_csrf_key(&tx).await?,
@@ -48,6 +54,18 @@ pub(crate) async fn run(
     }
     tx.commit(now).await?;
     Ok(key.into_bytes())
+}
+
+fn other_master_key(id: &str, sealer: &Sealer) -> Error {
+    let own = sealer.key_id();
+    Error::new(
+        ErrorKind::Conflict,
+        "other_master_key",
+        format!(
+            "the secrets in this database are sealed under the master key {id}, but this process has the master key \
+             {own}; give it the key {id}"
+        ),
+    )
 }
 
 async fn make_csrf_key(tx: &Tx) -> Result<String, Error> {

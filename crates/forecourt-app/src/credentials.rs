@@ -4,16 +4,22 @@ use forecourt_core::{
     actors::Caller,
     credentials::{
         BasicSecret, Credential, CredentialFilter, CredentialInput, CredentialType, CredentialVersion,
+        TokenSigning,
     },
     events::EventName,
-    gateway_state::{CredentialSecret, Kind, Resource, Scope},
+    gateway_state::{CredentialSecret, Kind, Resource, Scope, TokenSecret},
     ids::{ApplicationId, CredentialId, CredentialVersionId},
     lists::List,
-    secrets::{PlainSecret, issue_api_key},
+    secrets::{PlainSecret, issue_api_key, issue_token_key, issue_token_secret},
+    text::Invalid,
 };
+use forecourt_identity::{public_keys, tokens};
 use serde_json::json;
 
-use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+use crate::{App, Error, access, applications, random::OsRandom, sealing, writes::Write};
+
+/// How long the token lasts that comes with a new secret.
+const FIRST_TOKEN_SECONDS: i64 = 3_600;
 
 /// What a new secret is made of.
 #[derive(Clone, Debug)]
@@ -22,6 +28,8 @@ pub enum NewSecret {
     KeyAuth,
     /// The developer chose user name and password.
     BasicAuth(BasicSecret),
+    /// Tokens, signed as the developer wants.
+    JwtAuth(TokenSigning),
 }
 
 /// A credential with its secret, in the one answer that shows it.
@@ -29,8 +37,8 @@ pub enum NewSecret {
 pub struct IssuedCredential {
     /// The credential.
     pub credential: NamedCredential,
-    /// The API key, or the password.
-    pub secret: PlainSecret,
+    /// The API key, the password or the secret to sign with; `None` where the developer alone has it.
+    pub secret: Option<PlainSecret>,
 }
 
 /// A credential with its application's name.
@@ -42,31 +50,71 @@ pub struct NamedCredential {
     pub application_name: String,
 }
 
+impl IssuedCredential {
+    /// A token that is good for an hour, signed with the secret that this answer shows: a first call without code.
+    pub fn first_token(&self, app: &App) -> Option<PlainSecret> {
+        let (key, kept) = self.credential.credential.token()?;
+        let expires_at = app.now().plus_seconds(FIRST_TOKEN_SECONDS);
+        tokens::signed(kept.algorithm(), key, self.secret.as_ref()?, expires_at)
+    }
+}
+
 impl NewSecret {
     /// The type of credential that it makes.
     pub const fn credential_type(&self) -> CredentialType {
         match self {
             Self::KeyAuth => CredentialType::KeyAuth,
             Self::BasicAuth(_) => CredentialType::BasicAuth,
+            Self::JwtAuth(_) => CredentialType::JwtAuth,
         }
     }
 
-    async fn issue(self, app: &App) -> Result<(PlainSecret, CredentialVersion), Error> {
+    /// The secret of the credential `id`, to be shown once, and what is kept of it.
+    async fn issue(
+        self,
+        app: &App,
+        id: &CredentialId,
+    ) -> Result<(Option<PlainSecret>, CredentialVersion), Error> {
         let (plain, secret) = match self {
             Self::KeyAuth => {
                 let key = issue_api_key(&mut OsRandom);
                 let digest = key.digest();
-                (key, CredentialSecret::KeyAuth { digest })
+                (Some(key), CredentialSecret::KeyAuth { digest })
             }
             Self::BasicAuth(BasicSecret { username, password }) => {
-                let password_hash = app.passwords().hash(password.reveal()).await?;
-                (password, CredentialSecret::BasicAuth { username, password_hash })
+                let salt = app.sealer().salt_of(&username);
+                let password_hash = app.passwords().hash_with_salt(password.reveal(), salt).await?;
+                (Some(password), CredentialSecret::BasicAuth { username, password_hash })
+            }
+            Self::JwtAuth(signing) => {
+                let (plain, secret) = token_secret(app, signing, id)?;
+                (plain, CredentialSecret::JwtAuth { key: issue_token_key(&mut OsRandom), secret })
             }
         };
         let now = app.now();
         let version =
             CredentialVersion { id: CredentialVersionId::issue(now, &mut OsRandom), secret, created_at: now };
         Ok((plain, version))
+    }
+}
+
+/// What verifies the tokens of the credential `id`, and the secret to sign them with where we make it.
+fn token_secret(
+    app: &App,
+    signing: TokenSigning,
+    id: &CredentialId,
+) -> Result<(Option<PlainSecret>, TokenSecret), Error> {
+    match signing {
+        TokenSigning::Shared(algorithm) => {
+            let plain = issue_token_secret(&mut OsRandom);
+            let secret = sealing::seal(app, &plain, &sealing::of_credential(id))?;
+            Ok((Some(plain), TokenSecret::Shared { algorithm, secret }))
+        }
+        TokenSigning::Public { algorithm, public_key } => {
+            public_keys::check(&public_key, algorithm)
+                .map_err(|problem| Invalid::new("jwt-auth.public_key", problem.to_string()))?;
+            Ok((None, TokenSecret::Public { algorithm, public_key }))
+        }
     }
 }
 
@@ -110,10 +158,10 @@ pub async fn create(
 ) -> Result<IssuedCredential, Error> {
     // Ownership comes before the slow hash, and again within the transaction, where it counts.
     applications::application(app, caller, application).await?;
-    let (plain, version) = secret.issue(app).await?;
+    let id = CredentialId::issue(app.now(), &mut OsRandom);
+    let (plain, version) = secret.issue(app, &id).await?;
     let mut write = app.begin(caller).await?;
     let application = applications::own(caller, write.application(application).await?)?;
-    let id = CredentialId::issue(write.now, &mut OsRandom);
     let credential = Credential::new(id, application.id.clone(), input, version, write.now)?;
     write.insert_credential(&credential).await?;
     write.put(Scope::Portal(application.portal_id.clone()), Resource::Credential(credential.gateway_state()));
@@ -152,7 +200,7 @@ pub async fn regenerate(
 ) -> Result<IssuedCredential, Error> {
     let known = credential(app, caller, application, id).await?;
     known.credential.expect_type(secret.credential_type())?;
-    let (plain, version) = secret.issue(app).await?;
+    let (plain, version) = secret.issue(app, id).await?;
     let mut write = app.begin(caller).await?;
     let known = found(&write, caller, application, id).await?;
     let credential = known.credential.regenerated(version, write.now)?;

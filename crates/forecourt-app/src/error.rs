@@ -1,7 +1,7 @@
 //! Why a use case did not do what was asked. Each face turns this into its own words in exactly one place.
 
 use forecourt_core::refusals::{Refusal, RefusalKind};
-use forecourt_identity::passwords::PasswordError;
+use forecourt_identity::{passwords::PasswordError, sealing::SealError};
 use forecourt_store::StoreError;
 
 /// What sort of failure it is.
@@ -110,6 +110,7 @@ refusals! {
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
     forecourt_core::persons::PersonRefusal,
+    forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
     forecourt_core::products::changes::ProductRefusal,
     forecourt_core::routes::RouteRefusal,
@@ -142,5 +143,12 @@ impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         let message = error.to_string();
         Self { kind: ErrorKind::Internal, code: "password_hash", message, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        let message = format!("a kept secret cannot be used: {error}");
+        Self { kind: ErrorKind::Internal, code: "sealed_secret", message, source: Some(Box::new(error)) }
     }
 }

@@ -8,7 +8,7 @@ use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId};
 use forecourt_wire::changes::{Change, ChangeBatch};
 use tokio::sync::watch;
 
-use crate::{App, Error};
+use crate::{App, Error, sealing};
 
 /// How long a use case waits for the embedded gateway before it answers all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ pub async fn changes(
         revision: change.revision,
         kind: change.kind,
         key: change.key,
-        resource: change.resource,
+        resource: change.resource.and_then(|resource| sealing::opened(app.sealer(), resource)),
     });
     Ok(ChangeBatch { revision, snapshot, changes: changes.collect() })
 }

@@ -13,7 +13,7 @@ use forecourt_core::{
 };
 use serde_json::json;
 
-use crate::{App, Error, access, random::OsRandom, writes::Write};
+use crate::{App, Error, access, group_objects, random::OsRandom, writes::Write};
 
 /// The groups that `filter` wants; the holder of an admin key sees its own.
 pub async fn list(
@@ -84,6 +84,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(
         }
         write.delete(scope.clone(), Kind::Service, service.id.to_string());
     }
+    group_objects::forget_rules(&mut write, id).await?;
     write.delete_gateway_group(id).await?;
     tell(&mut write, EventName::GatewayGroupDeleted, &group);
     write.commit().await

@@ -17,7 +17,7 @@ use forecourt_core::{
 };
 use serde_json::json;
 
-use crate::{App, Error, access, random::OsRandom, subscriptions, writes::Write};
+use crate::{App, Error, access, plugins, random::OsRandom, subscriptions, writes::Write};
 
 /// A product with what its page shows beside it.
 #[derive(Clone, Debug)]
@@ -201,6 +201,7 @@ async fn check_link(write: &Write<'_>, product: &Product, link: &LinkedService) 
     if let Some(other) = write.product_of_service(&service.id).await?.filter(|other| other.id != product.id) {
         return Err(ProductRefusal::ServiceTaken { service: service.name, product: other.name }.into());
     }
+    plugins::refuse_carried(write, product, &service).await?;
     match link.linked_hosts.iter().find(|host| !service.serves_host(host)) {
         Some(host) => Err(ProductRefusal::HostNotServed { host: host.clone(), service: service.name }.into()),
         None => Ok(()),

@@ -7,10 +7,11 @@ use forecourt_core::{
     ids::{GatewayGroupId, RouteId, ServiceId},
     lists::List,
     routes::{Route, RouteFilter, RouteInput, RouteRefusal},
+    services::Service,
 };
 use serde_json::json;
 
-use crate::{App, Error, access, random::OsRandom, services, writes::Write};
+use crate::{App, Error, access, plugins, random::OsRandom, services, writes::Write};
 
 /// The routes that `filter` wants; an unknown group is not found.
 pub async fn list(app: &App, caller: &Caller, mut filter: RouteFilter) -> Result<List<Route>, Error> {
@@ -64,21 +65,53 @@ pub async fn put(
     access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    let route = put_in(&mut write, id, &group, service, input).await?;
+    write.commit().await?;
+    Ok(route)
+}
+
+/// Replaces a route by what `edit` makes of it, with the id of its service, between reading and writing without a gap.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &RouteId,
+    group: Option<&GatewayGroupId>,
+    edit: impl FnOnce(&Route) -> Result<(String, RouteInput), E>,
+) -> Result<Route, E> {
+    let mut write = app.begin(caller).await?;
+    let route = visible(caller, write.route(id).await.map_err(Error::from)?, group)?;
+    let (service, input) = edit(&route)?;
+    let route = put_in(&mut write, id.clone(), &route.gateway_group_id, &service, input).await?;
+    write.commit().await?;
+    Ok(route)
+}
+
+/// As [`put`], within a write and without asking who calls.
+pub(crate) async fn put_in(
+    write: &mut Write<'_>,
+    id: RouteId,
+    group: &GatewayGroupId,
+    service: &str,
+    input: RouteInput,
+) -> Result<Route, Error> {
     let old = write.route(&id).await?;
-    if old.as_ref().is_some_and(|old| old.gateway_group_id != group) {
+    if old.as_ref().is_some_and(|old| old.gateway_group_id != *group) {
         return Err(RouteRefusal::IdTaken(id).into());
     }
-    let service_id = service_of_group(&write, service, &group).await?;
+    let service = service_of_group(write, service, group).await?;
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
-    let route = Route::new(id, service_id, group.clone(), input, created_at, write.now)?;
+    let route = Route::new(id, service.id.clone(), group.clone(), input, created_at, write.now)?;
+    if let Some(upstream) = route.upstream_id.clone().filter(|id| !service.has_upstream(id)) {
+        return Err(RouteRefusal::UnknownUpstream { upstream, service: service.name }.into());
+    }
+    plugins::refuse_beside_product(write, &route.plugins, &service.id, &service.name).await?;
     let name = if old.is_some() { EventName::RouteUpdated } else { EventName::RouteCreated };
     match old {
         Some(_) => write.save_route(&route).await?,
         None => write.insert_route(&route).await?,
     }
-    write.put(Scope::GatewayGroup(group), Resource::Route(route.gateway_state()));
-    tell(&mut write, name, &route);
-    write.commit().await?;
+    write.put(Scope::GatewayGroup(group.clone()), Resource::Route(route.gateway_state()));
+    tell(write, name, &route);
     Ok(route)
 }
 
@@ -86,7 +119,7 @@ async fn service_of_group(
     write: &Write<'_>,
     service: &str,
     group: &GatewayGroupId,
-) -> Result<ServiceId, Error> {
+) -> Result<Service, Error> {
     if service.is_empty() {
         return Err(Error::invalid("invalid_field", "service_id is required"));
     }
@@ -95,7 +128,7 @@ async fn service_of_group(
         None => None,
     };
     let found = found.filter(|found| found.gateway_group_id == *group);
-    Ok(found.ok_or_else(|| RouteRefusal::UnknownService(service.to_owned()))?.id)
+    Ok(found.ok_or_else(|| RouteRefusal::UnknownService(service.to_owned()))?)
 }
 
 /// Deletes a route.

@@ -11,7 +11,7 @@ use forecourt_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{App, Error, ErrorKind, access, random::OsRandom, writes::Write};
+use crate::{App, Error, ErrorKind, access, plugins, random::OsRandom, writes::Write};
 
 /// The services that `filter` wants; an unknown group is not found.
 pub async fn list(app: &App, caller: &Caller, mut filter: ServiceFilter) -> Result<List<Service>, Error> {
@@ -37,8 +37,8 @@ pub(crate) async fn listed_group(
     Ok(open.then_some(group))
 }
 
-/// The group that a call is about.
-pub(crate) fn named_group(caller: &Caller, asked: Option<GatewayGroupId>) -> Result<GatewayGroupId, Error> {
+/// The group that a call is about: the asked one, or the one that the caller's key is bound to.
+pub fn named_group(caller: &Caller, asked: Option<GatewayGroupId>) -> Result<GatewayGroupId, Error> {
     match (asked, &caller.actor) {
         (Some(group), _) => Ok(group),
         (None, Actor::GatewayGroupKey(own)) => Ok(own.clone()),
@@ -69,7 +69,7 @@ pub async fn service(
     visible(caller, service, group)
 }
 
-fn visible(
+pub(crate) fn visible(
     caller: &Caller,
     service: Option<Service>,
     group: Option<&GatewayGroupId>,
@@ -103,25 +103,55 @@ pub async fn put(
     access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    let service = put_in(&mut write, id, &group, input).await?;
+    write.commit().await?;
+    Ok(service)
+}
+
+/// Replaces a service by what `edit` makes of it, between reading and writing without a gap.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &ServiceId,
+    group: Option<&GatewayGroupId>,
+    edit: impl FnOnce(&Service) -> Result<ServiceInput, E>,
+) -> Result<Service, E> {
+    let mut write = app.begin(caller).await?;
+    let service = visible(caller, write.service(id).await.map_err(Error::from)?, group)?;
+    let input = edit(&service)?;
+    let service = put_in(&mut write, id.clone(), &service.gateway_group_id, input).await?;
+    write.commit().await?;
+    Ok(service)
+}
+
+/// As [`put`], within a write and without asking who calls.
+pub(crate) async fn put_in(
+    write: &mut Write<'_>,
+    id: ServiceId,
+    group: &GatewayGroupId,
+    input: ServiceInput,
+) -> Result<Service, Error> {
     let old = write.service(&id).await?;
-    if old.as_ref().is_some_and(|old| old.gateway_group_id != group) {
+    if old.as_ref().is_some_and(|old| old.gateway_group_id != *group) {
         return Err(ServiceRefusal::IdTaken(id).into());
     }
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
-    let mut service = Service::new(id, group, input, created_at, write.now)?;
-    service.has_openapi = old.as_ref().is_some_and(|old| old.has_openapi);
+    let mut service = Service::new(id, group.clone(), input, created_at, write.now)?;
+    if let Some(old) = &old {
+        service.keep(old)?;
+    }
+    plugins::refuse_beside_product(write, &service.plugins, &service.id, &service.name).await?;
     let name = if old.is_some() { EventName::ServiceUpdated } else { EventName::ServiceCreated };
     match old {
         Some(_) => write.save_service(&service).await?,
         None => write.insert_service(&service).await?,
     }
-    announce(&mut write, &service);
-    tell(&mut write, name, &service, json!({ "name": service.name, "hosts": service.hosts }));
-    write.commit().await?;
+    announce(write, &service);
+    tell(write, name, &service, json!({ "name": service.name, "hosts": service.hosts }));
     Ok(service)
 }
 
-fn announce(write: &mut Write<'_>, service: &Service) {
+pub(crate) fn announce(write: &mut Write<'_>, service: &Service) {
     let scope = Scope::GatewayGroup(service.gateway_group_id.clone());
     match service.gateway_state() {
         Some(state) => write.put(scope, Resource::Service(state)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    gateway_state::{CredentialSecret, CredentialState, CredentialVersionState},
+    gateway_state::{CredentialSecret, CredentialState, CredentialVersionState, JwtAlgorithm, TokenSecret},
     ids::{ApplicationId, CredentialId, CredentialVersionId, DeveloperId},
     labels::Labels,
     lists::{Order, Paging, TextFilter},
@@ -163,6 +163,14 @@ impl Credential {
         type_of(&self.version.secret)
     }
 
+    /// What names a token credential in its tokens, and what verifies them.
+    pub const fn token(&self) -> Option<(&String, &TokenSecret)> {
+        match &self.version.secret {
+            CredentialSecret::JwtAuth { key, secret } => Some((key, secret)),
+            _ => None,
+        }
+    }
+
     /// The user name of a basic credential.
     pub fn username(&self) -> Option<&str> {
         match &self.version.secret {
@@ -227,6 +235,55 @@ impl BasicSecret {
     }
 }
 
+/// How an application wants to sign its tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenSigning {
+    /// With a secret that Forecourt makes.
+    Shared(JwtAlgorithm),
+    /// With a private key that only the developer has.
+    Public {
+        /// RS256, ES256 or EdDSA.
+        algorithm: JwtAlgorithm,
+        /// A `SubjectPublicKeyInfo` in PEM; whether it fits the algorithm is checked where keys can be read.
+        public_key: String,
+    },
+}
+
+impl TokenSigning {
+    /// Checks what was asked for; without an algorithm HS256, or what `before` had.
+    pub fn new(
+        algorithm: Option<&str>,
+        public_key: Option<&str>,
+        before: Option<JwtAlgorithm>,
+    ) -> Result<Self, Invalid> {
+        let algorithm = match algorithm {
+            None => before.unwrap_or(JwtAlgorithm::Hs256),
+            Some(word) => JwtAlgorithm::from_name(word).ok_or_else(|| {
+                let known: Vec<_> = JwtAlgorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+                Invalid::new("jwt-auth.algorithm", format!("must be one of {}", known.join(", ")))
+            })?,
+        };
+        match (algorithm.is_symmetric(), public_key) {
+            (true, None) => Ok(Self::Shared(algorithm)),
+            (true, Some(_)) => Err(Invalid::new(
+                "jwt-auth.public_key",
+                format!("must be absent with {}: Forecourt makes the secret", algorithm.name()),
+            )),
+            (false, None | Some("")) => Err(Invalid::new(
+                "jwt-auth.public_key",
+                format!("is required with {}: the public key in PEM", algorithm.name()),
+            )),
+            (false, Some(key)) if key.len() > LONGEST_PUBLIC_KEY => {
+                Err(Invalid::new("jwt-auth.public_key", "must be at most 8192 bytes"))
+            }
+            (false, Some(key)) => Ok(Self::Public { algorithm, public_key: key.to_owned() }),
+        }
+    }
+}
+
+/// In bytes of PEM; an RSA key of 16,384 bits takes less than half of it.
+const LONGEST_PUBLIC_KEY: usize = 8_192;
+
 /// Why a credential cannot do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialRefusal {
@@ -242,5 +299,31 @@ impl Refusal for CredentialRefusal {
 
     fn code(&self) -> &'static str {
         "credential_type_fixed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_secret_is_ours_and_a_public_key_is_the_developer_s() {
+        let signing = |algorithm, key| TokenSigning::new(algorithm, key, None).map_err(|bad| bad.to_string());
+        assert_eq!(signing(None, None), Ok(TokenSigning::Shared(JwtAlgorithm::Hs256)));
+        assert_eq!(signing(Some("HS512"), None), Ok(TokenSigning::Shared(JwtAlgorithm::Hs512)));
+        let public = TokenSigning::Public { algorithm: JwtAlgorithm::EdDsa, public_key: "pem".into() };
+        assert_eq!(signing(Some("EdDSA"), Some("pem")), Ok(public));
+        for (algorithm, key) in [
+            (None, Some("pem")),
+            (Some("HS384"), Some("")),
+            (Some("RS256"), None),
+            (Some("ES256"), Some("")),
+            (Some("none"), None),
+            (Some("hs256"), None),
+            (Some(""), None),
+        ] {
+            let refused = signing(algorithm, key).unwrap_err();
+            assert!(refused.starts_with("jwt-auth."), "{algorithm:?} {key:?}: {refused}");
+        }
     }
 }

@@ -81,6 +81,36 @@ named! {
         RouteUpdated = "route_updated",
         /// A route was deleted.
         RouteDeleted = "route_deleted",
+        /// A certificate was stored.
+        CertificateCreated = "certificate_created",
+        /// A certificate was replaced or changed.
+        CertificateUpdated = "certificate_updated",
+        /// A certificate was deleted.
+        CertificateDeleted = "certificate_deleted",
+        /// A consumer was made.
+        ConsumerCreated = "consumer_created",
+        /// A consumer changed.
+        ConsumerUpdated = "consumer_updated",
+        /// A consumer was deleted, with its credentials.
+        ConsumerDeleted = "consumer_deleted",
+        /// A consumer got a credential.
+        ConsumerCredentialCreated = "consumer_credential_created",
+        /// A consumer's credential changed.
+        ConsumerCredentialUpdated = "consumer_credential_updated",
+        /// A consumer's credential was deleted.
+        ConsumerCredentialDeleted = "consumer_credential_deleted",
+        /// A global rule was made or changed.
+        GlobalRuleSaved = "global_rule_saved",
+        /// A global rule was deleted.
+        GlobalRuleDeleted = "global_rule_deleted",
+        /// A stream route was made or changed.
+        StreamRouteSaved = "stream_route_saved",
+        /// A stream route was deleted.
+        StreamRouteDeleted = "stream_route_deleted",
+        /// The metadata of a plugin were made or changed.
+        PluginMetadataSaved = "plugin_metadata_saved",
+        /// The metadata of a plugin were deleted.
+        PluginMetadataDeleted = "plugin_metadata_deleted",
         /// A product was made.
         ProductCreated = "product_created",
         /// A product changed.

@@ -117,6 +117,10 @@ impl Kind {
 /// The body of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "rows are read one by one and taken apart at once, never kept as this"
+)]
 pub enum Resource {
     /// A published service of the gateway group.
     Service(ServiceState),

@@ -86,10 +86,16 @@ ids! {
     InstanceTokenId "itk"
     /// A gateway service; may be chosen by the caller.
     ServiceId "svc"
+    /// A further upstream of a service; may be chosen by the caller, unique within its service.
+    UpstreamId "ups"
     /// A gateway route; may be chosen by the caller.
     RouteId "rte"
     /// A certificate of a gateway group; may be chosen by the caller.
     CertificateId "ssl"
+    /// A credential of a consumer; unique within it, and may be chosen by the caller.
+    ConsumerCredentialId "ccr"
+    /// A global rule or a stream route; may be chosen by the caller, unique within its gateway group.
+    GroupObjectId "gro"
     /// An API product.
     ProductId "prd"
     /// A developer, as we know it (the caller's own name for it is [`DeveloperName`]).

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{PluginsState, RouteState, RouteTimeouts},
+    gateway_state::{RouteState, RouteTimeouts},
     ids::{GatewayGroupId, RouteId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
+    plugins::Plugins,
     refusals::{Refusal, RefusalKind},
-    services::{check_path, check_plugins},
+    services::{
+        check_path,
+        upstreams::{UpstreamTimeout, millis},
+    },
     text::{self, Invalid},
     time::Timestamp,
 };
@@ -36,6 +40,14 @@ pub struct Route {
     pub methods: Vec<String>,
     /// Higher wins between equally specific paths.
     pub priority: i64,
+    /// Each takes the place of the service's plugin of the same name.
+    pub plugins: Plugins,
+    /// One of the service's further upstreams; `None`: its default one.
+    pub upstream_id: Option<String>,
+    /// Takes the place of the upstream's, member by member; `None`: not given.
+    pub timeout: Option<UpstreamTimeout>,
+    /// Whether protocol upgrades are passed on; `None`: not given, so they are.
+    pub enable_websocket: Option<bool>,
     /// Unknown members, as given.
     pub extra: Map<String, Value>,
     /// When it was made.
@@ -61,6 +73,12 @@ pub struct RouteInput {
     pub priority: Option<i64>,
     /// By plugin name.
     pub plugins: Option<Map<String, Value>>,
+    /// One of the service's upstreams.
+    pub upstream_id: Option<String>,
+    /// Seconds.
+    pub timeout: Option<UpstreamTimeout>,
+    /// Default true.
+    pub enable_websocket: Option<bool>,
     /// Unknown members.
     pub extra: Map<String, Value>,
 }
@@ -80,7 +98,12 @@ pub struct RouteFilter {
     pub paging: Paging,
 }
 
-const METHODS: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+/// The label whose value names scopes, separated by spaces.
+const SCOPES_LABEL: &str = "portal:dcr:require_any_scopes";
+
+/// The methods that a route may name.
+pub const METHODS: [&str; 9] =
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
 
 impl Route {
     /// The route that `input` describes, of a service in `gateway_group_id`.
@@ -92,7 +115,6 @@ impl Route {
         created_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Invalid> {
-        check_plugins(input.plugins.as_ref())?;
         let paths = input.paths.unwrap_or_default();
         if paths.is_empty() {
             return Err(Invalid::new("paths", "is required and holds at least one path"));
@@ -120,6 +142,10 @@ impl Route {
             paths,
             methods,
             priority: input.priority.unwrap_or(0),
+            plugins: Plugins::new(input.plugins.unwrap_or_default())?,
+            upstream_id: input.upstream_id.filter(|id| !id.is_empty()),
+            timeout: input.timeout.map(|timeout| timeout.checked("timeout")).transpose()?,
+            enable_websocket: input.enable_websocket,
             extra: input.extra,
             created_at,
             updated_at: now,
@@ -134,13 +160,29 @@ impl Route {
             paths: self.paths.clone(),
             methods: self.methods.clone(),
             priority: self.priority,
-            plugins: PluginsState::default(),
-            upstream_id: None,
-            timeouts: RouteTimeouts::default(),
-            websocket: true,
-            required_scopes: Vec::new(),
+            plugins: self.plugins.state().clone(),
+            // The default upstream has its service's id.
+            upstream_id: self.upstream_id.clone().filter(|id| id != self.service_id.as_str()),
+            timeouts: self.timeouts(),
+            websocket: self.enable_websocket.unwrap_or(true),
+            required_scopes: self.required_scopes(),
             created_at: self.created_at,
         }
+    }
+
+    fn timeouts(&self) -> RouteTimeouts {
+        let UpstreamTimeout { connect, send, read } = self.timeout.unwrap_or_default();
+        RouteTimeouts {
+            connect_ms: connect.map(millis),
+            send_ms: send.map(millis),
+            read_ms: read.map(millis),
+        }
+    }
+
+    /// The scopes of the label, of which a token must carry one (section 4 of `docs/gateway.md`).
+    fn required_scopes(&self) -> Vec<String> {
+        let scopes = self.labels.pairs().iter().find(|(key, _)| key.as_str() == SCOPES_LABEL);
+        scopes.map_or_else(Vec::new, |(_, scopes)| scopes.split_whitespace().map(str::to_owned).collect())
     }
 }
 
@@ -150,6 +192,14 @@ pub enum RouteRefusal {
     /// The service must exist in the group.
     #[error("service_id {0:?} is not a service of this gateway group")]
     UnknownService(String),
+    /// It must be one of the service's upstreams.
+    #[error("upstream_id {upstream:?} is not an upstream of service {service:?}")]
+    UnknownUpstream {
+        /// As given.
+        upstream: String,
+        /// The service's name.
+        service: String,
+    },
     /// Ids are unique over the installation.
     #[error("id {0:?} is taken by a route of another gateway group; choose another id")]
     IdTaken(RouteId),
@@ -163,6 +213,7 @@ impl Refusal for RouteRefusal {
     fn code(&self) -> &'static str {
         match self {
             Self::UnknownService(_) => "unknown_service",
+            Self::UnknownUpstream { .. } => "unknown_upstream",
             Self::IdTaken(_) => "route_id_taken",
         }
     }

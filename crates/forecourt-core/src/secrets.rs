@@ -152,6 +152,18 @@ pub fn issue_api_key(random: &mut dyn Random) -> PlainSecret {
     PlainSecret(body + &check)
 }
 
+/// What names a token credential in the tokens that are signed for it: `frt_` and 24 random characters of
+/// `[A-Za-z0-9]`. No secret: it stands in every token.
+pub fn issue_token_key(random: &mut dyn Random) -> String {
+    format!("frt_{}", random::text(random, ALPHANUMERIC, 24))
+}
+
+/// A fresh secret to sign tokens with: `frs_` and 64 random characters of `[A-Za-z0-9]` (381 bits; as long as the
+/// longest HMAC of RFC 7518 §3.2 asks for).
+pub fn issue_token_secret(random: &mut dyn Random) -> PlainSecret {
+    PlainSecret(format!("frs_{}", random::text(random, ALPHANUMERIC, 64)))
+}
+
 /// Whether `text` is formed like an API key of ours, checksum included.
 pub fn is_api_key(text: &str) -> bool {
     text.len() == 42

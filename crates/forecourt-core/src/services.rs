@@ -1,7 +1,7 @@
 //! Gateway services: where requests enter, and the upstream where they go.
 //!
 //! Members that this version does not know are kept and given back ([`Service::extra`]); a plugin that the gateway
-//! does not enforce is refused, since configuration that nobody enforces must not look accepted.
+//! does not enforce is refused ([`crate::plugins`]), since configuration that nobody enforces must not look accepted.
 
 pub mod upstreams;
 
@@ -10,18 +10,19 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{PluginsState, ServiceState},
+    gateway_state::ServiceState,
     ids::{GatewayGroupId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
+    plugins::Plugins,
     refusals::{Refusal, RefusalKind},
-    services::upstreams::{Upstream, UpstreamInput},
+    services::upstreams::{FurtherUpstream, Upstream, UpstreamInput},
     text::{self, Invalid},
     time::Timestamp,
 };
 
-/// The plugins that the gateway enforces in this version.
-pub const PLUGINS: &[&str] = &[];
+/// The most further upstreams of a service.
+const MOST_UPSTREAMS: usize = 100;
 
 /// A published service of a gateway group.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +47,12 @@ pub struct Service {
     pub path_prefix: Option<String>,
     /// Whether the prefix is removed before forwarding.
     pub strip_path_prefix: bool,
+    /// What its requests meet beside product authentication.
+    pub plugins: Plugins,
     /// Where requests go.
     pub upstream: Option<Upstream>,
+    /// Further upstreams by id, for routes that name one.
+    pub upstreams: BTreeMap<String, FurtherUpstream>,
     /// Unknown members, as given.
     pub extra: Map<String, Value>,
     /// Whether an OpenAPI document was uploaded.
@@ -107,7 +112,6 @@ impl Service {
         created_at: Timestamp,
         now: Timestamp,
     ) -> Result<Self, Invalid> {
-        refuse_unknown_plugins(input.plugins.as_ref())?;
         let stream = match input.kind.as_deref() {
             None | Some("http") => false,
             Some("stream") => true,
@@ -138,12 +142,24 @@ impl Service {
                 .map(path_prefix)
                 .transpose()?,
             strip_path_prefix: input.strip_path_prefix.unwrap_or(true),
-            upstream: input.upstream.map(Upstream::new).transpose()?,
+            plugins: Plugins::new(input.plugins.unwrap_or_default())?,
+            upstream: input.upstream.map(|upstream| Upstream::new(upstream, stream)).transpose()?,
+            upstreams: BTreeMap::new(),
             extra: input.extra,
             has_openapi: false,
             created_at,
             updated_at: now,
         })
+    }
+
+    /// Takes over what a replacement leaves alone: the OpenAPI document and the further upstreams of `old`.
+    pub fn keep(&mut self, old: &Self) -> Result<(), Invalid> {
+        if !self.stream && old.upstreams.values().any(|further| further.upstream.scheme == "tcp") {
+            return Err(Invalid::new("type", "must stay stream while an upstream has the scheme tcp"));
+        }
+        self.has_openapi = old.has_openapi;
+        self.upstreams = old.upstreams.clone();
+        Ok(())
     }
 
     /// What the gateway must know; `None` for a stream service, which is not served.
@@ -156,10 +172,43 @@ impl Service {
             path_prefix: self.path_prefix.clone(),
             strip_path_prefix: self.strip_path_prefix,
             upstream: self.upstream.as_ref().map(Upstream::gateway_state),
-            upstreams: BTreeMap::new(),
-            plugins: PluginsState::default(),
+            upstreams: self
+                .upstreams
+                .iter()
+                .map(|(id, further)| (id.clone(), further.upstream.gateway_state()))
+                .collect(),
+            plugins: self.plugins.state().clone(),
             created_at: self.created_at,
         })
+    }
+
+    /// Whether `id` names one of its upstreams; the default one has the service's id.
+    pub fn has_upstream(&self, id: &str) -> bool {
+        id == self.id.as_str() && self.upstream.is_some() || self.upstreams.contains_key(id)
+    }
+
+    /// Makes or replaces the further upstream `id`, now.
+    pub fn put_upstream(
+        &mut self,
+        id: &str,
+        input: UpstreamInput,
+        now: Timestamp,
+    ) -> Result<(), ServiceRefusal> {
+        let upstream = Upstream::new(input, self.stream)?;
+        if !self.upstreams.contains_key(id) && self.upstreams.len() >= MOST_UPSTREAMS {
+            return Err(ServiceRefusal::TooManyUpstreams(self.name.clone()));
+        }
+        let created_at = self.upstreams.get(id).map_or(now, |further| further.created_at);
+        self.upstreams.insert(id.to_owned(), FurtherUpstream { upstream, created_at, updated_at: now });
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// Replaces the default upstream, now.
+    pub fn put_default_upstream(&mut self, input: UpstreamInput, now: Timestamp) -> Result<(), Invalid> {
+        self.upstream = Some(Upstream::new(input, self.stream)?);
+        self.updated_at = now;
+        Ok(())
     }
 
     /// Whether `host` is one that this service answers.
@@ -181,20 +230,6 @@ pub fn host_fits(pattern: &str, host: &str) -> bool {
             }),
         None => pattern.eq_ignore_ascii_case(host),
     }
-}
-
-fn refuse_unknown_plugins(plugins: Option<&Map<String, Value>>) -> Result<(), Invalid> {
-    match plugins.and_then(|plugins| plugins.keys().find(|name| !PLUGINS.contains(&name.as_str()))) {
-        Some(name) => {
-            Err(Invalid::new("", format!("unknown plugin {name}: this gateway does not implement it")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Refuses plugins on a route just as on a service.
-pub(crate) fn check_plugins(plugins: Option<&Map<String, Value>>) -> Result<(), Invalid> {
-    refuse_unknown_plugins(plugins)
 }
 
 fn host_pattern(index: usize, host: &str) -> Result<String, Invalid> {
@@ -240,17 +275,41 @@ pub enum ServiceRefusal {
     /// Ids are unique over the installation.
     #[error("id {0:?} is taken by a service of another gateway group; choose another id")]
     IdTaken(ServiceId),
+    /// A member of an upstream breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It has as many further upstreams as it may.
+    #[error("service {0:?} has {MOST_UPSTREAMS} further upstreams, which is the most; delete one first")]
+    TooManyUpstreams(String),
+    /// The default upstream is part of its service.
+    #[error("the default upstream cannot be deleted alone; delete its service")]
+    DefaultUpstream,
+    /// A route sends its requests there.
+    #[error("upstream {upstream:?} is used by the route {route:?}; give the route another one first")]
+    UpstreamUsed {
+        /// The upstream's id.
+        upstream: String,
+        /// The route's name.
+        route: String,
+    },
 }
 
 impl Refusal for ServiceRefusal {
     fn kind(&self) -> RefusalKind {
-        RefusalKind::Conflict
+        match self {
+            Self::Invalid(_) => RefusalKind::Invalid,
+            _ => RefusalKind::Conflict,
+        }
     }
 
     fn code(&self) -> &'static str {
         match self {
             Self::Linked { .. } => "service_linked",
             Self::IdTaken(_) => "service_id_taken",
+            Self::Invalid(_) => "invalid_field",
+            Self::TooManyUpstreams(_) => "too_many_upstreams",
+            Self::DefaultUpstream => "default_upstream",
+            Self::UpstreamUsed { .. } => "upstream_used",
         }
     }
 }
@@ -271,7 +330,7 @@ mod tests {
     #[test]
     fn a_plugin_that_nobody_enforces_is_refused_by_name() {
         let mut plugins = Map::new();
-        plugins.insert("limit-req".into(), Value::Null);
+        plugins.insert("limit-req".into(), Value::Object(Map::new()));
         let input = ServiceInput { name: Some("x".into()), plugins: Some(plugins), ..Default::default() };
         let now = Timestamp::default();
         let refused = Service::new(ServiceId::known("s"), GatewayGroupId::default_group(), input, now, now)

@@ -1,4 +1,4 @@
-//! Which certificate a caller is shown, by the server name that it asks for (docs/gateway.md §7).
+//! Which certificate a caller is shown, by the server name that it asks for (docs/gateway.md §14).
 //!
 //! Rows are compiled once per change into a table that handshakes read. A row that cannot be used is left out with an
 //! error in the log, but one that demands callers' certificates keeps its names: they are closed, never open. Look

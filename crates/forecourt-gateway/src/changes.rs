@@ -2,7 +2,9 @@
 //!
 //! Invariants: a row is replaced only by a higher revision of the same row, deletions included, so order,
 //! repetition and delay do not matter; and a batch takes away before it adds (the reason is in `state.rs`).
-//! Credentials are in `credentials.rs`, the compiled table in `route.rs`.
+//! Credentials are in `credentials.rs`; tables are compiled in `changes/tables.rs`.
+
+mod tables;
 
 use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
@@ -16,12 +18,12 @@ use forecourt_core::{
 use forecourt_wire::changes::{Change, ChangeBatch};
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
+use self::tables::Changed;
 use crate::{
     applications::{ApplicationSlot, Grant, LiveApplication},
-    certificates::Certificates,
     compact_ids::CompactId,
+    consumers::Consumers,
     credentials::CredentialIndex,
-    route::{Linked, RoutingTable},
     state::{Numbers, State},
 };
 
@@ -35,8 +37,8 @@ pub(crate) struct Writer {
     services: Rows<ServiceState>,
     routes: Rows<RouteState>,
     certificates: Rows<CertificateState>,
-    certificates_changed: bool,
     consumers: Rows<ConsumerState>,
+    consumer_index: Consumers,
     global_rules: Rows<GlobalRuleState>,
     products: Rows<ProductState>,
     applications: HashTable<Arc<ApplicationSlot>>,
@@ -80,18 +82,11 @@ impl Writer {
             return self.applied;
         }
         let steps = self.steps(batch);
-        let mut routing_changed = false;
+        let mut changed = Changed::default();
         for step in &steps {
-            routing_changed |= self.take_away(state, step);
+            self.take_away(state, step, &mut changed);
         }
-        if routing_changed {
-            self.rebuild_table(state);
-        }
-        if std::mem::take(&mut self.certificates_changed) {
-            let rows = self.certificates.values().filter_map(|row| row.state.clone());
-            let table = Certificates::build(rows, &state.certificates.load());
-            state.certificates.store(Arc::new(table));
-        }
+        self.rebuild_tables(state, &changed);
         state.advance_turn();
         for step in &steps {
             self.add(state, step);
@@ -220,19 +215,35 @@ impl Writer {
             .chain(grants)
     }
 
-    /// First half of a step: after it nothing is allowed that the new state forbids. True: routing changed.
-    fn take_away(&mut self, state: &State, step: &Step<'_>) -> bool {
+    /// First half of a step: after it nothing is allowed that the new state forbids. What requests read in tables
+    /// is only noted down: it changes as a whole.
+    fn take_away(&mut self, state: &State, step: &Step<'_>, changed: &mut Changed) {
         match (step.kind, step.resource) {
-            (Kind::Service, row) => return put_row(&mut self.services, step, of_kind!(row, Service)),
-            (Kind::Route, row) => return put_row(&mut self.routes, step, of_kind!(row, Route)),
-            (Kind::Product, row) => return put_row(&mut self.products, step, of_kind!(row, Product)),
-            (Kind::Consumer, row) => return put_row(&mut self.consumers, step, of_kind!(row, Consumer)),
+            (Kind::Service, row) => {
+                changed.routing = true;
+                put_row(&mut self.services, step, of_kind!(row, Service));
+            }
+            (Kind::Route, row) => {
+                changed.routing = true;
+                put_row(&mut self.routes, step, of_kind!(row, Route));
+            }
+            (Kind::Product, row) => {
+                changed.routing = true;
+                put_row(&mut self.products, step, of_kind!(row, Product));
+            }
             (Kind::GlobalRule, row) => {
-                return put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
+                changed.routing = true;
+                put_row(&mut self.global_rules, step, of_kind!(row, GlobalRule));
+            }
+            (Kind::Consumer, row) => {
+                changed.consumers = true;
+                let row = of_kind!(row, Consumer);
+                let before = put_row(&mut self.consumers, step, row);
+                self.consumer_index.replace(before.as_deref(), row);
             }
             (Kind::Certificate, row) => {
-                self.certificates_changed |=
-                    put_row(&mut self.certificates, step, of_kind!(row, Certificate));
+                changed.certificates = true;
+                put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);
@@ -254,7 +265,6 @@ impl Writer {
             (Kind::Grant, None) => self.put_grant(step, false),
             (Kind::Grant, Some(_)) => {}
         }
-        false
     }
 
     /// Second half of a step: what the new state allows beyond the old one.
@@ -316,28 +326,10 @@ impl Writer {
         );
         Arc::clone(entry.or_insert_with(|| Arc::new(ApplicationSlot::new(id.clone()))).get())
     }
-
-    fn rebuild_table(&mut self, state: &State) {
-        let mut linked = Linked::default();
-        let mut products: Vec<_> =
-            self.products.values().filter_map(|row| Some((row.revision, row.state.as_ref()?))).collect();
-        // Should two products claim one service, the one that was changed last has the word.
-        products.sort_by_key(|(revision, product)| (*revision, product.id.clone()));
-        for (_, product) in products {
-            let number = self.products_by_number.of(product.id.as_str());
-            let portal = self.portals.of(product.portal_id.as_str());
-            linked.link(product, number, portal);
-        }
-        let services = self.services.values().filter_map(|row| row.state.as_deref());
-        let routes = self.routes.values().filter_map(|row| row.state.as_deref());
-        let table = RoutingTable::build(services, routes, &linked, &state.table.load());
-        state.table.store(Arc::new(table));
-    }
 }
 
-/// Puts or deletes a row of those that the table is compiled from; true: it must be compiled anew.
-fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) -> bool {
+/// Puts or deletes a row of those that tables are compiled from; answers what was there.
+fn put_row<T: Clone>(rows: &mut Rows<T>, step: &Step<'_>, row: Option<&T>) -> Option<Arc<T>> {
     let row = Row { revision: step.revision, state: row.cloned().map(Arc::new) };
-    rows.insert(step.key.as_ref().into(), row);
-    true
+    rows.insert(step.key.as_ref().into(), row)?.state
 }

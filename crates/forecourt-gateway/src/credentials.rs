@@ -1,13 +1,13 @@
 //! Which versions each credential has at the moment, so that a new row can take the place of the old one.
 //!
-//! The writer's side of `key_store.rs` and `user_store.rs`. Invariant: what a credential is recorded to hold is
+//! The writer's side of `key_store.rs` and `named_store.rs`. Invariant: what a credential is recorded to hold is
 //! exactly what the stores hold of it. A deleted credential stays as a 48-byte memory of its revision.
 
 use std::{hash::BuildHasher, sync::Arc};
 
 use forecourt_core::{
     gateway_state::{CredentialSecret, CredentialState, CredentialVersionState},
-    ids::CredentialId,
+    ids::{CredentialId, DcrProviderId},
 };
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -16,8 +16,9 @@ use crate::{
     compact_ids::CompactId,
     dense::Dense,
     key_store::{KeyPlace, KeyRecord},
+    named_store::{NamedPlace, NamedRecord},
+    signatures::TokenVerifier,
     state::State,
-    user_store::{UserPlace, UserRecord},
 };
 
 /// All credentials by id.
@@ -44,7 +45,9 @@ enum Held {
 #[derive(Clone, PartialEq)]
 enum Place {
     Key(KeyPlace),
-    User(UserPlace),
+    User(NamedPlace<Arc<str>>),
+    Token(NamedPlace<Arc<TokenVerifier>>),
+    Client(NamedPlace<DcrProviderId>),
 }
 
 impl CredentialIndex {
@@ -205,13 +208,17 @@ fn holds(
             })
             .unwrap_or(false),
         (Place::User(place), CredentialSecret::BasicAuth { username, password_hash }) => {
-            let mut same_application = false;
-            state.users.visit(username, |record| {
-                same_application |= record.credential == *id
-                    && record.password_hash == place.password_hash
-                    && Arc::ptr_eq(&record.application, application);
-            });
-            *place.username == **username && *place.password_hash == **password_hash && same_application
+            *place.name == **username
+                && *place.proof == **password_hash
+                && state.users.holds(place, id, application)
+        }
+        (Place::Token(place), CredentialSecret::JwtAuth { key, secret }) => {
+            *place.name == **key && place.proof.is(secret) && state.tokens.holds(place, id, application)
+        }
+        (Place::Client(place), CredentialSecret::Oauth { provider_id, client_id }) => {
+            *place.name == **client_id
+                && place.proof == *provider_id
+                && state.clients.holds(place, id, application)
         }
         _ => false,
     }
@@ -233,14 +240,26 @@ fn insert(
             state.keys.insert(record).map(Place::Key)
         }
         CredentialSecret::BasicAuth { username, password_hash } => {
-            let password_hash: Arc<str> = password_hash.as_str().into();
-            let place =
-                UserPlace { username: username.as_str().into(), password_hash: Arc::clone(&password_hash) };
-            let record = UserRecord { password_hash, credential, application, valid_until, created_at };
+            let proof: Arc<str> = password_hash.as_str().into();
+            let place = NamedPlace { name: username.as_str().into(), proof: Arc::clone(&proof) };
+            let record = NamedRecord { proof, credential, application, valid_until, created_at };
             state.users.insert(username, record);
             Some(Place::User(place))
         }
-        CredentialSecret::JwtAuth { .. } | CredentialSecret::Oauth { .. } => None,
+        CredentialSecret::JwtAuth { key, secret } => {
+            let proof = Arc::new(TokenVerifier::new(secret, &id.unpack(CredentialId::PREFIX)));
+            let place = NamedPlace { name: key.as_str().into(), proof: Arc::clone(&proof) };
+            let record = NamedRecord { proof, credential, application, valid_until, created_at };
+            state.tokens.insert(key, record);
+            Some(Place::Token(place))
+        }
+        CredentialSecret::Oauth { provider_id, client_id } => {
+            let proof = provider_id.clone();
+            let place = NamedPlace { name: client_id.as_str().into(), proof: proof.clone() };
+            let record = NamedRecord { proof, credential, application, valid_until, created_at };
+            state.clients.insert(client_id, record);
+            Some(Place::Client(place))
+        }
     }
 }
 
@@ -248,6 +267,8 @@ fn remove(state: &State, id: &CompactId, place: &Place) {
     match place {
         Place::Key(place) => state.keys.remove(*place),
         Place::User(place) => state.users.retain(place, id, |_| false),
+        Place::Token(place) => state.tokens.retain(place, id, |_| false),
+        Place::Client(place) => state.clients.retain(place, id, |_| false),
     }
 }
 
@@ -260,9 +281,8 @@ fn set_times(state: &State, id: &CompactId, place: &Place, times: impl Fn(i64, i
                 state.keys.set_times(*place, end, made);
             }
         }
-        Place::User(place) => state.users.retain(place, id, |record| {
-            (record.valid_until, record.created_at) = times(record.valid_until, record.created_at);
-            true
-        }),
+        Place::User(place) => state.users.set_times(place, id, times),
+        Place::Token(place) => state.tokens.set_times(place, id, times),
+        Place::Client(place) => state.clients.set_times(place, id, times),
     }
 }

@@ -5,12 +5,11 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use forecourt_core::ids::CredentialId;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE,
     },
     request::Parts,
     uri::PathAndQuery,
@@ -22,19 +21,15 @@ use crate::{
     bodies::{AnswerBody, RequestBody, Upload, UploadPhase},
     connection_watch::Watch,
     connections::{Connections, InFlight},
-    paths, presented,
+    identity, paths,
     rejects::Reject,
     route::Route,
     upgrades,
     uploads::{self, CallerBody},
     upstreams::{Connection, Upstream},
-    verify::{Identity, Method, Permit},
+    verify::Permit,
 };
 
-const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
-const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
-const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
-const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -59,25 +54,6 @@ pub(crate) struct Passage<'a> {
     pub(crate) query: Option<&'a str>,
     /// The caller's connection.
     pub(crate) watch: &'a Arc<Watch>,
-}
-
-/// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
-pub(crate) fn clean_identity(headers: &mut HeaderMap) {
-    for name in IDENTITY {
-        headers.remove(name);
-    }
-    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack.
-    let poses = |name: &HeaderName| {
-        let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
-        name.as_str().contains('_')
-            && IDENTITY.iter().any(|identity| {
-                let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
-                name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
-            })
-    };
-    while let Some(name) = headers.keys().find(|name| poses(name)).cloned() {
-        headers.remove(name);
-    }
 }
 
 /// Sends the request and answers with the upstream's answer, whose body is still on its way.
@@ -144,33 +120,10 @@ fn prepare<'a>(
         );
         return Err(Reject::UnsupportedScheme);
     }
-    let query = hide_credentials(passage, &mut parts.headers);
+    let query = identity::hide_credentials(&passage.permit, passage.query, &mut parts.headers);
     parts.uri = target(passage, query).ok_or(Reject::BadRequest("the target cannot be forwarded"))?;
     parts.version = Version::HTTP_11;
     Ok((upstream, Arc::clone(node)))
-}
-
-/// Removes the credential that succeeded where its method says so; answers the query that is left.
-fn hide_credentials<'a>(passage: &Passage<'a>, headers: &mut HeaderMap) -> Option<Cow<'a, str>> {
-    let query = passage.query.map(Cow::Borrowed);
-    let Some(identity) = passage.permit.identity() else { return query };
-    match identity.method {
-        Method::Key => match identity.product.key_auth.as_ref().filter(|rule| rule.hide_credentials) {
-            Some(rule) => {
-                if let Some(name) = &rule.header {
-                    headers.remove(name);
-                }
-                passage.query.and_then(|query| presented::without_argument(query, &rule.query))
-            }
-            None => query,
-        },
-        Method::Basic => {
-            if identity.product.basic_auth.as_ref().is_some_and(|rule| rule.hide_credentials) {
-                headers.remove(AUTHORIZATION);
-            }
-            query
-        }
-    }
 }
 
 /// The target that the upstream sees: the matched path, shortened if the service says so, and the query.
@@ -211,22 +164,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
     passage.watch.hop.announce(headers);
-    if let Some(identity) = passage.permit.identity() {
-        add_identity(headers, identity);
-    }
-}
-
-fn add_identity(headers: &mut HeaderMap, identity: &Identity) {
-    let values = [
-        identity.application.id_text(),
-        identity.credential.unpack(CredentialId::PREFIX),
-        identity.developer_name.as_ref().to_owned(),
-    ];
-    for (name, value) in IDENTITY.into_iter().zip(values) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
+    identity::add(headers, &passage.permit);
 }
 
 /// Sends over a kept connection if there is one; a request that such a connection did not take is sent again

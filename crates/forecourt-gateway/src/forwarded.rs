@@ -1,11 +1,11 @@
-//! Who called, and what upstreams are told of it (docs/gateway.md §8): `X-Forwarded-*` and `Forwarded` (RFC 7239).
+//! Who called, and what upstreams are told of it (docs/gateway.md §15): `X-Forwarded-*` and `Forwarded` (RFC 7239).
 //!
 //! Invariant: what a caller says about the way it came counts only if the connection is a trusted proxy's. Anybody
 //! else's fields are replaced, and a chain that cannot be read is dropped even where it is trusted.
 
 use std::net::{IpAddr, SocketAddr};
 
-use forecourt_core::networks::Network;
+use forecourt_core::addresses::Network;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{FORWARDED, HOST},

@@ -2,10 +2,12 @@
 //!
 //! | to see | read |
 //! |---|---|
-//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
+//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `path_table.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
-//! | where credentials lie | `key_store.rs`, `user_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
+//! | plugins and consumers | `plugins.rs`, `cors.rs`, `consumers.rs`, `verify/consumers.rs`, `verify/restriction.rs` |
+//! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
+//! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs` |
@@ -22,24 +24,35 @@ mod changes;
 mod compact_ids;
 mod connection_watch;
 mod connections;
+mod consumers;
+mod cors;
 mod credentials;
 mod dense;
+mod fetch;
 mod forward;
 mod forwarded;
 mod frames;
 mod framing;
 mod heads;
+mod identity;
+mod jwks;
+mod jwt;
+mod key_sets;
 mod key_store;
 mod load;
 mod meter;
+mod named_store;
 mod passwords;
+mod path_table;
 mod paths;
+mod plugins;
 mod presented;
 mod proxy;
 mod rejects;
 mod request_ids;
 mod route;
 mod serving;
+mod signatures;
 mod sockets;
 mod state;
 #[cfg(test)]
@@ -48,7 +61,6 @@ mod tls;
 mod upgrades;
 mod uploads;
 mod upstreams;
-mod user_store;
 mod verify;
 
 use std::{
@@ -61,7 +73,11 @@ use std::{
 
 use bodies::AnswerBody;
 use connections::InFlight;
-use forecourt_core::{networks::Network, time::Timestamp};
+use fetch::Fetcher;
+use forecourt_core::{
+    addresses::{Network, OutgoingRules},
+    time::Timestamp,
+};
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
 use load::Load;
@@ -99,6 +115,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// How many slow password hashes are computed at the same time, at least 1.
     pub max_concurrent_password_checks: usize,
+    /// Where calls to providers of tokens may go.
+    pub outgoing: OutgoingRules,
 }
 
 impl Default for Config {
@@ -115,6 +133,7 @@ impl Default for Config {
             max_request_body_bytes: 0,
             trusted_proxies: Vec::new(),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
+            outgoing: OutgoingRules::default(),
         }
     }
 }
@@ -137,6 +156,7 @@ pub(crate) struct Inner {
     clock: Clock,
     state: State,
     passwords: Passwords,
+    fetcher: Arc<Fetcher>,
     meter: Meter,
     load: Arc<Load>,
     id_seed: u64,
@@ -154,11 +174,13 @@ impl Gateway {
         getrandom::fill(&mut password_key)?;
         let seed = [getrandom::u64()?, getrandom::u64()? | 1];
         let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
+        let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
         let inner = Inner {
             config,
             clock,
             state: State::empty(seed),
             passwords,
+            fetcher,
             meter: Meter::default(),
             load: Arc::default(),
             id_seed: getrandom::u64()?,
@@ -210,14 +232,23 @@ impl Gateway {
 
     /// Serves plain HTTP/1.1, and HTTP/2 to callers who begin with its preface, on `listener` until `shutdown` is
     /// done; then no connection is accepted, requests in flight finish, and what is left after
-    /// [`Config::drain_timeout`] is cut.
+    /// [`Config::drain_timeout`] is cut. Key sets of providers are kept fresh meanwhile.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        serving::serve(Arc::clone(&self.inner), listener, false, shutdown).await;
+        self.serve_on(listener, false, shutdown).await;
     }
 
     /// The same over TLS, with the certificates that [`Self::apply`] told; HTTP/2 where the caller agrees to it.
     pub async fn serve_tls(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        serving::serve(Arc::clone(&self.inner), listener, true, shutdown).await;
+        self.serve_on(listener, true, shutdown).await;
+    }
+
+    async fn serve_on(&self, listener: TcpListener, is_tls: bool, shutdown: impl Future<Output = ()>) {
+        let serving = serving::serve(Arc::clone(&self.inner), listener, is_tls, shutdown);
+        let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
+        tokio::select! {
+            () = serving => {}
+            never = keeping => match never {},
+        }
     }
 }
 

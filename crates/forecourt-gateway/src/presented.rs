@@ -1,4 +1,4 @@
-//! What a request shows to prove itself: API keys and basic credentials, read from its head.
+//! What a request shows to prove itself: API keys, basic credentials and tokens, read from its head.
 //!
 //! Nothing here decides; nothing of what is read is logged.
 
@@ -21,8 +21,34 @@ pub(crate) fn key<'a>(
     if let Some(value) = header {
         return Some(Cow::Borrowed(value.as_bytes()));
     }
-    let (_, value) = arguments(query?).find(|(name, _)| decoded(name) == rule.query.as_bytes())?;
-    Some(decoded(value)).filter(|value| !value.is_empty())
+    argument(query?, &rule.query).filter(|value| !value.is_empty())
+}
+
+/// The first query argument of this name, decoded.
+pub(crate) fn argument<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
+    let (_, value) = arguments(query).find(|(found, _)| decoded(found) == name.as_bytes())?;
+    Some(decoded(value))
+}
+
+/// The query argument that carries a token.
+pub(crate) const TOKEN_ARGUMENT: &str = "jwt";
+
+/// The token of the first `Authorization` field, if its scheme is `Bearer`, in any case.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// The bearer token, or, only without one, the first query argument `jwt`.
+pub(crate) fn token<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, str>> {
+    if let Some(token) = bearer(headers) {
+        return Some(Cow::Borrowed(token));
+    }
+    match argument(query?, TOKEN_ARGUMENT)? {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
 }
 
 /// User name and password of `Authorization: Basic`.

@@ -1,10 +1,12 @@
-//! What a request meets, in order: head checks, route, identity headers off, verify, meter, forward.
+//! What a request meets, in order: head checks, route, preflight, verify, identity headers off, meter, forward,
+//! cross-origin fields.
 //!
-//! The decision (route and verify) is taken on one consistent state; a password check lies between two such
-//! decisions, since the state may move on while it runs.
+//! The decision (route and verify) is taken on one consistent state; a password check, or a wait for an issuer's
+//! keys, lies between two such decisions, since the state may move on while it runs.
 
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme};
 use hyper::body::Incoming;
 
@@ -13,13 +15,14 @@ use crate::{
     bodies::AnswerBody,
     connection_watch::{Begun, Watch},
     connections::{Connections, InFlight},
+    cors,
     forward::{self, Passage},
-    heads, paths,
+    heads, identity, paths,
     rejects::Reject,
     request_ids::{self, X_REQUEST_ID},
     route::Route,
     uploads::CallerBody,
-    verify::{Permit, Proven, Verdict, verify},
+    verify::{self, Permit, Proven, Verdict, verify},
 };
 
 /// Answers one request of a connection.
@@ -65,20 +68,32 @@ async fn answer(
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, permit) = match decide(gateway, &head).await {
+    let (route, decision) = match decide(gateway, &head).await {
         Ok(decided) => decided,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
-    forward::clean_identity(&mut parts.headers);
-    if let Some(identity) = permit.identity() {
-        let caller = watch.hop.caller(&parts.headers, &gateway.config.trusted_proxies);
-        gateway.meter.count(identity, (gateway.clock)(), caller);
+    let cors = route.plugins.as_ref().and_then(|plugins| plugins.cors.as_ref());
+    let fields = cors.map(|cors| cors.fields(&parts.headers));
+    let mut answer = match decision {
+        Decision::Preflight => Response::new(AnswerBody::own(Bytes::new(), in_flight)),
+        Decision::Reject(reject) => gateway.refuse(reject, in_flight),
+        Decision::Permit(permit) => {
+            identity::clean(&mut parts.headers);
+            if let Some(identity) = permit.identity() {
+                let caller = watch.hop.caller(&parts.headers, &gateway.config.trusted_proxies);
+                gateway.meter.count(identity, (gateway.clock)(), caller);
+            }
+            let passage = Passage { permit, route: &route, path, query: uri.query(), watch };
+            match forward::forward(passage, parts, body, connections, in_flight).await {
+                Ok(response) => response,
+                Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
+            }
+        }
+    };
+    if let Some(fields) = fields {
+        fields.put_on(answer.headers_mut());
     }
-    let passage = Passage { permit, route: &route, path, query: uri.query(), watch };
-    match forward::forward(passage, parts, body, connections, in_flight).await {
-        Ok(response) => response,
-        Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
-    }
+    answer
 }
 
 struct Head<'a> {
@@ -87,6 +102,14 @@ struct Head<'a> {
     query: Option<&'a str>,
     method: &'a Method,
     headers: &'a HeaderMap,
+}
+
+/// What is done with a request that has a route.
+enum Decision {
+    Permit(Permit),
+    Reject(Reject),
+    /// The gateway answers: it was asked what a route allows (docs/gateway.md §8).
+    Preflight,
 }
 
 /// Host and normal path of an acceptable head.
@@ -120,32 +143,54 @@ fn check_head<'p, 'u>(
     Ok((host, path))
 }
 
-/// Route and verify, with a password check in between if one is needed.
-async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Permit), Reject> {
-    let mut proven = None;
+/// Route and verify, with what must be found out beside them in between. An error: there is no route.
+async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
+    let mut proven = Proven::default();
+    let preflight = cors::requested_method(head.method, head.headers);
     loop {
-        let (route, verdict) = decide_now(gateway, head, proven.as_ref())?;
+        let (route, verdict) = decide_now(gateway, head, preflight.as_ref(), &proven)?;
         match verdict {
-            Verdict::Permit(permit) => return Ok((route, permit)),
-            Verdict::Reject(reject) => return Err(reject),
-            Verdict::NeedsPasswordCheck(question) => {
-                let answer = gateway.passwords.answer(question).await;
-                proven = Some(answer.map_err(|_| Reject::PasswordChecksBusy)?);
+            None => return Ok((route, Decision::Preflight)),
+            Some(Verdict::Permit(permit)) => return Ok((route, Decision::Permit(permit))),
+            Some(Verdict::Reject(reject)) => return Ok((route, Decision::Reject(reject))),
+            Some(Verdict::NeedsPasswordCheck(question)) => match gateway.passwords.answer(question).await {
+                Ok(answer) => proven.add_password(answer),
+                Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
+            },
+            Some(Verdict::NeedsNewerKeys(issuer)) => {
+                issuer.newer_keys(&gateway.fetcher, &gateway.clock).await;
+                proven.add_newest_keys();
             }
         }
     }
 }
 
+/// The route and what is said about the request; `None`: it is a preflight that the route answers.
 fn decide_now(
     gateway: &Inner,
     head: &Head<'_>,
-    proven: Option<&Proven>,
-) -> Result<(Arc<Route>, Verdict), Reject> {
-    let now = (gateway.clock)();
+    preflight: Option<&Method>,
+    proven: &Proven,
+) -> Result<(Arc<Route>, Option<Verdict>), Reject> {
+    let request = verify::Request {
+        method: head.method,
+        headers: head.headers,
+        query: head.query,
+        now: (gateway.clock)(),
+    };
     gateway.state.consistently(|table| {
-        let route = table.find(head.host, head.path, head.method).ok_or(Reject::NoRoute)?;
-        let verdict =
-            verify(&gateway.state, &route.service.protection, head.headers, head.query, now, proven);
-        Ok((Arc::clone(route), verdict))
+        let find = |method| table.find(head.host, head.path, method);
+        let answers_preflights =
+            |route: &&Arc<Route>| route.plugins.as_ref().is_some_and(|plugins| plugins.cors.is_some());
+        // The request that the preflight asks for would take this route, whatever takes OPTIONS.
+        if let Some(requested) = preflight
+            && let Some(route) =
+                [requested, &Method::OPTIONS].into_iter().filter_map(find).find(answers_preflights)
+        {
+            return Ok((Arc::clone(route), None));
+        }
+        let route = find(head.method).ok_or(Reject::NoRoute)?;
+        let verdict = verify(&gateway.state, table, route, &request, proven);
+        Ok((Arc::clone(route), Some(verdict)))
     })
 }

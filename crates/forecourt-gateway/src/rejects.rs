@@ -1,16 +1,19 @@
 //! Every answer that the gateway gives by itself: one enum, one table.
 //!
 //! Invariant: product authentication has exactly one answer, 401 with one body, so that nobody learns whether a
-//! credential exists (docs/gateway.md §4).
+//! credential exists (docs/gateway.md §4). Consumers are told what is wrong (§7).
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
+use forecourt_core::gateway_state::RestrictionType;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 /// Why a request is not forwarded, or its answer not handed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reject {
     /// The head breaks a rule of HTTP that others may read differently; the connection ends.
     BadRequest(&'static str),
@@ -18,6 +21,12 @@ pub(crate) enum Reject {
     NoRoute,
     /// Product authentication failed.
     Unauthorized(AcceptedMethods),
+    /// No consumer is known by what was shown: the message, and what a caller may try.
+    ConsumerUnknown(&'static str, Vec<HeaderValue>),
+    /// A restriction holds, and nobody is known whom it could let pass.
+    Unidentified(RestrictionType),
+    /// A restriction refuses the caller: with this status and message.
+    Restricted(StatusCode, String),
     /// All password checks are taken and the wait was too long.
     PasswordChecksBusy,
     /// The service has no target of positive weight.
@@ -47,14 +56,19 @@ pub(crate) struct AcceptedMethods {
     pub(crate) key_auth: bool,
     /// User name and password.
     pub(crate) basic_auth: bool,
+    /// Tokens, by whichever method.
+    pub(crate) bearer: bool,
 }
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 13] = [
+    pub(crate) const LABELS: [&'static str; 16] = [
         "bad_request",
         "no_route",
         "unauthorized",
+        "consumer_unknown",
+        "unidentified",
+        "restricted",
         "password_checks_busy",
         "no_upstream_node",
         "unsupported_scheme",
@@ -68,55 +82,70 @@ impl Reject {
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
-    const fn row(self) -> (usize, StatusCode, &'static str) {
-        match self {
+    fn row(&self) -> (usize, StatusCode, Cow<'static, str>) {
+        let (place, status, body) = match self {
             Self::BadRequest(_) => (0, StatusCode::BAD_REQUEST, r#"{"message":"Bad Request"}"#),
             Self::NoRoute => (1, StatusCode::NOT_FOUND, r#"{"error_msg":"404 Route Not Found"}"#),
             Self::Unauthorized(_) => (2, StatusCode::UNAUTHORIZED, r#"{"message":"Authorization Failed"}"#),
+            Self::ConsumerUnknown(message, _) => {
+                return (3, StatusCode::UNAUTHORIZED, saying(message));
+            }
+            Self::Unidentified(by) => {
+                let by = by.name();
+                let message = format!("The request is rejected, please check the {by} for this request");
+                return (4, StatusCode::UNAUTHORIZED, saying(&message));
+            }
+            Self::Restricted(status, message) => return (5, *status, saying(message)),
             Self::PasswordChecksBusy => {
-                (3, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many password checks, try again"}"#)
+                (6, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many password checks, try again"}"#)
             }
             Self::NoUpstreamNode => {
-                (4, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#)
+                (7, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#)
             }
             Self::UnsupportedScheme => (
-                5,
+                8,
                 StatusCode::BAD_GATEWAY,
                 r#"{"message":"https upstreams are not supported by this gateway"}"#,
             ),
-            Self::Unreachable => (6, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
+            Self::Unreachable => (9, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
             Self::BrokenAnswer => {
-                (7, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
+                (10, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)
             }
-            Self::TimedOut => (8, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
+            Self::TimedOut => (11, StatusCode::GATEWAY_TIMEOUT, r#"{"message":"upstream timed out"}"#),
             Self::HeadTooLarge => {
-                (9, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"message":"request head too large"}"#)
+                (12, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, r#"{"message":"request head too large"}"#)
             }
             Self::BodyTooLarge => {
-                (10, StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"request body too large"}"#)
+                (13, StatusCode::PAYLOAD_TOO_LARGE, r#"{"message":"request body too large"}"#)
             }
             Self::TooManyInFlight => {
-                (11, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many requests in flight"}"#)
+                (14, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many requests in flight"}"#)
             }
             Self::Misdirected => {
-                (12, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+                (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
             }
-        }
+        };
+        (place, status, Cow::Borrowed(body))
     }
 
     /// Where its label stands in [`Self::LABELS`].
-    pub(crate) const fn number(self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         self.row().0
     }
 
     /// The answer, its body of type `B`.
     pub(crate) fn response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
         let (_, status, text) = self.row();
-        let mut response = Response::new(body(Bytes::from_static(text.as_bytes())));
+        let length = text.len();
+        let text = match text {
+            Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
+        };
+        let mut response = Response::new(body(text));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         match self {
             Self::BadRequest(_) | Self::BodyTooLarge => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -124,8 +153,14 @@ impl Reject {
             Self::Unauthorized(methods) => {
                 let key = methods.key_auth.then_some(r#"apikey realm="key""#);
                 let basic = methods.basic_auth.then_some(r#"Basic realm="basic""#);
-                for challenge in [key, basic].into_iter().flatten() {
+                let bearer = methods.bearer.then_some("Bearer");
+                for challenge in [key, basic, bearer].into_iter().flatten() {
                     headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
+            }
+            Self::ConsumerUnknown(_, challenges) => {
+                for challenge in challenges {
+                    headers.append(WWW_AUTHENTICATE, challenge);
                 }
             }
             Self::PasswordChecksBusy | Self::TooManyInFlight => {
@@ -137,17 +172,27 @@ impl Reject {
     }
 }
 
+fn saying(message: &str) -> Cow<'static, str> {
+    Cow::Owned(serde_json::json!({ "message": message }).to_string())
+}
+
 #[cfg(test)]
 mod tests {
+    use forecourt_core::gateway_state::RestrictionType;
+    use http::{HeaderValue, StatusCode};
+
     use super::{AcceptedMethods, Reject};
 
     #[test]
     fn every_reject_has_its_own_label_and_a_json_body() {
-        let methods = AcceptedMethods { key_auth: true, basic_auth: true };
+        let methods = AcceptedMethods { key_auth: true, basic_auth: true, bearer: true };
         let all = [
             Reject::BadRequest("why"),
             Reject::NoRoute,
             Reject::Unauthorized(methods),
+            Reject::ConsumerUnknown("who?", vec![HeaderValue::from_static("Bearer")]),
+            Reject::Unidentified(RestrictionType::ConsumerName),
+            Reject::Restricted(StatusCode::FORBIDDEN, r#"a "quoted" word"#.to_owned()),
             Reject::PasswordChecksBusy,
             Reject::NoUpstreamNode,
             Reject::UnsupportedScheme,
@@ -159,26 +204,28 @@ mod tests {
             Reject::TooManyInFlight,
             Reject::Misdirected,
         ];
+        assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {
             assert_eq!(reject.number(), place);
             let response = reject.response(|body| body);
             assert!(response.body().starts_with(br#"{""#) && response.body().ends_with(br#""}"#));
             assert!(response.status().is_client_error() || response.status().is_server_error());
         }
-        assert_eq!(all.len(), Reject::LABELS.len());
     }
 
     #[test]
     fn a_refusal_names_each_enabled_method_in_a_field_of_its_own() {
-        let challenges = |key_auth, basic_auth| {
-            let response =
-                Reject::Unauthorized(AcceptedMethods { key_auth, basic_auth }).response(|body| body);
+        let challenges = |key_auth, basic_auth, bearer| {
+            let methods = AcceptedMethods { key_auth, basic_auth, bearer };
+            let response = Reject::Unauthorized(methods).response(|body| body);
             assert_eq!(response.body(), r#"{"message":"Authorization Failed"}"#);
             let fields = response.headers().get_all("www-authenticate");
             fields.iter().map(|field| field.to_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
-        assert_eq!(challenges(true, true), [r#"apikey realm="key""#, r#"Basic realm="basic""#]);
-        assert_eq!(challenges(false, true), [r#"Basic realm="basic""#]);
-        assert!(challenges(false, false).is_empty());
+        let all = [r#"apikey realm="key""#, r#"Basic realm="basic""#, "Bearer"];
+        assert_eq!(challenges(true, true, true), all);
+        assert_eq!(challenges(false, true, false), [r#"Basic realm="basic""#]);
+        assert_eq!(challenges(false, false, true), ["Bearer"]);
+        assert!(challenges(false, false, false).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! `X-Request-Id` (docs/gateway.md §8): the caller's where it is fit to be written down, else one of our own.
+//! `X-Request-Id` (docs/gateway.md §15): the caller's where it is fit to be written down, else one of our own.
 //!
 //! Ours look like a UUIDv7 and cost neither a lock nor a system call: their random part is mixed from a seed of the
 //! connection and the number of the request on it.

@@ -7,19 +7,28 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use forecourt_core::{
-    gateway_state::{ProductState, RouteState, RouteTimeouts, ServiceState, UpstreamState},
-    ids::{ProductId, RouteId, ServiceId},
-    time::Timestamp,
+    gateway_state::{
+        GlobalRuleState, PluginsState, ProductState, RouteState, RouteTimeouts, ServiceState, UpstreamState,
+    },
+    ids::{DcrProviderId, GatewayGroupId, ProductId, RouteId, ServiceId},
 };
 use hashbrown::HashMap;
 use http::{HeaderName, Method};
 
-use crate::{paths, upstreams::Upstream};
+use crate::{
+    key_sets::{Issuer, KeySets},
+    path_table::{Entry, PathTable},
+    paths,
+    plugins::{self, Plugins},
+    upstreams::Upstream,
+};
 
 /// All enabled services with their routes, compiled.
 #[derive(Default)]
 pub(crate) struct RoutingTable {
     services: HashMap<Box<str>, Arc<Service>>,
+    /// Those of routes that have plugins of their own, by route.
+    route_plugins: HashMap<Box<str>, Arc<Plugins>>,
     exact_hosts: HashMap<Box<str>, PathTable>,
     wildcard_hosts: HashMap<Box<str>, PathTable>,
     any_host: PathTable,
@@ -29,6 +38,8 @@ pub(crate) struct RoutingTable {
 pub(crate) struct Service {
     /// Its id.
     pub(crate) id: ServiceId,
+    /// The group that serves it.
+    pub(crate) group: GatewayGroupId,
     /// What is removed from the front of the path before forwarding.
     pub(crate) stripped_prefix: Option<Box<str>>,
     /// Who may pass.
@@ -36,6 +47,8 @@ pub(crate) struct Service {
     upstream: Option<Arc<Upstream>>,
     /// Those that routes name.
     upstreams: HashMap<Box<str>, Arc<Upstream>>,
+    /// What its routes meet that have no plugins of their own.
+    plugins: Option<Arc<Plugins>>,
 }
 
 /// A route as a request meets it.
@@ -44,6 +57,8 @@ pub(crate) struct Route {
     pub(crate) id: RouteId,
     /// Its service.
     pub(crate) service: Arc<Service>,
+    /// What its requests meet beside product authentication; nearly always nothing.
+    pub(crate) plugins: Option<Arc<Plugins>>,
     /// Where requests go.
     pub(crate) upstream: Option<Arc<Upstream>>,
     /// Timeouts that take the place of the upstream's.
@@ -75,6 +90,10 @@ pub(crate) struct Product {
     pub(crate) key_auth: Option<KeyRule>,
     /// How passwords are read, if they are accepted.
     pub(crate) basic_auth: Option<BasicRule>,
+    /// How tokens of developers' own making are read, if they are accepted.
+    pub(crate) jwt_auth: Option<JwtRule>,
+    /// Whose tokens are accepted.
+    pub(crate) dcr: Option<DcrRule>,
 }
 
 /// How API keys are read.
@@ -93,15 +112,30 @@ pub(crate) struct BasicRule {
     pub(crate) hide_credentials: bool,
 }
 
-/// Which product protects which service.
+/// How tokens of developers' own making are read.
+pub(crate) struct JwtRule {
+    /// Whether `Authorization` and the query argument are removed after success.
+    pub(crate) hide_credentials: bool,
+}
+
+/// Whose tokens are accepted.
+pub(crate) struct DcrRule {
+    /// The provider, which gave clients their ids.
+    pub(crate) provider: DcrProviderId,
+    /// Its issuer, with the keys that sign tokens.
+    pub(crate) issuer: Arc<Issuer>,
+}
+
+/// What other rows say of services: which product protects them, and which plugins their group adds.
 #[derive(Default)]
 pub(crate) struct Linked {
     by_service: HashMap<Box<str>, Arc<Product>>,
+    by_group: HashMap<GatewayGroupId, PluginsState>,
 }
 
 impl Linked {
-    /// Puts the product's services under it, taking the place of products linked before.
-    pub(crate) fn link(&mut self, state: &ProductState, number: u32, portal: u32) {
+    /// Puts the product's services under it, taking the place of products linked before; `key_sets` keeps its issuer.
+    pub(crate) fn link(&mut self, state: &ProductState, number: u32, portal: u32, key_sets: &KeySets) {
         let product = Arc::new(Product {
             id: state.id.clone(),
             number,
@@ -115,27 +149,33 @@ impl Linked {
                 .basic_auth
                 .as_ref()
                 .map(|method| BasicRule { hide_credentials: method.hide_credentials }),
+            jwt_auth: state
+                .jwt_auth
+                .as_ref()
+                .map(|method| JwtRule { hide_credentials: method.hide_credentials }),
+            dcr: state.dcr.as_ref().and_then(|method| {
+                let issuer = key_sets.issuer(&method.issuer)?;
+                Some(DcrRule { provider: method.provider_id.clone(), issuer })
+            }),
         });
         for service in &state.services {
             self.by_service.insert(service.as_str().into(), Arc::clone(&product));
         }
     }
-}
 
-#[derive(Default)]
-struct PathTable {
-    exact: HashMap<Box<str>, Vec<Entry>>,
-    prefixes: HashMap<Box<str>, Vec<Entry>>,
-    /// Distinct lengths of `prefixes`, longest first.
-    lengths: Vec<usize>,
-}
+    /// Adds a global rule, whose plugins take the place of those of rules added before.
+    pub(crate) fn add_rule(&mut self, rule: &GlobalRuleState) {
+        let plugins = self.by_group.entry(rule.gateway_group_id.clone()).or_default();
+        *plugins = plugins::over(plugins, &rule.plugins);
+    }
 
-/// One route under one path; entries of a path are kept in the order in which they are tried.
-#[derive(Clone)]
-struct Entry {
-    route: Arc<Route>,
-    methods: Arc<[Method]>,
-    rank: (Reverse<i64>, Timestamp, Timestamp, RouteId),
+    /// The plugins of a service: its own over its group's.
+    fn plugins(&self, service: &ServiceState) -> PluginsState {
+        match self.by_group.get(&service.gateway_group_id) {
+            Some(of_group) => plugins::over(of_group, &service.plugins),
+            None => service.plugins.clone(),
+        }
+    }
 }
 
 impl RoutingTable {
@@ -152,12 +192,23 @@ impl RoutingTable {
             table.services.insert(row.id.as_str().into(), Arc::new(compile(row, linked, previous)));
             rows.insert(row.id.as_str(), row);
         }
+        let mut mixed = Vec::new();
         for route in routes {
             if let Some(row) = rows.get(route.service_id.as_str())
                 && let Some(service) = table.services.get(route.service_id.as_str()).cloned()
             {
-                table.add(route, row, &service);
+                let plugins = table.plugins_of(route, row, &service, linked, previous);
+                mixed.extend(is_mixture(&service, plugins.as_deref()).then_some(&route.id));
+                table.add(route, row, &service, plugins);
             }
+        }
+        if let Some(route) = mixed.first() {
+            tracing::error!(
+                route = route.as_str(),
+                routes = mixed.len(),
+                "a service of a published product carries authentication plugins: both are demanded, and nobody \
+                 may hold both credentials; take the plugins away or unlink the service"
+            );
         }
         let tables = table.exact_hosts.values_mut().chain(table.wildcard_hosts.values_mut());
         tables.chain([&mut table.any_host]).for_each(PathTable::finish);
@@ -183,7 +234,31 @@ impl RoutingTable {
             .or_else(|| self.any_host.find(path, method))
     }
 
-    fn add(&mut self, route: &RouteState, row: &ServiceState, service: &Arc<Service>) {
+    /// The plugins of a route: its own over those of its service. Compiled ones are shared where they can be.
+    fn plugins_of(
+        &mut self,
+        route: &RouteState,
+        row: &ServiceState,
+        service: &Service,
+        linked: &Linked,
+        previous: &Self,
+    ) -> Option<Arc<Plugins>> {
+        if route.plugins == PluginsState::default() {
+            return service.plugins.clone();
+        }
+        let whole = plugins::over(&linked.plugins(row), &route.plugins);
+        let compiled = Plugins::compile(whole, previous.route_plugins.get(route.id.as_str()))?;
+        self.route_plugins.insert(route.id.as_str().into(), Arc::clone(&compiled));
+        Some(compiled)
+    }
+
+    fn add(
+        &mut self,
+        route: &RouteState,
+        row: &ServiceState,
+        service: &Arc<Service>,
+        plugins: Option<Arc<Plugins>>,
+    ) {
         let methods =
             route.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect();
         let rank = (Reverse(route.priority), route.created_at, row.created_at, route.id.clone());
@@ -194,6 +269,7 @@ impl RoutingTable {
         let compiled = Route {
             id: route.id.clone(),
             service: Arc::clone(service),
+            plugins,
             upstream: upstream.cloned(),
             timeouts: route.timeouts,
             websocket: route.websocket,
@@ -227,37 +303,6 @@ impl RoutingTable {
     }
 }
 
-impl PathTable {
-    fn add(&mut self, text: &str, is_prefix: bool, entry: Entry) {
-        let table = if is_prefix { &mut self.prefixes } else { &mut self.exact };
-        table.entry(text.into()).or_default().push(entry);
-    }
-
-    fn finish(&mut self) {
-        for entries in self.exact.values_mut().chain(self.prefixes.values_mut()) {
-            entries.sort_by(|a, b| a.rank.cmp(&b.rank));
-        }
-        self.lengths = self.prefixes.keys().map(|prefix| prefix.len()).collect();
-        self.lengths.sort_unstable_by_key(|length| Reverse(*length));
-        self.lengths.dedup();
-    }
-
-    fn find(&self, path: &str, method: &Method) -> Option<&Arc<Route>> {
-        let exact = self.exact.get(path).and_then(|entries| first_for(entries, method));
-        exact.or_else(|| {
-            let fitting = self.lengths.iter().filter_map(|length| path.get(..*length));
-            fitting
-                .filter_map(|prefix| self.prefixes.get(prefix))
-                .find_map(|entries| first_for(entries, method))
-        })
-    }
-}
-
-fn first_for<'a>(entries: &'a [Entry], method: &Method) -> Option<&'a Arc<Route>> {
-    let fitting = entries.iter().find(|entry| entry.methods.is_empty() || entry.methods.contains(method));
-    fitting.map(|entry| &entry.route)
-}
-
 fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Service {
     let before = previous.services.get(row.id.as_str());
     let kept = |wanted: &UpstreamState, before: Option<&Arc<Upstream>>| match before {
@@ -271,6 +316,8 @@ fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Serv
     let prefix = row.path_prefix.as_deref().filter(|_| row.strip_path_prefix).and_then(paths::normalise);
     Service {
         id: row.id.clone(),
+        group: row.gateway_group_id.clone(),
+        plugins: Plugins::compile(linked.plugins(row), before.and_then(|service| service.plugins.as_ref())),
         stripped_prefix: prefix.map(|prefix| prefix.as_ref().into()),
         upstream: row
             .upstream
@@ -282,6 +329,11 @@ fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Serv
             .get(row.id.as_str())
             .map_or(Protection::Open, |product| Protection::Product(Arc::clone(product))),
     }
+}
+
+/// Whether a request would have to show a developer's credential and a consumer's (docs/gateway.md §7).
+fn is_mixture(service: &Service, plugins: Option<&Plugins>) -> bool {
+    matches!(service.protection, Protection::Product(_)) && plugins.is_some_and(Plugins::authenticates)
 }
 
 /// `host` in lower case without allocating; `None` if it is longer than a host name can be.

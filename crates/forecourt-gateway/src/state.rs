@@ -1,7 +1,7 @@
 //! What the gateway enforces now: read by every request, changed in place by one writer.
 //!
-//! Routing (services, routes, products) is one immutable table behind a pointer; credentials lie in sharded
-//! maps; each application is a small view behind its own pointer. So a change of one credential among a million
+//! Routing (services, routes, products, plugins) and consumers are two immutable tables behind one pointer, so
+//! that both are swapped together; credentials lie in sharded maps; each application is a small view behind its own pointer. So a change of one credential among a million
 //! touches one shard for a moment, and a request takes no lock that all others need.
 //!
 //! **No request is let through by half a batch.** What a request needs beside the table is a set of facts (this
@@ -17,23 +17,53 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
+use forecourt_core::ids::DcrProviderId;
 use forecourt_wire::changes::ChangeBatch;
+use http::Method;
 
 use crate::{
-    certificates::Certificates, changes::Writer, key_store::KeyStore, route::RoutingTable,
-    user_store::UserStore,
+    certificates::Certificates,
+    changes::Writer,
+    consumers::Consumers,
+    key_sets::KeySets,
+    key_store::KeyStore,
+    named_store::NamedStore,
+    route::{Route, RoutingTable},
+    signatures::TokenVerifier,
 };
+
+/// What is compiled anew when a row changes; the part that did not change is shared with the table before.
+#[derive(Default)]
+pub(crate) struct Table {
+    /// Services and routes, with their products and plugins.
+    pub(crate) routing: Arc<RoutingTable>,
+    /// Consumers.
+    pub(crate) consumers: Arc<Consumers>,
+}
+
+impl Table {
+    /// The route that such a request takes; see [`RoutingTable::find`].
+    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Route>> {
+        self.routing.find(host, path, method)
+    }
+}
 
 /// All that requests are decided by.
 pub(crate) struct State {
-    /// Services, routes and products.
-    pub(crate) table: ArcSwap<RoutingTable>,
+    /// Services, routes, products and consumers.
+    pub(crate) table: ArcSwap<Table>,
     /// Certificates that callers are shown.
     pub(crate) certificates: ArcSwap<Certificates>,
     /// API keys.
     pub(crate) keys: KeyStore,
-    /// Users of basic-auth.
-    pub(crate) users: UserStore,
+    /// Users of basic-auth, by user name, with the slow hash (a PHC string) of their password.
+    pub(crate) users: NamedStore<Arc<str>>,
+    /// Credentials of jwt-auth, by the key that tokens name.
+    pub(crate) tokens: NamedStore<Arc<TokenVerifier>>,
+    /// OAuth clients, by the client id that their provider gave them.
+    pub(crate) clients: NamedStore<DcrProviderId>,
+    /// The keys of the providers' issuers; not rows, but what was fetched because of them.
+    pub(crate) key_sets: KeySets,
     turn: AtomicU64,
     writer: Mutex<Writer>,
 }
@@ -42,10 +72,13 @@ impl State {
     /// The state of a gateway that has been told nothing: no path is known.
     pub(crate) fn empty(seed: [u64; 2]) -> Self {
         Self {
-            table: ArcSwap::from_pointee(RoutingTable::default()),
+            table: ArcSwap::from_pointee(Table::default()),
             certificates: ArcSwap::default(),
             keys: KeyStore::new(seed),
-            users: UserStore::new(),
+            users: NamedStore::new(),
+            tokens: NamedStore::new(),
+            clients: NamedStore::new(),
+            key_sets: KeySets::default(),
             turn: AtomicU64::new(0),
             writer: Mutex::default(),
         }
@@ -62,7 +95,7 @@ impl State {
     }
 
     /// Reads one state, never a mixture of two: `read` may run again and must have no effect of its own.
-    pub(crate) fn consistently<R>(&self, mut read: impl FnMut(&RoutingTable) -> R) -> R {
+    pub(crate) fn consistently<R>(&self, mut read: impl FnMut(&Table) -> R) -> R {
         loop {
             let before = self.turn.load(Ordering::SeqCst);
             let table = self.table.load();

@@ -1,4 +1,4 @@
-//! The TLS side of accepting a caller (docs/gateway.md §7): the name first, then the certificate, then the handshake.
+//! The TLS side of accepting a caller (docs/gateway.md §14): the name first, then the certificate, then the handshake.
 //!
 //! The certificate table is read once per handshake; a change meets the next one and leaves open connections alone.
 //! The time limit is the caller's of this file, `serving.rs`.

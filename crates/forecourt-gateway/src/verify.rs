@@ -1,28 +1,44 @@
-//! The decision (docs/gateway.md §2 to §4): a pure function of state, request head and time.
+//! The decision (docs/gateway.md §2 to §4 and §7): a pure function of state, request head and time. First the
+//! product says who may call, then the plugins of the route.
 //!
 //! Invariant: a [`Permit`] comes from here and nowhere else, and `forward.rs` demands one. Password hashes are
-//! too slow to be computed here; the function says which ones it would need checked, `passwords.rs` checks them,
-//! and the function is asked again with what was proven, against the state of that later moment.
+//! too slow to be computed here, and keys of issuers too far; the function says what it would need, others find it
+//! out (`passwords.rs`, `key_sets.rs`), and the function is asked again with all that was proven so far, against the
+//! state of that later moment. The methods of products are in `verify/product.rs` and `verify/tokens.rs`,
+//! consumers in `verify/consumers.rs`.
+
+pub(crate) mod consumer_tokens;
+mod consumers;
+mod product;
+mod proven;
+pub(crate) mod restriction;
+mod tokens;
 
 use std::sync::Arc;
 
-use forecourt_core::{secrets::SecretDigest, time::Timestamp};
-use http::HeaderMap;
+use forecourt_core::time::Timestamp;
+use http::{HeaderMap, Method as HttpMethod};
 
+pub(crate) use self::{
+    consumers::ConsumerIdentity,
+    proven::{PasswordAnswer, PasswordQuestion, Proven},
+};
+use self::{consumers::Stop, product::Finding, restriction::Subject};
 use crate::{
     applications::ApplicationSlot,
     compact_ids::CompactId,
-    presented::{self, Basic},
-    rejects::{AcceptedMethods, Reject},
-    route::{Product, Protection},
-    state::State,
+    key_sets::Issuer,
+    plugins::Plugins,
+    rejects::Reject,
+    route::{Product, Protection, Route},
+    state::{State, Table},
 };
 
-/// How many passwords one request may cause to be checked, so that namesakes cannot multiply the work.
-pub(crate) const MOST_CANDIDATES: usize = 8;
-
 /// Leave to forward a request.
-pub(crate) struct Permit(Option<Identity>);
+pub(crate) struct Permit {
+    application: Option<Identity>,
+    consumer: Option<ConsumerIdentity>,
+}
 
 /// Who is calling, found by product authentication.
 pub(crate) struct Identity {
@@ -45,6 +61,22 @@ pub(crate) enum Method {
     Key,
     /// `basic-auth`.
     Basic,
+    /// `jwt-auth`.
+    Jwt,
+    /// `dcr`.
+    Dcr,
+}
+
+/// What a request shows, and when.
+pub(crate) struct Request<'a> {
+    /// Its method.
+    pub(crate) method: &'a HttpMethod,
+    /// Its header fields.
+    pub(crate) headers: &'a HeaderMap,
+    /// Its query as it was sent.
+    pub(crate) query: Option<&'a str>,
+    /// Now.
+    pub(crate) now: Timestamp,
 }
 
 /// What [`verify`] found.
@@ -55,135 +87,64 @@ pub(crate) enum Verdict {
     Reject(Reject),
     /// It may if the password fits one of these.
     NeedsPasswordCheck(PasswordQuestion),
+    /// It may if a newer key of this issuer signed its token.
+    NeedsNewerKeys(Arc<Issuer>),
 }
-
-/// A password and the hashes it might fit.
-pub(crate) struct PasswordQuestion {
-    /// User name and password as shown.
-    pub(crate) shown: Basic,
-    /// Hashes of credentials that could pass, oldest credential first, no two alike. May be empty: then the
-    /// answer is no, after the same work.
-    pub(crate) hashes: Vec<Arc<str>>,
-}
-
-/// The outcome of a [`PasswordQuestion`]: the first hash that the password fits.
-pub(crate) struct Proven(pub(crate) Option<Arc<str>>);
 
 impl Permit {
-    /// Who is calling; `None` on an open service.
+    /// The application that calls; `None` where no product protects the service.
     pub(crate) const fn identity(&self) -> Option<&Identity> {
-        self.0.as_ref()
+        self.application.as_ref()
+    }
+
+    /// The consumer who calls; `None` where no plugin asks for one.
+    pub(crate) const fn consumer(&self) -> Option<&ConsumerIdentity> {
+        self.consumer.as_ref()
     }
 }
 
-/// Decides about a request to a service protected like this. `proven` is given when a question was answered.
+/// Decides about a request on a route of this table, with what was proven for it so far.
 pub(crate) fn verify(
     state: &State,
-    protection: &Protection,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    now: Timestamp,
-    proven: Option<&Proven>,
+    table: &Table,
+    route: &Route,
+    request: &Request<'_>,
+    proven: &Proven,
 ) -> Verdict {
-    let product = match protection {
-        Protection::Open => return Verdict::Permit(Permit(None)),
-        Protection::Product(product) => product,
+    let application = match &route.service.protection {
+        Protection::Open => None,
+        Protection::Product(product) => match product::authenticate(state, product, route, request, proven) {
+            Finding::Identity(identity) => Some(identity),
+            Finding::Nobody => {
+                return Verdict::Reject(Reject::Unauthorized(product::accepted_methods(product)));
+            }
+            Finding::NeedsPassword(question) => return Verdict::NeedsPasswordCheck(question),
+            Finding::NeedsKeys(issuer) => return Verdict::NeedsNewerKeys(issuer),
+        },
     };
-    if let Some(identity) = by_key(state, product, headers, query, now) {
-        return Verdict::Permit(Permit(Some(identity)));
+    let mut permit = Permit { application, consumer: None };
+    let Some(plugins) = &route.plugins else { return Verdict::Permit(permit) };
+    match consumers::authenticate(&table.consumers, &route.service.group, plugins, request, proven) {
+        Ok(consumer) => permit.consumer = consumer,
+        Err(Stop::Reject(reject)) => return Verdict::Reject(reject),
+        Err(Stop::Ask(question)) => return Verdict::NeedsPasswordCheck(question),
     }
-    if product.basic_auth.is_some()
-        && let Some(shown) = Basic::read(headers)
-    {
-        match (proven, candidates(state, product, shown.username(), now)) {
-            (None, candidates) => {
-                let hashes = distinct_hashes(&candidates);
-                return Verdict::NeedsPasswordCheck(PasswordQuestion { shown, hashes });
-            }
-            (Some(Proven(Some(hash))), candidates) => {
-                if let Some(found) = candidates.into_iter().find(|candidate| candidate.password_hash == *hash)
-                {
-                    return Verdict::Permit(Permit(Some(found.identity)));
-                }
-            }
-            (Some(Proven(None)), _) => {}
-        }
+    match restrict(route, plugins, &permit, request.method) {
+        Ok(()) => Verdict::Permit(permit),
+        Err(reject) => Verdict::Reject(reject),
     }
-    Verdict::Reject(Reject::Unauthorized(AcceptedMethods {
-        key_auth: product.key_auth.is_some(),
-        basic_auth: product.basic_auth.is_some(),
-    }))
 }
 
-/// The identity that the shown API key leads to: the oldest credential with this key that may pass.
-fn by_key(
-    state: &State,
-    product: &Arc<Product>,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    now: Timestamp,
-) -> Option<Identity> {
-    let key = presented::key(product.key_auth.as_ref()?, headers, query)?;
-    let mut oldest: Option<(i64, Identity)> = None;
-    state.keys.visit(&SecretDigest::of(&key), |record| {
-        let older = oldest.as_ref().is_none_or(|(made, _)| record.created_at < *made);
-        if older
-            && record.valid_until > now.micros()
-            && let Some(identity) = admit(product, &record.application, &record.credential, Method::Key)
-        {
-            oldest = Some((record.created_at, identity));
-        }
-    });
-    oldest.map(|(_, identity)| identity)
-}
-
-struct Candidate {
-    created_at: i64,
-    password_hash: Arc<str>,
-    identity: Identity,
-}
-
-/// The credentials of this user name that may pass if the password fits, oldest first.
-fn candidates(state: &State, product: &Arc<Product>, username: &str, now: Timestamp) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    state.users.visit(username, |record| {
-        if record.valid_until > now.micros()
-            && let Some(identity) = admit(product, &record.application, &record.credential, Method::Basic)
-        {
-            let password_hash = Arc::clone(&record.password_hash);
-            found.push(Candidate { created_at: record.created_at, password_hash, identity });
-        }
-    });
-    found.sort_by_key(|candidate| candidate.created_at);
-    found
-}
-
-fn distinct_hashes(candidates: &[Candidate]) -> Vec<Arc<str>> {
-    let mut hashes: Vec<Arc<str>> = Vec::with_capacity(candidates.len().min(MOST_CANDIDATES));
-    for candidate in candidates {
-        if hashes.len() < MOST_CANDIDATES && !hashes.contains(&candidate.password_hash) {
-            hashes.push(Arc::clone(&candidate.password_hash));
-        }
-    }
-    hashes
-}
-
-/// The application's part of docs/gateway.md §4.
-fn admit(
-    product: &Arc<Product>,
-    application: &Arc<ApplicationSlot>,
-    credential: &CompactId,
-    method: Method,
-) -> Option<Identity> {
-    let view = application.view();
-    let live = view.admitted_to(product.number, product.portal)?;
-    Some(Identity {
-        product: Arc::clone(product),
-        application: Arc::clone(application),
-        developer_name: Arc::clone(&live.developer_name),
-        credential: credential.clone(),
-        method,
-    })
+/// Whether the restriction that holds, the consumer's own or the route's, lets the request pass. Where no plugin
+/// asked for a consumer, the application is who is known.
+fn restrict(route: &Route, plugins: &Plugins, permit: &Permit, method: &HttpMethod) -> Result<(), Reject> {
+    let consumer = permit.consumer.as_ref().map(|identity| &identity.consumer);
+    let own = consumer.and_then(|consumer| consumer.restriction.as_ref());
+    let Some(restriction) = own.or(plugins.restriction.as_ref()) else { return Ok(()) };
+    let application = permit.application.as_ref().map(|identity| identity.application.id_text());
+    let name = consumer.map(|consumer| &*consumer.username).or(application.as_deref());
+    let (service, route) = (route.service.id.as_str(), route.id.as_str());
+    restriction.check(name.map(|name| Subject { name, service, route, method }).as_ref())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
-pub use forecourt_core::networks::Network;
+pub use forecourt_core::addresses::Network;
 use http::{Extensions, HeaderMap};
 
 /// The client's address: the connection's, or where that is a trusted proxy, the last untrusted one that the

@@ -53,6 +53,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
     }
 
+    /// What is wrong, in words for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.status

@@ -1,3 +1,8 @@
-//! How people prove who they are. This version: passwords; see [`passwords`].
+//! How people and programs prove who they are, and how secrets are kept: [`passwords`], [`sealing`],
+//! [`certificates`], [`public_keys`] and [`tokens`].
 
+pub mod certificates;
 pub mod passwords;
+pub mod public_keys;
+pub mod sealing;
+pub mod tokens;

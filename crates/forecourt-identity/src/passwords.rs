@@ -40,6 +40,13 @@ impl Passwords {
         self.run(move || hash(&password)).await?
     }
 
+    /// The stored form of `password` with this salt: for credentials, whose user name chooses it
+    /// ([`crate::sealing::Sealer::salt_of`]).
+    pub async fn hash_with_salt(&self, password: &str, salt: [u8; 16]) -> Result<String, PasswordError> {
+        let password = password.to_owned();
+        self.run(move || hash_with_salt(&password, &salt)).await?
+    }
+
     /// Whether `password` is the one that `stored` was made of. `None` takes as long and is never right, so that
     /// an unknown account cannot be told from a wrong password.
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, PasswordError> {
@@ -63,6 +70,11 @@ fn hash(password: &str) -> Result<String, PasswordError> {
     hash.map(|hash| hash.to_string()).map_err(|error| PasswordError::Hash(error.to_string()))
 }
 
+fn hash_with_salt(password: &str, salt: &[u8; 16]) -> Result<String, PasswordError> {
+    let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), salt);
+    hash.map(|hash| hash.to_string()).map_err(|error| PasswordError::Hash(error.to_string()))
+}
+
 fn verify(password: &str, stored: &str) -> bool {
     PasswordHash::new(stored)
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
@@ -81,5 +93,19 @@ mod tests {
         assert!(!passwords.verify("wrong horse", Some(&stored)).await.unwrap());
         assert!(!passwords.verify("a password that nobody has", None).await.unwrap());
         assert!(!passwords.verify("x", Some("no hash")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn equal_salts_need_one_hash_and_other_passwords_still_differ() {
+        let passwords = Passwords::new(2).unwrap();
+        let stored = passwords.hash_with_salt("correct horse", [7; 16]).await.unwrap();
+        assert_eq!(stored, passwords.hash_with_salt("correct horse", [7; 16]).await.unwrap());
+        assert_ne!(stored, passwords.hash_with_salt("correct horse", [8; 16]).await.unwrap());
+        assert_ne!(stored, passwords.hash_with_salt("wrong horse", [7; 16]).await.unwrap());
+        assert!(passwords.verify("correct horse", Some(&stored)).await.unwrap());
+        assert!(!passwords.verify("wrong horse", Some(&stored)).await.unwrap());
+        let random = passwords.hash("correct horse").await.unwrap();
+        let parameters = |stored: &str| stored.split('$').take(4).collect::<Vec<_>>().join("$");
+        assert_eq!(parameters(&stored), parameters(&random), "the same cost either way");
     }
 }

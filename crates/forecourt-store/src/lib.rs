@@ -18,6 +18,7 @@ mod dialect;
 mod error;
 mod events;
 mod gateway_groups;
+mod group_objects;
 mod labels;
 mod migrations;
 mod organizations;

@@ -12,7 +12,13 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 1] = [Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") }];
+const STEPS: [Step; 2] = [
+    Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
+    Step {
+        name: "0003_plugins_and_upstreams",
+        sql: include_str!("migrations/0003_plugins_and_upstreams.sql"),
+    },
+];
 
 /// Brings the schema up to date.
 pub(crate) async fn run(connection: &DatabaseConnection) -> Result<(), DbErr> {

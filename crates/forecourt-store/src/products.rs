@@ -128,6 +128,24 @@ impl Reader {
         Ok(product.map(|product| (ServiceId::known(link.service_id), product)))
     }
 
+    /// A linked service of a gateway group whose product asks for credentials, where there is one.
+    pub async fn protected_service_of_group(
+        &self,
+        group: &GatewayGroupId,
+    ) -> Result<Option<(ServiceId, Product)>, StoreError> {
+        let select = links::Entity::find().filter(links::Column::GatewayGroupId.eq(group.as_str()));
+        let links = select.order_by_asc(links::Column::ServiceId).all(&self.connection()).await?;
+        for link in links {
+            let product = self.product(&ProductId::known(link.product_id)).await?;
+            let asks =
+                |product: &Product| product.gateway_offer().is_some_and(|offer| !offer.auth.is_empty());
+            if let Some(product) = product.filter(asks) {
+                return Ok(Some((ServiceId::known(link.service_id), product)));
+            }
+        }
+        Ok(None)
+    }
+
     async fn with_links(&self, models: Vec<entity::Model>) -> Result<Vec<Product>, StoreError> {
         let mut linked: HashMap<String, Vec<LinkedService>> = HashMap::new();
         let gateway = ProductType::Gateway.name();

@@ -28,6 +28,10 @@ pub(crate) mod entity {
         pub paths: String,
         pub methods: String,
         pub priority: i64,
+        pub plugins: String,
+        pub upstream_id: Option<String>,
+        pub timeout: Option<String>,
+        pub enable_websocket: Option<bool>,
         pub extra: String,
         pub created_at: i64,
         pub updated_at: i64,
@@ -99,6 +103,8 @@ impl Tx {
 }
 
 fn row(route: &Route) -> Result<entity::ActiveModel, StoreError> {
+    let timeout =
+        route.timeout.as_ref().map(|timeout| rows::to_json("route timeout", timeout)).transpose()?;
     Ok(entity::ActiveModel {
         id: Set(route.id.to_string()),
         service_id: Set(route.service_id.to_string()),
@@ -111,6 +117,10 @@ fn row(route: &Route) -> Result<entity::ActiveModel, StoreError> {
         paths: Set(rows::to_json("route paths", &route.paths)?),
         methods: Set(rows::to_json("route methods", &route.methods)?),
         priority: Set(route.priority),
+        plugins: Set(rows::to_json("route plugins", &route.plugins)?),
+        upstream_id: Set(route.upstream_id.clone()),
+        timeout: Set(timeout),
+        enable_websocket: Set(route.enable_websocket),
         extra: Set(rows::to_json("route members", &route.extra)?),
         created_at: Set(route.created_at.micros()),
         updated_at: Set(route.updated_at.micros()),
@@ -128,6 +138,10 @@ fn route(row: entity::Model) -> Result<Route, StoreError> {
         paths: rows::from_json("route paths", &row.paths)?,
         methods: rows::from_json("route methods", &row.methods)?,
         priority: row.priority,
+        plugins: rows::from_json("route plugins", &row.plugins)?,
+        upstream_id: row.upstream_id,
+        timeout: row.timeout.as_deref().map(|text| rows::from_json("route timeout", text)).transpose()?,
+        enable_websocket: row.enable_websocket,
         extra: rows::from_json("route members", &row.extra)?,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),

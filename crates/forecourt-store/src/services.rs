@@ -29,7 +29,9 @@ pub(crate) mod entity {
         pub hosts: String,
         pub path_prefix: Option<String>,
         pub strip_path_prefix: bool,
+        pub plugins: String,
         pub upstream: Option<String>,
+        pub upstreams: String,
         pub extra: String,
         pub has_openapi: bool,
         pub created_at: i64,
@@ -162,7 +164,9 @@ fn row(service: &Service) -> Result<entity::ActiveModel, StoreError> {
         hosts: Set(rows::to_json("service hosts", &service.hosts)?),
         path_prefix: Set(service.path_prefix.clone()),
         strip_path_prefix: Set(service.strip_path_prefix),
+        plugins: Set(rows::to_json("service plugins", &service.plugins)?),
         upstream: Set(upstream),
+        upstreams: Set(rows::to_json("service upstreams", &service.upstreams)?),
         extra: Set(rows::to_json("service members", &service.extra)?),
         has_openapi: Set(service.has_openapi),
         created_at: Set(service.created_at.micros()),
@@ -182,11 +186,13 @@ fn service(row: entity::Model) -> Result<Service, StoreError> {
         hosts: rows::from_json("service hosts", &row.hosts)?,
         path_prefix: row.path_prefix,
         strip_path_prefix: row.strip_path_prefix,
+        plugins: rows::from_json("service plugins", &row.plugins)?,
         upstream: row
             .upstream
             .as_deref()
             .map(|text| rows::from_json("service upstream", text))
             .transpose()?,
+        upstreams: rows::from_json("service upstreams", &row.upstreams)?,
         extra: rows::from_json("service members", &row.extra)?,
         has_openapi: row.has_openapi,
         created_at: Timestamp::from_micros(row.created_at),

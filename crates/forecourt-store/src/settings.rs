@@ -24,6 +24,7 @@ mod entity {
 
 const SYSTEM: &str = "system";
 const CSRF_KEY: &str = "csrf_key";
+const MASTER_KEY_ID: &str = "master_key_id";
 
 impl Reader {
     /// The installation's settings; the defaults before they were ever changed.
@@ -39,6 +40,11 @@ impl Reader {
     pub async fn csrf_key(&self) -> Result<Option<String>, StoreError> {
         Ok(entity::Entity::find_by_id(CSRF_KEY).one(&self.connection()).await?.map(|row| row.value))
     }
+
+    /// Which master key the secrets of this database are sealed under, once one was used.
+    pub async fn master_key_id(&self) -> Result<Option<String>, StoreError> {
+        Ok(entity::Entity::find_by_id(MASTER_KEY_ID).one(&self.connection()).await?.map(|row| row.value))
+    }
 }
 
 impl Tx {
@@ -50,6 +56,11 @@ impl Tx {
     /// Stores the key that form tokens are derived with, hex.
     pub async fn save_csrf_key(&self, key: String) -> Result<(), StoreError> {
         self.save_setting(CSRF_KEY, key).await
+    }
+
+    /// Notes which master key the secrets of this database are sealed under.
+    pub async fn save_master_key_id(&self, id: &str) -> Result<(), StoreError> {
+        self.save_setting(MASTER_KEY_ID, id.to_owned()).await
     }
 
     async fn save_setting(&self, key: &str, value: String) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@
 
 mod gateway;
 mod layers;
+mod outgoing;
 mod restrictions;
 #[cfg(test)]
 mod tests;
@@ -14,8 +15,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use forecourt_http::addresses::Network;
+use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Location;
 pub use gateway::{GatewaySettings, LimitSettings};
+pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 
@@ -78,14 +81,18 @@ pub struct BootstrapSettings {
 /// `security:`
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecuritySettings {
+    /// 64 hex digits under which kept secrets are sealed. Empty: those of the file `data_dir/master.key`.
+    pub master_key: String,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
     /// Who may use the Admin API.
     pub ip_restriction: IpRestrictionSettings,
+    /// Where calls of our own may go.
+    pub ssrf_protection: SsrfProtectionSettings,
 }
 
 /// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 4] = ["sync", "audit", "gateway.max_staleness", "security.ssrf_protection"];
+const NOT_YET: [&str; 3] = ["sync", "audit", "gateway.max_staleness"];
 
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +198,9 @@ impl Settings {
             "" => "(random, printed at the first start)".into(),
             _ => "******".into(),
         };
+        if !self.security.master_key.is_empty() {
+            masked.security.master_key = "******".into();
+        }
         masked
     }
 
@@ -241,13 +251,19 @@ impl Settings {
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();
         require("bootstrap.admin_password", password <= 128, "must be at most 128 characters")?;
+        let key = self.security.master_key.as_str();
+        let fits = key.is_empty() || MasterKey::from_hex(key).is_some();
+        let problem =
+            "must be 64 hex digits, such as openssl rand -hex 32 prints, or empty for data_dir/master.key";
+        require("security.master_key", fits, problem)?;
         for proxy in &self.security.trusted_proxies {
             let fits = Network::parse(proxy).is_some();
             let problem =
                 format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
             require("security.trusted_proxies", fits, &problem)?;
         }
-        self.security.ip_restriction.check()
+        self.security.ip_restriction.check()?;
+        self.security.ssrf_protection.check()
     }
 }
 

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod embedded_gateway;
 pub mod faces;
 pub mod listeners;
+pub mod master_key;
 pub mod serve;
 pub mod status;
 pub mod telemetry;

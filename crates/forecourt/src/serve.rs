@@ -24,6 +24,7 @@ use crate::{
     embedded_gateway::{self, Feed},
     faces::{self, Urls},
     listeners::{GRACE, Listener, Serving},
+    master_key::{self, MasterKeyError},
     status::{self, Status},
     usage_delivery::{self, Delivery},
 };
@@ -91,6 +92,9 @@ pub enum StartError {
     /// The TLS certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The master key cannot be used.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
     /// The operating system refuses what every program needs: random bytes, a runtime.
     #[error("the operating system refuses: {0}")]
     System(String),
@@ -284,7 +288,13 @@ async fn open_app(
     };
     let admin_password =
         if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
+    let known = store.read().master_key_id().await;
+    let known = known.map_err(|error| database_error(settings, &error, Some(&error)))?;
+    if settings.security.master_key.is_empty() {
+        make_data_dir(&settings.data_folder())?;
+    }
     let config = forecourt_app::Config {
+        master_key: master_key::of(settings, known.as_deref())?,
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
         ..forecourt_app::Config::default()
@@ -308,7 +318,8 @@ async fn start_gateway(
     (plain, tls): (Option<Listener>, Option<Listener>),
 ) -> Result<(Gateway, RunningGateway), StartError> {
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
-    let config = settings.gateway.config(settings.trusted_proxies(), GRACE);
+    let mut config = settings.gateway.config(settings.trusted_proxies(), GRACE);
+    config.outgoing = settings.security.ssrf_protection.rules();
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;

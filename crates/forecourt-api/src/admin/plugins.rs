@@ -1,10 +1,14 @@
-//! The plugins that the gateway enforces.
+//! The plugins that the gateway enforces, and the schemas of their configurations.
 
 use axum::Json;
-use forecourt_core::services::PLUGINS;
+use forecourt_core::plugins;
 use forecourt_http::{callers::AdminCaller, problem::Problem};
 
-use super::table::Table;
+use super::{
+    answers::{Answer, value},
+    segments::Segments,
+    table::Table,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table.get("/apisix/admin/plugins/list", list).get("/apisix/admin/plugins/{name}", schema)
@@ -12,10 +16,10 @@ pub(super) fn endpoints(table: Table) -> Table {
 
 /// A bare array: the one answer without an envelope.
 async fn list(_: AdminCaller) -> Json<&'static [&'static str]> {
-    Json(PLUGINS)
+    Json(plugins::NAMES)
 }
 
-/// The JSON Schema of a plugin; none is enforced in this version, so none is found.
-async fn schema(_: AdminCaller) -> Problem {
-    Problem::not_found()
+/// The JSON Schema of a plugin's configuration; `subsystem` is not looked at, since there is one.
+async fn schema(_: AdminCaller, segments: Segments) -> Answer {
+    value(plugins::schema(segments.text("name")?).ok_or_else(Problem::not_found)?)
 }

@@ -1,7 +1,7 @@
 //! Bodies of API products, read into core's input; see `products`.
 
 use forecourt_core::{
-    gateway_state::{BasicAuthMethod, KeyAuthMethod},
+    gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod},
     ids::{DcrProviderId, GatewayGroupId, ServiceId},
     products::{LinkedService, ProductAuth, ProductStatus, ProductType, Visibility, changes::ProductInput},
 };
@@ -56,15 +56,17 @@ fn auth(given: Object) -> Result<ProductAuth, Problem> {
     let aliases = [("key_auth", "key-auth"), ("basic_auth", "basic-auth"), ("jwt_auth", "jwt-auth")];
     let given = given.hyphened(&aliases)?;
     given.closed(&["key-auth", "basic-auth", "dcr", "jwt-auth"])?;
-    if given.has("jwt-auth") {
-        return Err(Problem::bad_request("auth.jwt-auth is not served by this gateway yet"));
-    }
     Ok(ProductAuth {
         key_auth: given.object("key-auth")?.map(key_auth).transpose()?,
         basic_auth: given.object("basic-auth")?.map(basic_auth).transpose()?,
-        jwt_auth: None,
+        jwt_auth: given.object("jwt-auth")?.map(jwt_auth).transpose()?,
         dcr: given.object("dcr")?.map(dcr).transpose()?,
     })
+}
+
+fn jwt_auth(given: Object) -> Result<JwtAuthMethod, Problem> {
+    given.closed(&["hide_credentials"])?;
+    Ok(JwtAuthMethod { hide_credentials: given.bool("hide_credentials")?.unwrap_or(false) })
 }
 
 fn key_auth(given: Object) -> Result<KeyAuthMethod, Problem> {

@@ -150,6 +150,7 @@ const MEMBERS: Members = Members {
         "/logo",
         "/auth/key-auth",
         "/auth/basic-auth",
+        "/auth/jwt-auth",
         "/auth/dcr",
         "/raw_openapi",
         "/server_url",

@@ -21,6 +21,7 @@ use super::{
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
+    upstream_bodies,
 };
 use crate::{
     json_patch::{self, Members},
@@ -47,7 +48,10 @@ fn shape(route: &Route) -> Map<String, Value> {
         ("paths", Some(json!(route.paths))),
         ("methods", (!route.methods.is_empty()).then(|| json!(route.methods))),
         ("priority", Some(json!(route.priority))),
-        ("plugins", Some(json!({}))),
+        ("plugins", Some(json!(route.plugins.given()))),
+        ("upstream_id", route.upstream_id.as_ref().map(|id| json!(id))),
+        ("timeout", route.timeout.map(upstream_bodies::timeout_shape)),
+        ("enable_websocket", route.enable_websocket.map(|enabled| json!(enabled))),
     ]);
     shape.extend(route.extra.clone());
     shape.insert("created_at".into(), json!(route.created_at.seconds()));
@@ -56,8 +60,8 @@ fn shape(route: &Route) -> Map<String, Value> {
 }
 
 /// The id of the service, and what a create or replacement gives.
-fn input(body: Object) -> Result<(String, RouteInput), Problem> {
-    const KNOWN: [&str; 15] = [
+pub(super) fn input(body: Object) -> Result<(String, RouteInput), Problem> {
+    const KNOWN: [&str; 18] = [
         "id",
         "route_id",
         "service_id",
@@ -73,6 +77,9 @@ fn input(body: Object) -> Result<(String, RouteInput), Problem> {
         "methods",
         "priority",
         "plugins",
+        "upstream_id",
+        "timeout",
+        "enable_websocket",
     ];
     // A condition that nobody checks would open more than was asked for.
     if body.any("vars").is_some_and(|vars| vars.as_array().is_none_or(|vars| !vars.is_empty())) {
@@ -94,6 +101,9 @@ fn input(body: Object) -> Result<(String, RouteInput), Problem> {
         methods: body.texts("methods")?,
         priority: body.integer("priority")?,
         plugins: body.map("plugins")?,
+        upstream_id: body.text("upstream_id")?,
+        timeout: upstream_bodies::timeout(&body)?,
+        enable_websocket: body.bool("enable_websocket")?,
         extra: extra(&body, &KNOWN),
     };
     Ok((body.text("service_id")?.unwrap_or_default(), input))
@@ -147,7 +157,17 @@ async fn replace(
 }
 
 const MEMBERS: Members = Members {
-    optional: &["/desc", "/methods", "/vars", "/timeout", "/enable_websocket"],
+    optional: &[
+        "/desc",
+        "/methods",
+        "/vars",
+        "/upstream_id",
+        "/timeout",
+        "/timeout/connect",
+        "/timeout/send",
+        "/timeout/read",
+        "/enable_websocket",
+    ],
     read_only: &["id", "created_at", "updated_at"],
 };
 
@@ -159,11 +179,14 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, group) = (segments.id(RouteId::parse)?, gateway_group(&query)?);
-    let route = routes::route(&context.app, &caller, &id, group.as_ref()).await?;
-    let after = json_patch::apply(&shape(&route), &body?.0, &MEMBERS)?;
-    let (service, input) = input(Object::of(Value::Object(after))?)?;
-    let group = Some(route.gateway_group_id);
-    value(shape(&routes::put(&context.app, &caller, id, group, &service, input).await?))
+    // Whether it exists is told before whether the body is any good.
+    routes::route(&context.app, &caller, &id, group.as_ref()).await?;
+    let patch = body?.0;
+    let edit = |route: &Route| {
+        let after = json_patch::apply(&shape(route), &patch, &MEMBERS)?;
+        input(Object::of(Value::Object(after))?)
+    };
+    value(shape(&routes::change(&context.app, &caller, &id, group.as_ref(), edit).await?))
 }
 
 async fn delete(

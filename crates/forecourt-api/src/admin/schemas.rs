@@ -69,19 +69,34 @@ fn route() -> Value {
             "paths": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^/" } },
             "methods": texts(),
             "priority": { "type": "integer", "default": 0 },
+            "upstream_id": { "type": "string", "minLength": 1, "maxLength": 256 },
+            "timeout": timeout(None),
+            "enable_websocket": { "type": "boolean", "default": true },
         },
     })
 }
 
+/// A route's limits have no defaults: what it does not give is the upstream's.
+fn timeout(default: Option<u32>) -> Value {
+    let mut limit = json!({ "type": "number", "minimum": 0.001, "maximum": 86_400 });
+    if let (Some(default), Some(limit)) = (default, limit.as_object_mut()) {
+        limit.insert("default".into(), json!(default));
+    }
+    json!({
+        "type": "object",
+        "properties": { "connect": limit, "send": limit, "read": limit },
+        "additionalProperties": false,
+    })
+}
+
 fn upstream() -> Value {
-    let limit = json!({ "type": "number", "minimum": 0.001, "maximum": 86_400, "default": 60 });
     json!({
         "type": "object",
         "properties": {
             "name": { "type": "string", "minLength": 1, "maxLength": 1024, "default": "default" },
             "scheme": { "type": "string", "enum": ["http", "https", "grpc", "grpcs", "tcp"], "default": "http" },
             "type": {
-                "type": "string", "enum": ["roundrobin", "chash", "least_conn", "ewma"], "default": "roundrobin",
+                "type": "string", "enum": ["roundrobin", "chash", "least_conn"], "default": "roundrobin",
             },
             "nodes": { "type": "array", "items": {
                 "type": "object",
@@ -90,12 +105,14 @@ fn upstream() -> Value {
                     "host": { "type": "string", "minLength": 1, "maxLength": 253 },
                     "port": { "type": "integer", "minimum": 1, "maximum": 65_535 },
                     "weight": { "type": "integer", "minimum": 0 },
+                    "priority": { "type": "integer", "default": 0 },
                 },
             } },
-            "timeout": {
-                "type": "object",
-                "properties": { "connect": limit, "send": limit, "read": limit },
-            },
+            "timeout": timeout(Some(60)),
+            "hash_on": { "type": "string", "enum": ["vars", "header", "cookie", "consumer"], "default": "vars" },
+            "key": { "type": "string" },
+            "retries": { "type": "integer", "minimum": 0, "maximum": 100 },
+            "keepalive_pool": { "type": "object" }, "tls": { "type": "object" }, "checks": { "type": "object" },
             "pass_host": { "type": "string", "enum": ["pass", "node", "rewrite"], "default": "pass" },
             "upstream_host": { "type": "string" },
         },

@@ -3,12 +3,8 @@
 use axum::extract::State;
 use forecourt_app::services;
 use forecourt_core::{
-    gateway_state::UpstreamNode,
     ids::ServiceId,
-    services::{
-        Service, ServiceFilter, ServiceInput,
-        upstreams::{Upstream, UpstreamInput, UpstreamNodeInput, UpstreamTimeout},
-    },
+    services::{Service, ServiceFilter, ServiceInput},
 };
 use forecourt_http::{
     Context,
@@ -24,6 +20,7 @@ use super::{
     answers::{Answer, ListAnswer, deleted, value},
     segments::{Segments, gateway_group},
     table::Table,
+    upstream_bodies,
 };
 use crate::{
     json_patch::{self, Members},
@@ -53,39 +50,16 @@ pub(super) fn shape(service: &Service) -> Map<String, Value> {
         ("hosts", Some(json!(service.hosts))),
         ("path_prefix", service.path_prefix.as_ref().map(|prefix| json!(prefix))),
         ("strip_path_prefix", Some(json!(service.strip_path_prefix))),
-        ("plugins", Some(json!({}))),
-        ("upstream", service.upstream.as_ref().map(|upstream| Value::Object(upstream_shape(upstream)))),
+        ("plugins", Some(json!(service.plugins.given()))),
+        (
+            "upstream",
+            service.upstream.as_ref().map(|upstream| Value::Object(upstream_bodies::shape(upstream))),
+        ),
     ]);
     shape.extend(service.extra.clone());
     shape.insert("created_at".into(), json!(service.created_at.seconds()));
     shape.insert("updated_at".into(), json!(service.updated_at.seconds()));
     shape
-}
-
-/// An upstream as this API shows it.
-pub(super) fn upstream_shape(upstream: &Upstream) -> Map<String, Value> {
-    let node = |node: &UpstreamNode| json!({ "host": node.host, "port": node.port, "weight": node.weight });
-    let UpstreamTimeout { connect, send, read } = upstream.timeout;
-    let timeout = members(
-        [("connect", connect), ("send", send), ("read", read)]
-            .map(|(name, limit)| (name, limit.map(seconds))),
-    );
-    let mut shape = members([
-        ("name", Some(json!(upstream.name))),
-        ("scheme", Some(json!(upstream.scheme))),
-        ("type", Some(json!(upstream.kind))),
-        ("nodes", Some(upstream.nodes.iter().map(node).collect())),
-        ("timeout", Some(Value::Object(timeout))),
-        ("pass_host", Some(json!(upstream.pass_host))),
-        ("upstream_host", non_empty(&upstream.upstream_host)),
-    ]);
-    shape.extend(upstream.extra.clone());
-    shape
-}
-
-/// Whole seconds as whole numbers: typed clients parse nothing else.
-fn seconds(limit: f64) -> Value {
-    if limit.fract() == 0.0 { json!(limit as i64) } else { json!(limit) }
 }
 
 /// Unknown members as they are kept: without those that are null.
@@ -125,58 +99,8 @@ pub(super) fn input(body: &Object) -> Result<ServiceInput, Problem> {
         path_prefix: body.text("path_prefix")?,
         strip_path_prefix: body.bool("strip_path_prefix")?,
         plugins: body.map("plugins")?,
-        upstream: body.object("upstream")?.map(|upstream| upstream_input(&upstream)).transpose()?,
+        upstream: body.object("upstream")?.map(|upstream| upstream_bodies::input(&upstream)).transpose()?,
         extra: extra(body, &KNOWN),
-    })
-}
-
-/// What is given of an upstream.
-pub(super) fn upstream_input(body: &Object) -> Result<UpstreamInput, Problem> {
-    const KNOWN: [&str; 11] = [
-        "id",
-        "service_id",
-        "created_at",
-        "updated_at",
-        "name",
-        "scheme",
-        "type",
-        "nodes",
-        "timeout",
-        "pass_host",
-        "upstream_host",
-    ];
-    let timeout = body.object("timeout")?.unwrap_or_default();
-    Ok(UpstreamInput {
-        name: body.text("name")?,
-        scheme: body.text("scheme")?,
-        kind: body.text("type")?,
-        nodes: body.objects("nodes")?.unwrap_or_default().iter().map(node).collect::<Result<_, _>>()?,
-        timeout: UpstreamTimeout {
-            connect: timeout.number("connect")?,
-            send: timeout.number("send")?,
-            read: timeout.number("read")?,
-        },
-        pass_host: body.text("pass_host")?,
-        upstream_host: body.text("upstream_host")?,
-        extra: extra(body, &KNOWN),
-    })
-}
-
-fn node(given: &Object) -> Result<UpstreamNodeInput, Problem> {
-    if given.integer("priority")?.is_some_and(|priority| priority != 0) {
-        return Err(Problem::bad_request(
-            "upstream.nodes: priority is not served by this gateway yet; leave it out",
-        ));
-    }
-    let required = |member: &str| {
-        let number = given.integer(member)?;
-        number
-            .ok_or_else(|| Problem::bad_request(format!("upstream.nodes: {member} is required on each node")))
-    };
-    Ok(UpstreamNodeInput {
-        host: given.required_text("host")?,
-        port: required("port")?,
-        weight: required("weight")?,
     })
 }
 
@@ -231,6 +155,8 @@ const MEMBERS: Members = Members {
         "/path_prefix",
         "/upstream",
         "/upstream/upstream_host",
+        "/upstream/hash_on",
+        "/upstream/key",
         "/upstream/retries",
         "/upstream/tls",
         "/upstream/checks",
@@ -250,10 +176,14 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, group) = (segments.id(ServiceId::parse)?, gateway_group(&query)?);
-    let service = services::service(&context.app, &caller, &id, group.as_ref()).await?;
-    let after = json_patch::apply(&shape(&service), &body?.0, &MEMBERS)?;
-    let input = input(&Object::of(Value::Object(after))?)?;
-    value(shape(&services::put(&context.app, &caller, id, Some(service.gateway_group_id), input).await?))
+    // Whether it exists is told before whether the body is any good.
+    services::service(&context.app, &caller, &id, group.as_ref()).await?;
+    let patch = body?.0;
+    let edit = |service: &Service| {
+        let after = json_patch::apply(&shape(service), &patch, &MEMBERS)?;
+        input(&Object::of(Value::Object(after))?)
+    };
+    value(shape(&services::change(&context.app, &caller, &id, group.as_ref(), edit).await?))
 }
 
 async fn delete(

@@ -1,18 +1,22 @@
-//! The upstreams of a service. This version serves the default one, which has its service's id.
+//! The upstreams of a service: the default one, which has its service's id, and further ones for its routes.
 
 use axum::extract::State;
-use forecourt_app::services;
-use forecourt_core::{actors::Caller, ids::ServiceId, services::Service};
+use forecourt_app::{services, upstreams};
+use forecourt_core::{
+    actors::Caller,
+    ids::{ServiceId, UpstreamId},
+    services::Service,
+};
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
 };
 use serde_json::{Value, json};
 
 use super::{
-    answers::{Answer, ListAnswer, value},
+    answers::{Answer, ListAnswer, deleted, value},
     segments::{Segments, gateway_group},
-    services::{input, shape as service_shape, upstream_input, upstream_shape},
     table::Table,
+    upstream_bodies,
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
@@ -24,12 +28,19 @@ pub(super) fn endpoints(table: Table) -> Table {
         .delete("/apisix/admin/services/{service}/upstreams/{id}", delete)
 }
 
-fn shape(service: &Service) -> Option<Value> {
-    let mut shape = upstream_shape(service.upstream.as_ref()?);
-    shape.insert("id".into(), json!(service.id));
+/// The upstream of `service` with this id.
+fn shape(service: &Service, id: &str) -> Option<Value> {
+    let (upstream, created_at, updated_at) = if id == service.id.as_str() {
+        (service.upstream.as_ref()?, service.created_at, service.updated_at)
+    } else {
+        let further = service.upstreams.get(id)?;
+        (&further.upstream, further.created_at, further.updated_at)
+    };
+    let mut shape = upstream_bodies::shape(upstream);
+    shape.insert("id".into(), json!(id));
     shape.insert("service_id".into(), json!(service.id));
-    shape.insert("created_at".into(), json!(service.created_at.seconds()));
-    shape.insert("updated_at".into(), json!(service.updated_at.seconds()));
+    shape.insert("created_at".into(), json!(created_at.seconds()));
+    shape.insert("updated_at".into(), json!(updated_at.seconds()));
     Some(Value::Object(shape))
 }
 
@@ -44,18 +55,7 @@ async fn named(
     Ok(services::service(&context.app, caller, &id, group.as_ref()).await?)
 }
 
-/// The service whose default upstream the path names; another upstream is not found.
-async fn with_default(
-    context: &Context,
-    caller: &Caller,
-    segments: &Segments,
-    query: &Query,
-) -> Result<Service, Problem> {
-    let service = named(context, caller, segments, query).await?;
-    let is_default = segments.text("id")? == service.id.as_str() && service.upstream.is_some();
-    if is_default { Ok(service) } else { Err(Problem::not_found()) }
-}
-
+/// All of them, the default one first; a service has too few to be paged.
 async fn list(
     State(context): State<Context>,
     AdminCaller(caller): AdminCaller,
@@ -63,7 +63,8 @@ async fn list(
     query: Query,
 ) -> ListAnswer {
     let service = named(&context, &caller, &segments, &query).await?;
-    Ok(lists::whole(shape(&service).into_iter().collect()))
+    let ids = std::iter::once(service.id.as_str()).chain(service.upstreams.keys().map(String::as_str));
+    Ok(lists::whole(ids.filter_map(|id| shape(&service, id)).collect()))
 }
 
 async fn upstream(
@@ -72,18 +73,8 @@ async fn upstream(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    let service = with_default(&context, &caller, &segments, &query).await?;
-    value(shape(&service).ok_or_else(Problem::not_found)?)
-}
-
-/// Puts the upstream that `body` describes in place of the service's default one.
-async fn save(context: &Context, caller: &Caller, service: &Service, body: &Object) -> Answer {
-    body.required_text("name")?;
-    let mut given = input(&Object::of(Value::Object(service_shape(service)))?)?;
-    given.upstream = Some(upstream_input(body)?);
-    let group = Some(service.gateway_group_id.clone());
-    let saved = services::put(&context.app, caller, service.id.clone(), group, given).await?;
-    value(shape(&saved).ok_or_else(Problem::not_found)?)
+    let service = named(&context, &caller, &segments, &query).await?;
+    value(shape(&service, segments.text("id")?).ok_or_else(Problem::not_found)?)
 }
 
 async fn create(
@@ -94,12 +85,11 @@ async fn create(
     body: Result<Object, Problem>,
 ) -> Answer {
     let service = named(&context, &caller, &segments, &query).await?;
-    if service.upstream.is_some() {
-        return Err(Problem::bad_request(
-            "this service has its upstream, and a second one is not served by this gateway yet",
-        ));
-    }
-    save(&context, &caller, &service, &body?).await
+    let body = body?;
+    body.required_text("name")?;
+    let (input, group) = (upstream_bodies::input(&body)?, Some(&service.gateway_group_id));
+    let (saved, id) = upstreams::create(&context.app, &caller, &service.id, group, input).await?;
+    value(shape(&saved, &id).ok_or_else(Problem::not_found)?)
 }
 
 async fn replace(
@@ -110,12 +100,12 @@ async fn replace(
     body: Result<Object, Problem>,
 ) -> Answer {
     let service = named(&context, &caller, &segments, &query).await?;
-    if segments.text("id")? != service.id.as_str() {
-        return Err(Problem::bad_request(
-            "only the default upstream, whose id is its service's, is served by this gateway yet",
-        ));
-    }
-    save(&context, &caller, &service, &body?).await
+    let id = segments.id(UpstreamId::parse)?;
+    let body = body?;
+    body.required_text("name")?;
+    let (input, group) = (upstream_bodies::input(&body)?, Some(&service.gateway_group_id));
+    let saved = upstreams::put(&context.app, &caller, &service.id, group, &id, input).await?;
+    value(shape(&saved, id.as_str()).ok_or_else(Problem::not_found)?)
 }
 
 async fn delete(
@@ -124,6 +114,8 @@ async fn delete(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    with_default(&context, &caller, &segments, &query).await?;
-    Err(Problem::bad_request("the default upstream cannot be deleted alone; delete its service"))
+    let (service, group) = (segments.named("service", ServiceId::parse)?, gateway_group(&query)?);
+    let id = segments.text("id")?;
+    upstreams::delete(&context.app, &caller, &service, group.as_ref(), id).await?;
+    deleted(id)
 }

@@ -11,9 +11,14 @@ use forecourt_app::{
 };
 use forecourt_core::{
     actors::Caller,
-    credentials::{BasicSecret, CredentialFilter, CredentialInput, CredentialOrder, CredentialType},
+    credentials::{
+        BasicSecret, Credential, CredentialFilter, CredentialInput, CredentialOrder, CredentialType,
+        TokenSigning,
+    },
+    gateway_state::JwtAlgorithm,
     ids::{ApplicationId, CredentialId},
     lists::Order,
+    secrets::PlainSecret,
 };
 use forecourt_http::{
     Context,
@@ -31,8 +36,9 @@ use serde_json::{Map, Value, json};
 use super::{applications::parse, gone};
 use crate::shapes::{members, non_empty};
 
-const TYPES: &str = "key-auth or basic-auth";
-const ALIASES: [(&str, &str); 2] = [("key_auth", "key-auth"), ("basic_auth", "basic-auth")];
+const TYPES: &str = "key-auth, basic-auth or jwt-auth";
+const ALIASES: [(&str, &str); 3] =
+    [("key_auth", "key-auth"), ("basic_auth", "basic-auth"), ("jwt_auth", "jwt-auth")];
 
 pub(super) async fn list(
     context: State<Context>,
@@ -118,7 +124,8 @@ pub(super) async fn create(
             NewSecret::KeyAuth
         }
         CredentialType::BasicAuth => basic_secret(&given)?,
-        CredentialType::JwtAuth | CredentialType::Oauth => return Err(unserved()),
+        CredentialType::JwtAuth => token_secret(&given, None)?,
+        CredentialType::Oauth => return Err(unserved()),
     };
     let input = input(&given)?;
     let issued = credentials::create(&context.app, &caller, &application.id, input, secret).await?;
@@ -172,7 +179,11 @@ pub(super) async fn regenerate(
             given.closed(&["type", "basic-auth"])?;
             basic_secret(&given)?
         }
-        CredentialType::JwtAuth | CredentialType::Oauth => return Err(unserved()),
+        CredentialType::JwtAuth => {
+            given.closed(&["type", "jwt-auth"])?;
+            token_secret(&given, found.credential.token().map(|(_, secret)| secret.algorithm()))?
+        }
+        CredentialType::Oauth => return Err(unserved()),
     };
     let issued = credentials::regenerate(&context.app, &caller, &application, &id, secret).await?;
     Ok(answer_once(StatusCode::OK, &issued))
@@ -212,6 +223,26 @@ fn required_type(given: &Object) -> Result<CredentialType, Problem> {
     }
 }
 
+fn token_body(credential: &Credential, secret: Option<&str>) -> Map<String, Value> {
+    let Some((key, verified_with)) = credential.token() else { return Map::new() };
+    members([
+        ("key", Some(json!(key))),
+        ("algorithm", Some(json!(verified_with.algorithm().name()))),
+        ("public_key", verified_with.public_key().map(|public_key| json!(public_key))),
+        ("secret", secret.map(|secret| json!(secret))),
+    ])
+}
+
+fn token_secret(given: &Object, before: Option<JwtAlgorithm>) -> Result<NewSecret, Problem> {
+    let asked = given.object("jwt-auth")?.unwrap_or_default();
+    if asked.has("key") || asked.has("secret") {
+        return Err(Problem::bad_request("jwt-auth must not have key or secret: Forecourt makes both"));
+    }
+    asked.closed(&["algorithm", "public_key"])?;
+    let (algorithm, public_key) = (asked.text("algorithm")?, asked.text("public_key")?);
+    Ok(NewSecret::JwtAuth(TokenSigning::new(algorithm.as_deref(), public_key.as_deref(), before)?))
+}
+
 fn unserved() -> Problem {
     Problem::bad_request(format!("type must be {TYPES}"))
 }
@@ -240,7 +271,7 @@ fn input(given: &Object) -> Result<CredentialInput, Problem> {
 
 /// The one answer that shows a secret; nobody may keep it.
 fn answer_once(status: StatusCode, issued: &IssuedCredential) -> Response {
-    let shown = body(&issued.credential, Some(issued.secret.reveal()));
+    let shown = body(&issued.credential, issued.secret.as_ref().map(PlainSecret::reveal));
     let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     (status, [no_store], Json(shown)).into_response()
 }
@@ -253,7 +284,8 @@ fn body(named: &NamedCredential, secret: Option<&str>) -> Map<String, Value> {
             ("username", credential.username().map(|username| json!(username))),
             ("password", secret.map(|password| json!(password))),
         ]),
-        CredentialType::JwtAuth | CredentialType::Oauth => Map::new(),
+        CredentialType::JwtAuth => token_body(credential, secret),
+        CredentialType::Oauth => Map::new(),
     };
     members([
         ("id", Some(json!(credential.id))),

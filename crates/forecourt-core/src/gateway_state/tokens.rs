@@ -22,6 +22,23 @@ named! {
     }
 }
 
+impl TokenSecret {
+    /// The only algorithm that is accepted.
+    pub const fn algorithm(&self) -> JwtAlgorithm {
+        match self {
+            Self::Shared { algorithm, .. } | Self::Public { algorithm, .. } => *algorithm,
+        }
+    }
+
+    /// The public key in PEM, where the signer has a private one.
+    pub fn public_key(&self) -> Option<&str> {
+        match self {
+            Self::Public { public_key, .. } => Some(public_key),
+            Self::Shared { .. } => None,
+        }
+    }
+}
+
 impl JwtAlgorithm {
     /// Whether signer and verifier share one secret.
     pub const fn is_symmetric(self) -> bool {

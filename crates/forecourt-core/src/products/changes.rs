@@ -276,7 +276,7 @@ pub enum ProductRefusal {
     AuthLocked,
     /// A published product must ask for something.
     #[error(
-        "auth must enable at least one method (key-auth or basic-auth) before the API product can be published"
+        "auth must enable at least one method (key-auth, basic-auth or jwt-auth) before the API product can be published"
     )]
     NoAuth,
     /// Listed twice.

@@ -1,21 +1,32 @@
 //! Upstreams: the targets behind a service, their timeouts, and the `Host` that they see.
+//!
+//! A service has its default upstream and maybe further ones, which its routes name by id. How requests are shared,
+//! retried, encrypted and watched stands in [`settings`].
+
+mod checks;
+pub mod settings;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{Balancing, KeepalivePool, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls},
+    gateway_state::{UpstreamHost, UpstreamNode, UpstreamState},
+    services::upstreams::settings::UpstreamSettings,
     text::{self, Invalid},
+    time::Timestamp,
 };
 
-/// A service's default upstream.
+/// Seconds that each limit has where it is not given.
+const DEFAULT_TIMEOUT: f64 = 60.0;
+
+/// A service's default upstream, or a further one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Upstream {
     /// 1–1024 characters.
     pub name: String,
-    /// `http`, `https`, or one that is only stored.
+    /// `http`, `https`, `grpc` or `grpcs`; `tcp` on services that are only stored.
     pub scheme: String,
-    /// Load balancing: `roundrobin` is served.
+    /// Load balancing: `roundrobin`, `least_conn` or `chash`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Targets.
@@ -26,8 +37,22 @@ pub struct Upstream {
     pub pass_host: String,
     /// The `Host` for `rewrite`; else empty.
     pub upstream_host: String,
+    /// Balancing, retries, kept connections, TLS, health checks.
+    #[serde(default)]
+    pub settings: UpstreamSettings,
     /// Unknown members, as given.
     pub extra: Map<String, Value>,
+}
+
+/// A further upstream of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FurtherUpstream {
+    /// What it is.
+    pub upstream: Upstream,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 /// Limits in seconds; absent: 60.
@@ -61,6 +86,8 @@ pub struct UpstreamInput {
     pub pass_host: Option<String>,
     /// For `rewrite`.
     pub upstream_host: Option<String>,
+    /// The members of [`settings::MEMBERS`].
+    pub settings: Map<String, Value>,
     /// Unknown members.
     pub extra: Map<String, Value>,
 }
@@ -74,17 +101,21 @@ pub struct UpstreamNodeInput {
     pub port: i64,
     /// At least 0.
     pub weight: i64,
+    /// Higher ones are used first.
+    pub priority: i64,
 }
 
 impl Upstream {
-    pub(super) fn new(input: UpstreamInput) -> Result<Self, Invalid> {
-        let scheme = input.scheme.unwrap_or_else(|| "http".into());
-        if !["http", "https", "grpc", "grpcs", "tcp"].contains(&scheme.as_str()) {
-            return Err(Invalid::new("upstream.scheme", "must be http, https, grpc, grpcs or tcp"));
-        }
+    /// The upstream that `input` describes, of a stream service where `stream` is set.
+    pub(super) fn new(input: UpstreamInput, stream: bool) -> Result<Self, Invalid> {
+        let scheme = scheme(input.scheme, stream)?;
         let kind = input.kind.unwrap_or_else(|| "roundrobin".into());
-        if !["roundrobin", "chash", "least_conn", "ewma"].contains(&kind.as_str()) {
-            return Err(Invalid::new("upstream.type", "must be roundrobin, chash, least_conn or ewma"));
+        if kind == "ewma" {
+            let problem = "ewma is not served by this gateway; least_conn comes closest";
+            return Err(Invalid::new("upstream.type", problem));
+        }
+        if !["roundrobin", "chash", "least_conn"].contains(&kind.as_str()) {
+            return Err(Invalid::new("upstream.type", "must be roundrobin, chash or least_conn"));
         }
         let pass_host = input.pass_host.unwrap_or_else(|| "pass".into());
         let upstream_host = input.upstream_host.unwrap_or_default();
@@ -96,7 +127,6 @@ impl Upstream {
             }
             _ => return Err(Invalid::new("upstream.pass_host", "must be pass, node or rewrite")),
         }
-        input.timeout.check()?;
         Ok(Self {
             name: text::name(
                 "upstream.name",
@@ -111,9 +141,10 @@ impl Upstream {
                 .enumerate()
                 .map(|(n, node)| node.check(n))
                 .collect::<Result<_, _>>()?,
-            timeout: input.timeout,
+            timeout: input.timeout.checked("upstream.timeout")?,
             pass_host,
             upstream_host,
+            settings: UpstreamSettings::new(input.settings)?,
             extra: input.extra,
         })
     }
@@ -122,15 +153,15 @@ impl Upstream {
         UpstreamState {
             scheme: self.scheme.clone(),
             nodes: self.nodes.clone(),
-            balancing: Balancing::RoundRobin,
-            retries: None,
-            tls: UpstreamTls::default(),
-            active_check: None,
-            passive_check: None,
-            keepalive: KeepalivePool::default(),
-            connect_timeout_ms: millis(self.timeout.connect),
-            send_timeout_ms: millis(self.timeout.send),
-            read_timeout_ms: millis(self.timeout.read),
+            balancing: self.settings.balancing(&self.kind),
+            retries: self.settings.retries,
+            tls: self.settings.tls.clone(),
+            active_check: self.settings.active.clone(),
+            passive_check: self.settings.passive.clone(),
+            keepalive: self.settings.keepalive,
+            connect_timeout_ms: millis(self.timeout.connect.unwrap_or(DEFAULT_TIMEOUT)),
+            send_timeout_ms: millis(self.timeout.send.unwrap_or(DEFAULT_TIMEOUT)),
+            read_timeout_ms: millis(self.timeout.read.unwrap_or(DEFAULT_TIMEOUT)),
             host: match self.pass_host.as_str() {
                 "node" => UpstreamHost::Node,
                 "rewrite" => UpstreamHost::Rewrite(self.upstream_host.clone()),
@@ -140,25 +171,32 @@ impl Upstream {
     }
 }
 
-impl UpstreamTimeout {
-    fn check(self) -> Result<(), Invalid> {
-        for (name, seconds) in [("connect", self.connect), ("send", self.send), ("read", self.read)] {
-            if seconds.is_some_and(|s| !(0.001..=86_400.0).contains(&s)) {
-                return Err(Invalid::new(
-                    format!("upstream.timeout.{name}"),
-                    "must be 0.001 to 86400 seconds",
-                ));
-            }
-        }
-        Ok(())
+fn scheme(given: Option<String>, stream: bool) -> Result<String, Invalid> {
+    let scheme = given.unwrap_or_else(|| "http".into());
+    match scheme.as_str() {
+        "http" | "https" | "grpc" | "grpcs" => Ok(scheme),
+        "tcp" if stream => Ok(scheme),
+        "tcp" => Err(Invalid::new("upstream.scheme", "tcp is for services of the type stream only")),
+        _ => Err(Invalid::new("upstream.scheme", "must be http, https, grpc, grpcs or tcp")),
     }
 }
 
-fn millis(seconds: Option<f64>) -> u64 {
-    // The range was checked when the upstream was made; Duration keeps the conversion exact.
-    std::time::Duration::try_from_secs_f64(seconds.unwrap_or(60.0))
-        .map_or(60_000, |d| d.as_millis() as u64)
-        .max(1)
+impl UpstreamTimeout {
+    /// The same limits, each of them in range; `path` is where they stand.
+    pub(crate) fn checked(self, path: &str) -> Result<Self, Invalid> {
+        for (name, seconds) in [("connect", self.connect), ("send", self.send), ("read", self.read)] {
+            if seconds.is_some_and(|s| !(0.001..=86_400.0).contains(&s)) {
+                return Err(Invalid::new(format!("{path}.{name}"), "must be 0.001 to 86400 seconds"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// Seconds as milliseconds, at least 1.
+pub(crate) fn millis(seconds: f64) -> u64 {
+    // The range was checked when the limit was read; Duration keeps the conversion exact.
+    std::time::Duration::try_from_secs_f64(seconds).map_or(60_000, |d| d.as_millis() as u64).max(1)
 }
 
 impl UpstreamNodeInput {
@@ -172,6 +210,9 @@ impl UpstreamNodeInput {
         let port = port.ok_or_else(|| Invalid::new(field("port"), "must be 1 to 65535"))?;
         let weight =
             u32::try_from(self.weight).map_err(|_| Invalid::new(field("weight"), "must be 0 or more"))?;
-        Ok(UpstreamNode { host: self.host, port, weight, priority: 0 })
+        let priority = i32::try_from(self.priority);
+        let priority =
+            priority.map_err(|_| Invalid::new(field("priority"), "must be a whole number of 32 bits"))?;
+        Ok(UpstreamNode { host: self.host, port, weight, priority: priority.into() })
     }
 }

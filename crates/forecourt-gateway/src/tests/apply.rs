@@ -1,6 +1,8 @@
 //! Change batches: order, repetition and loss do not matter, nothing deleted passes again, and no request sees
 //! half a batch. What must hold is computed by a model that knows only the final rows.
 
+mod ways;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -17,15 +19,14 @@ use forecourt_core::{
     time::Timestamp,
 };
 use forecourt_wire::changes::{Change, ChangeBatch};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::{prelude::*, sample::Index};
 
-use super::rows::{
-    application, batch, credential, delete, delete_grant, grant, key, product, put, route, service,
-};
+use self::ways::{NOW, WAYS, Way, all_shown, know_keys, product};
+use super::rows::{application, batch, credential, delete, delete_grant, grant, key, put, route, service};
 use crate::{
     state::State,
-    verify::{Verdict, verify},
+    verify::{Proven, Request, Verdict, verify},
 };
 
 const SERVICES: [&str; 2] = ["s0", "s1"];
@@ -36,14 +37,23 @@ const KEYS: [&str; 3] = ["k0", "k1", "k2"];
 
 /// `404`, `open`, `401`, or the credential that passes.
 fn outcome(state: &State, service: &str, shown: &str) -> String {
-    let mut headers = HeaderMap::new();
-    headers.insert("apikey", HeaderValue::from_str(shown).unwrap());
-    let now = Timestamp::from_seconds(100);
+    outcome_of(state, service, &("apikey", HeaderValue::from_str(shown).unwrap()))
+}
+
+fn outcome_of(state: &State, service: &str, shown: &(&'static str, HeaderValue)) -> String {
+    let headers: HeaderMap = [(HeaderName::from_static(shown.0), shown.1.clone())].into_iter().collect();
+    let now = NOW;
     state.consistently(|table| {
         let Some(route) = table.find("any", &format!("/{service}"), &Method::GET) else {
             return "404".into();
         };
-        match verify(state, &route.service.protection, &headers, None, now, None) {
+        match verify(
+            state,
+            table,
+            route,
+            &Request { method: &Method::GET, headers: &headers, query: None, now },
+            &Proven::default(),
+        ) {
             Verdict::Permit(permit) => permit
                 .identity()
                 .map_or("open".into(), |identity| identity.credential.unpack(CredentialId::PREFIX)),
@@ -67,7 +77,7 @@ fn final_rows(history: &[Change]) -> Rows {
 }
 
 /// The contract, said again in the plainest way.
-fn expected(rows: &Rows, service: &str, shown: &str) -> String {
+fn expected(rows: &Rows, service: &str, way: Way, shown: &str) -> String {
     let Some(Resource::Service(found)) = rows.get(&(Kind::Service, service.into())) else {
         return "404".into();
     };
@@ -86,8 +96,7 @@ fn expected(rows: &Rows, service: &str, shown: &str) -> String {
         .filter_map(|row| if let Resource::Credential(row) = row { Some(row) } else { None })
         .filter(|row| {
             row.versions.iter().any(|version| {
-                version.secret == key(shown)
-                    && version.valid_until.is_none_or(|end| end > Timestamp::from_seconds(100))
+                version.secret == way.secret(shown) && version.valid_until.is_none_or(|end| end > NOW)
             })
         })
         .filter(|row| rows.contains_key(&(Kind::Grant, format!("{}/{}", row.application_id, product.id))))
@@ -101,14 +110,16 @@ fn expected(rows: &Rows, service: &str, shown: &str) -> String {
 }
 
 fn agrees(state: &State, rows: &Rows) -> Result<(), TestCaseError> {
+    know_keys(state);
     for service in SERVICES {
-        for shown in KEYS {
+        for (way, name, shown) in all_shown() {
             prop_assert_eq!(
-                outcome(state, service, shown),
-                expected(rows, service, shown),
-                "{} {}",
+                outcome_of(state, service, shown),
+                expected(rows, service, *way, name),
+                "{} {:?} {}",
                 service,
-                shown
+                way,
+                name
             );
         }
     }
@@ -143,18 +154,22 @@ fn act() -> impl Strategy<Value = Change> {
             row.portal_id = PortalId::known(if portal == 0 { "q" } else { "p" });
             put(0, row)
         }),
-        (at(), at(), at(), at(), 0u8..3).prop_map(|(id, owner, first, second, shape)| {
-            let first = key(pick(&first, &KEYS));
-            let secrets = if shape == 0 { vec![first] } else { vec![first, key(pick(&second, &KEYS))] };
-            let at = id.index(CREDENTIALS.len());
-            let mut row = credential(CREDENTIALS[at], pick(&owner, &APPLICATIONS), &secrets);
-            row.created_at = Timestamp::from_seconds(10 - i64::try_from(at).unwrap());
-            if shape == 2 {
-                row.versions[0].valid_until = Some(Timestamp::from_seconds(50));
+        (at(), at(), at(), at(), at(), at(), 0u8..3).prop_map(
+            |(id, owner, first, second, way, other, shape)| {
+                let (way, other) = (WAYS[way.index(3)], WAYS[other.index(3)]);
+                let first = way.secret(pick(&first, &KEYS));
+                let secrets =
+                    if shape == 0 { vec![first] } else { vec![first, other.secret(pick(&second, &KEYS))] };
+                let at = id.index(CREDENTIALS.len());
+                let mut row = credential(CREDENTIALS[at], pick(&owner, &APPLICATIONS), &secrets);
+                row.created_at = Timestamp::from_seconds(10 - i64::try_from(at).unwrap());
+                if shape == 2 {
+                    row.versions[0].valid_until = Some(Timestamp::from_seconds(50));
+                }
+                row.versions.dedup_by(|a, b| a.secret == b.secret);
+                put(0, row)
             }
-            row.versions.dedup_by(|a, b| a.secret == b.secret);
-            put(0, row)
-        }),
+        ),
         (at(), at()).prop_map(|(a, p)| put(0, grant(pick(&a, &APPLICATIONS), pick(&p, &PRODUCTS)))),
         (at(), at()).prop_map(|(a, p)| delete_grant(0, pick(&a, &APPLICATIONS), pick(&p, &PRODUCTS))),
         at().prop_map(|at| delete(0, Kind::Service, pick(&at, &SERVICES))),

@@ -1,4 +1,4 @@
-//! Callers who speak HTTP/2 (docs/gateway.md §7): over TLS by agreement, on the plain port by its preface.
+//! Callers who speak HTTP/2 (docs/gateway.md §14): over TLS by agreement, on the plain port by its preface.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};

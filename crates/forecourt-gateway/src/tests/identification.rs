@@ -1,6 +1,6 @@
-//! What upstreams and callers are told of a request's way and name (docs/gateway.md §8), over real connections.
+//! What upstreams and callers are told of a request's way and name (docs/gateway.md §15), over real connections.
 
-use forecourt_core::networks::Network;
+use forecourt_core::addresses::Network;
 
 use super::{
     rows::{put, route},

@@ -1,6 +1,8 @@
 //! Tests over real sockets and whole gateways; what they share is here.
 
 mod apply;
+mod apply_consumers;
+mod consumer_requests;
 mod enforcement;
 mod forwarding;
 mod fuzz;
@@ -10,7 +12,10 @@ mod http2;
 mod identification;
 mod limits;
 mod metering;
+pub(crate) mod plugin_rows;
+mod preflights;
 pub(crate) mod rows;
-mod stage;
+pub(crate) mod signing;
+pub(crate) mod stage;
 mod tls;
 mod upstream_failures;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{DUMMY_HASH, PasswordHash, Passwords};
+use super::{DUMMY_HASH, PasswordHash, Passwords, groups};
 use crate::{presented::Basic, tests::rows::hash, verify::PasswordQuestion};
 
 fn question(name: &str, password: &str, hashes: &[Arc<str>]) -> PasswordQuestion {
@@ -12,43 +12,98 @@ fn question(name: &str, password: &str, hashes: &[Arc<str>]) -> PasswordQuestion
     let value = format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")));
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::try_from(value).unwrap());
-    PasswordQuestion { shown: Basic::read(&headers).unwrap(), hashes: hashes.to_vec() }
+    PasswordQuestion { asker: "product", shown: Basic::read(&headers).unwrap(), hashes: hashes.to_vec() }
 }
 
-async fn ask(passwords: &Passwords, name: &str, password: &str, hashes: &[Arc<str>]) -> Option<Arc<str>> {
-    passwords.answer(question(name, password, hashes)).await.unwrap().0
+async fn ask(passwords: &Passwords, name: &str, password: &str, hashes: &[Arc<str>]) -> Vec<Arc<str>> {
+    passwords.answer(question(name, password, hashes)).await.unwrap().fitting
 }
 
 #[tokio::test]
-async fn the_first_hash_that_fits_is_proven() {
+async fn the_hashes_that_fit_are_proven() {
     let passwords = Passwords::new([7; 32], 2);
     let (a, b): (Arc<str>, Arc<str>) = (hash("one", "a").into(), hash("two", "b").into());
     let both = [Arc::clone(&a), Arc::clone(&b)];
-    assert_eq!(ask(&passwords, "ada", "two", &both).await, Some(b));
-    assert_eq!(ask(&passwords, "ada", "one", &both).await, Some(a));
-    assert_eq!(ask(&passwords, "ada", "three", &both).await, None);
-    assert_eq!(ask(&passwords, "ada", "one", &["no hash".into()]).await, None);
-    assert_eq!(ask(&passwords, "nobody", "one", &[]).await, None);
+    assert_eq!(ask(&passwords, "ada", "two", &both).await, [b]);
+    assert_eq!(ask(&passwords, "ada", "one", &both).await, [Arc::clone(&a)]);
+    assert!(ask(&passwords, "ada", "three", &both).await.is_empty());
+    assert!(ask(&passwords, "ada", "one", &["no hash".into(), "".into(), "$$$".into()]).await.is_empty());
+    assert_eq!(ask(&passwords, "ada", "one", &["no hash".into(), Arc::clone(&a)]).await, [a]);
+    assert!(ask(&passwords, "nobody", "one", &[]).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_fit_is_remembered_for_exactly_that_name_password_and_hash() {
+async fn the_oldest_of_several_that_fit_is_found_whatever_its_salt() {
+    let passwords = Passwords::new([7; 32], 1);
+    let hashes: Vec<Arc<str>> =
+        [hash("no", "a"), hash("pw", "b"), hash("pw", "a")].into_iter().map(Arc::from).collect();
+    assert_eq!(ask(&passwords, "ada", "pw", &hashes).await.first(), hashes.get(1));
+}
+
+#[tokio::test]
+async fn two_thousand_namesakes_cost_one_hash_and_lock_nobody_out() {
+    let passwords = Passwords::new([7; 32], 1);
+    let hashes: Vec<Arc<str>> = (0..2_000).map(|n| hash(&format!("pw {n}"), "ada").into()).collect();
+    assert_eq!(groups(&hashes).len(), 1);
+    for n in [0, 7, 1_999] {
+        assert_eq!(ask(&passwords, "ada", &format!("pw {n}"), &hashes).await, [Arc::clone(&hashes[n])]);
+    }
+    assert!(ask(&passwords, "ada", "pw", &hashes).await.is_empty());
+}
+
+#[test]
+fn a_request_costs_eight_hashes_at_most_those_of_the_oldest_first() {
+    let hashes: Vec<Arc<str>> = (0..20).map(|n| hash("pw", &format!("salt {n}")).into()).collect();
+    let first: Vec<_> = groups(&hashes).iter().map(|group| Arc::clone(group[0].1)).collect();
+    assert_eq!(first, hashes[..8]);
+    let twice: Vec<_> = hashes.iter().chain(&hashes).cloned().collect();
+    assert_eq!(groups(&twice).iter().map(Vec::len).collect::<Vec<_>>(), [2; 8]);
+}
+
+#[test]
+fn hashes_of_other_parameters_or_lengths_are_computed_apart() {
+    let base = hash("pw", "ada");
+    let (settings, output) = base.rsplit_once('$').unwrap();
+    let shorter = format!("{settings}${}", &output[..22]);
+    let costlier = base.replace("t=1", "t=2");
+    assert_ne!(base, costlier);
+    let hashes: Vec<Arc<str>> = [base, shorter, costlier].into_iter().map(Arc::from).collect();
+    assert_eq!(groups(&hashes).len(), 3);
+}
+
+#[tokio::test]
+async fn a_password_beyond_the_limit_fits_nothing() {
+    let passwords = Passwords::new([7; 32], 1);
+    for (length, fits) in [(1_024, true), (1_025, false), (64 << 10, false)] {
+        let password = "x".repeat(length);
+        let right: Arc<str> = hash(&password, "ada").into();
+        assert_eq!(!ask(&passwords, "ada", &password, &[right]).await.is_empty(), fits, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_fit_is_remembered_for_exactly_that_name_password_and_hashes() {
     let passwords = Passwords::new([7; 32], 1);
     let old: Arc<str> = hash("pw", "a").into();
-    assert!(ask(&passwords, "ada", "pw", &[Arc::clone(&old)]).await.is_some());
-    let mark =
-        |name: &str, password: &str, hash: &str| passwords.mark(&question(name, password, &[]).shown, hash);
-    assert!(passwords.remembered(&mark("ada", "pw", &old)));
-    assert!(!passwords.remembered(&mark("ada", "pw2", &old)));
-    assert!(!passwords.remembered(&mark("adap", "w", &old)), "parts do not run together");
-    assert!(!passwords.remembered(&mark("ada", "pw", &hash("pw", "b"))), "a changed row is not satisfied");
+    let new: Arc<str> = hash("pw", "b").into();
+    assert!(!ask(&passwords, "ada", "pw", &[Arc::clone(&old)]).await.is_empty());
+    let is_remembered = |name: &str, password: &str, hashes: &[Arc<str>]| {
+        passwords.remembered(&passwords.mark(&question(name, password, &[]).shown, hashes)).is_some()
+    };
+    let only_old = std::slice::from_ref(&old);
+    assert!(is_remembered("ada", "pw", only_old));
+    assert!(!is_remembered("ada", "pw2", only_old));
+    assert!(!is_remembered("adap", "w", only_old), "parts do not run together");
+    assert!(!is_remembered("ada", "pw", std::slice::from_ref(&new)), "a changed row is not satisfied");
+    assert!(!is_remembered("ada", "pw", &[new, Arc::clone(&old)]), "an older namesake is looked at");
+    assert!(!is_remembered("ada", "pw", &[]));
 }
 
 #[tokio::test]
 async fn a_refusal_is_not_remembered() {
     let passwords = Passwords::new([7; 32], 1);
     let hash: Arc<str> = hash("pw", "a").into();
-    assert!(ask(&passwords, "ada", "no", &[Arc::clone(&hash)]).await.is_none());
+    assert!(ask(&passwords, "ada", "no", &[Arc::clone(&hash)]).await.is_empty());
     let fitted = passwords.fitted.lock().unwrap();
     assert!(fitted.newer.is_empty() && fitted.older.is_empty());
 }
@@ -62,12 +117,12 @@ fn the_memory_is_bounded_and_keeps_what_is_used() {
         mark
     };
     for n in 0..100_000 {
-        passwords.remember(mark(n));
-        assert!(passwords.remembered(&mark(0)), "in use at {n}");
+        passwords.remember(mark(n), [].into());
+        assert!(passwords.remembered(&mark(0)).is_some(), "in use at {n}");
     }
     let fitted = passwords.fitted.lock().unwrap();
     assert!(fitted.newer.len() + fitted.older.len() <= 2 * super::GENERATION);
-    assert!(!fitted.newer.contains(&mark(1)) && !fitted.older.contains(&mark(1)));
+    assert!(!fitted.newer.contains_key(&mark(1)) && !fitted.older.contains_key(&mark(1)));
 }
 
 #[test]

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, Balancing, BasicAuthMethod, CertificateState, CredentialSecret, CredentialState,
-        CredentialVersionState, GrantState, KeepalivePool, KeyAuthMethod, Kind, PluginsState, ProductState,
-        Resource, RouteState, RouteTimeouts, ServiceState, UpstreamHost, UpstreamNode, UpstreamState,
-        UpstreamTls, grant_key,
+        ApplicationState, Balancing, BasicAuthMethod, CertificateState, ConsumerState, CredentialSecret,
+        CredentialState, CredentialVersionState, GlobalRuleState, GrantState, JwtAlgorithm, KeepalivePool,
+        KeyAuthMethod, Kind, PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState,
+        TokenSecret, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls, grant_key,
     },
     ids::{
-        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
-        PortalId, ProductId, RouteId, ServiceId,
+        ApplicationId, CredentialId, CredentialVersionId, DcrProviderId, DeveloperId, DeveloperName,
+        GatewayGroupId, PortalId, ProductId, RouteId, ServiceId,
     },
-    secrets::SecretDigest,
+    secrets::{KeptSecret, SecretDigest},
     time::Timestamp,
 };
 use forecourt_wire::changes::{Change, ChangeBatch};
@@ -123,6 +123,25 @@ pub(crate) fn user(name: &str, password: &str) -> CredentialSecret {
     CredentialSecret::BasicAuth { username: name.into(), password_hash: hash(password, name) }
 }
 
+/// Tokens that name `key`, by HS256 with this secret.
+pub(crate) fn jwt(key: &str, secret: &str) -> CredentialSecret {
+    jwt_of(key, JwtAlgorithm::Hs256, secret)
+}
+
+/// Tokens that name `key`; the secret is a PEM where the algorithm wants a public key.
+pub(crate) fn jwt_of(key: &str, algorithm: JwtAlgorithm, secret: &str) -> CredentialSecret {
+    let secret = if algorithm.is_symmetric() {
+        TokenSecret::Shared { algorithm, secret: KeptSecret::Clear(secret.into()) }
+    } else {
+        TokenSecret::Public { algorithm, public_key: secret.into() }
+    };
+    CredentialSecret::JwtAuth { key: key.into(), secret }
+}
+
+pub(crate) fn client(provider: &str, client_id: &str) -> CredentialSecret {
+    CredentialSecret::Oauth { provider_id: DcrProviderId::known(provider), client_id: client_id.into() }
+}
+
 pub(crate) fn hash(password: &str, salt: &str) -> String {
     use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
     let salt = SecretDigest::of(salt.as_bytes());
@@ -169,4 +188,6 @@ rows! {
     CertificateState Certificate
     CredentialState Credential
     GrantState Grant
+    ConsumerState Consumer
+    GlobalRuleState GlobalRule
 }

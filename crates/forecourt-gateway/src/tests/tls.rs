@@ -1,4 +1,4 @@
-//! Certificates by server name, and what TLS changes for callers (docs/gateway.md §7).
+//! Certificates by server name, and what TLS changes for callers (docs/gateway.md §14).
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The decision, line by line of docs/gateway.md §2 to §4.
 
+use std::sync::Arc;
+
 use forecourt_core::{
     gateway_state::{CredentialState, Kind},
     ids::{CredentialId, PortalId},
@@ -8,7 +10,7 @@ use forecourt_core::{
 use forecourt_wire::changes::Change;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod};
 
-use super::{Proven, Verdict, verify};
+use super::{PasswordAnswer, Proven, Request, Verdict, verify};
 use crate::{
     rejects::{AcceptedMethods, Reject},
     state::State,
@@ -41,19 +43,20 @@ fn after(change: Change) -> State {
     state
 }
 
-fn request(
-    state: &State,
-    fields: &[(&'static str, &str)],
-    query: Option<&str>,
-    proven: Option<&Proven>,
-) -> Verdict {
+fn request(state: &State, fields: &[(&'static str, &str)], query: Option<&str>, proven: &Proven) -> Verdict {
     let headers: HeaderMap = fields
         .iter()
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     state.consistently(|table| {
         let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
-        verify(state, &route.service.protection, &headers, query, NOW, proven)
+        verify(
+            state,
+            table,
+            route,
+            &Request { method: &HttpMethod::GET, headers: &headers, query, now: NOW },
+            proven,
+        )
     })
 }
 
@@ -67,11 +70,12 @@ fn outcome(verdict: &Verdict) -> String {
         Verdict::Reject(Reject::Unauthorized(_)) => "refused".into(),
         Verdict::Reject(other) => format!("{other:?}"),
         Verdict::NeedsPasswordCheck(question) => format!("question of {}", question.hashes.len()),
+        Verdict::NeedsNewerKeys(issuer) => format!("keys of {}", issuer.name),
     }
 }
 
 fn by_key(state: &State) -> String {
-    outcome(&request(state, &[("apikey", "k")], None, None))
+    outcome(&request(state, &[("apikey", "k")], None, &Proven::default()))
 }
 
 fn basic(name: &str, password: &str) -> String {
@@ -79,13 +83,19 @@ fn basic(name: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{name}:{password}")))
 }
 
+fn answered(fitting: Vec<Arc<str>>) -> Proven {
+    let mut proven = Proven::default();
+    proven.add_password(PasswordAnswer { asker: "product", fitting });
+    proven
+}
+
 fn proof(password: &str, salt: &str) -> Proven {
-    Proven(Some(hash(password, salt).into()))
+    answered(vec![hash(password, salt).into()])
 }
 
 #[test]
 fn a_granted_key_passes_and_names_who_calls() {
-    let verdict = request(&granted(), &[("apikey", "k")], None, None);
+    let verdict = request(&granted(), &[("apikey", "k")], None, &Proven::default());
     let Verdict::Permit(permit) = verdict else { panic!("refused") };
     let identity = permit.identity().unwrap();
     assert_eq!(identity.application.id_text(), "app");
@@ -134,9 +144,12 @@ fn a_method_that_the_product_does_not_name_is_not_looked_at() {
     let mut without_passwords = product("prd", &["s"]);
     without_passwords.basic_auth = None;
     let state = after(put(2, without_passwords));
-    assert_eq!(outcome(&request(&state, &[("authorization", &basic("ada", "pw"))], None, None)), "refused");
-    let verdict = request(&state, &[], None, None);
-    let expected = AcceptedMethods { key_auth: true, basic_auth: false };
+    assert_eq!(
+        outcome(&request(&state, &[("authorization", &basic("ada", "pw"))], None, &Proven::default())),
+        "refused"
+    );
+    let verdict = request(&state, &[], None, &Proven::default());
+    let expected = AcceptedMethods { key_auth: true, basic_auth: false, bearer: false };
     assert!(matches!(verdict, Verdict::Reject(Reject::Unauthorized(methods)) if methods == expected));
 }
 
@@ -150,18 +163,27 @@ fn a_product_without_any_method_refuses_everybody() {
 
 #[test]
 fn a_service_without_a_published_product_is_open() {
-    assert_eq!(outcome(&request(&after(delete(2, Kind::Product, "prd")), &[], None, None)), "open");
-    assert_eq!(outcome(&request(&after(put(2, product("prd", &["other"]))), &[], None, None)), "open");
+    assert_eq!(
+        outcome(&request(&after(delete(2, Kind::Product, "prd")), &[], None, &Proven::default())),
+        "open"
+    );
+    assert_eq!(
+        outcome(&request(&after(put(2, product("prd", &["other"]))), &[], None, &Proven::default())),
+        "open"
+    );
 }
 
 #[test]
 fn the_header_wins_over_the_query() {
     let state = granted();
-    assert_eq!(outcome(&request(&state, &[], Some("apikey=k"), None)), "crd-key");
-    assert_eq!(outcome(&request(&state, &[("apikey", "")], Some("apikey=k"), None)), "crd-key");
-    assert_eq!(outcome(&request(&state, &[("apikey", "wrong")], Some("apikey=k"), None)), "refused");
-    assert_eq!(outcome(&request(&state, &[], Some("APIKEY=k"), None)), "refused");
-    assert_eq!(outcome(&request(&state, &[], None, None)), "refused");
+    assert_eq!(outcome(&request(&state, &[], Some("apikey=k"), &Proven::default())), "crd-key");
+    assert_eq!(outcome(&request(&state, &[("apikey", "")], Some("apikey=k"), &Proven::default())), "crd-key");
+    assert_eq!(
+        outcome(&request(&state, &[("apikey", "wrong")], Some("apikey=k"), &Proven::default())),
+        "refused"
+    );
+    assert_eq!(outcome(&request(&state, &[], Some("APIKEY=k"), &Proven::default())), "refused");
+    assert_eq!(outcome(&request(&state, &[], None, &Proven::default())), "refused");
 }
 
 #[test]
@@ -174,7 +196,11 @@ fn a_version_is_refused_from_its_end_on() {
     let ends_later = after(put(2, with_end(NOW.plus_seconds(1))));
     assert_eq!(by_key(&ends_later), "crd-key");
     assert_eq!(by_key(&after(put(2, with_end(NOW)))), "refused");
-    assert_eq!(outcome(&request(&ends_later, &[("apikey", "old")], None, None)), "crd-key", "both are live");
+    assert_eq!(
+        outcome(&request(&ends_later, &[("apikey", "old")], None, &Proven::default())),
+        "crd-key",
+        "both are live"
+    );
 }
 
 #[test]
@@ -198,29 +224,31 @@ fn the_oldest_of_several_credentials_with_one_key_that_may_pass_is_the_identity(
 
 #[test]
 fn a_password_is_asked_about_only_for_credentials_that_could_pass() {
-    let ask = |state: &State| outcome(&request(state, &[("authorization", &basic("ada", "?"))], None, None));
+    let ask = |state: &State| {
+        outcome(&request(state, &[("authorization", &basic("ada", "?"))], None, &Proven::default()))
+    };
     assert_eq!(ask(&granted()), "question of 1");
     assert_eq!(ask(&after(delete_grant(2, "app", "prd"))), "question of 0");
-    assert_eq!(ask(&after(put(2, credential("same", "app", &[user("ada", "pw")])))), "question of 1");
+    assert_eq!(ask(&after(put(2, credential("same", "app", &[user("ada", "pw")])))), "question of 2");
     assert_eq!(ask(&after(put(2, credential("namesake", "app", &[user("ada", "other")])))), "question of 2");
     let namesakes: Vec<_> = (0..20)
         .map(|n| put(2, credential(&format!("c{n}"), "app", &[user("ada", &n.to_string())])))
         .collect();
     let crowded = granted();
     crowded.apply(&batch(namesakes));
-    assert_eq!(ask(&crowded), "question of 8");
+    assert_eq!(ask(&crowded), "question of 21", "all namesakes count");
 }
 
 #[test]
 fn a_proven_password_passes_as_the_oldest_credential_that_it_fits() {
     let state = granted();
     let shown = [("authorization", &*basic("ada", "pw"))];
-    assert_eq!(outcome(&request(&state, &shown, None, Some(&proof("pw", "ada")))), "crd-user");
-    assert_eq!(outcome(&request(&state, &shown, None, Some(&Proven(None)))), "refused");
+    assert_eq!(outcome(&request(&state, &shown, None, &proof("pw", "ada"))), "crd-user");
+    assert_eq!(outcome(&request(&state, &shown, None, &answered(Vec::new()))), "refused");
     let mut older = credential("older", "app", &[user("ada", "pw")]);
     older.created_at = Timestamp::from_seconds(-1);
     state.apply(&batch(vec![put(2, older)]));
-    assert_eq!(outcome(&request(&state, &shown, None, Some(&proof("pw", "ada")))), "older");
+    assert_eq!(outcome(&request(&state, &shown, None, &proof("pw", "ada"))), "older");
 }
 
 #[test]
@@ -228,15 +256,15 @@ fn a_proof_is_worth_nothing_once_the_state_has_moved_on() {
     let state = granted();
     state.apply(&batch(vec![put(2, credential("crd-user", "app", &[user("ada", "changed")]))]));
     let shown = [("authorization", &*basic("ada", "pw"))];
-    assert_eq!(outcome(&request(&state, &shown, None, Some(&proof("pw", "ada")))), "refused");
+    assert_eq!(outcome(&request(&state, &shown, None, &proof("pw", "ada"))), "refused");
 }
 
 #[test]
 fn a_wrong_credential_of_one_method_does_not_spoil_a_right_one_of_another() {
     let state = granted();
     let both = [("apikey", "wrong"), ("authorization", &*basic("ada", "pw"))];
-    assert_eq!(outcome(&request(&state, &both, None, None)), "question of 1");
-    assert_eq!(outcome(&request(&state, &both, None, Some(&proof("pw", "ada")))), "crd-user");
+    assert_eq!(outcome(&request(&state, &both, None, &Proven::default())), "question of 1");
+    assert_eq!(outcome(&request(&state, &both, None, &proof("pw", "ada"))), "crd-user");
     let reversed = [("apikey", "k"), ("authorization", &*basic("ada", "wrong"))];
-    assert_eq!(outcome(&request(&state, &reversed, None, None)), "crd-key");
+    assert_eq!(outcome(&request(&state, &reversed, None, &Proven::default())), "crd-key");
 }

@@ -16,6 +16,7 @@ mod databases;
 mod demos;
 mod listeners;
 mod main_job;
+mod plugins;
 mod portal_api;
 mod sign_in;
 mod store;

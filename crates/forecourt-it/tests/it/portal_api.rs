@@ -8,6 +8,7 @@ mod approvals;
 mod bodies;
 mod credentials;
 mod credentials_changes;
+mod credentials_tokens;
 mod developers;
 mod labels;
 mod matrix;

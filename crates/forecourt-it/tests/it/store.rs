@@ -26,7 +26,7 @@ impl Random for Sevens {
     }
 }
 
-fn location(database: &TestDatabase) -> Location {
+pub(crate) fn location(database: &TestDatabase) -> Location {
     match database.url() {
         url if url.is_empty() => Location::Sqlite(database.folder().join("forecourt.db")),
         url => Location::Postgres(url),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::products::AuthKind;
+use super::products::{AuthKind, Choice};
 use crate::{
     display::{Reference, When},
     forms::Form,
@@ -29,7 +29,8 @@ pub struct CredentialRow {
 }
 
 /// `GET` and `POST` `/applications/{application}/credentials/new?kind=…` and `…/{credential}/edit`. Fields:
-/// `kind` (`key_auth` or `basic_auth`; new only), `name`, `desc`, and for basic-auth `username`, `password`.
+/// `kind` (`key_auth`, `basic_auth` or `jwt_auth`; new only), `name`, `desc`, for basic-auth `username`, `password`,
+/// and for jwt-auth `algorithm`, `public_key`.
 #[derive(Clone, Debug, Serialize)]
 pub struct CredentialForm {
     /// The application.
@@ -38,6 +39,8 @@ pub struct CredentialForm {
     pub credential: Option<String>,
     /// The kind.
     pub kind: AuthKind,
+    /// The algorithms that tokens may be signed with; shown for `jwt_auth`.
+    pub algorithms: Vec<Choice>,
     /// What was typed.
     pub form: Form,
     /// Where the form posts to.
@@ -80,6 +83,7 @@ impl View for CredentialForm {
             application: sample_application(),
             credential: None,
             kind,
+            algorithms: ["HS256", "EdDSA"].map(|name| Choice::new(name, name)).into(),
             form,
             action: developer::new_credential(&id("app", 1)),
         };
@@ -95,6 +99,7 @@ impl View for CredentialForm {
         vec![
             Sample::developer("key", new(AuthKind::KeyAuth, Form::new())),
             Sample::developer("basic_refused", new(AuthKind::BasicAuth, taken)),
+            Sample::developer("jwt", new(AuthKind::JwtAuth, Form::new())),
             Sample::developer("edit", edit),
         ]
     }
@@ -131,9 +136,20 @@ impl View for SecretShown {
             curl: None,
             ..key.clone()
         };
+        let jwt = Self {
+            name: "Partner sync".to_owned(),
+            kind: AuthKind::JwtAuth,
+            secrets: vec![
+                secret("Key", "API_TOKEN_KEY", "frt_sample2Qk7Zr0notAReal0one"),
+                secret("Secret", "API_TOKEN_SECRET", "frs_sample4Zr0notAReal0secretButAsLongAsOneX7Q2p9"),
+            ],
+            curl: None,
+            ..key.clone()
+        };
         vec![
             Sample::developer("key", key),
             Sample::developer("basic", basic),
+            Sample::developer("jwt", jwt),
             Sample::developer("waiting", waiting),
         ]
     }

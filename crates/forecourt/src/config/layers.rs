@@ -40,6 +40,10 @@ pub(super) fn read(
                     Ok(number) => number.into(),
                     Err(_) => Value::String(text),
                 },
+                Some(Value::Bool(_)) => match text.parse::<bool>() {
+                    Ok(answer) => answer.into(),
+                    Err(_) => Value::String(text),
+                },
                 _ => Value::String(text),
             };
             given.push((key, value));
@@ -101,6 +105,8 @@ fn check(key: &str, value: &Value, defaults: &Value) -> Result<(), ConfigError> 
         (Some(Value::String(default)), _) => format!("must be a text, such as {default:?}"),
         (Some(Value::Number(_)), Value::Number(number)) if number.is_u64() => return Ok(()),
         (Some(Value::Number(default)), _) => format!("must be a whole number, such as {default}"),
+        (Some(Value::Bool(_)), Value::Bool(_)) => return Ok(()),
+        (Some(Value::Bool(_)), _) => "must be true or false".to_owned(),
         (Some(_), Value::Array(items)) if items.iter().all(Value::is_string) => return Ok(()),
         (Some(_), _) => "must be a list of texts".to_owned(),
     };

@@ -51,7 +51,6 @@ fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
         ("sync: { listen: 127.0.0.1:7943 }", "sync.listen"),
         ("audit: { retention_days: 60 }", "audit.retention_days"),
         ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
-        ("security: { ssrf_protection: { enable: true } }", "security.ssrf_protection.enable"),
     ] {
         let expected = format!("setting {key} is not yet in this version: remove it");
         assert_eq!(from_file(text, &[]).unwrap_err(), expected);
@@ -74,6 +73,9 @@ fn a_value_of_the_wrong_kind_is_refused_with_its_key() {
     assert!(url.starts_with("setting database.url must be empty"), "{url}");
     let proxy = load(&[("FORECOURT__SECURITY__TRUSTED_PROXIES", "10.0.0.0/33")]).unwrap_err();
     assert!(proxy.contains("\"10.0.0.0/33\" is neither"), "{proxy}");
+    let key = load(&[("FORECOURT__SECURITY__MASTER_KEY", "s3cret")]).unwrap_err();
+    assert!(key.starts_with("setting security.master_key must be 64 hex digits"), "{key}");
+    assert!(!key.contains("s3cret"), "{key}");
     let code = load(&[("FORECOURT__SECURITY__IP_RESTRICTION__RESPONSE_CODE", "no")]).unwrap_err();
     assert_eq!(code, "setting security.ip_restriction.response_code must be a whole number, such as 403");
     let code = from_file("security: { ip_restriction: { response_code: 200 } }", &[]).unwrap_err();
@@ -100,8 +102,11 @@ fn beyond_loopback_the_first_password_is_random_unless_it_is_set() {
 #[test]
 fn what_is_printed_holds_no_password() {
     let url = "postgres://ann:s3cret@db.example.com/forecourt?sslmode=require&password=s3cret";
-    let settings = load(&[("FORECOURT__DATABASE__URL", url)]).unwrap();
+    let key = "5a".repeat(32);
+    let pairs = [("FORECOURT__DATABASE__URL", url), ("FORECOURT__SECURITY__MASTER_KEY", &key)];
+    let settings = load(&pairs).unwrap();
     let printed = settings.masked().to_yaml().unwrap();
+    assert!(!printed.contains("5a5a"), "{printed}");
     assert!(!printed.contains("s3cret"), "{printed}");
     assert!(printed.contains("ann:******@db.example.com/forecourt"), "{printed}");
     assert!(!printed.contains("admin_password: admin"), "{printed}");
@@ -128,4 +133,24 @@ fn limits_of_the_gateway_are_whole_numbers_within_their_range() {
             from_file(&format!("gateway: {{ limits: {{ max_connections: {value} }} }}"), &[]).unwrap_err();
         assert_eq!(text, "setting gateway.limits.max_connections must be a whole number, such as 10000");
     }
+}
+
+#[test]
+fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
+    let text = "security: { ssrf_protection: { enable: true, allow_list: [10.0.0.0/8, \"*.idp.example\"] } }";
+    let settings =
+        from_file(text, &[("FORECOURT__SECURITY__SSRF_PROTECTION__DENY_LIST", "bad.example, ::1")]);
+    let rules = settings.unwrap().security.ssrf_protection.rules();
+    let check = |host: &str, address: &str| rules.check(host, address.parse().unwrap()).is_ok();
+    assert!(check("any", "10.1.2.3") && check("a.idp.example", "192.168.0.1") && check("any", "8.8.8.8"));
+    assert!(
+        !check("any", "192.168.0.1") && !check("bad.example", "8.8.8.8") && !check("a.idp.example", "::1")
+    );
+    let enable = "FORECOURT__SECURITY__SSRF_PROTECTION__ENABLE";
+    assert!(load(&[(enable, "true")]).unwrap().security.ssrf_protection.rules().enable);
+    assert!(!load(&[]).unwrap().security.ssrf_protection.rules().enable);
+    let refused = load(&[(enable, "perhaps")]).unwrap_err();
+    assert_eq!(refused, "setting security.ssrf_protection.enable must be true or false");
+    let refused = from_file("security: { ssrf_protection: { deny_list: [http://x/] } }", &[]).unwrap_err();
+    assert!(refused.starts_with("setting security.ssrf_protection.deny_list must list"), "{refused}");
 }

@@ -54,8 +54,12 @@ pub(super) async fn put_services(
     let samples = [("orders", include_str!("orders.yaml")), ("catalogue", include_str!("catalogue.yaml"))];
     for (name, document) in samples {
         let group = Some(GatewayGroupId::default_group());
-        let node =
-            UpstreamNodeInput { host: upstream.ip().to_string(), port: upstream.port().into(), weight: 1 };
+        let node = UpstreamNodeInput {
+            host: upstream.ip().to_string(),
+            port: upstream.port().into(),
+            weight: 1,
+            priority: 0,
+        };
         let service = ServiceInput {
             name: Some(name.into()),
             desc: Some("Part of the sample shop".into()),
@@ -107,7 +111,8 @@ pub(super) async fn make(app: &App, admin: &KnownAdministrator, site: &str) -> R
     accept_subscriptions(app, &provider, &portal).await?;
     subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders])).await?;
     tell_history(app, &mobile, &key.credential.credential.id, &[&orders, &catalogue]).await?;
-    Ok(Secrets { key: key.secret, portal_token: token.text })
+    let key = key.secret.ok_or_else(Error::not_found)?;
+    Ok(Secrets { key, portal_token: token.text })
 }
 
 async fn make_products(app: &App, caller: &Caller, portal: &PortalId) -> Result<[ProductId; 2], Error> {

@@ -54,7 +54,6 @@ async fn a_body_that_breaks_a_rule_is_refused() {
         (json!({ "auth": { "key_auth": {}, "key-auth": {} } }), "are the same member"),
         (json!({ "auth": { "key-auth": { "header": "a b" } } }), "auth.key-auth.header must be"),
         (json!({ "auth": { "basic-auth": [] } }), "auth.basic-auth must be an object"),
-        (json!({ "auth": { "jwt-auth": {} } }), "auth.jwt-auth is not served by this gateway yet"),
         (json!({ "auth": { "dcr": {} } }), "auth.dcr.dcr_provider_id is required"),
         (json!({ "auth": { "dcr": { "dcr_provider_id": "x" } } }), "\"x\" is not a DCR provider"),
         (json!({ "raw_openapi": "x" }), "raw_openapi is a member of external products only"),

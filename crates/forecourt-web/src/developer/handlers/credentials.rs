@@ -8,8 +8,10 @@ use forecourt_app::{
 };
 use forecourt_core::{
     applications::Application,
-    credentials::{BasicSecret, CredentialInput, CredentialType},
+    credentials::{BasicSecret, CredentialInput, CredentialType, TokenSigning},
+    gateway_state::{JwtAlgorithm, TokenSecret},
     ids::CredentialId,
+    secrets::PlainSecret,
 };
 
 use super::{
@@ -21,7 +23,7 @@ use crate::{
     confirm::{Act, Confirm},
     developer::{
         credentials::{CredentialForm, CredentialRow, Secret, SecretShown},
-        products::AuthKind,
+        products::{AuthKind, Choice},
     },
     display::When,
     errors::FailureKind,
@@ -35,6 +37,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("desc", "desc"),
     ("basic-auth.username", "username"),
     ("basic-auth.password", "password"),
+    ("jwt-auth.algorithm", "algorithm"),
+    ("jwt-auth.public_key", "public_key"),
 ];
 /// Of a password that we make: 128 random bits.
 const PASSWORD_BYTES: usize = 16;
@@ -46,7 +50,7 @@ pub(super) fn row(named: &NamedCredential) -> CredentialRow {
         id: credential.id.to_string(),
         name: credential.name.clone(),
         kind: kind_of(credential.credential_type()),
-        shown: credential.username().map(str::to_owned),
+        shown: credential.username().or(credential.token().map(|(key, _)| key.as_str())).map(str::to_owned),
         created_at: When::of(credential.created_at),
         last_used_at: credential.last_used_at.map(When::of),
     }
@@ -55,8 +59,9 @@ pub(super) fn row(named: &NamedCredential) -> CredentialRow {
 const fn kind_of(credential_type: CredentialType) -> AuthKind {
     match credential_type {
         CredentialType::KeyAuth => AuthKind::KeyAuth,
-        // Neither page nor API makes others yet.
-        _ => AuthKind::BasicAuth,
+        CredentialType::BasicAuth => AuthKind::BasicAuth,
+        CredentialType::JwtAuth => AuthKind::JwtAuth,
+        CredentialType::Oauth => AuthKind::Oauth,
     }
 }
 
@@ -65,6 +70,7 @@ fn asked_type(word: &str) -> Result<CredentialType, Failed> {
     match word {
         "" | "key_auth" => Ok(CredentialType::KeyAuth),
         "basic_auth" => Ok(CredentialType::BasicAuth),
+        "jwt_auth" => Ok(CredentialType::JwtAuth),
         _ => Err(FailureKind::NotFound.into()),
     }
 }
@@ -87,7 +93,18 @@ async fn own_credential(
 
 fn new_form(application: &Application, kind: AuthKind, form: Form) -> CredentialForm {
     let action = developer::new_credential(application.id.as_str());
-    CredentialForm { application: reference(application), credential: None, kind, form, action }
+    CredentialForm {
+        application: reference(application),
+        credential: None,
+        kind,
+        algorithms: algorithms(),
+        form,
+        action,
+    }
+}
+
+fn algorithms() -> Vec<Choice> {
+    JwtAlgorithm::ALL.iter().map(|algorithm| Choice::new(algorithm.name(), algorithm.name())).collect()
 }
 
 fn input(posted: &Posted) -> CredentialInput {
@@ -117,7 +134,11 @@ pub(super) async fn create(
     let secret = match credential_type {
         CredentialType::KeyAuth => Ok(NewSecret::KeyAuth),
         CredentialType::BasicAuth => basic(&member, posted.text("username"), posted.given("password")),
-        CredentialType::JwtAuth | CredentialType::Oauth => return Err(FailureKind::NotFound.into()),
+        CredentialType::JwtAuth => {
+            let (algorithm, public_key) = (posted.given("algorithm"), posted.given("public_key"));
+            TokenSigning::new(algorithm, public_key, None).map(NewSecret::JwtAuth).map_err(Into::into)
+        }
+        CredentialType::Oauth => return Err(FailureKind::NotFound.into()),
     };
     let made = match secret {
         Ok(secret) => {
@@ -149,18 +170,27 @@ async fn show_secret(
 ) -> Result<Response, Failed> {
     let web = &member.visit.web;
     let credential = &issued.credential.credential;
-    let value = issued.secret.reveal();
+    let value = issued.secret.as_ref().map(PlainSecret::reveal).unwrap_or_default();
+    let token = issued.first_token(web.app());
     let secret =
         |name: String, env: &str, value: &str| Secret { name, env: env.to_owned(), value: value.to_owned() };
-    let (secrets, shown) = match credential.username() {
-        None => (vec![secret(web.say("auth.key_auth.name", &[]), "API_KEY", value)], Shown::Key(value)),
-        Some(username) => (
+    let (secrets, shown) = match (credential.username(), credential.token()) {
+        (Some(username), _) => (
             vec![
                 secret(web.say("credential.username", &[]), "API_USERNAME", username),
                 secret(web.say("credential.password", &[]), "API_PASSWORD", value),
             ],
             Shown::Pair(username, value),
         ),
+        (None, Some((key, _))) => {
+            let key = secret(web.say("credential.token_key", &[]), "API_TOKEN_KEY", key);
+            let own = secret(web.say("credential.token_secret", &[]), "API_TOKEN_SECRET", value);
+            let secrets = [key, own].into_iter().filter(|secret| !secret.value.is_empty()).collect();
+            (secrets, Shown::Token(token.as_ref().map(PlainSecret::reveal)))
+        }
+        (None, None) => {
+            (vec![secret(web.say("auth.key_auth.name", &[]), "API_KEY", value)], Shown::Key(value))
+        }
     };
     let (curl, waits) = first_call(member, application, credential.credential_type(), &shown).await?.unzip();
     let waits = waits.unwrap_or_default();
@@ -205,6 +235,7 @@ fn edit_form(application: &Application, found: &NamedCredential, form: Form) -> 
         application: reference(application),
         credential: Some(credential.name.clone()),
         kind: kind_of(credential.credential_type()),
+        algorithms: Vec::new(),
         form,
         action: developer::edit_credential(application.id.as_str(), credential.id.as_str()),
     }
@@ -268,7 +299,7 @@ pub(super) async fn ask_regenerate(
 }
 
 /// `POST /applications/{application}/credentials/{credential}/regenerate`: a user name stays, its password is
-/// made anew.
+/// made anew; a developer's own public key stays, the name that tokens give is made anew.
 pub(super) async fn regenerate(
     member: Member,
     Path((application, id)): Path<(String, String)>,
@@ -276,9 +307,14 @@ pub(super) async fn regenerate(
 ) -> Result<Response, Failed> {
     let (application, found) = own_credential(&member, &application, &id).await?;
     let credential = &found.credential;
-    let secret = match credential.username() {
-        None => NewSecret::KeyAuth,
-        Some(username) => basic(&member, username, None)?,
+    let secret = match (credential.username(), credential.token()) {
+        (Some(username), _) => basic(&member, username, None)?,
+        (None, Some((_, TokenSecret::Public { algorithm, public_key }))) => {
+            let (algorithm, public_key) = (*algorithm, public_key.clone());
+            NewSecret::JwtAuth(TokenSigning::Public { algorithm, public_key })
+        }
+        (None, Some((_, kept))) => NewSecret::JwtAuth(TokenSigning::Shared(kept.algorithm())),
+        (None, None) => NewSecret::KeyAuth,
     };
     let app = member.visit.web.app();
     let issued =

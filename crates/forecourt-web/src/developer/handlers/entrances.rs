@@ -33,10 +33,12 @@ fn at_host(gateway: &str, host: &str) -> String {
     port.map_or_else(|| format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}"))
 }
 
-/// What a caller shows: an API key, or user name and password.
+/// What a caller shows: an API key, user name and password, or a token.
 pub(super) enum Shown<'a> {
     Key(&'a str),
     Pair(&'a str, &'a str),
+    /// A token; `None` where only the developer can sign one.
+    Token(Option<&'a str>),
 }
 
 impl Shown<'_> {
@@ -44,6 +46,7 @@ impl Shown<'_> {
         match self {
             Self::Key(_) => CredentialType::KeyAuth,
             Self::Pair(..) => CredentialType::BasicAuth,
+            Self::Token(_) => CredentialType::JwtAuth,
         }
     }
 }
@@ -81,6 +84,7 @@ pub(super) async fn curl(
             let header = &product.gateway_offer()?.auth.key_auth.as_ref()?.header;
             format!("-H {}", quoted(&format!("{header}: {key}")))
         }
+        Shown::Token(token) => format!("-H {}", quoted(&format!("Authorization: Bearer {}", (*token)?))),
         Shown::Pair(username, password) => format!("-u {}", quoted(&format!("{username}:{password}"))),
     };
     // A wildcard stands for any one name; a call needs one.

@@ -72,7 +72,7 @@ fn labels(product: &Product) -> Vec<Label> {
 }
 
 fn methods(product: &Product) -> Vec<AuthMethod> {
-    let Some(ProductAuth { key_auth, basic_auth, dcr, .. }) =
+    let Some(ProductAuth { key_auth, basic_auth, jwt_auth, dcr }) =
         product.gateway_offer().map(|offer| &offer.auth)
     else {
         return Vec::new();
@@ -84,8 +84,11 @@ fn methods(product: &Product) -> Vec<AuthMethod> {
     });
     let in_authorization = |kind| AuthMethod { kind, header: Some("Authorization".to_owned()), query: None };
     let basic = basic_auth.as_ref().map(|_| in_authorization(AuthKind::BasicAuth));
+    let jwt = jwt_auth
+        .as_ref()
+        .map(|_| AuthMethod { query: Some("jwt".to_owned()), ..in_authorization(AuthKind::JwtAuth) });
     let oauth = dcr.as_ref().map(|_| in_authorization(AuthKind::Oauth));
-    [key, basic, oauth].into_iter().flatten().collect()
+    [key, basic, jwt, oauth].into_iter().flatten().collect()
 }
 
 /// The id that the path names.

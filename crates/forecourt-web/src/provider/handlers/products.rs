@@ -81,7 +81,7 @@ const fn kind(product_type: ProductType) -> ProductKind {
 }
 
 fn methods(offer: Option<&GatewayOffer>) -> Vec<AuthMethod> {
-    let Some(ProductAuth { key_auth, basic_auth, dcr, .. }) = offer.map(|offer| &offer.auth) else {
+    let Some(ProductAuth { key_auth, basic_auth, jwt_auth, dcr }) = offer.map(|offer| &offer.auth) else {
         return Vec::new();
     };
     let plain = |kind| AuthMethod { kind, header: None, query: None };
@@ -91,8 +91,9 @@ fn methods(offer: Option<&GatewayOffer>) -> Vec<AuthMethod> {
         query: Some(key.query.clone()),
     });
     let basic = basic_auth.as_ref().map(|_| plain(AuthKind::BasicAuth));
+    let jwt = jwt_auth.as_ref().map(|_| plain(AuthKind::JwtAuth));
     let oauth = dcr.as_ref().map(|_| plain(AuthKind::Oauth));
-    [key, basic, oauth].into_iter().flatten().collect()
+    [key, basic, jwt, oauth].into_iter().flatten().collect()
 }
 
 async fn known(console: &Console, id: &str) -> Result<Product, Failed> {

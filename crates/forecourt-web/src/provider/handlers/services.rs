@@ -68,7 +68,12 @@ fn read_node(line: &str) -> Option<UpstreamNodeInput> {
     let weight = words.next().map_or(Some(1), |weight| weight.parse().ok())?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let whole = words.next().is_none() && !host.is_empty();
-    whole.then_some(UpstreamNodeInput { host: host.to_owned(), port: port.parse().ok()?, weight })
+    whole.then_some(UpstreamNodeInput {
+        host: host.to_owned(),
+        port: port.parse().ok()?,
+        weight,
+        priority: 0,
+    })
 }
 
 fn group_reference(group: &GatewayGroup) -> Reference {

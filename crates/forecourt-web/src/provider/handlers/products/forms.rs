@@ -4,7 +4,7 @@ use axum::extract::Path;
 use forecourt_app::{gateway_groups, impacts, products, services};
 use forecourt_core::{
     gateway_groups::GatewayGroupFilter,
-    gateway_state::{BasicAuthMethod, KeyAuthMethod},
+    gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod},
     ids::ProductId,
     products::{
         ExternalOffer, GatewayOffer, LinkedService, Offer, Product, ProductAuth, ProductStatus, ProductType,
@@ -180,6 +180,10 @@ fn stored_gateway(mut form: Form, offer: &GatewayOffer) -> Form {
         form = form.with("auth", "basic_auth");
         hides |= basic.hide_credentials;
     }
+    if let Some(jwt) = &offer.auth.jwt_auth {
+        form = form.with("auth", "jwt_auth");
+        hides |= jwt.hide_credentials;
+    }
     let ticks = [
         ("hide_credentials", hides),
         ("subscription_approval", !offer.subscription_auto_approval),
@@ -244,8 +248,8 @@ fn auth(posted: &PostedProduct, product: Option<&Product>) -> ProductAuth {
             hide_credentials,
         }),
         basic_auth: chose("basic_auth").then_some(BasicAuthMethod { hide_credentials }),
-        // The form does not show these, so it must not take them away.
-        jwt_auth: product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.jwt_auth.clone()),
+        jwt_auth: chose("jwt_auth").then_some(JwtAuthMethod { hide_credentials }),
+        // The form does not show it, so it must not take it away.
         dcr: product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.dcr.clone()),
     }
 }

@@ -1,0 +1,121 @@
+//! The upstreams of a service.
+
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+
+fn blue() -> Value {
+    json!({ "name": "blue", "nodes": [{ "host": "b", "port": 1, "weight": 1 }] })
+}
+
+#[tokio::test]
+async fn the_default_upstream_has_its_services_id() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}/upstreams");
+    let rows = stage.get(&path).await.list();
+    assert_eq!((rows.len(), &rows[0]["id"], &rows[0]["name"]), (1, &json!(service), &json!("default")));
+    let item = format!("{path}/{service}");
+    assert_eq!(stage.get(&item).await.value(), rows[0]);
+    let replaced = stage.call("PUT", &item, blue()).await.value();
+    assert_eq!((&replaced["name"], &replaced["id"]), (&json!("blue"), &json!(service)));
+    let read = stage.get(&format!("/apisix/admin/services/{service}")).await.value();
+    assert_eq!((&read["upstream"]["name"], &read["hosts"]), (&json!("blue"), &json!(["orders.example.com"])));
+    let (status, message) = stage.call("DELETE", &item, Value::Null).await.refusal();
+    assert!(status == 400 && message.contains("cannot be deleted alone"), "{message}");
+    assert_eq!(stage.get("/apisix/admin/services/none/upstreams").await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn the_first_upstream_of_a_service_without_one_is_its_default() {
+    let stage = Stage::start().await;
+    let services = "/apisix/admin/services?gateway_group_id=default";
+    let service = stage.id_of("POST", services, json!({ "name": "bare" })).await;
+    let path = format!("/apisix/admin/services/{service}/upstreams");
+    assert!(stage.get(&path).await.list().is_empty());
+    assert_eq!(stage.get(&format!("{path}/{service}")).await.refusal().0, 404);
+    assert_eq!(stage.call("POST", &path, blue()).await.value()["id"], json!(service));
+    assert_ne!(stage.call("POST", &path, blue()).await.value()["id"], json!(service));
+}
+
+#[tokio::test]
+async fn further_upstreams_outlive_their_services_replacement_until_no_route_names_them() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}/upstreams");
+    let made = stage.call("PUT", &format!("{path}/blue"), blue()).await.value();
+    assert_eq!((&made["id"], &made["service_id"]), (&json!("blue"), &json!(service)));
+    assert_eq!(stage.get(&format!("{path}/blue")).await.value(), made);
+    let issued = stage.id_of("POST", &path, blue()).await;
+    assert_eq!(stage.get(&path).await.list().len(), 3);
+    let whole = format!("/apisix/admin/services/{service}?gateway_group_id=default");
+    stage.call("PUT", &whole, json!({ "name": "orders" })).await.value();
+    assert_eq!(stage.get(&path).await.list().len(), 2);
+    let route = json!({ "name": "r", "service_id": service, "paths": ["/"], "upstream_id": "blue" });
+    let route = stage.id_of("POST", "/apisix/admin/routes?gateway_group_id=default", route).await;
+    let blue = format!("{path}/blue");
+    let (status, message) = stage.call("DELETE", &blue, Value::Null).await.refusal();
+    assert!(status == 400 && message.contains("used by the route \"r\""), "{message}");
+    stage
+        .call("PATCH", &format!("/apisix/admin/routes/{route}"), json!({ "upstream_id": null }))
+        .await
+        .value();
+    assert_eq!(stage.call("DELETE", &blue, Value::Null).await.value(), json!({ "id": "blue" }));
+    assert_eq!(stage.call("DELETE", &blue, Value::Null).await.refusal().0, 404);
+    assert_eq!(stage.call("DELETE", &format!("{path}/{issued}"), Value::Null).await.status, 200);
+    assert_eq!(stage.call("PUT", &format!("{path}/a%20b"), Value::Null).await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn an_upstream_is_answered_as_it_was_given() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}/upstreams/blue");
+    let given = json!({
+        "name": "blue", "scheme": "grpcs", "type": "chash", "hash_on": "header", "key": "X-User",
+        "nodes": [{ "host": "a", "port": 1, "weight": 1 }, { "host": "b", "port": 2, "weight": 0, "priority": -1 }],
+        "timeout": { "connect": 1 }, "pass_host": "node", "retries": 1,
+        "keepalive_pool": { "size": 3, "idle_timeout": 5, "requests": 7 }, "tls": { "verify": false },
+        "checks": { "active": { "http_path": "/up", "concurrency": 10 }, "passive": {} }, "x-own": 1,
+    });
+    let mut made = stage.call("PUT", &path, given.clone()).await.value();
+    let members = made.as_object_mut().unwrap();
+    members.retain(|member, _| given.get(member).is_some());
+    assert_eq!(made, given);
+    let map = json!({ "name": "map", "nodes": { "10.0.0.1:80": 2, "[::1]:81": 1 } });
+    let nodes =
+        json!([{ "host": "10.0.0.1", "port": 80, "weight": 2 }, { "host": "::1", "port": 81, "weight": 1 }]);
+    assert_eq!(stage.call("PUT", &path, map).await.value()["nodes"], nodes);
+    for (more, problem) in [
+        (json!({ "name": null }), "name is required"),
+        (json!({ "nodes": { "a": 1 } }), "upstream.nodes: \"a\" must be"),
+        (json!({ "nodes": { "a:80": "x" } }), "upstream.nodes: \"a:80\" must be"),
+        (
+            json!({ "nodes": [{ "host": "a", "port": 1, "weight": 1, "zone": "x" }] }),
+            "nodes[0].zone is not a member",
+        ),
+        (json!({ "nodes": 1 }), "nodes must be an array"),
+        (json!({ "timeout": { "connect": 0 } }), "upstream.timeout.connect must be"),
+        (json!({ "type": "ewma" }), "upstream.type ewma is not served"),
+        (json!({ "scheme": "tcp" }), "upstream.scheme tcp is for services of the type stream only"),
+        (json!({ "retries": "1" }), "upstream.retries must be a whole number"),
+        (json!({ "checks": { "active": { "timeout": "x" } } }), "upstream.checks.active.timeout must be"),
+    ] {
+        let mut body = blue();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (status, message) = stage.call("PUT", &path, body).await.refusal();
+        assert!(status == 400 && message.starts_with(problem), "{more}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_service_may_have_tcp_upstreams_and_stays_one_while_it_has() {
+    let stage = Stage::start().await;
+    let path = "/apisix/admin/services/s?gateway_group_id=default";
+    let stream = json!({ "name": "s", "type": "stream", "upstream": { "scheme": "tcp" } });
+    stage.call("PUT", path, stream.clone()).await.value();
+    let tcp = json!({ "name": "t", "scheme": "tcp" });
+    stage.call("PUT", "/apisix/admin/services/s/upstreams/t", tcp).await.value();
+    assert_eq!(stage.call("PUT", path, json!({ "name": "s" })).await.refusal().0, 400);
+    stage.call("PUT", path, stream).await.value();
+}

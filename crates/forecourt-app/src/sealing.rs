@@ -1,0 +1,162 @@
+//! Where kept secrets belong, and how the change feed opens them for a gateway.
+//!
+//! Invariant: each place has one context, so that a sealed text that was moved to another row does not open. What
+//! cannot be opened is told in the log and left out; the feed goes on with everything else.
+
+use forecourt_core::{
+    gateway_state::{
+        CertificateState, ConsumerSecret, ConsumerState, CredentialSecret, CredentialState, Resource,
+        TokenSecret, UpstreamState,
+    },
+    ids::{CertificateId, CredentialId, GatewayGroupId, ServiceId},
+    secrets::{KeptSecret, PlainSecret},
+};
+use forecourt_identity::sealing::Sealer;
+
+use crate::{App, Error, random::OsRandom};
+
+/// The place of a certificate's keys.
+pub fn of_certificate(id: &CertificateId) -> String {
+    format!("certificate/{id}")
+}
+
+/// The place of the secrets of an application's credential.
+pub fn of_credential(id: &CredentialId) -> String {
+    format!("credential/{id}")
+}
+
+/// The place of what a service's upstreams show to their nodes.
+pub fn of_service(id: &ServiceId) -> String {
+    format!("service/{id}")
+}
+
+/// The place of a consumer's secrets: those of its credential `id`, or those that lie in the consumer itself.
+pub fn of_consumer(group: &GatewayGroupId, username: &str, id: Option<&str>) -> String {
+    match id {
+        Some(id) => format!("consumer/{group}/{username}/{id}"),
+        None => format!("consumer/{group}/{username}"),
+    }
+}
+
+/// `secret` as it may be stored at `context`.
+pub(crate) fn seal(app: &App, secret: &PlainSecret, context: &str) -> Result<KeptSecret, Error> {
+    Ok(app.sealer().seal(secret, context, &mut OsRandom)?)
+}
+
+/// `resource` with its secrets in clear, as a gateway needs them. A part whose secret cannot be opened is left out;
+/// `None` where nothing useful is left.
+pub(crate) fn opened(sealer: &Sealer, resource: Resource) -> Option<Resource> {
+    Some(match resource {
+        Resource::Certificate(certificate) => Resource::Certificate(certificate_opened(sealer, certificate)?),
+        Resource::Consumer(consumer) => Resource::Consumer(consumer_opened(sealer, consumer)),
+        Resource::Credential(credential) => Resource::Credential(credential_opened(sealer, credential)),
+        Resource::Service(mut service) => {
+            let context = of_service(&service.id);
+            for upstream in service.upstream.iter_mut().chain(service.upstreams.values_mut()) {
+                open_client_key(sealer, upstream, &context);
+            }
+            Resource::Service(service)
+        }
+        Resource::Route(_)
+        | Resource::GlobalRule(_)
+        | Resource::Product(_)
+        | Resource::Application(_)
+        | Resource::Grant(_) => resource,
+    })
+}
+
+/// Whether `kept` is clear now.
+fn open(sealer: &Sealer, kept: &mut KeptSecret, context: &str) -> bool {
+    match sealer.open(kept, context) {
+        Ok(secret) => {
+            *kept = KeptSecret::Clear(secret.reveal().to_owned());
+            true
+        }
+        Err(error) => {
+            tracing::error!(secret.place = context, error.cause = %error, "a kept secret is not handed to gateways");
+            false
+        }
+    }
+}
+
+fn certificate_opened(sealer: &Sealer, mut certificate: CertificateState) -> Option<CertificateState> {
+    let context = of_certificate(&certificate.id);
+    certificate.pairs.retain_mut(|pair| open(sealer, &mut pair.key, &context));
+    (!certificate.pairs.is_empty()).then_some(certificate)
+}
+
+fn consumer_opened(sealer: &Sealer, mut consumer: ConsumerState) -> ConsumerState {
+    let ConsumerState { gateway_group_id, username, credentials, .. } = &mut consumer;
+    credentials.retain_mut(|credential| match &mut credential.secret {
+        ConsumerSecret::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => {
+            let context = of_consumer(gateway_group_id, username, credential.id.as_deref());
+            open(sealer, secret, &context)
+        }
+        ConsumerSecret::JwtAuth { .. }
+        | ConsumerSecret::KeyAuth { .. }
+        | ConsumerSecret::BasicAuth { .. } => true,
+    });
+    consumer
+}
+
+fn credential_opened(sealer: &Sealer, mut credential: CredentialState) -> CredentialState {
+    let context = of_credential(&credential.id);
+    credential.versions.retain_mut(|version| match &mut version.secret {
+        CredentialSecret::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => {
+            open(sealer, secret, &context)
+        }
+        CredentialSecret::JwtAuth { .. }
+        | CredentialSecret::KeyAuth { .. }
+        | CredentialSecret::BasicAuth { .. }
+        | CredentialSecret::Oauth { .. } => true,
+    });
+    credential
+}
+
+/// Without its key the upstream's own certificate is not shown either: the upstream then says what it misses.
+fn open_client_key(sealer: &Sealer, upstream: &mut UpstreamState, context: &str) {
+    if let Some(key) = &mut upstream.tls.client_key
+        && !open(sealer, key, context)
+    {
+        upstream.tls.client_chain = None;
+        upstream.tls.client_key = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forecourt_core::{gateway_state::CertificatePair, time::Timestamp};
+    use forecourt_identity::sealing::MasterKey;
+
+    use super::*;
+
+    fn certificate(id: &str, keys: Vec<KeptSecret>) -> Resource {
+        let pair = |key| CertificatePair { chain: "chain".into(), key };
+        Resource::Certificate(CertificateState {
+            id: CertificateId::known(id),
+            gateway_group_id: GatewayGroupId::default_group(),
+            enabled: true,
+            snis: vec!["a.example".into()],
+            pairs: keys.into_iter().map(pair).collect(),
+            client_ca: None,
+            created_at: Timestamp::default(),
+        })
+    }
+
+    #[test]
+    fn a_gateway_gets_keys_in_clear_and_goes_without_those_that_do_not_open() {
+        let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let other = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let key = PlainSecret::presented("key");
+        let own = sealer.seal(&key, "certificate/ssl_1", &mut OsRandom).unwrap();
+        let strange = other.seal(&key, "certificate/ssl_1", &mut OsRandom).unwrap();
+        let opened_of = |id: &str, keys: &[&KeptSecret]| {
+            opened(&sealer, certificate(id, keys.iter().copied().cloned().collect()))
+        };
+        let clear = certificate("ssl_1", vec![KeptSecret::Clear("key".into())]);
+        assert_eq!(opened_of("ssl_1", &[&own]), Some(clear.clone()));
+        assert_eq!(opened_of("ssl_1", &[&strange, &own]), Some(clear), "the rest goes on");
+        assert_eq!(opened_of("ssl_1", &[&strange]), None);
+        assert_eq!(opened_of("ssl_2", &[&own]), None, "a key that was moved to another row");
+    }
+}

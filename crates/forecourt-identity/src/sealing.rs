@@ -1,0 +1,269 @@
+//! Sealing: secrets that must be read back are kept encrypted under the installation's master key
+//! (`docs/adr/0009-sealed-secrets.md`).
+//!
+//! Invariant: a sealed text opens only under the key that sealed it and in the place that it was sealed for, so that
+//! neither another installation's text nor one moved to another row is ever taken for the secret.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chacha20poly1305::{
+    Key, XChaCha20Poly1305, XNonce,
+    aead::{Aead, KeyInit, Payload},
+};
+use forecourt_core::{
+    random::Random,
+    secrets::{KeptSecret, PlainSecret},
+};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+/// What sealed texts of this form begin with.
+const VERSION: &str = "v1";
+const NONCE: usize = 24;
+
+/// The installation's master key: 32 bytes from which everything else is derived. It can be neither logged nor stored.
+#[derive(Clone)]
+pub struct MasterKey([u8; 32]);
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("******")
+    }
+}
+
+impl MasterKey {
+    /// A fresh key.
+    pub fn issue(random: &mut dyn Random) -> Self {
+        let mut bytes = [0; 32];
+        random.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// The key that 64 hex digits write, white space around them aside; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// 64 lower-case hex digits: the form of the setting and of the key file, and of no other place.
+    pub fn to_hex(&self) -> PlainSecret {
+        PlainSecret::presented(hex::encode(self.0))
+    }
+
+    /// 32 bytes for one purpose, from which neither the master key nor those of another purpose can be told.
+    fn derived(&self, purpose: &str) -> [u8; 32] {
+        mac(&self.0, purpose.as_bytes())
+    }
+}
+
+/// Seals and opens secrets, and derives what must be the same in every process. Cheap to clone.
+#[derive(Clone)]
+pub struct Sealer {
+    cipher: XChaCha20Poly1305,
+    key_id: Box<str>,
+    salting: [u8; 32],
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+/// Why a secret could not be sealed or opened. None of these quotes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Another key sealed it.
+    #[error(
+        "it was sealed under the master key {sealed}, but this process has the master key {own}: \
+         give it the key {sealed}"
+    )]
+    OtherKey {
+        /// The id of the key that sealed it.
+        sealed: String,
+        /// The id of the key at hand.
+        own: String,
+    },
+    /// The text is not of a form that this version writes.
+    #[error("it is not a sealed text that this version knows, which begins with {VERSION}.")]
+    Form,
+    /// It was changed, or sealed for another place.
+    #[error("it was changed, or sealed for another place than {context}")]
+    Tampered {
+        /// Where it should have opened.
+        context: String,
+    },
+    /// The cipher refused: the secret is longer than it can take.
+    #[error("a secret is too long to be sealed")]
+    TooLong,
+}
+
+impl Sealer {
+    /// A sealer under `key`.
+    pub fn new(key: &MasterKey) -> Self {
+        let id = key.derived("forecourt: id of the master key");
+        let id: String = hex::encode(id).chars().take(8).collect();
+        Self {
+            cipher: XChaCha20Poly1305::new(&Key::from(key.derived("forecourt: sealing"))),
+            key_id: id.into(),
+            salting: key.derived("forecourt: salts of user names"),
+        }
+    }
+
+    /// Eight hex digits that name the master key and tell nothing about it.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// `secret` as it may be stored at the place `context`, such as `certificate/ssl_…`: where the same context is
+    /// given again it opens, and nowhere else.
+    ///
+    /// # Errors
+    /// Only for a secret beyond all reason (256 GiB).
+    pub fn seal(
+        &self,
+        secret: &PlainSecret,
+        context: &str,
+        random: &mut dyn Random,
+    ) -> Result<KeptSecret, SealError> {
+        let mut nonce = [0; NONCE];
+        random.fill(&mut nonce);
+        let bound = self.bound(context);
+        let payload = Payload { msg: secret.reveal().as_bytes(), aad: bound.as_bytes() };
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::TooLong)?;
+        let text = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
+        Ok(KeptSecret::Sealed(format!("{VERSION}.{}.{text}", self.key_id)))
+    }
+
+    /// The secret that was sealed for `context`; one that is clear is given as it is.
+    ///
+    /// # Errors
+    /// When another key sealed it, for another place, or it is no sealed text.
+    pub fn open(&self, kept: &KeptSecret, context: &str) -> Result<PlainSecret, SealError> {
+        let text = match kept {
+            KeptSecret::Clear(secret) => return Ok(PlainSecret::presented(secret.as_str())),
+            KeptSecret::Sealed(text) => text,
+        };
+        let mut parts = text.splitn(3, '.');
+        let (Some(VERSION), Some(key_id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(SealError::Form);
+        };
+        if key_id != &*self.key_id {
+            return Err(SealError::OtherKey { sealed: key_id.to_owned(), own: self.key_id.to_string() });
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Form)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(SealError::Form)?;
+        let bound = self.bound(context);
+        let payload = Payload { msg: sealed, aad: bound.as_bytes() };
+        let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok();
+        let secret = opened.and_then(|bytes| String::from_utf8(bytes).ok());
+        secret.map(PlainSecret::presented).ok_or_else(|| SealError::Tampered { context: context.to_owned() })
+    }
+
+    /// The salt of the slow hashes of everything that signs in as `username`: a gateway then needs one hash for all
+    /// credentials of one user name. Whoever lacks the master key cannot prepare for it.
+    pub fn salt_of(&self, username: &str) -> [u8; 16] {
+        let mut salt = [0; 16];
+        for (place, byte) in salt.iter_mut().zip(mac(&self.salting, username.as_bytes())) {
+            *place = byte;
+        }
+        salt
+    }
+
+    /// What the cipher binds a text to, beside the text itself.
+    fn bound(&self, context: &str) -> String {
+        format!("forecourt/{VERSION}/{}/{context}", self.key_id)
+    }
+}
+
+fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    // HMAC fills a shorter key up with zeros; done here, since a key of the whole length cannot be refused.
+    let mut block = [0; 64];
+    for (place, byte) in block.iter_mut().zip(key) {
+        *place = *byte;
+    }
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new(&block.into());
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(u8);
+    impl Random for Counting {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_add(1);
+                *byte = self.0;
+            }
+        }
+    }
+
+    fn sealer(first: &str) -> Sealer {
+        Sealer::new(&MasterKey::from_hex(&first.repeat(32)).unwrap())
+    }
+
+    fn text(kept: &KeptSecret) -> String {
+        match kept {
+            KeptSecret::Sealed(text) => text.clone(),
+            KeptSecret::Clear(_) => panic!("sealed"),
+        }
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_where_it_was_sealed_for_and_nowhere_else() {
+        let sealer = sealer("0a");
+        let random = &mut Counting(0);
+        let sealed = sealer.seal(&PlainSecret::presented("hunter2"), "certificate/ssl_1", random).unwrap();
+        assert!(!text(&sealed).contains("hunter2"));
+        assert_eq!(sealer.open(&sealed, "certificate/ssl_1").unwrap().reveal(), "hunter2");
+        let moved = sealer.open(&sealed, "certificate/ssl_2").unwrap_err();
+        assert_eq!(moved, SealError::Tampered { context: "certificate/ssl_2".into() });
+        let again = sealer.seal(&PlainSecret::presented("hunter2"), "certificate/ssl_1", random).unwrap();
+        assert_ne!(text(&again), text(&sealed), "equal secrets cannot be told from their sealed texts");
+    }
+
+    #[test]
+    fn another_key_is_named_with_the_one_at_hand() {
+        let (mine, other) = (sealer("0a"), sealer("0b"));
+        let sealed = mine.seal(&PlainSecret::presented("x"), "c", &mut Counting(0)).unwrap();
+        let refused = other.open(&sealed, "c").unwrap_err().to_string();
+        assert!(refused.contains(mine.key_id()) && refused.contains(other.key_id()), "{refused}");
+        assert_eq!(mine.key_id().len(), 8);
+    }
+
+    #[test]
+    fn a_changed_text_and_one_of_another_form_do_not_open() {
+        let sealer = sealer("0a");
+        let sealed = text(&sealer.seal(&PlainSecret::presented("x"), "c", &mut Counting(0)).unwrap());
+        let (head, _) = sealed.split_at(sealed.len() - 1);
+        for changed in ["", "x", "v2.00000000.AAAA", &format!("v1.{}.AAAA", sealer.key_id())] {
+            assert_eq!(sealer.open(&KeptSecret::Sealed(changed.into()), "c").unwrap_err(), SealError::Form);
+        }
+        assert!(sealer.open(&KeptSecret::Sealed(head.into()), "c").is_err());
+        let first = sealed.replacen("AQ", "AR", 1);
+        assert_ne!(first, sealed);
+        assert!(sealer.open(&KeptSecret::Sealed(first), "c").is_err());
+    }
+
+    #[test]
+    fn a_user_name_has_one_salt_under_one_key() {
+        assert_eq!(sealer("0a").salt_of("ada"), sealer("0a").salt_of("ada"));
+        assert_ne!(sealer("0a").salt_of("ada"), sealer("0a").salt_of("bob"));
+        assert_ne!(sealer("0a").salt_of("ada"), sealer("0b").salt_of("ada"));
+    }
+
+    #[test]
+    fn a_master_key_is_64_hex_digits_and_is_not_shown() {
+        let key = MasterKey::from_hex(&format!("{}\n", "Ab".repeat(32))).unwrap();
+        assert_eq!(key.to_hex().reveal(), "ab".repeat(32));
+        assert_eq!(format!("{key:?}"), "******");
+        for wrong in ["", "ab", &"g".repeat(64), &"a".repeat(63), &"a".repeat(66)] {
+            assert!(MasterKey::from_hex(wrong).is_none(), "{wrong}");
+        }
+    }
+}
