@@ -1,5 +1,5 @@
 //! The rule between products and plugins: where a product asks callers for credentials, no plugin asks them too
-//! (section 7 of `docs/gateway.md`).
+//! (section 13 of `docs/gateway.md`).
 //!
 //! Invariant: everything here reads within the write that it guards. Writers take turns, so of two administrators at
 //! once the second meets what the first has done.

@@ -54,7 +54,7 @@ impl Plugins {
         &self.state
     }
 
-    /// The first enabled plugin that asks callers who they are (section 8 of `docs/gateway.md`).
+    /// The first enabled plugin that asks callers who they are (section 7 of `docs/gateway.md`).
     pub const fn authenticating(&self) -> Option<&'static str> {
         if self.state.key_auth.is_some() {
             Some("key-auth")

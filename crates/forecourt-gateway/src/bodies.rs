@@ -1,15 +1,16 @@
 //! Bodies on their way through, never collected: the request's towards the upstream, the answer's back.
 //!
-//! Request trailers are dropped (RFC 9110 §6.5.1), so that none can pose as an identity header. An answer that
-//! breaks off ends in an error, which makes hyper cut the caller's connection instead of padding.
+//! Request trailers lose identity headers, or one could pose as such. An answer that breaks off ends in an error,
+//! which makes hyper cut the caller's connection (or reset its stream) instead of padding. An upload ends with the
+//! answer to it.
 
 use std::{
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -18,10 +19,18 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::{connections::InFlight, uploads::CallerBody, upstreams::Connection};
+use crate::{
+    connections::InFlight,
+    identity,
+    rejects::Reject,
+    uploads::{self, CallerBody},
+    upstreams::Connection,
+};
 
 /// Why a body broke off.
 pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+const STOPPED: &str = "the answer is over";
 
 /// The request's body as the upstream gets it.
 pub(crate) enum RequestBody {
@@ -33,7 +42,12 @@ pub(crate) enum RequestBody {
 
 /// How far a request's body is; shared between the body and whoever waits for the answer.
 #[derive(Default)]
-pub(crate) struct Upload(AtomicU32);
+pub(crate) struct Upload {
+    progress: AtomicU32,
+    refusal: OnceLock<Reject>,
+    is_stopped: AtomicBool,
+    waiting: Mutex<Option<Waker>>,
+}
 
 /// What an unfinished upload waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +63,7 @@ pub(crate) enum UploadPhase {
 impl Upload {
     /// What it waits for now, and a number that changes with each piece handed over.
     pub(crate) fn phase(&self) -> (UploadPhase, u32) {
-        let value = self.0.load(Ordering::Acquire);
+        let value = self.progress.load(Ordering::Acquire);
         let phase = match value & 3 {
             0 => UploadPhase::Upstream,
             1 => UploadPhase::Caller,
@@ -60,7 +74,30 @@ impl Upload {
 
     fn enter(&self, phase: UploadPhase) {
         let (_, pieces) = self.phase();
-        self.0.store(pieces.wrapping_add(1) << 2 | phase as u32, Ordering::Release);
+        self.progress.store(pieces.wrapping_add(1) << 2 | phase as u32, Ordering::Release);
+    }
+
+    /// What to answer because the caller's body could not be read to its end.
+    pub(crate) fn refusal(&self) -> Option<Reject> {
+        self.refusal.get().cloned()
+    }
+
+    /// Ends it where it is: the answer is over, so nobody reads the rest.
+    pub(crate) fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Release);
+        if let Some(waker) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            waker.wake();
+        }
+    }
+
+    /// Has the body polled again when it is stopped; true: it is.
+    fn wait(&self, cx: &Context<'_>) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waiting {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        self.is_stopped.load(Ordering::Acquire)
     }
 }
 
@@ -73,28 +110,39 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Self::Streaming(body, upload) = self.get_mut() else { return Poll::Ready(None) };
-        loop {
-            let frame = match Pin::new(&mut *body).poll_frame(cx) {
-                Poll::Pending => {
-                    upload.enter(UploadPhase::Caller);
-                    return Poll::Pending;
-                }
-                Poll::Ready(frame) => frame,
-            };
-            match frame {
-                Some(Ok(frame)) if frame.is_data() => {
-                    let phase = if body.is_end_stream() { UploadPhase::Done } else { UploadPhase::Upstream };
-                    upload.enter(phase);
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Some(Ok(_trailers)) => {}
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
-                    upload.enter(UploadPhase::Done);
-                    return Poll::Ready(None);
-                }
-            }
+        if upload.is_stopped.load(Ordering::Acquire) {
+            return Poll::Ready(Some(Err(STOPPED.into())));
         }
+        let frame = match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending => {
+                upload.enter(UploadPhase::Caller);
+                let is_stopped = upload.wait(cx);
+                return if is_stopped { Poll::Ready(Some(Err(STOPPED.into()))) } else { Poll::Pending };
+            }
+            Poll::Ready(frame) => frame,
+        };
+        Poll::Ready(match frame {
+            Some(Ok(mut frame)) => {
+                let is_last = body.is_end_stream();
+                if let Some(trailers) = frame.trailers_mut() {
+                    identity::clean(trailers);
+                }
+                upload.enter(if is_last || frame.is_trailers() {
+                    UploadPhase::Done
+                } else {
+                    UploadPhase::Upstream
+                });
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                let _ = upload.refusal.set(uploads::refusal(error.as_ref()));
+                Some(Err(error))
+            }
+            None => {
+                upload.enter(UploadPhase::Done);
+                None
+            }
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -159,6 +207,11 @@ impl AnswerBody {
         };
         Self { source: Source::Upstream(Box::new(body)), in_flight }
     }
+
+    /// Whether the gateway answers by itself.
+    pub(crate) const fn is_own(&self) -> bool {
+        matches!(self.source, Source::Own(_))
+    }
 }
 
 impl Body for AnswerBody {
@@ -201,7 +254,11 @@ impl UpstreamBody {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 self.is_waiting = false;
-                self.ended = frame.is_none();
+                self.ended = match &frame {
+                    Some(Ok(frame)) => frame.is_trailers(),
+                    Some(Err(_)) => false,
+                    None => true,
+                };
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
             Poll::Pending => {
@@ -212,7 +269,13 @@ impl UpstreamBody {
                     self.is_waiting = true;
                 }
                 ready!(waiting.as_mut().poll(cx));
-                tracing::warn!("the upstream stopped sending in the middle of an answer");
+                let name = self.connection.as_ref().map(|connection| connection.node().name());
+                let (upstream_host, upstream_port) = name.unwrap_or_default();
+                tracing::warn!(
+                    upstream_host,
+                    upstream_port,
+                    "the upstream stopped sending in the middle of an answer"
+                );
                 Poll::Ready(Some(Err("the upstream stopped sending".into())))
             }
         }
@@ -222,9 +285,10 @@ impl UpstreamBody {
 impl Drop for UpstreamBody {
     /// A connection is used again only if both bodies were read to their ends.
     fn drop(&mut self) {
-        let uploaded = self.upload.as_ref().is_none_or(|upload| upload.phase().0 == UploadPhase::Done);
-        if (self.ended || self.body.is_end_stream())
-            && uploaded
+        let uploading = self.upload.as_ref().filter(|upload| upload.phase().0 != UploadPhase::Done);
+        if let Some(upload) = uploading {
+            upload.stop();
+        } else if (self.ended || self.body.is_end_stream())
             && let Some(connection) = self.connection.take()
         {
             connection.recycle();

@@ -32,6 +32,8 @@ use url::{Host, Url};
 
 /// How long a whole call may take.
 const TIME: Duration = Duration::from_secs(10);
+/// How long one address of several may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer's body.
 const SIZE: usize = 1 << 20;
 /// The most bytes of an answer's head.
@@ -103,9 +105,10 @@ impl Fetcher {
         }
         let mut problem = "the host has no address".to_owned();
         for address in &addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => problem = format!("no connection: {error}"),
+            match timeout(CONNECT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => problem = format!("no connection: {error}"),
+                Err(_) => problem = format!("no connection within {} s", CONNECT.as_secs()),
             }
         }
         Err(problem)

@@ -3,41 +3,42 @@
 //! Invariants: nothing is forwarded without a [`Permit`]; hop-by-hop fields go first and identity headers come
 //! last, so that a caller can neither name an identity header in `Connection` nor send one of its own.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
+use forecourt_core::{addresses::Network, gateway_state::HashOn};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version,
     header::{
-        CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-        UPGRADE,
+        CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
     uri::PathAndQuery,
 };
-use hyper::body::{Body, Incoming};
-use tokio::time::timeout;
+use http_body::Body;
 
 use crate::{
-    bodies::{AnswerBody, RequestBody, Upload, UploadPhase},
+    bodies::{AnswerBody, RequestBody, Upload},
     connection_watch::Watch,
     connections::{Connections, InFlight},
     identity, paths,
     rejects::Reject,
     route::Route,
+    sending::{self, Errand},
     upgrades,
-    uploads::{self, CallerBody},
-    upstreams::{Connection, Upstream},
+    uploads::CallerBody,
+    upstreams::{self, Purpose, Traits},
     verify::Permit,
 };
 
-const HOP_BY_HOP: [HeaderName; 9] = [
+/// `Trailer` is not among them: it announces what comes after the body, which is passed on.
+const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     TE,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
 ];
@@ -54,6 +55,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) query: Option<&'a str>,
     /// The caller's connection.
     pub(crate) watch: &'a Arc<Watch>,
+    /// Peers whose word about the caller's address counts.
+    pub(crate) trusted_proxies: &'a [Network],
 }
 
 /// Sends the request and answers with the upstream's answer, whose body is still on its way.
@@ -64,74 +67,107 @@ pub(crate) async fn forward(
     connections: Arc<Connections>,
     in_flight: InFlight,
 ) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
-    let prepared = prepare(&passage, &mut parts);
-    let (upstream, node) = match prepared {
-        Ok(prepared) => prepared,
+    let mut errand = match prepare(&passage, &mut parts) {
+        Ok(errand) => errand,
         Err(reject) => return Err((reject, in_flight)),
     };
-    let wanted = upgrades::wanted(&parts, passage.watch);
+    let upgrade = upgrades::wanted(&parts, passage.watch)
+        .filter(|_| passage.route.websocket && errand.upstream.may_upgrade());
     strip_hop_by_hop(&mut parts.headers);
     parts.headers.remove(EXPECT);
     add_own_headers(&mut parts.headers, &passage);
-    if let Some(host) = upstream.host_for(&node) {
-        parts.headers.insert(HOST, host.clone());
-    }
-    if let Some(wanted) = &wanted {
-        wanted.ask(&mut parts.headers);
+    if let Some(upgrade) = &upgrade {
+        upgrade.ask(&mut parts.headers);
+        errand.purpose = Purpose::Upgrade;
     }
     parts.extensions.clear();
-    let (body, upload) = if body.is_end_stream() {
-        (RequestBody::Empty, None)
+    let body = if body.is_end_stream() {
+        RequestBody::Empty
     } else {
-        if body.size_hint().exact().is_none() {
-            // Without it hyper sends a GET without its body.
-            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
         let upload = Arc::new(Upload::default());
-        (RequestBody::Streaming(body, Arc::clone(&upload)), Some(upload))
+        errand.upload = Some(Arc::clone(&upload));
+        RequestBody::Streaming(body, upload)
     };
-    let request = Request::from_parts(parts, body);
-    let (mut response, connection) = match send(upstream, &node, request, upload.as_deref()).await {
+    let (mut response, connection) = match errand.run(Request::from_parts(parts, body)).await {
         Ok(answered) => answered,
         Err(reject) => return Err((reject, in_flight)),
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(wanted) = wanted else { return Err((Reject::BrokenAnswer, in_flight)) };
-        let head = wanted.tunnel(&mut response, connections);
+        let Some(upgrade) = upgrade else {
+            tracing::warn!("the upstream changed to another protocol, which nobody asked for");
+            errand.give_up();
+            return Err((Reject::BrokenAnswer, in_flight));
+        };
+        let head = upgrade.tunnel(&mut response, connections, connection);
         return Ok(head.map(|body| AnswerBody::own(body, in_flight)));
+    }
+    if has_two_lengths(response.headers()) {
+        let (upstream_host, upstream_port) = connection.node().name();
+        tracing::warn!(
+            upstream_host,
+            upstream_port,
+            "the upstream's answer has both Content-Length and Transfer-Encoding"
+        );
+        errand.give_up();
+        return Err((Reject::BrokenAnswer, in_flight));
     }
     strip_hop_by_hop(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
-    let read_timeout = upstream.read_timeout();
-    Ok(response.map(|body| AnswerBody::upstream(body, connection, upload, read_timeout, in_flight)))
+    let Errand { upload, limits, .. } = errand;
+    Ok(response.map(|body| AnswerBody::upstream(body, connection, upload, limits.read, in_flight)))
 }
 
-/// Chooses a node and rewrites target and credentials.
-fn prepare<'a>(
-    passage: &Passage<'a>,
-    parts: &mut Parts,
-) -> Result<(&'a Upstream, Arc<crate::upstreams::Node>), Reject> {
+/// An answer that its readers may cut at different places (RFC 9112 §6.3) is handed on to nobody.
+fn has_two_lengths(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+}
+
+/// Rewrites target and credentials, and puts in one form what versions of HTTP say differently.
+fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, Reject> {
     let upstream = passage.route.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
-    let node = upstream.choose().ok_or(Reject::NoUpstreamNode)?;
-    if upstream.is_https() {
-        tracing::error!(
-            service.id = passage.route.service.id.as_str(),
-            "the service's upstream wants https, which this gateway cannot speak yet; use scheme http"
-        );
-        return Err(Reject::UnsupportedScheme);
-    }
+    let key = upstream.hash_on().map_or(0, |on| key(on, passage, &parts.headers));
     let query = identity::hide_credentials(&passage.permit, passage.query, &mut parts.headers);
-    parts.uri = target(passage, query).ok_or(Reject::BadRequest("the target cannot be forwarded"))?;
-    parts.version = Version::HTTP_11;
-    Ok((upstream, Arc::clone(node)))
+    let target = target(passage, &parts.uri, query);
+    Ok(Errand {
+        upstream,
+        limits: upstream.limits(&passage.route.timeouts),
+        target: target.ok_or(Reject::BadRequest("the target cannot be forwarded"))?,
+        key,
+        purpose: Purpose::Request,
+        takes_trailers: sending::takes_trailers(&parts.headers),
+        upload: None,
+    })
+}
+
+/// What decides the request's node.
+fn key(on: &HashOn, passage: &Passage<'_>, headers: &HeaderMap) -> u64 {
+    let consumer = match on {
+        HashOn::Consumer => identity::name_of(&passage.permit),
+        _ => None,
+    };
+    let traits = Traits {
+        address: passage.watch.hop.caller(headers, passage.trusted_proxies),
+        path: &passage.path,
+        query: passage.query,
+        headers,
+        consumer: consumer.as_deref(),
+    };
+    upstreams::key(on, &traits)
 }
 
 /// The target that the upstream sees: the matched path, shortened if the service says so, and the query.
-fn target(passage: &Passage<'_>, query: Option<Cow<'_, str>>) -> Option<Uri> {
+fn target(passage: &Passage<'_>, asked: &Uri, query: Option<Cow<'_, str>>) -> Option<PathAndQuery> {
     let path = match &passage.route.service.stripped_prefix {
         Some(prefix) => paths::strip_prefix(&passage.path, prefix),
         None => Cow::Borrowed(&*passage.path),
     };
+    if let Some(whole) = asked.path_and_query()
+        && whole.path() == path
+        && whole.query() == query.as_deref()
+    {
+        // Most targets go on as they came: nothing to write, nothing to check.
+        return Some(whole.clone());
+    }
     let whole = match query {
         Some(query) => {
             let mut whole = String::with_capacity(path.len() + 1 + query.len());
@@ -142,7 +178,7 @@ fn target(passage: &Passage<'_>, query: Option<Cow<'_, str>>) -> Option<Uri> {
         }
         None => path.into_owned(),
     };
-    PathAndQuery::try_from(whole).ok().map(Uri::from)
+    PathAndQuery::try_from(whole).ok()
 }
 
 /// Removes the fields that are meant for one connection only (RFC 9110 §7.6.1).
@@ -165,62 +201,4 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
     passage.watch.hop.announce(headers);
     identity::add(headers, &passage.permit);
-}
-
-/// Sends over a kept connection if there is one; a request that such a connection did not take is sent again
-/// over a fresh one.
-async fn send(
-    upstream: &Upstream,
-    node: &Arc<crate::upstreams::Node>,
-    mut request: Request<RequestBody>,
-    upload: Option<&Upload>,
-) -> Result<(Response<Incoming>, Connection), Reject> {
-    let mut fresh = false;
-    loop {
-        let mut connection = upstream.connect(node, fresh).await?;
-        let sending = connection.sender.try_send_request(request);
-        let answered = within_limits(sending, upstream, upload).await.ok_or(Reject::TimedOut)?;
-        match answered {
-            Ok(response) => return Ok((response, connection)),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if connection.reused => {
-                    request = unsent;
-                    fresh = true;
-                }
-                // Reading the caller's body failed.
-                _ if error.error().is_user() => return Err(uploads::refusal(error.error())),
-                _ => {
-                    tracing::warn!(error = %error.error(), "the upstream sent no valid answer");
-                    return Err(Reject::BrokenAnswer);
-                }
-            },
-        }
-    }
-}
-
-/// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
-/// waits for the upstream. While the caller is the slow one, its own limit counts (`sockets.rs`).
-async fn within_limits<T>(
-    sending: impl Future<Output = T>,
-    upstream: &Upstream,
-    upload: Option<&Upload>,
-) -> Option<T> {
-    let mut sending = std::pin::pin!(sending);
-    loop {
-        let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);
-        let limit: Duration = match before.0 {
-            UploadPhase::Upstream => upstream.send_timeout(),
-            UploadPhase::Caller | UploadPhase::Done => upstream.read_timeout(),
-        };
-        match timeout(limit, sending.as_mut()).await {
-            Ok(answered) => return Some(answered),
-            Err(_) => {
-                let after = upload.map_or((UploadPhase::Done, 0), Upload::phase);
-                if after == before && after.0 != UploadPhase::Caller {
-                    tracing::warn!("the upstream took too long");
-                    return None;
-                }
-            }
-        }
-    }
 }

@@ -42,6 +42,15 @@ pub(crate) fn clean(headers: &mut HeaderMap) {
     }
 }
 
+/// Who is calling, in the word that upstreams get as `X-Consumer-Username`; `None` where nobody had to say.
+pub(crate) fn name_of(permit: &Permit) -> Option<String> {
+    match (permit.identity(), permit.consumer()) {
+        (Some(identity), _) => Some(identity.application.id_text()),
+        (None, Some(consumer)) => Some(consumer.consumer.username.to_string()),
+        (None, None) => None,
+    }
+}
+
 /// Removes the credentials that succeeded where their method or plugin says so; answers the query that is left.
 pub(crate) fn hide_credentials<'a>(
     permit: &Permit,

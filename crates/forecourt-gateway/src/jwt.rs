@@ -12,8 +12,12 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use crate::signatures::{self, Algorithm, PublicKey, TokenVerifier};
+use crate::{
+    memory::Mark,
+    signatures::{self, Algorithm, PublicKey, TokenVerifier},
+};
 
 /// The longest name of a key or credential, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -31,6 +35,7 @@ pub(crate) struct Token<'a> {
     expires: Option<i64>,
     not_before: Option<i64>,
     issued: Option<i64>,
+    whole: &'a [u8],
     signed: &'a [u8],
     signature: Vec<u8>,
 }
@@ -59,6 +64,7 @@ impl<'a> Token<'a> {
             not_before: not_before?,
             issued: issued?,
             claims,
+            whole: text.as_bytes(),
             signed: signed.as_bytes(),
             signature: BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?,
         })
@@ -131,6 +137,13 @@ impl<'a> Token<'a> {
     /// Whether the token was signed with this key of an issuer.
     pub(crate) fn is_signed_with(&self, key: &PublicKey) -> bool {
         key.verifies(self.algorithm, self.signed, &self.signature)
+    }
+
+    /// The digest of the whole token, signature included, with what it is verified by; `None` where verifying a
+    /// shared secret costs no more than this.
+    pub(crate) fn mark(&self, verified_by: &[u8]) -> Option<Mark> {
+        let digest = || Sha256::new().chain_update(verified_by).chain_update(self.whole).finalize().into();
+        (!self.algorithm.is_symmetric()).then(digest)
     }
 
     /// Does the work of [`Self::is_signed_by`] where there is no credential.

@@ -1,4 +1,4 @@
-//! The key sets of DCR providers' issuers, fetched beside the requests that need them (docs/gateway.md §3).
+//! The key sets of DCR providers' issuers, fetched beside the requests that need them (docs/gateway.md §11).
 //!
 //! Invariants: deciding never fetches, it reads the set that is there; one fetch per issuer runs at a time and all
 //! who wait share it; callers can cause one every 30 s at most. A set that could be fetched serves for a day while
@@ -25,6 +25,7 @@ use crate::{
     fetch::Fetcher,
     jwks::{KeySet, Signed},
     jwt::Token,
+    memory::Memory,
 };
 
 /// Seconds after which a set is fetched anew.
@@ -58,6 +59,26 @@ pub(crate) struct Issuer {
 struct Fetched {
     at: Timestamp,
     keys: KeySet,
+    /// Tokens that one of these keys signed; gone with them.
+    signed: Memory<()>,
+}
+
+impl Fetched {
+    fn new(at: Timestamp, keys: KeySet) -> Self {
+        Self { at, keys, signed: Memory::default() }
+    }
+
+    fn signed(&self, token: &Token<'_>) -> Signed {
+        let Some(mark) = token.mark(&[]) else { return self.keys.signed(token) };
+        if self.signed.recall(&mark).is_some() {
+            return Signed::Yes;
+        }
+        let signed = self.keys.signed(token);
+        if signed == Signed::Yes {
+            self.signed.put(mark, ());
+        }
+        signed
+    }
 }
 
 #[derive(Default)]
@@ -119,7 +140,7 @@ impl Issuer {
     /// Whether one of the issuer's keys signed the token, as far as is known now.
     pub(crate) fn signed(&self, token: &Token<'_>, now: Timestamp) -> Signed {
         match &*self.fetched.load() {
-            Some(fetched) if now < fetched.at.plus_seconds(STALE) => fetched.keys.signed(token),
+            Some(fetched) if now < fetched.at.plus_seconds(STALE) => fetched.signed(token),
             _ => Signed::UnknownKey,
         }
     }
@@ -168,11 +189,14 @@ impl Issuer {
         let (issuer, fetcher) = (Arc::clone(self), Arc::clone(fetcher));
         tokio::spawn(async move {
             let keys = fetch(&issuer.name, &fetcher).await;
-            issuer.attempts().failed = keys.is_err();
+            let failed_before = std::mem::replace(&mut issuer.attempts().failed, keys.is_err());
             match keys {
                 Ok(keys) => {
                     tracing::debug!(issuer = &*issuer.name, keys = keys.len(), "a key set was fetched");
-                    issuer.fetched.store(Some(Arc::new(Fetched { at: now, keys })));
+                    issuer.fetched.store(Some(Arc::new(Fetched::new(now, keys))));
+                }
+                Err(reason) if failed_before => {
+                    tracing::debug!(issuer = &*issuer.name, reason, "still no key set could be fetched");
                 }
                 Err(reason) => {
                     tracing::warn!(issuer = &*issuer.name, reason, "no key set could be fetched");
@@ -186,7 +210,7 @@ impl Issuer {
     /// Puts a set as if it had been fetched.
     #[cfg(test)]
     pub(crate) fn set(&self, keys: KeySet, at: Timestamp) {
-        self.fetched.store(Some(Arc::new(Fetched { at, keys })));
+        self.fetched.store(Some(Arc::new(Fetched::new(at, keys))));
     }
 
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {

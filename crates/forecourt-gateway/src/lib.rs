@@ -8,10 +8,11 @@
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
+//! | what costly proofs leave behind | `memory.rs` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
-//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs` |
-//! | upstreams | `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs` |
+//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
+//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
@@ -33,6 +34,7 @@ mod forward;
 mod forwarded;
 mod frames;
 mod framing;
+mod grpc;
 mod heads;
 mod identity;
 mod jwks;
@@ -40,6 +42,7 @@ mod jwt;
 mod key_sets;
 mod key_store;
 mod load;
+mod memory;
 mod meter;
 mod named_store;
 mod passwords;
@@ -51,6 +54,7 @@ mod proxy;
 mod rejects;
 mod request_ids;
 mod route;
+mod sending;
 mod serving;
 mod signatures;
 mod sockets;
@@ -234,16 +238,17 @@ impl Gateway {
     /// done; then no connection is accepted, requests in flight finish, and what is left after
     /// [`Config::drain_timeout`] is cut. Key sets of providers are kept fresh meanwhile.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        self.serve_on(listener, false, shutdown).await;
+        let serving = serving::serve(Arc::clone(&self.inner), listener, false, shutdown);
+        let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
+        tokio::select! {
+            () = serving => {}
+            never = keeping => match never {},
+        }
     }
 
     /// The same over TLS, with the certificates that [`Self::apply`] told; HTTP/2 where the caller agrees to it.
     pub async fn serve_tls(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        self.serve_on(listener, true, shutdown).await;
-    }
-
-    async fn serve_on(&self, listener: TcpListener, is_tls: bool, shutdown: impl Future<Output = ()>) {
-        let serving = serving::serve(Arc::clone(&self.inner), listener, is_tls, shutdown);
+        let serving = serving::serve(Arc::clone(&self.inner), listener, true, shutdown);
         let keeping = self.inner.state.key_sets.keep_fresh(&self.inner.fetcher, &self.inner.clock);
         tokio::select! {
             () = serving => {}

@@ -5,10 +5,7 @@
 //! question that the memory cannot answer costs at least one hash, whether or not the user name exists; and one hash
 //! answers for all namesakes whose hashes have the same salt and parameters.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use argon2::{
     Argon2, CustomizedPasswordHasher, Params,
@@ -20,12 +17,11 @@ use sha2::Sha256;
 use tokio::sync::Semaphore;
 
 use crate::{
+    memory::{Mark, Memory},
     presented::Basic,
     verify::{PasswordAnswer, PasswordQuestion},
 };
 
-/// Entries per generation of the memory; at most twice as many are held.
-const GENERATION: usize = 16_384;
 /// How long a request waits for its turn before it is told to come back.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The longest password that is looked at, in bytes.
@@ -40,27 +36,17 @@ const DUMMY_HASH: &str =
 pub(crate) struct Passwords {
     key: [u8; 32],
     turns: Semaphore,
-    fitted: Mutex<Fitted>,
+    fitted: Memory<Arc<[Arc<str>]>>,
 }
 
 /// No turn came up within the longest wait.
 #[derive(Debug)]
 pub(crate) struct Busy;
 
-/// What fitted, by mark.
-type Generation = HashMap<[u8; 32], Box<[Arc<str>]>>;
-
-/// Two generations: an entry that is not asked for while the newer one fills up is forgotten.
-#[derive(Default)]
-struct Fitted {
-    newer: Generation,
-    older: Generation,
-}
-
 impl Passwords {
     /// `key` must be fresh random bytes; `at_once` is the number of hashes computed at the same time.
     pub(crate) fn new(key: [u8; 32], at_once: usize) -> Self {
-        Self { key, turns: Semaphore::new(at_once.max(1)), fitted: Mutex::default() }
+        Self { key, turns: Semaphore::new(at_once.max(1)), fitted: Memory::default() }
     }
 
     /// Finds the hashes of the question that the password fits.
@@ -70,21 +56,21 @@ impl Passwords {
             hashes.clear();
         }
         let mark = self.mark(&shown, &hashes);
-        if let Some(fitting) = self.remembered(&mark) {
+        if let Some(fitting) = self.fitted.recall(&mark) {
             return Ok(PasswordAnswer { asker, fitting });
         }
         let turn = tokio::time::timeout(LONGEST_WAIT, self.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(Busy) };
         let check = tokio::task::spawn_blocking(move || fitting(shown.password(), &hashes));
         // A check that broke off proved nothing.
-        let fitting = check.await.unwrap_or_default();
+        let fitting: Arc<[_]> = check.await.unwrap_or_default().into();
         if !fitting.is_empty() {
-            self.remember(mark, fitting.as_slice().into());
+            self.fitted.put(mark, Arc::clone(&fitting));
         }
         Ok(PasswordAnswer { asker, fitting })
     }
 
-    fn mark(&self, shown: &Basic, hashes: &[Arc<str>]) -> [u8; 32] {
+    fn mark(&self, shown: &Basic, hashes: &[Arc<str>]) -> Mark {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else { return [0; 32] };
         for part in [shown.username(), shown.password()].into_iter().chain(hashes.iter().map(|hash| &**hash))
         {
@@ -92,30 +78,6 @@ impl Passwords {
             mac.update(part.as_bytes());
         }
         mac.finalize().into_bytes().into()
-    }
-
-    fn remembered(&self, mark: &[u8; 32]) -> Option<Vec<Arc<str>>> {
-        let mut fitted = self.fitted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(fitting) = fitted.newer.get(mark) {
-            return Some(fitting.to_vec());
-        }
-        let fitting = fitted.older.remove(mark)?;
-        let answer = fitting.to_vec();
-        fitted.put(*mark, fitting);
-        Some(answer)
-    }
-
-    fn remember(&self, mark: [u8; 32], fitting: Box<[Arc<str>]>) {
-        self.fitted.lock().unwrap_or_else(PoisonError::into_inner).put(mark, fitting);
-    }
-}
-
-impl Fitted {
-    fn put(&mut self, mark: [u8; 32], fitting: Box<[Arc<str>]>) {
-        if self.newer.len() >= GENERATION {
-            self.older = std::mem::take(&mut self.newer);
-        }
-        self.newer.insert(mark, fitting);
     }
 }
 

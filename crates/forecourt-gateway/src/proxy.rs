@@ -17,7 +17,7 @@ use crate::{
     connections::{Connections, InFlight},
     cors,
     forward::{self, Passage},
-    heads, identity, paths,
+    grpc, heads, identity, paths,
     rejects::Reject,
     request_ids::{self, X_REQUEST_ID},
     route::Route,
@@ -32,6 +32,7 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    let is_grpc = grpc::is_call(request.headers());
     let (in_flight, mut begun) = InFlight::begin(&watch, gateway.config.max_requests_in_flight);
     let (mut parts, body) = request.into_parts();
     begun.has_too_many_fields = parts.headers.len() > gateway.config.max_head_fields;
@@ -42,6 +43,9 @@ pub(crate) async fn serve(
         request_ids::make(watch.id_seed, begun.number, (gateway.clock)())
     });
     let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun).await;
+    if is_grpc && response.body().is_own() {
+        grpc::explain(&mut response);
+    }
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id);
     if watch.is_http2 {
@@ -79,11 +83,12 @@ async fn answer(
         Decision::Reject(reject) => gateway.refuse(reject, in_flight),
         Decision::Permit(permit) => {
             identity::clean(&mut parts.headers);
+            let trusted_proxies = &gateway.config.trusted_proxies;
             if let Some(identity) = permit.identity() {
-                let caller = watch.hop.caller(&parts.headers, &gateway.config.trusted_proxies);
+                let caller = watch.hop.caller(&parts.headers, trusted_proxies);
                 gateway.meter.count(identity, (gateway.clock)(), caller);
             }
-            let passage = Passage { permit, route: &route, path, query: uri.query(), watch };
+            let passage = Passage { permit, route: &route, path, query: uri.query(), watch, trusted_proxies };
             match forward::forward(passage, parts, body, connections, in_flight).await {
                 Ok(response) => response,
                 Err((reject, in_flight)) => gateway.refuse(reject, in_flight),

@@ -33,6 +33,12 @@ pub(crate) enum Reject {
     NoUpstreamNode,
     /// The upstream's scheme cannot be spoken.
     UnsupportedScheme,
+    /// The upstream's settings cannot be used.
+    UnusableUpstream,
+    /// All connections that a node may have are taken.
+    UpstreamBusy,
+    /// The upstream's certificate is not valid.
+    UntrustedUpstream,
     /// No connection to the upstream could be made.
     Unreachable,
     /// The upstream ended the connection before its answer's head, or sent no HTTP.
@@ -62,7 +68,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 16] = [
+    pub(crate) const LABELS: [&'static str; 19] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -79,6 +85,9 @@ impl Reject {
         "body_too_large",
         "too_many_in_flight",
         "misdirected",
+        "unusable_upstream",
+        "upstream_busy",
+        "untrusted_upstream",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -105,7 +114,7 @@ impl Reject {
             Self::UnsupportedScheme => (
                 8,
                 StatusCode::BAD_GATEWAY,
-                r#"{"message":"https upstreams are not supported by this gateway"}"#,
+                r#"{"message":"the upstream's scheme is not supported by this gateway"}"#,
             ),
             Self::Unreachable => (9, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
             Self::BrokenAnswer => {
@@ -123,6 +132,15 @@ impl Reject {
             }
             Self::Misdirected => {
                 (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
+            Self::UnusableUpstream => {
+                (16, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
+            }
+            Self::UpstreamBusy => {
+                (17, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"too many upstream connections"}"#)
+            }
+            Self::UntrustedUpstream => {
+                (18, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
             }
         };
         (place, status, Cow::Borrowed(body))
@@ -203,6 +221,9 @@ mod tests {
             Reject::BodyTooLarge,
             Reject::TooManyInFlight,
             Reject::Misdirected,
+            Reject::UnusableUpstream,
+            Reject::UpstreamBusy,
+            Reject::UntrustedUpstream,
         ];
         assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {

@@ -20,7 +20,7 @@ use crate::{
     path_table::{Entry, PathTable},
     paths,
     plugins::{self, Plugins},
-    upstreams::Upstream,
+    upstreams::{SystemRoots, Upstream},
 };
 
 /// All enabled services with their routes, compiled.
@@ -32,6 +32,8 @@ pub(crate) struct RoutingTable {
     exact_hosts: HashMap<Box<str>, PathTable>,
     wildcard_hosts: HashMap<Box<str>, PathTable>,
     any_host: PathTable,
+    /// Whom upstreams' certificates are believed from, read once for all tables.
+    system_roots: Arc<SystemRoots>,
 }
 
 /// A service as a request meets it.
@@ -186,7 +188,7 @@ impl RoutingTable {
         linked: &Linked,
         previous: &Self,
     ) -> Self {
-        let mut table = Self::default();
+        let mut table = Self { system_roots: Arc::clone(&previous.system_roots), ..Self::default() };
         let mut rows: HashMap<&str, &ServiceState> = HashMap::new();
         for row in services.filter(|row| row.enabled) {
             table.services.insert(row.id.as_str().into(), Arc::new(compile(row, linked, previous)));
@@ -307,7 +309,7 @@ fn compile(row: &ServiceState, linked: &Linked, previous: &RoutingTable) -> Serv
     let before = previous.services.get(row.id.as_str());
     let kept = |wanted: &UpstreamState, before: Option<&Arc<Upstream>>| match before {
         Some(upstream) if upstream.is(wanted) => Arc::clone(upstream),
-        _ => Arc::new(Upstream::new(wanted.clone())),
+        _ => Arc::new(Upstream::new(wanted.clone(), &previous.system_roots)),
     };
     let further = row.upstreams.iter().map(|(id, wanted)| {
         let upstream = kept(wanted, before.and_then(|service| service.upstreams.get(id.as_str())));

@@ -5,7 +5,7 @@
 
 use forecourt_core::{
     gateway_state::{JwtAlgorithm, TokenSecret},
-    secrets::SecretDigest,
+    secrets::{KeptSecret, SecretDigest},
 };
 use ring::{
     hmac,
@@ -167,7 +167,7 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
 pub(crate) struct TokenVerifier {
     algorithm: Algorithm,
     key: VerifyingKey,
-    source: Option<SecretDigest>,
+    source: SecretDigest,
 }
 
 enum VerifyingKey {
@@ -211,6 +211,11 @@ impl TokenVerifier {
         self.source == digest(secret)
     }
 
+    /// The digest of the secret it was read from.
+    pub(crate) const fn source(&self) -> &SecretDigest {
+        &self.source
+    }
+
     /// Whether `message` was signed for this credential. A token of another algorithm never was.
     pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         algorithm == self.algorithm
@@ -233,8 +238,16 @@ impl PartialEq for TokenVerifier {
     }
 }
 
-fn digest(secret: &TokenSecret) -> Option<SecretDigest> {
-    serde_json::to_vec(secret).ok().map(|bytes| SecretDigest::of(&bytes))
+/// A digest of everything in it.
+fn digest(secret: &TokenSecret) -> SecretDigest {
+    let (algorithm, kind, secret) = match secret {
+        TokenSecret::Shared { algorithm, secret: KeptSecret::Clear(secret) } => (algorithm, "clear", secret),
+        TokenSecret::Shared { algorithm, secret: KeptSecret::Sealed(secret) } => {
+            (algorithm, "sealed", secret)
+        }
+        TokenSecret::Public { algorithm, public_key } => (algorithm, "public", public_key),
+    };
+    SecretDigest::of(format!("{algorithm:?} {kind} {secret}").as_bytes())
 }
 
 fn verifies_shared(algorithm: Algorithm, secret: &[u8], message: &[u8], signature: &[u8]) -> bool {

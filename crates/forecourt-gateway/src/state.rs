@@ -27,6 +27,7 @@ use crate::{
     consumers::Consumers,
     key_sets::KeySets,
     key_store::KeyStore,
+    memory::Memory,
     named_store::NamedStore,
     route::{Route, RoutingTable},
     signatures::TokenVerifier,
@@ -60,6 +61,8 @@ pub(crate) struct State {
     pub(crate) users: NamedStore<Arc<str>>,
     /// Credentials of jwt-auth, by the key that tokens name.
     pub(crate) tokens: NamedStore<Arc<TokenVerifier>>,
+    /// Tokens that public keys of jwt-auth credentials signed, whoever may use them now.
+    pub(crate) signed_tokens: Memory<()>,
     /// OAuth clients, by the client id that their provider gave them.
     pub(crate) clients: NamedStore<DcrProviderId>,
     /// The keys of the providers' issuers; not rows, but what was fetched because of them.
@@ -77,6 +80,7 @@ impl State {
             keys: KeyStore::new(seed),
             users: NamedStore::new(),
             tokens: NamedStore::new(),
+            signed_tokens: Memory::default(),
             clients: NamedStore::new(),
             key_sets: KeySets::default(),
             turn: AtomicU64::new(0),

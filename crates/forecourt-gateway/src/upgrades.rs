@@ -11,7 +11,7 @@ use http::{
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 
-use crate::{connection_watch::Watch, connections::Connections};
+use crate::{connection_watch::Watch, connections::Connections, upstreams::Connection};
 
 /// A caller's wish to speak another protocol.
 pub(crate) struct Wanted {
@@ -42,6 +42,7 @@ impl Wanted {
         self,
         response: &mut Response<Incoming>,
         connections: Arc<Connections>,
+        connection: Connection,
     ) -> Response<Bytes> {
         let upstream = hyper::upgrade::on(&mut *response);
         let mut head = Response::new(Bytes::new());
@@ -55,6 +56,8 @@ impl Wanted {
         let caller = self.caller;
         let member = connections.join();
         tokio::spawn(async move {
+            // The tunnel counts as a request of its node until it ends.
+            let _connection = connection;
             let carry = async {
                 if let Ok((caller, upstream)) = tokio::try_join!(caller, upstream) {
                     let (mut caller, mut upstream) = (TokioIo::new(caller), TokioIo::new(upstream));

@@ -1,51 +1,87 @@
-//! Where requests go: choice of a node, and the connections kept open to it.
+//! Where requests go: the nodes of an upstream, which of them gets a request, and the connections kept to them.
 //!
-//! Nodes share requests by smooth weighted round robin. Connections are HTTP/1.1 and kept for reuse, most
-//! recently used first; one that idled for long is not trusted, since its other end may just be closing it.
+//! Invariant: an upstream whose row did not change is the same value over any number of table rebuilds, with its
+//! connections and what it knows of its nodes' health. `balance.rs` chooses, `node.rs` keeps connections, `dial.rs`
+//! makes them (`tls.rs`, `wire.rs`), `health.rs` and `probes.rs` judge; `sending.rs` is who asks.
+
+mod balance;
+mod dial;
+mod hashing;
+mod health;
+mod node;
+mod probes;
+mod tls;
+mod wire;
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
-use forecourt_core::gateway_state::{UpstreamHost, UpstreamNode, UpstreamState};
-use http::HeaderValue;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use forecourt_core::gateway_state::{
+    Balancing, CheckKind, HashOn, RouteTimeouts, UpstreamHost, UpstreamState,
+};
+use http::{HeaderValue, uri::Authority};
+use tokio::task::JoinSet;
 
-use crate::{bodies::RequestBody, rejects::Reject};
+use self::{balance::Balance, tls::Tls};
+pub(crate) use self::{
+    balance::Lease,
+    hashing::{Traits, key},
+    health::Outcome,
+    node::{Connection, Node, Purpose},
+    tls::SystemRoots,
+};
+use crate::rejects::Reject;
 
-/// Idle connections kept per node.
-const MOST_IDLE: usize = 512;
-/// After this idle time a connection is not used again; common servers close after 5 s.
-const LONGEST_IDLE: Duration = Duration::from_secs(4);
-/// How long a connection may take to become ready after its last answer was read.
-const SETTLING: Duration = Duration::from_millis(100);
+/// Without a number of its own an upstream's requests are tried again at this many further nodes at most.
+const MOST_RETRIES: usize = 3;
 
 /// A service's upstream with its live connections.
 pub(crate) struct Upstream {
     state: UpstreamState,
+    protocol: Option<Protocol>,
     nodes: Box<[Arc<Node>]>,
-    shares: Mutex<Box<[i64]>>,
+    balance: Balance,
     host: HostRule,
+    tls: Option<Tls>,
+    probe_tls: Option<Arc<Tls>>,
+    /// Ends with the upstream.
+    probes: OnceLock<JoinSet<()>>,
 }
 
-/// One target of positive weight.
-pub(crate) struct Node {
-    target: UpstreamNode,
-    authority: Option<HeaderValue>,
-    idle: Mutex<VecDeque<Idle>>,
+/// What an upstream's scheme says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    Http,
+    /// TLS, then what both agree on: HTTP/2 or HTTP/1.1.
+    Https,
+    /// HTTP/2 without TLS, known beforehand.
+    Grpc,
+    /// HTTP/2 over TLS.
+    Grpcs,
 }
 
-/// A connection ready for one request, and where it goes back to.
-pub(crate) struct Connection {
-    /// Sends the request.
-    pub(crate) sender: SendRequest<RequestBody>,
-    /// Whether it has served a request before.
-    pub(crate) reused: bool,
-    node: Arc<Node>,
+/// How long the upstream may take for each thing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// To take a connection, the handshake of TLS included.
+    pub(crate) connect: Duration,
+    /// Between two successive writes.
+    pub(crate) send: Duration,
+    /// Between two successive reads.
+    pub(crate) read: Duration,
+}
+
+/// A node that was chosen for a request.
+pub(crate) struct Choice<'a> {
+    /// Its place among the upstream's nodes, by which it is not chosen again.
+    pub(crate) place: usize,
+    /// The node.
+    pub(crate) node: &'a Arc<Node>,
+    /// The mark that it serves this request, where balancing counts them.
+    pub(crate) lease: Option<Lease>,
 }
 
 enum HostRule {
@@ -54,22 +90,67 @@ enum HostRule {
     Rewrite(Option<HeaderValue>),
 }
 
-struct Idle {
-    sender: SendRequest<RequestBody>,
-    since: Instant,
+impl Protocol {
+    fn of(scheme: &str) -> Option<Self> {
+        let known =
+            [("http", Self::Http), ("https", Self::Https), ("grpc", Self::Grpc), ("grpcs", Self::Grpcs)];
+        known.into_iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, protocol)| protocol)
+    }
+
+    /// Whether it begins with a handshake of TLS.
+    pub(crate) const fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
 }
 
 impl Upstream {
-    /// An upstream without connections.
-    pub(crate) fn new(state: UpstreamState) -> Self {
-        let usable = state.nodes.iter().filter(|node| node.weight > 0);
-        let nodes: Box<[_]> = usable.map(|node| Arc::new(Node::new(node.clone(), &state.scheme))).collect();
+    /// An upstream without connections; what is wrong with its row is logged here, once.
+    pub(crate) fn new(state: UpstreamState, roots: &SystemRoots) -> Self {
+        let protocol = Protocol::of(&state.scheme);
+        if protocol.is_none() {
+            tracing::error!(
+                scheme = state.scheme,
+                "this gateway cannot speak the scheme of an upstream; use http, https, grpc or grpcs"
+            );
+        }
         let host = match &state.host {
             UpstreamHost::Pass => HostRule::Pass,
             UpstreamHost::Node => HostRule::Node,
             UpstreamHost::Rewrite(text) => HostRule::Rewrite(HeaderValue::from_str(text).ok()),
         };
-        Self { shares: Mutex::new(vec![0; nodes.len()].into()), nodes, host, state }
+        let asked_for: Option<Authority> = match &state.host {
+            UpstreamHost::Rewrite(text) => text.parse().ok(),
+            UpstreamHost::Pass | UpstreamHost::Node => None,
+        };
+        let asked_for = asked_for.as_ref().map(Authority::host);
+        let is_tls = protocol.is_some_and(Protocol::is_tls);
+        let usable = state.nodes.iter().filter(|node| node.weight > 0);
+        let mut nodes: Vec<_> =
+            usable.map(|node| Arc::new(Node::new(node.clone(), is_tls, asked_for, &state))).collect();
+        nodes.sort_by_key(|node| std::cmp::Reverse(node.target.priority));
+        for node in nodes.iter().filter(|node| is_tls && node.server_name.is_none()) {
+            let (upstream_host, upstream_port) = node.name();
+            tracing::error!(
+                upstream_host,
+                upstream_port,
+                "a node that no certificate can name: its host is neither a DNS name nor an address"
+            );
+        }
+        let tls = is_tls.then(|| Tls::new(&state, protocol == Some(Protocol::Grpcs), roots));
+        let check = state.active_check.as_ref().filter(|check| check.kind == CheckKind::Https);
+        let probe_tls = check.map(|check| Arc::new(Tls::for_probes(&state, check.verify, roots)));
+        let upstream = Self {
+            protocol,
+            probe_tls,
+            balance: Balance::new(&state.balancing, &nodes),
+            nodes: nodes.into(),
+            host,
+            tls,
+            probes: OnceLock::new(),
+            state,
+        };
+        upstream.begin_probes();
+        upstream
     }
 
     /// Whether it was made from exactly this.
@@ -77,42 +158,45 @@ impl Upstream {
         self.state == *state
     }
 
-    /// Whether it is spoken to over TLS.
-    pub(crate) fn is_https(&self) -> bool {
-        self.state.scheme.eq_ignore_ascii_case("https")
+    /// How it is spoken to; `None`: in no way that this gateway knows.
+    pub(crate) const fn protocol(&self) -> Option<Protocol> {
+        self.protocol
     }
 
-    /// The limit between two successive writes.
-    pub(crate) const fn send_timeout(&self) -> Duration {
-        Duration::from_millis(self.state.send_timeout_ms)
+    /// Whether a connection to it can change to another protocol.
+    pub(crate) const fn may_upgrade(&self) -> bool {
+        matches!(self.protocol, Some(Protocol::Http | Protocol::Https))
     }
 
-    /// The limit between two successive reads.
-    pub(crate) const fn read_timeout(&self) -> Duration {
-        Duration::from_millis(self.state.read_timeout_ms)
+    /// Its limits, or the route's own in their place.
+    pub(crate) fn limits(&self, own: &RouteTimeouts) -> Limits {
+        let limit = |own: Option<u64>, or: u64| Duration::from_millis(own.unwrap_or(or));
+        Limits {
+            connect: limit(own.connect_ms, self.state.connect_timeout_ms),
+            send: limit(own.send_ms, self.state.send_timeout_ms),
+            read: limit(own.read_ms, self.state.read_timeout_ms),
+        }
     }
 
-    /// The node whose turn it is.
-    pub(crate) fn choose(&self) -> Option<&Arc<Node>> {
-        if let [only] = &*self.nodes {
-            return Some(only);
+    /// At how many further nodes a request may be tried that no node has taken.
+    pub(crate) fn retries(&self) -> usize {
+        let others = self.nodes.len().saturating_sub(1);
+        self.state.retries.map_or(others.min(MOST_RETRIES), |most| others.min(most as usize))
+    }
+
+    /// What decides a request's node, where requests are told apart at all.
+    pub(crate) const fn hash_on(&self) -> Option<&HashOn> {
+        match &self.state.balancing {
+            Balancing::ConsistentHash { on } => Some(on),
+            Balancing::RoundRobin | Balancing::LeastConnections => None,
         }
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut total = 0;
-        let mut best: Option<(usize, i64)> = None;
-        for (place, (share, node)) in shares.iter_mut().zip(&self.nodes).enumerate() {
-            let weight = i64::from(node.target.weight);
-            total += weight;
-            *share += weight;
-            if best.is_none_or(|(_, most)| *share > most) {
-                best = Some((place, *share));
-            }
-        }
-        let (place, _) = best?;
-        if let Some(share) = shares.get_mut(place) {
-            *share -= total;
-        }
-        self.nodes.get(place)
+    }
+
+    /// The node whose turn it is, none of those `tried`; healthy ones first. `None`: all were tried, or there is
+    /// none. `key` is that of [`key`], where requests are told apart.
+    pub(crate) fn choose(&self, key: u64, tried: &[usize]) -> Option<Choice<'_>> {
+        let (place, lease) = self.balance.choose(&self.nodes, key, tried)?;
+        Some(Choice { place, node: self.nodes.get(place)?, lease })
     }
 
     /// The `Host` that this node is to see; `None`: the caller's.
@@ -124,81 +208,47 @@ impl Upstream {
         }
     }
 
-    /// A connection to the node: an idle one unless `fresh`, else a new one.
-    pub(crate) async fn connect(&self, node: &Arc<Node>, fresh: bool) -> Result<Connection, Reject> {
-        if !fresh && let Some(sender) = node.reuse().await {
-            return Ok(Connection { sender, reused: true, node: Arc::clone(node) });
+    /// Learns from a caller's request how a node fares.
+    pub(crate) fn note(&self, node: &Node, outcome: Outcome) {
+        if let Some(check) = &self.state.passive_check {
+            node.health.note(outcome, &check.healthy, &check.unhealthy, &node.target);
         }
-        let limit = Duration::from_millis(self.state.connect_timeout_ms);
-        let target = &node.target;
-        let stream = match timeout(limit, TcpStream::connect((bare_host(&target.host), target.port))).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                tracing::warn!(upstream.host = target.host, upstream.port = target.port, %error, "cannot connect");
-                return Err(Reject::Unreachable);
-            }
-            Err(_) => {
-                tracing::warn!(
-                    upstream.host = target.host,
-                    upstream.port = target.port,
-                    "connecting took too long"
-                );
-                return Err(Reject::TimedOut);
-            }
+    }
+
+    /// Learns from a failed connection how a node fares.
+    pub(crate) fn note_unconnected(&self, node: &Node, reject: &Reject) {
+        match reject {
+            Reject::TimedOut => self.note(node, Outcome::TimedOut),
+            Reject::Unreachable | Reject::UntrustedUpstream => self.note(node, Outcome::Unreachable),
+            _ => {}
+        }
+    }
+
+    /// Begins to probe the nodes if the row says so, once, and where there is a runtime to do it on: rows may be
+    /// applied outside of one, and then the first request begins.
+    pub(crate) fn begin_probes(&self) {
+        if let Some(check) = &self.state.active_check
+            && self.probes.get().is_none()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let tls = self.probe_tls.as_ref();
+            self.probes.get_or_init(|| probes::begin(check, &self.nodes, &self.host_texts(), tls, &runtime));
+        }
+    }
+
+    /// Whether the node at this place failed its checks.
+    #[cfg(test)]
+    pub(crate) fn is_out(&self, place: usize) -> bool {
+        self.nodes[place].health.is_out()
+    }
+
+    /// The `Host` of a probe of each node where the check names none.
+    fn host_texts(&self) -> Vec<String> {
+        let text = |node: &Arc<Node>| {
+            let host = self.host_for(node).or(node.authority.as_ref());
+            host.and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned()
         };
-        // Without it small requests wait for acknowledgements; a socket that refuses it still works.
-        let _ = stream.set_nodelay(true);
-        let handshake = http1::handshake::<_, RequestBody>(TokioIo::new(stream)).await;
-        let Ok((sender, connection)) = handshake else { return Err(Reject::Unreachable) };
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        Ok(Connection { sender, reused: false, node: Arc::clone(node) })
-    }
-}
-
-impl Node {
-    fn new(target: UpstreamNode, scheme: &str) -> Self {
-        let default_port = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
-        let host = bare_host(&target.host);
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let authority = if target.port == default_port { host } else { format!("{host}:{}", target.port) };
-        Self { authority: HeaderValue::try_from(authority).ok(), target, idle: Mutex::default() }
-    }
-
-    async fn reuse(&self) -> Option<SendRequest<RequestBody>> {
-        loop {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
-            if idle.since.elapsed() >= LONGEST_IDLE || idle.sender.is_closed() {
-                continue;
-            }
-            // Its task may not have run since the last answer ended; one that stays busy is let go.
-            if idle.sender.is_ready() || matches!(timeout(SETTLING, idle.sender.ready()).await, Ok(Ok(()))) {
-                return Some(idle.sender);
-            }
-        }
-    }
-
-    fn keep(&self, sender: SendRequest<RequestBody>) {
-        let since = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= LONGEST_IDLE) {
-            idle.pop_front();
-        }
-        if idle.len() < MOST_IDLE {
-            idle.push_back(Idle { sender, since });
-        }
-    }
-}
-
-impl Connection {
-    /// Gives the connection back after an answer was read to its end.
-    pub(crate) fn recycle(self) {
-        if !self.sender.is_closed() {
-            self.node.keep(self.sender);
-        }
+        self.nodes.iter().map(text).collect()
     }
 }
 
@@ -208,55 +258,5 @@ fn bare_host(host: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use forecourt_core::gateway_state::{
-        Balancing, KeepalivePool, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
-    };
-
-    use super::Upstream;
-
-    fn upstream(weights: &[u32]) -> Upstream {
-        let nodes = weights.iter().zip(1u16..).map(|(weight, port)| UpstreamNode {
-            host: "127.0.0.1".into(),
-            port,
-            weight: *weight,
-            priority: 0,
-        });
-        Upstream::new(UpstreamState {
-            scheme: "http".into(),
-            balancing: Balancing::RoundRobin,
-            retries: None,
-            tls: UpstreamTls::default(),
-            active_check: None,
-            passive_check: None,
-            keepalive: KeepalivePool::default(),
-            nodes: nodes.collect(),
-            connect_timeout_ms: 1,
-            send_timeout_ms: 1,
-            read_timeout_ms: 1,
-            host: UpstreamHost::Node,
-        })
-    }
-
-    #[test]
-    fn nodes_take_turns_by_weight_and_without_bursts() {
-        let upstream = upstream(&[5, 0, 1, 1]);
-        let turns: Vec<u16> = (0..14).map(|_| upstream.choose().unwrap().target.port).collect();
-        assert_eq!(turns, [1, 1, 3, 1, 4, 1, 1, 1, 1, 3, 1, 4, 1, 1]);
-    }
-
-    #[test]
-    fn without_a_node_of_positive_weight_there_is_none() {
-        assert!(upstream(&[]).choose().is_none());
-        assert!(upstream(&[0]).choose().is_none());
-    }
-
-    #[test]
-    fn the_host_of_a_node_names_its_port_unless_it_is_the_scheme_s_own() {
-        let one = upstream(&[1]);
-        let node = Arc::clone(one.choose().unwrap());
-        assert_eq!(one.host_for(&node).unwrap(), "127.0.0.1:1");
-    }
-}
+#[path = "tests/upstreams.rs"]
+mod tests;

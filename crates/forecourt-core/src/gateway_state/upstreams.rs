@@ -20,7 +20,8 @@ pub struct UpstreamState {
     pub send_timeout_ms: u64,
     /// Limit between two successive reads of the answer, milliseconds, at least 1.
     pub read_timeout_ms: u64,
-    /// How often a request may be tried again at another node; `None`: once per other usable node.
+    /// How often a request may be tried again at another node; `None`: once per other usable node, and
+    /// at most three times.
     #[serde(default)]
     pub retries: Option<u32>,
     /// Which `Host` the upstream sees.

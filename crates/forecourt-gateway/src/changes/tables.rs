@@ -19,7 +19,7 @@ pub(super) struct Changed {
     pub(super) routing: bool,
     /// Consumers.
     pub(super) consumers: bool,
-    /// Certificates, whose table is apart: handshakes read it, and no decision lies between it and the others.
+    /// Certificates, which are read before there is a request.
     pub(super) certificates: bool,
 }
 

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use forecourt_core::{
-    gateway_state::{DcrMethod, JwtAuthMethod, Kind, ProductState},
+    gateway_state::{DcrMethod, Kind, ProductState},
     ids::DcrProviderId,
 };
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     Config,
     tests::{
-        rows::{client, credential, delete, jwt, key, product, put, route},
+        rows::{client, credential, delete, product, put, route},
         signing::Signer,
         stage::{PATIENCE, Stage, acting, body, echo, protected_by, read_until, status},
     },
@@ -241,6 +241,21 @@ async fn keys_are_fetched_anew_every_ten_minutes_and_sooner_after_a_failure() {
 }
 
 #[tokio::test]
+async fn keys_stay_fresh_when_one_of_two_listeners_is_closed() {
+    let mut provider = Provider::with(&[]).await;
+    let mut stage = provider.stage().await;
+    provider.asked_for(1).await;
+    let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = stage.gateway.clone();
+    let other = tokio::spawn(async move { gateway.serve(second, std::future::pending()).await });
+    stage.stop.take().unwrap().send(()).unwrap();
+    timeout(PATIENCE, &mut stage.serving).await.expect("the first should have stopped").unwrap();
+    stage.set_clock(NOW + 600);
+    provider.asked_for(2).await;
+    other.abort();
+}
+
+#[tokio::test]
 async fn keys_of_a_provider_that_is_away_serve_for_a_day() {
     let signer = Signer::fresh("ES256");
     let mut provider = Provider::with(&[signer.jwk("one")]).await;
@@ -351,37 +366,6 @@ async fn a_provider_that_never_answers_holds_up_its_own_callers_alone() {
     assert_eq!((status(&refused), passed), (401, 200));
     assert!(begun.elapsed() < PATIENCE / 2, "the wait is bounded");
     assert_eq!(held.load(Ordering::SeqCst), 1, "one call for all");
-}
-
-#[tokio::test]
-async fn jwt_auth_hides_what_it_accepted_where_it_is_told_to() {
-    let stage = Stage::protected().await;
-    let signer = Signer::shared("HS256", "secret");
-    let token = signer.token(&json!({}), &json!({ "key": "j", "exp": NOW + 100 }));
-    let by_header = format!("Authorization: Bearer {token}");
-    let by_query = format!("/s/x?a=1&jwt={token}&b=2");
-    for (revision, hide_credentials) in [(2, false), (3, true)] {
-        let mut row = product("prd", &["s"]);
-        row.jwt_auth = Some(JwtAuthMethod { hide_credentials });
-        stage.apply(vec![
-            put(revision, row),
-            put(revision, credential("crd-jwt", "app", &[jwt("j", "secret"), key("another")])),
-        ]);
-        for answer in [stage.ask("/s/x", &[&by_header]).await, stage.ask(&by_query, &[]).await] {
-            assert_eq!(status(&answer), 200);
-            assert!(body(&answer).contains("x-credential-identifier: crd-jwt\n"), "{answer}");
-            assert_eq!(body(&answer).contains(&token), !hide_credentials, "{answer}");
-        }
-        let both = stage.ask(&by_query, &[&by_header]).await;
-        assert_eq!(
-            body(&both).contains(&token),
-            !hide_credentials,
-            "header and argument go together: {both}"
-        );
-        assert_eq!(both.contains("/s/x?a=1&b=2"), hide_credentials, "{both}");
-    }
-    stage.apply(vec![delete(4, Kind::Credential, "crd-jwt")]);
-    assert_eq!(status(&stage.ask("/s/x", &[&by_header]).await), 401, "its tokens end with the credential");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tokens at products, line by line of docs/gateway.md §3, §4 and §7; those of providers are in `tokens/providers.rs`.
+//! Tokens at products, line by line of docs/gateway.md §3, §4 and §10; those of providers are in `tokens/providers.rs`.
 
 #[path = "tokens/providers.rs"]
 mod providers;
@@ -157,8 +157,19 @@ fn each_algorithm_of_a_credential_is_verified_and_no_other_than_its_own() {
     }
     for (signer, algorithm) in [(p256, JwtAlgorithm::Es256), (ed25519, JwtAlgorithm::EdDsa)] {
         let state = after(put(2, credential("crd-jwt", "app", &[jwt_of("j", algorithm, &signer.pem())])));
-        assert_eq!(bearer(&state, &ours_of(&signer)), "crd-jwt");
-        assert_eq!(bearer(&state, &ours_of(&Signer::fresh(signer.algorithm))), "refused", "another's key");
+        let token = ours_of(&signer);
+        assert_eq!(bearer(&state, &token), "crd-jwt");
+        assert_eq!(bearer(&state, &token), "crd-jwt", "and again");
+        assert_eq!(state.signed_tokens.len(), 1);
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let other = if signature.starts_with('A') { 'B' } else { 'A' };
+        let forged = format!("{signed}.{other}{}", &signature[1..]);
+        assert_eq!(bearer(&state, &forged), "refused", "what was proven is the whole token");
+        let anothers = Signer::fresh(signer.algorithm);
+        assert_eq!(bearer(&state, &ours_of(&anothers)), "refused", "another's key");
+        let replaced = credential("crd-jwt", "app", &[jwt_of("j", algorithm, &anothers.pem())]);
+        state.apply(&batch(vec![put(3, replaced)]));
+        assert_eq!(bearer(&state, &token), "refused", "what was proven is about the old key");
     }
 }
 

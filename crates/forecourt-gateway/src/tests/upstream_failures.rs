@@ -60,10 +60,10 @@ async fn what_an_upstream_does_wrong_has_its_own_answer() {
         assert_eq!((status(&answer), body(&answer)), (expected, text), "{answer}");
         assert!(answer.contains("content-type: application/json"), "{answer}");
     }
-    let mut tls = service("s");
-    tls.upstream = Some(upstream(gone_port));
-    tls.upstream.as_mut().unwrap().scheme = "https".into();
-    stage.apply(vec![put(5, tls)]);
+    let mut other = service("s");
+    other.upstream = Some(upstream(gone_port));
+    other.upstream.as_mut().unwrap().scheme = "tcp".into();
+    stage.apply(vec![put(5, other)]);
     assert_eq!(status(&stage.ask("/", &[]).await), 502);
     let mut weightless = service("s");
     weightless.upstream = Some(upstream(gone_port));

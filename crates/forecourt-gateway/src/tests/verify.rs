@@ -85,7 +85,7 @@ fn basic(name: &str, password: &str) -> String {
 
 fn answered(fitting: Vec<Arc<str>>) -> Proven {
     let mut proven = Proven::default();
-    proven.add_password(PasswordAnswer { asker: "product", fitting });
+    proven.add_password(PasswordAnswer { asker: "product", fitting: fitting.into() });
     proven
 }
 

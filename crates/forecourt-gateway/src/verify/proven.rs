@@ -23,7 +23,7 @@ pub(crate) struct PasswordAnswer {
     /// Who asked.
     pub(crate) asker: &'static str,
     /// The hashes that the password fits, as far as they were looked at.
-    pub(crate) fitting: Vec<Arc<str>>,
+    pub(crate) fitting: Arc<[Arc<str>]>,
 }
 
 /// What was found out for a request so far; it grows with each answer and ends with the request.

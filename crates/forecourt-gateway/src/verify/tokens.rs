@@ -1,4 +1,4 @@
-//! Product authentication by token: `jwt-auth` and `dcr` (docs/gateway.md §3).
+//! Product authentication by token: `jwt-auth` and `dcr` (docs/gateway.md §10 and §11).
 //!
 //! Invariants: the credential decides which algorithm counts, never the token; and a name that nobody has costs the
 //! verification of a signature too, so that time tells little about which names exist.
@@ -15,6 +15,7 @@ use crate::{
     jwt::Token,
     presented,
     route::{Product, Route},
+    signatures::TokenVerifier,
     state::State,
 };
 
@@ -41,7 +42,20 @@ pub(super) fn by_jwt(state: &State, product: &Arc<Product>, request: &Request<'_
     }
     let most = if token.algorithm.is_symmetric() { MOST_SECRETS } else { MOST_PUBLIC_KEYS };
     let mut tried = found.take(most);
-    tried.find(|candidate| token.is_signed_by(&candidate.proof)).map(|candidate| candidate.identity)
+    tried.find(|candidate| is_signed(state, &token, &candidate.proof)).map(|candidate| candidate.identity)
+}
+
+/// Whether the token was signed for this credential; what public keys signed is remembered.
+fn is_signed(state: &State, token: &Token<'_>, verifier: &TokenVerifier) -> bool {
+    let Some(mark) = token.mark(verifier.source().as_bytes()) else { return token.is_signed_by(verifier) };
+    if state.signed_tokens.recall(&mark).is_some() {
+        return true;
+    }
+    let signed = token.is_signed_by(verifier);
+    if signed {
+        state.signed_tokens.put(mark, ());
+    }
+    signed
 }
 
 /// The oldest OAuth client that the shown token of the product's provider names and that may pass.

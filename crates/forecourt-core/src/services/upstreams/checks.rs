@@ -1,7 +1,7 @@
 //! Health checks of an upstream, in the shape that Apache APISIX gave them; defaults are its own too.
 //!
 //! Without active probes nobody asks a node that callers' requests have ruled out; the gateway tries it again after
-//! a while (section 8 of `docs/gateway.md`).
+//! a while (section 10 of `docs/gateway.md`).
 
 use crate::{
     gateway_state::{ActiveCheck, CheckKind, HealthyWhen, PassiveCheck, UnhealthyWhen},

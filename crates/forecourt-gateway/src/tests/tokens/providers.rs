@@ -1,4 +1,4 @@
-//! Tokens of OAuth providers at products, line by line of docs/gateway.md §8.
+//! Tokens of OAuth providers at products, line by line of docs/gateway.md §12.
 
 use std::sync::Arc;
 
@@ -52,6 +52,12 @@ fn a_token_of_the_products_provider_passes_as_its_client() {
     let signer = provider(&state);
     assert_eq!(bearer(&state, &theirs_of(&signer, json!({}))), "crd-client");
     assert_eq!(bearer(&state, &theirs_of(&signer, json!({ "aud": "somebody else" }))), "crd-client");
+    let token = theirs_of(&signer, json!({}));
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { 'B' } else { 'A' };
+    assert_eq!(bearer(&state, &token), "crd-client");
+    assert_eq!(bearer(&state, &token), "crd-client", "and again");
+    assert_eq!(bearer(&state, &format!("{signed}.{other}{}", &signature[1..])), "refused", "but not another");
     let by_other_claims = json!({ "iss": ISSUER, "cid": "c", "exp": 1_000_100 });
     assert_eq!(bearer(&state, &signer.token(&json!({ "kid": "one" }), &by_other_claims)), "crd-client");
     let nothing = &Proven::default();

@@ -1,0 +1,242 @@
+//! Getting one request answered: which node, which connection, and what is tried again.
+//!
+//! Invariants: a request is tried again only while no byte of an answer came. One that no node has taken may go to
+//! another node, whatever its method; one that a kept connection swallowed goes once more over another connection,
+//! if it may be repeated (RFC 9110 §9.2.2) and has no body.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
+    header::{CONNECTION, HOST, TE, TRANSFER_ENCODING},
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use hyper::body::{Body, Incoming};
+use tokio::time::timeout;
+
+use crate::{
+    bodies::{RequestBody, Upload, UploadPhase},
+    rejects::Reject,
+    upstreams::{Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
+};
+
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+
+/// A request on its way to an upstream.
+pub(crate) struct Errand<'a> {
+    /// Where it goes.
+    pub(crate) upstream: &'a Upstream,
+    /// How long things may take.
+    pub(crate) limits: Limits,
+    /// What the upstream sees as path and query.
+    pub(crate) target: PathAndQuery,
+    /// What decides the node, where requests are told apart.
+    pub(crate) key: u64,
+    /// What the connection must be able to do.
+    pub(crate) purpose: Purpose,
+    /// Whether the caller takes trailers.
+    pub(crate) takes_trailers: bool,
+    /// How far the body is, if there is one.
+    pub(crate) upload: Option<Arc<Upload>>,
+}
+
+/// A node did not answer.
+struct Failure {
+    reject: Reject,
+    /// The request, if no node has taken it.
+    unsent: Option<Request<RequestBody>>,
+}
+
+impl Errand<'_> {
+    /// The head of the answer, and the connection that its body comes over.
+    pub(crate) async fn run(
+        &self,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Connection), Reject> {
+        self.upstream.begin_probes();
+        let mut tried = Vec::new();
+        let mut reject = Reject::NoUpstreamNode;
+        let mut retries = self.upstream.retries();
+        while let Some(choice) = self.upstream.choose(self.key, &tried) {
+            let place = choice.place;
+            let failure = match self.attempt(choice, request).await {
+                Ok(answered) => return Ok(answered),
+                Err(failure) => failure,
+            };
+            reject = failure.reject;
+            match failure.unsent {
+                Some(unsent) if retries > 0 => {
+                    request = unsent;
+                    retries -= 1;
+                    tried.push(place);
+                }
+                _ => break,
+            }
+        }
+        self.give_up();
+        Err(reject)
+    }
+
+    /// Ends the upload: nobody is going to read it.
+    pub(crate) fn give_up(&self) {
+        if let Some(upload) = &self.upload {
+            upload.stop();
+        }
+    }
+
+    /// Asks one node, over a kept connection if there is one.
+    async fn attempt(
+        &self,
+        choice: Choice<'_>,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Connection), Failure> {
+        let Choice { node, mut lease, .. } = choice;
+        let mut failed_at = None;
+        loop {
+            let mut connection =
+                match self.upstream.connect(node, self.purpose, failed_at, self.limits.connect).await {
+                    Ok(connection) => connection,
+                    Err(reject) => {
+                        self.upstream.note_unconnected(node, &reject);
+                        return Err(Failure { reject, unsent: Some(request) });
+                    }
+                };
+            let is_known = self.address(&mut request, node, connection.is_http2());
+            is_known.map_err(|reject| Failure { reject, unsent: None })?;
+            let copy = if connection.reused && failed_at.is_none() { copy(&request) } else { None };
+            let sending = connection.send(request);
+            let Some(answered) = within_limits(sending, &self.limits, self.upload.as_deref()).await else {
+                let (upstream_host, upstream_port) = node.name();
+                tracing::warn!(upstream_host, upstream_port, "the upstream took too long");
+                self.upstream.note(node, Outcome::TimedOut);
+                if connection.is_silent() {
+                    connection.retire();
+                }
+                return Err(Failure { reject: Reject::TimedOut, unsent: None });
+            };
+            let mut error = match answered {
+                Ok(response) => {
+                    self.upstream.note(node, Outcome::Status(response.status().as_u16()));
+                    connection.lease = lease.take();
+                    return Ok((response, connection));
+                }
+                Err(error) => error,
+            };
+            let unsent = error.take_message();
+            let was_kept = connection.reused && failed_at.is_none();
+            let again = unsent.or_else(|| copy.filter(|_| !connection.was_answered()));
+            connection.retire();
+            match again {
+                Some(again) if was_kept => {
+                    request = again;
+                    failed_at = Some(Instant::now());
+                }
+                unsent => return Err(self.failure(node, error.error(), unsent)),
+            }
+        }
+    }
+
+    fn failure(&self, node: &Node, error: &hyper::Error, unsent: Option<Request<RequestBody>>) -> Failure {
+        if let Some(reject) = self.upload.as_ref().and_then(|upload| upload.refusal()) {
+            return Failure { reject, unsent: None };
+        }
+        let (upstream_host, upstream_port) = node.name();
+        tracing::warn!(upstream_host, upstream_port, %error, "the upstream sent no valid answer");
+        self.upstream.note(node, Outcome::Unreachable);
+        Failure { reject: Reject::BrokenAnswer, unsent }
+    }
+
+    /// Writes target, `Host` and what else depends on the version of HTTP that the connection speaks.
+    fn address(&self, request: &mut Request<RequestBody>, node: &Node, is_http2: bool) -> Result<(), Reject> {
+        let host = self.upstream.host_for(node);
+        if is_http2 {
+            let authority = match host.or_else(|| request.headers().get(HOST)) {
+                Some(host) => Authority::try_from(host.as_bytes()).ok(),
+                // A node that spoke HTTP/2 was asked before.
+                None => request.uri().authority().cloned(),
+            };
+            let is_tls = self.upstream.protocol().is_some_and(Protocol::is_tls);
+            let uri = Uri::builder()
+                .scheme(if is_tls { Scheme::HTTPS } else { Scheme::HTTP })
+                .authority(authority.ok_or(Reject::BadRequest("the host cannot be forwarded"))?)
+                .path_and_query(self.target.clone());
+            *request.uri_mut() =
+                uri.build().map_err(|_| Reject::BadRequest("the target cannot be forwarded"))?;
+            *request.version_mut() = Version::HTTP_2;
+            for name in [HOST, TRANSFER_ENCODING, CONNECTION] {
+                request.headers_mut().remove(name);
+            }
+        } else {
+            let earlier = request.uri().authority().filter(|_| !request.headers().contains_key(HOST));
+            let earlier = earlier.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+            if let Some(host) = host.cloned().or(earlier) {
+                request.headers_mut().insert(HOST, host);
+            }
+            *request.uri_mut() = Uri::from(self.target.clone());
+            *request.version_mut() = Version::HTTP_11;
+            if !request.body().is_end_stream() && request.body().size_hint().exact().is_none() {
+                // Without it hyper sends a GET without its body.
+                request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+        if self.takes_trailers {
+            request.headers_mut().insert(TE, TRAILERS);
+            if !is_http2 && self.purpose == Purpose::Request {
+                request.headers_mut().insert(CONNECTION, HeaderValue::from_static("te"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the caller takes trailers, which it says for its own connection.
+pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// The request once more, if it may be repeated.
+fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let is_idempotent = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    );
+    if !is_idempotent || !matches!(request.body(), RequestBody::Empty) {
+        return None;
+    }
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}
+
+/// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
+/// waits for the upstream. While the caller is the slow one, its own limit counts (`sockets.rs`).
+async fn within_limits<T>(
+    sending: impl Future<Output = T>,
+    limits: &Limits,
+    upload: Option<&Upload>,
+) -> Option<T> {
+    let mut sending = std::pin::pin!(sending);
+    loop {
+        let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);
+        let limit: Duration = match before.0 {
+            UploadPhase::Upstream => limits.send,
+            UploadPhase::Caller | UploadPhase::Done => limits.read,
+        };
+        match timeout(limit, sending.as_mut()).await {
+            Ok(answered) => return Some(answered),
+            Err(_) => {
+                let after = upload.map_or((UploadPhase::Done, 0), Upload::phase);
+                if after == before && after.0 != UploadPhase::Caller {
+                    return None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! One target, and the connections kept open to it.
+//!
+//! HTTP/1.1 connections carry one request at a time and are kept most recently used first; one that idled for long
+//! is not trusted, since its other end may just be closing it. HTTP/2 connections are shared, the oldest first, so
+//! that those made for a burst fall idle after it.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU32, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+    time::{Duration, Instant},
+};
+
+use forecourt_core::gateway_state::{KeepalivePool, UpstreamNode, UpstreamState};
+use http::{HeaderValue, Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1, http2},
+};
+use rustls::pki_types::ServerName;
+use tokio::time::timeout;
+
+use super::{balance::Lease, bare_host, hashing, health::Health, wire::Heard};
+use crate::bodies::RequestBody;
+
+/// After this time an idle HTTP/1.1 connection is not used again; common servers close after 5 s.
+const LONGEST_IDLE: Duration = Duration::from_secs(4);
+/// The same for HTTP/2, whose servers say that they are going to close.
+const LONGEST_IDLE_SHARED: Duration = Duration::from_secs(60);
+/// How long a connection may take to become ready after its last answer was read.
+const SETTLING: Duration = Duration::from_millis(100);
+/// Requests at a time on one HTTP/2 connection, unless the other end allows fewer.
+pub(super) const MOST_STREAMS: u32 = 100;
+
+/// One target of positive weight.
+pub(crate) struct Node {
+    pub(super) target: UpstreamNode,
+    /// The `Host` that names it.
+    pub(super) authority: Option<HeaderValue>,
+    /// Whom its certificate must name.
+    pub(super) server_name: Option<ServerName<'static>>,
+    /// Its number in consistent hashing.
+    pub(super) number: u64,
+    pub(super) health: Health,
+    /// Requests being served, where balancing counts them.
+    pub(super) in_flight: Arc<AtomicU32>,
+    /// Open connections.
+    pub(super) open: Arc<AtomicUsize>,
+    /// Whether its last handshake over TLS chose HTTP/2.
+    pub(super) chose_http2: AtomicBool,
+    /// Held by whoever makes a connection that others are going to share.
+    pub(super) dialling: tokio::sync::Mutex<()>,
+    pool: KeepalivePool,
+    idle: Mutex<VecDeque<Idle>>,
+    shared: Mutex<Vec<Shared>>,
+}
+
+/// A connection ready for one request, and where it goes back to.
+pub(crate) struct Connection {
+    sender: Sender,
+    heard: Arc<Heard>,
+    /// Whether it has served a request before.
+    pub(crate) reused: bool,
+    served: u32,
+    node: Arc<Node>,
+    /// The mark that its node serves a request, where balancing counts them.
+    pub(crate) lease: Option<Lease>,
+}
+
+/// What a connection is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A request that any version of HTTP can carry.
+    Request,
+    /// One that asks for another protocol, which HTTP/1.1 alone can do.
+    Upgrade,
+}
+
+pub(super) enum Sender {
+    Http1(http1::SendRequest<RequestBody>),
+    Http2(http2::SendRequest<RequestBody>, Stream),
+}
+
+struct Idle {
+    sender: http1::SendRequest<RequestBody>,
+    heard: Arc<Heard>,
+    served: u32,
+    since: Instant,
+}
+
+struct Shared {
+    sender: http2::SendRequest<RequestBody>,
+    heard: Arc<Heard>,
+    load: Arc<Load>,
+    served: u32,
+    made: Instant,
+    last_used: Instant,
+}
+
+/// How busy a shared connection is.
+pub(super) struct Load {
+    streams: AtomicU32,
+    limit: AtomicU32,
+}
+
+/// One request's place on a shared connection.
+pub(super) struct Stream(Arc<Load>);
+
+impl Load {
+    /// That of a connection with one request on it.
+    pub(super) fn of_one() -> Arc<Self> {
+        Arc::new(Self { streams: AtomicU32::new(1), limit: AtomicU32::new(MOST_STREAMS) })
+    }
+
+    /// Learns how many requests at a time the other end allows.
+    pub(super) fn allow(&self, most: usize) {
+        self.limit.store(u32::try_from(most).unwrap_or(u32::MAX).clamp(1, MOST_STREAMS), Relaxed);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, AcqRel);
+    }
+}
+
+impl Node {
+    /// A node of this upstream without connections. `asked_for` is the host that requests name instead of its own.
+    pub(super) fn new(
+        target: UpstreamNode,
+        is_tls: bool,
+        asked_for: Option<&str>,
+        of: &UpstreamState,
+    ) -> Self {
+        let default_port = if is_tls { 443 } else { 80 };
+        let bare = bare_host(&target.host);
+        let host = if bare.contains(':') { format!("[{bare}]") } else { bare.to_owned() };
+        let authority = if target.port == default_port { host } else { format!("{host}:{}", target.port) };
+        let server_name = ServerName::try_from(bare_host(asked_for.unwrap_or(bare)).to_owned()).ok();
+        Self {
+            number: hashing::number(&format!("{bare}:{}", target.port)),
+            authority: HeaderValue::try_from(authority).ok(),
+            server_name,
+            health: Health::new(of.active_check.is_some()),
+            in_flight: Arc::default(),
+            open: Arc::default(),
+            chose_http2: AtomicBool::new(false),
+            dialling: tokio::sync::Mutex::new(()),
+            pool: of.keepalive,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            target,
+        }
+    }
+
+    /// Host and port, as a log names it.
+    pub(crate) fn name(&self) -> (&str, u16) {
+        (&self.target.host, self.target.port)
+    }
+
+    /// An idle HTTP/1.1 connection.
+    pub(super) async fn reuse(self: &Arc<Self>) -> Option<Connection> {
+        let longest = self.longest_idle(LONGEST_IDLE);
+        loop {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
+            if idle.since.elapsed() >= longest || idle.sender.is_closed() {
+                continue;
+            }
+            // Its task may not have run since the last answer ended; one that stays busy is let go.
+            if idle.sender.is_ready() || matches!(timeout(SETTLING, idle.sender.ready()).await, Ok(Ok(()))) {
+                return Some(Connection {
+                    sender: Sender::Http1(idle.sender),
+                    heard: idle.heard,
+                    reused: true,
+                    served: idle.served,
+                    node: Arc::clone(self),
+                    lease: None,
+                });
+            }
+        }
+    }
+
+    /// A place on a shared HTTP/2 connection, one made since `newer_than` if that is given.
+    pub(super) fn share(self: &Arc<Self>, newer_than: Option<Instant>) -> Option<Connection> {
+        let longest = self.longest_idle(LONGEST_IDLE_SHARED);
+        let now = Instant::now();
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|one| {
+            let is_busy = one.load.streams.load(Acquire) > 0;
+            let is_kept = self.pool.size > 0 && now.duration_since(one.last_used) < longest;
+            !one.sender.is_closed() && (is_busy || is_kept)
+        });
+        let is_new = |one: &Shared| newer_than.is_none_or(|earliest| one.made >= earliest);
+        let has_room =
+            |one: &Shared| is_new(one) && one.load.streams.load(Acquire) < one.load.limit.load(Relaxed);
+        let place = shared.iter().position(has_room)?;
+        let one = shared.get_mut(place)?;
+        one.load.streams.fetch_add(1, AcqRel);
+        one.last_used = now;
+        one.served = one.served.saturating_add(1);
+        let connection = Connection {
+            sender: Sender::Http2(one.sender.clone(), Stream(Arc::clone(&one.load))),
+            heard: Arc::clone(&one.heard),
+            reused: true,
+            served: one.served,
+            node: Arc::clone(self),
+            lease: None,
+        };
+        if self.is_worn(one.served) {
+            // Those who are on it finish.
+            shared.swap_remove(place);
+        }
+        Some(connection)
+    }
+
+    /// A new HTTP/1.1 connection.
+    pub(super) fn fresh(
+        self: &Arc<Self>,
+        sender: http1::SendRequest<RequestBody>,
+        heard: Arc<Heard>,
+    ) -> Connection {
+        Connection {
+            sender: Sender::Http1(sender),
+            heard,
+            reused: false,
+            served: 0,
+            node: Arc::clone(self),
+            lease: None,
+        }
+    }
+
+    /// A new HTTP/2 connection, shared from now on. `load` counts the place that is returned.
+    pub(super) fn fresh_shared(
+        self: &Arc<Self>,
+        sender: http2::SendRequest<RequestBody>,
+        heard: Arc<Heard>,
+        load: Arc<Load>,
+    ) -> Connection {
+        let stream = Stream(Arc::clone(&load));
+        if !self.is_worn(1) {
+            let made = Instant::now();
+            let one = Shared {
+                sender: sender.clone(),
+                heard: Arc::clone(&heard),
+                load,
+                served: 1,
+                made,
+                last_used: made,
+            };
+            self.shared.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+        }
+        let sender = Sender::Http2(sender, stream);
+        Connection { sender, heard, reused: false, served: 1, node: Arc::clone(self), lease: None }
+    }
+
+    fn keep(&self, sender: http1::SendRequest<RequestBody>, heard: Arc<Heard>, served: u32) {
+        let longest = self.longest_idle(LONGEST_IDLE);
+        let since = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= longest) {
+            idle.pop_front();
+        }
+        if idle.len() < self.pool.size as usize {
+            idle.push_back(Idle { sender, heard, served, since });
+        }
+    }
+
+    fn longest_idle(&self, otherwise: Duration) -> Duration {
+        self.pool.idle_timeout_ms.map_or(otherwise, Duration::from_millis)
+    }
+
+    /// Whether a connection has carried as many requests as it may.
+    fn is_worn(&self, served: u32) -> bool {
+        self.pool.requests.is_some_and(|most| served >= most)
+    }
+}
+
+impl Connection {
+    /// The node at its other end.
+    pub(crate) const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(crate) const fn is_http2(&self) -> bool {
+        matches!(self.sender, Sender::Http2(..))
+    }
+
+    /// Sends a request in the form that its version of HTTP asks for.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+        self.heard.begin();
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender, _) => sender.try_send_request(request).await,
+        }
+    }
+
+    /// Whether something came since the request was sent; on a shared connection that says nothing.
+    pub(crate) fn was_answered(&self) -> bool {
+        !self.is_http2() && self.heard.anything()
+    }
+
+    /// Whether nothing at all came since a request was last sent, so that the other end may be gone.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.heard.anything()
+    }
+
+    /// Gives the connection back after an answer was read to its end.
+    pub(crate) fn recycle(self) {
+        if let Sender::Http1(sender) = self.sender {
+            let served = self.served.saturating_add(1);
+            if !sender.is_closed() && !self.node.is_worn(served) {
+                self.node.keep(sender, self.heard, served);
+            }
+        }
+    }
+
+    /// Sees to it that nobody is given this connection again.
+    pub(crate) fn retire(self) {
+        if let Sender::Http2(_, stream) = &self.sender {
+            let mut shared = self.node.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.retain(|one| !Arc::ptr_eq(&one.load, &stream.0));
+        }
+    }
+}
