@@ -1,45 +1,32 @@
-//! CPU per request of the gateway against nginx in the same run: `cargo xtask bench`.
+//! What the gateway costs, against nginx and HAProxy in the same run: `cargo xtask bench`.
 //!
 //! The method is explained in `docs/bench.md`. One core drives and answers, the other holds one proxy at work at a
 //! time; all take turns, several rounds of it, and the median counts. The servers are in `benches/proxies.rs`, the
-//! load and its measuring in `benches/loads.rs`.
+//! peers' settings in `benches/peers.rs`, the load and its measuring in `benches/loads.rs`, the tables in
+//! `benches/tables.rs`.
 
 mod loads;
+mod peers;
 mod proxies;
+mod tables;
 
 use loads::{Load, Measured};
-use proxies::{Proxies, Which};
+use proxies::{Method, Proxies, Proxy};
 
 use crate::{debian, doctor};
 
 const ROUNDS: usize = 3;
 
-/// How many credentials the large installation has, each of an application of its own.
-const MANY: usize = 100_000;
+/// How many credentials an installation has, each of an application of its own.
+const SIZES: [usize; 3] = [1, 100_000, 1_000_000];
 
-/// A row of the table.
+/// A row of the table of costs.
 struct Case {
-    name: &'static str,
-    proxy: Which,
+    proxy: Proxy,
     load: Load,
 }
 
-const CASES: [Case; 4] = [
-    Case { name: "nginx, plain proxy", proxy: Which::Nginx, load: Load { path: "/open", credentials: 0 } },
-    Case { name: "Forecourt, open route", proxy: Which::One, load: Load { path: "/open", credentials: 0 } },
-    Case {
-        name: "Forecourt, key-auth, 1 credential",
-        proxy: Which::One,
-        load: Load { path: "/keyed", credentials: 1 },
-    },
-    Case {
-        name: "Forecourt, key-auth, 100,000 credentials",
-        proxy: Which::Many,
-        load: Load { path: "/keyed", credentials: MANY },
-    },
-];
-
-/// Measures and prints a table in Markdown.
+/// Measures and prints the tables in Markdown.
 pub(crate) fn run() -> Result<(), String> {
     doctor::run()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -47,69 +34,71 @@ pub(crate) fn run() -> Result<(), String> {
         return Err("two cores are needed: one for the load, one for the proxy".to_owned());
     }
     debian::require("nginx", "nginx-light", "what the gateway is compared with, and the upstream")?;
+    debian::require("haproxy", "haproxy", "what the gateway is compared with")?;
     debian::require("wrk", "wrk", "it makes the load")?;
-    let proxies = Proxies::start(MANY)?;
-    let mut measured: [Vec<Measured>; CASES.len()] = std::array::from_fn(|_| Vec::new());
-    for round in 1..=ROUNDS {
-        for (case, results) in CASES.iter().zip(&mut measured) {
-            let result = loads::measure(&proxies, case.proxy, &case.load)?;
-            println!("   round {round}: {:<42} {:6.1} µs", case.name, result.micros);
-            results.push(result);
-        }
+    let cases = cases();
+    let mut proxies = Proxies::start()?;
+    for case in &cases {
+        proxies.require(case.proxy)?;
     }
-    println!("\n{}", table(&measured));
+    proxies.require(Proxy::Changing(QUIET.1))?;
+    let costs = costs(&proxies, &cases)?;
+    let stalls = stalls(&proxies)?;
+    println!("\n{}", tables::costs(&cases, &costs));
+    println!("\n{}", tables::footprints(&proxies.footprints()?));
+    println!("\n{}", tables::stalls(QUIET.1, &stalls));
     Ok(())
 }
 
-/// The medians of all cases as a table, the first case being what the others are compared with.
-fn table(measured: &[Vec<Measured>; CASES.len()]) -> String {
-    let medians = measured.each_ref().map(|results| median(results));
-    let base = medians.first().map_or(1.0, |median| median.micros);
-    let mut out = String::from(
-        "| proxy | CPU µs/request | ratio | instructions/request | requests/s |\n|---|---|---|---|---|\n",
-    );
-    for (case, median) in CASES.iter().zip(&medians) {
-        let instructions = median.instructions.map_or("–".to_owned(), |count| format!("{count:.0}"));
-        out += &format!(
-            "| {} | {:.1} | {:.2} | {instructions} | {:.0} |\n",
-            case.name,
-            median.micros,
-            median.micros / base,
-            median.per_second
-        );
+/// Every proxy with every load that fits it; the first is what the others are compared with.
+fn cases() -> Vec<Case> {
+    let open = |proxy| Case { proxy, load: Load::open() };
+    let checked = |proxy, callers| Case { proxy, load: Load::checked(callers) };
+    let mut cases = vec![
+        open(Proxy::Nginx(None)),
+        checked(Proxy::Nginx(Some(1)), 1),
+        checked(Proxy::Nginx(Some(100_000)), 100_000),
+        open(Proxy::Haproxy(None)),
+        checked(Proxy::Haproxy(Some(100_000)), 100_000),
+        open(Proxy::Gateway(Method::Key, 1)),
+    ];
+    for method in [Method::Key, Method::Basic, Method::Jwt] {
+        for size in SIZES {
+            let proxy = Proxy::Gateway(method, size);
+            cases.push(checked(proxy, 1));
+            if size > 1 {
+                cases.push(checked(proxy, size.min(method.most_callers())));
+            }
+        }
     }
-    out
+    cases
 }
 
-/// The median of each figure on its own.
-fn median(results: &[Measured]) -> Measured {
-    let middle = |mut figures: Vec<f64>| {
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
-    };
-    Measured {
-        micros: middle(results.iter().map(|result| result.micros).collect()).unwrap_or_default(),
-        instructions: middle(results.iter().filter_map(|result| result.instructions).collect()),
-        per_second: middle(results.iter().map(|result| result.per_second).collect()).unwrap_or_default(),
+fn costs(proxies: &Proxies, cases: &[Case]) -> Result<Vec<Vec<Measured>>, String> {
+    let mut measured: Vec<Vec<Measured>> = cases.iter().map(|_| Vec::new()).collect();
+    for round in 1..=ROUNDS {
+        for (case, results) in cases.iter().zip(&mut measured) {
+            let result = loads::measure(proxies, case.proxy, &case.load)?;
+            let name = tables::name_of(case);
+            println!("   round {round}: {name:<62} {:6.1} µs  p99 {:6.2} ms", result.micros, result.p99_ms);
+            results.push(result);
+        }
     }
+    Ok(measured)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The same installation left alone, and changed all the time: which method, and how many credentials.
+const QUIET: (Method, usize) = (Method::Key, 1_000_000);
 
-    fn results(micros: [f64; 3]) -> Vec<Measured> {
-        micros.map(|micros| Measured { micros, instructions: None, per_second: 1000.0 }).into()
+/// What callers feel while one of a million credentials changes every millisecond: quiet and changing, by round.
+fn stalls(proxies: &Proxies) -> Result<Vec<(Measured, Measured)>, String> {
+    let load = Load::unhurried(QUIET.1);
+    let mut pairs = Vec::new();
+    for round in 1..=ROUNDS {
+        let quiet = loads::measure(proxies, Proxy::Gateway(QUIET.0, QUIET.1), &load)?;
+        let changing = loads::measure(proxies, Proxy::Changing(QUIET.1), &load)?;
+        println!("   round {round}: p99 quiet {:.2} ms, changing {:.2} ms", quiet.p99_ms, changing.p99_ms);
+        pairs.push((quiet, changing));
     }
-
-    #[test]
-    fn the_table_gives_each_median_as_a_ratio_to_nginx() {
-        let measured =
-            [[10.0, 90.0, 11.0], [22.0, 1.0, 30.0], [11.0, 11.0, 11.0], [5.5, 5.5, 5.5]].map(results);
-        let table = table(&measured);
-        let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[2], "| nginx, plain proxy | 11.0 | 1.00 | – | 1000 |");
-        assert_eq!(lines[3], "| Forecourt, open route | 22.0 | 2.00 | – | 1000 |");
-        assert_eq!(lines[5], "| Forecourt, key-auth, 100,000 credentials | 5.5 | 0.50 | – | 1000 |");
-    }
+    Ok(pairs)
 }

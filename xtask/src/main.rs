@@ -16,6 +16,7 @@ mod paths;
 mod processes;
 mod screenshots;
 mod servers;
+mod soak;
 mod tests;
 mod tidy;
 mod toml;
@@ -33,7 +34,8 @@ cargo xtask COMMAND
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
   screenshots         pictures of every page, of the main job and of the demo, into screenshots/
-  bench               CPU per request of the gateway against nginx in the same run";
+  bench               what the gateway costs, against nginx and HAProxy in the same run
+  soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         "deny" => dependencies::run(),
         "screenshots" => screenshots::run(),
         "bench" => benches::run(),
+        "soak" => soak::run(&rest),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

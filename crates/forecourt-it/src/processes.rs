@@ -113,6 +113,11 @@ impl ForecourtProcess {
         Client::new(crate::installations::text(&self.ready[part]))
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it as a power cut would: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

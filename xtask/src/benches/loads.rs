@@ -5,20 +5,22 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::proxies::{self, Proxies, Which};
+use super::{
+    peers,
+    proxies::{self, Method, Proxies, Proxy},
+};
 use crate::processes;
 
-const WARM_UP_SECONDS: u32 = 1;
 const SECONDS: u32 = 5;
 
 /// What is asked for.
 pub(super) struct Load {
-    pub(super) path: &'static str,
-    /// How many keys take turns; 0 sends none.
-    pub(super) credentials: usize,
+    /// How many callers take turns; 0: nobody proves anything, on the open route.
+    pub(super) callers: usize,
+    connections: u32,
 }
 
-/// What a request cost.
+/// What a request cost, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measured {
     /// CPU time of the proxy, user and system, in microseconds.
@@ -26,32 +28,69 @@ pub(super) struct Measured {
     /// Instructions of the proxy, user and kernel; `None` where perf may not count.
     pub(super) instructions: Option<f64>,
     pub(super) per_second: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) longest_ms: f64,
+}
+
+impl Load {
+    /// The open route.
+    pub(super) const fn open() -> Self {
+        Self { callers: 0, connections: 64 }
+    }
+
+    /// The route that asks for a credential, by so many callers in turn.
+    pub(super) const fn checked(callers: usize) -> Self {
+        Self { callers, connections: 64 }
+    }
+
+    /// The same over few connections, so that a pause shows as a delay and not as a shorter queue.
+    pub(super) const fn unhurried(callers: usize) -> Self {
+        Self { callers, connections: 8 }
+    }
+
+    /// Long enough that each password was shown once: the first time costs a slow hash.
+    const fn warm_up_seconds(&self, method: Method) -> u32 {
+        match method {
+            Method::Basic if self.callers > 1 => 8,
+            _ => 1,
+        }
+    }
 }
 
 /// Drives `load` through one proxy.
-pub(super) fn measure(proxies: &Proxies, which: Which, load: &Load) -> Result<Measured, String> {
-    let (port, process) = proxies.port_and_process(which);
-    let script = proxies.folder().join("keys.lua");
-    fs::write(&script, script_of(load)).map_err(|error| format!("{}: {error}", script.display()))?;
+pub(super) fn measure(proxies: &Proxies, proxy: Proxy, load: &Load) -> Result<Measured, String> {
+    let (port, process) = proxies.port_and_process(proxy)?;
+    let script = proxies.folder().join("callers.lua");
+    let (method, text) = script_of(proxies, proxy, load)?;
+    fs::write(&script, text).map_err(|error| format!("{}: {error}", script.display()))?;
+    let path = if load.callers == 0 { "/open" } else { "/checked" };
     let wrk = |seconds: u32| {
         let mut words: Vec<String> =
-            ["taskset", "-c", proxies::LOAD_CORE, "wrk", "-t1", "-c64"].map(str::to_owned).into();
+            ["taskset", "-c", proxies::LOAD_CORE, "wrk", "-t1", "--latency"].map(str::to_owned).into();
+        words.push(format!("-c{}", load.connections));
         words.extend([format!("-d{seconds}s"), "-s".to_owned(), script.display().to_string()]);
-        words.push(format!("http://127.0.0.1:{port}{}", load.path));
+        words.push(format!("http://127.0.0.1:{port}{path}"));
         words
     };
-    run(&wrk(WARM_UP_SECONDS), process, None)?;
+    run(&wrk(load.warm_up_seconds(method)), process, None)?;
     let counts = proxies.folder().join("perf");
     let before = cpu_ticks(process)?;
     let report = run(&wrk(SECONDS), process, processes::find("perf").map(|_| counts.display().to_string()))?;
     let ticks = cpu_ticks(process)? - before;
     let requests = requests(&report)?;
     let per_tick = 1e6 / ticks_per_second()?;
+    let latency = |name: &str| {
+        latency_ms(&report, name).ok_or_else(|| format!("wrk did not say its {name} latency:\n{report}"))
+    };
     Ok(Measured {
         micros: ticks * per_tick / requests,
         instructions: instructions(&fs::read_to_string(&counts).unwrap_or_default())
             .map(|count| count / requests),
         per_second: requests / f64::from(SECONDS),
+        p50_ms: latency("50%")?,
+        p99_ms: latency("99%")?,
+        longest_ms: longest_ms(&report).ok_or_else(|| format!("wrk told no longest time:\n{report}"))?,
     })
 }
 
@@ -78,22 +117,65 @@ fn run(wrk: &[String], process: u32, counts: Option<String>) -> Result<String, S
     Err(format!("the load failed:\n{text}{}", String::from_utf8_lossy(&output.stderr)))
 }
 
-/// A script for wrk that lets the keys take turns, in an order that defeats caches of neighbours.
-fn script_of(load: &Load) -> String {
-    if load.credentials == 0 {
-        return "wrk.method = \"GET\"\n".to_owned();
+/// A script for wrk that lets the callers take turns, in an order that defeats caches of neighbours, and how they
+/// prove themselves.
+fn script_of(proxies: &Proxies, proxy: Proxy, load: &Load) -> Result<(Method, String), String> {
+    let (method, file) = match proxy {
+        Proxy::Gateway(method, count) => (method, Some(proxies.callers(method, count))),
+        Proxy::Nginx(_) | Proxy::Haproxy(_) | Proxy::Changing(_) => (Method::Key, None),
+    };
+    let header = method.header();
+    let text = match (load.callers, file) {
+        (0, _) => "wrk.method = \"GET\"\n".to_owned(),
+        (1, None) => format!("wrk.headers[\"{header}\"] = \"{}\"\n", peers::key(0)),
+        (1, Some(file)) => {
+            format!("wrk.headers[\"{header}\"] = io.lines(\"{}\")()\n", file.display())
+        }
+        (callers, None) => format!(
+            "local turn = 0\n\
+             function request()\n\
+             \x20 turn = (turn + 7919) % {callers}\n\
+             \x20 return wrk.format(nil, nil, {{ [\"{header}\"] = string.format(\"bench-key-%08d\", turn) }})\n\
+             end\n"
+        ),
+        (callers, Some(file)) => format!(
+            "local values = {{}}\n\
+             for line in io.lines(\"{}\") do\n\
+             \x20 values[#values + 1] = line\n\
+             \x20 if #values == {callers} then break end\n\
+             end\n\
+             local turn = 0\n\
+             function request()\n\
+             \x20 turn = (turn + 7919) % #values\n\
+             \x20 return wrk.format(nil, nil, {{ [\"{header}\"] = values[turn + 1] }})\n\
+             end\n",
+            file.display()
+        ),
+    };
+    Ok((method, text))
+}
+
+/// A line such as `     99%    1.23ms` of the latency distribution, in milliseconds.
+fn latency_ms(report: &str, percentile: &str) -> Option<f64> {
+    let mut lines = report.lines().skip_while(|line| !line.contains("Latency Distribution"));
+    let line = lines.find(|line| line.trim_start().starts_with(percentile))?;
+    milliseconds(line.split_whitespace().nth(1)?)
+}
+
+/// The third figure of `    Latency   610.02us  123.00us  9.87ms   89.04%`.
+fn longest_ms(report: &str) -> Option<f64> {
+    let line = report.lines().find(|line| line.trim_start().starts_with("Latency  "))?;
+    milliseconds(line.split_whitespace().nth(3)?)
+}
+
+/// A time as wrk writes it.
+fn milliseconds(text: &str) -> Option<f64> {
+    for (unit, factor) in [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)] {
+        if let Some(number) = text.strip_suffix(unit) {
+            return number.parse::<f64>().ok().map(|number| number * factor);
+        }
     }
-    if load.credentials == 1 {
-        return "wrk.headers[\"apikey\"] = \"bench-key-00000000\"\n".to_owned();
-    }
-    format!(
-        "local turn = 0\n\
-         function request()\n\
-         \x20 turn = (turn + 7919) % {}\n\
-         \x20 return wrk.format(nil, nil, {{ [\"apikey\"] = string.format(\"bench-key-%08d\", turn) }})\n\
-         end\n",
-        load.credentials
-    )
+    None
 }
 
 /// How many requests were answered; an answer other than 2xx or a broken connection makes the figure worthless.
@@ -149,6 +231,16 @@ mod tests {
         assert!(requests("  10 requests in 5.00s\n  Socket errors: connect 0, read 1\n").is_err());
         assert!(requests("  0 requests in 5.00s\n").is_err());
         assert!(requests("nothing").is_err());
+    }
+
+    #[test]
+    fn times_are_read_in_every_unit_that_wrk_uses() {
+        let report = "  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
+            Latency   610.02us  123.00us   9.87ms   89.04%\n  Latency Distribution\n     50%  610.00us\n     99%    1.50s\n";
+        assert_eq!(latency_ms(report, "50%"), Some(0.61));
+        assert_eq!(latency_ms(report, "99%"), Some(1500.0));
+        assert_eq!(longest_ms(report), Some(9.87));
+        assert_eq!(latency_ms("nothing", "50%"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::peers;
 use crate::{processes, servers::free_port};
 
 /// The core of wrk and of the upstream.
@@ -16,71 +17,177 @@ pub(super) const LOAD_CORE: &str = "0";
 const PROXY_CORE: &str = "1";
 
 /// How long a proxy may take to load its credentials and to listen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the upstream answers: about 100 bytes.
-const ANSWER: &str = r#"
-    default_type application/json;
-    location / { return 200 '{"id":"ord_0198c0a5","state":"shipped","items":3,"total":"129.90","currency":"EUR","note":"at the door"}'; }
-"#;
-
-/// One of the proxies.
+/// One of the proxies; with a number, so many credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    /// nginx as a plain proxy.
-    Nginx,
-    /// Forecourt with one credential.
-    One,
-    /// Forecourt with many.
-    Many,
+pub(super) enum Proxy {
+    /// nginx, plain or with a map of keys.
+    Nginx(Option<usize>),
+    /// HAProxy, plain or with a map of keys.
+    Haproxy(Option<usize>),
+    /// Forecourt, whose credentials are of one kind.
+    Gateway(Method, usize),
+    /// Forecourt with API keys, of which one changes every millisecond.
+    Changing(usize),
+}
+
+/// How callers prove themselves to the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    /// API keys.
+    Key,
+    /// User name and password.
+    Basic,
+    /// Signed tokens.
+    Jwt,
+}
+
+impl Method {
+    /// As products name it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key-auth",
+            Self::Basic => "basic-auth",
+            Self::Jwt => "jwt-auth",
+        }
+    }
+
+    /// The field that carries it.
+    pub(super) const fn header(self) -> &'static str {
+        match self {
+            Self::Key => "apikey",
+            Self::Basic | Self::Jwt => "authorization",
+        }
+    }
+
+    /// How many callers can take turns: the first call with a password costs a slow hash, about 20 ms.
+    pub(super) const fn most_callers(self) -> usize {
+        match self {
+            Self::Basic => 128,
+            Self::Key | Self::Jwt => usize::MAX,
+        }
+    }
+}
+
+/// What a gateway reported after it took its whole state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Footprint {
+    /// Resident bytes before.
+    pub(super) resident_empty: u64,
+    /// Resident bytes after, with what was only needed to make the state given back.
+    pub(super) resident: u64,
+    /// How long applying it took.
+    pub(super) seconds: f64,
 }
 
 /// All servers, started; dropping them stops them.
 pub(super) struct Proxies {
     folder: PathBuf,
-    nginx: Server,
-    one: Server,
-    many: Server,
-    /// Held so that it runs as long as the proxies before it.
-    _upstream: Server,
+    upstream: Server,
+    started: Vec<(Proxy, Server)>,
 }
 
 impl Proxies {
-    /// Builds the gateway as it is released and starts everything on free ports of 127.0.0.1.
-    pub(super) fn start(credentials: usize) -> Result<Self, String> {
+    /// Builds the gateway as it is released and starts the upstream on a free port of 127.0.0.1.
+    pub(super) fn start() -> Result<Self, String> {
         println!("== bench: building the gateway as it is released");
         processes::run(processes::cargo().arg("build").args(EXAMPLE))?;
         let folder = std::env::temp_dir().join(format!("forecourt-bench-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        println!("== bench: starting upstream, nginx, and two gateways");
-        let upstream = nginx(&folder, "upstream", LOAD_CORE, "", ANSWER)?;
-        let behind = upstream.port;
-        let pool = format!(
-            "upstream behind {{ server 127.0.0.1:{behind}; keepalive 64; keepalive_requests 1000000000; }}"
-        );
-        let forward = "location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection \"\"; }";
-        Ok(Self {
-            nginx: nginx(&folder, "proxy", PROXY_CORE, &pool, forward)?,
-            one: gateway(1, behind)?,
-            many: gateway(credentials, behind)?,
-            _upstream: upstream,
-            folder,
-        })
+        let upstream = nginx(&folder, "upstream", LOAD_CORE, "", peers::ANSWER)?;
+        println!("== bench: starting the proxies");
+        Ok(Self { upstream, started: Vec::new(), folder })
+    }
+
+    /// Starts a proxy that is not running yet.
+    pub(super) fn require(&mut self, proxy: Proxy) -> Result<(), String> {
+        if self.started.iter().any(|(started, _)| *started == proxy) {
+            return Ok(());
+        }
+        let behind = self.upstream.port;
+        let server = match proxy {
+            Proxy::Nginx(keys) => {
+                let (outside, inside) = peers::nginx_proxy(&self.folder, behind, keys)?;
+                nginx(&self.folder, &format!("nginx-{keys:?}"), PROXY_CORE, &outside, &inside)?
+            }
+            Proxy::Haproxy(keys) => {
+                let port = free_port()?;
+                let file = self.folder.join(format!("haproxy-{keys:?}.cfg"));
+                let settings = peers::haproxy(&self.folder, port, behind, keys)?;
+                fs::write(&file, settings).map_err(|error| format!("{}: {error}", file.display()))?;
+                Server::start(PROXY_CORE, &["haproxy", "-db", "-f", &file.display().to_string()], port)?
+            }
+            Proxy::Gateway(..) | Proxy::Changing(_) => self.gateway(proxy)?,
+        };
+        self.started.push((proxy, server));
+        Ok(())
     }
 
     /// Where a proxy listens, and its process.
-    pub(super) fn port_and_process(&self, which: Which) -> (u16, u32) {
-        let server = match which {
-            Which::Nginx => &self.nginx,
-            Which::One => &self.one,
-            Which::Many => &self.many,
-        };
-        (server.port, server.process.id())
+    pub(super) fn port_and_process(&self, proxy: Proxy) -> Result<(u16, u32), String> {
+        let server = self.started.iter().find(|(started, _)| *started == proxy);
+        let (_, server) = server.ok_or_else(|| format!("{proxy:?} was not started"))?;
+        Ok((server.port, server.process.id()))
     }
 
     /// A folder for scratch files, removed with the servers.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The file in which a gateway wrote the header values of its callers, one in a line.
+    pub(super) fn callers(&self, method: Method, credentials: usize) -> PathBuf {
+        self.folder.join(format!("callers-{}-{credentials}", method.name()))
+    }
+
+    /// What each gateway with many credentials reported.
+    pub(super) fn footprints(&self) -> Result<Vec<(Method, usize, Footprint)>, String> {
+        let gateways = self.started.iter().filter_map(|(proxy, _)| match proxy {
+            Proxy::Gateway(method, count) if *count > 1 => Some((*method, *count)),
+            _ => None,
+        });
+        gateways
+            .map(|(method, count)| {
+                let file = self.report(method, count);
+                let text =
+                    fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                let footprint =
+                    footprint_of(&text).ok_or_else(|| format!("{} says {text:?}", file.display()))?;
+                Ok((method, count, footprint))
+            })
+            .collect()
+    }
+
+    fn report(&self, method: Method, credentials: usize) -> PathBuf {
+        self.folder.join(format!("report-{}-{credentials}", method.name()))
+    }
+
+    /// Forecourt's gateway before the upstream.
+    fn gateway(&self, proxy: Proxy) -> Result<Server, String> {
+        let (method, count, changes) = match proxy {
+            Proxy::Gateway(method, count) => (method, count, false),
+            Proxy::Changing(count) => (Method::Key, count, true),
+            _ => return Err(format!("{proxy:?} is no gateway")),
+        };
+        let port = free_port()?;
+        let (listen, upstream) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", self.upstream.port));
+        let credentials = count.to_string();
+        let cargo = processes::cargo();
+        let cargo = cargo.get_program().to_string_lossy();
+        // On Unix taskset becomes cargo, and `cargo run` becomes the program: the process stays the same.
+        let mut command = vec![cargo.as_ref(), "run", "--quiet"];
+        command.extend(EXAMPLE);
+        command.extend(["--", "--listen", &listen, "--upstream", &upstream]);
+        command.extend(["--method", method.name(), "--credentials", &credentials]);
+        let (callers, report) = (self.callers(method, count), self.report(method, count));
+        let (callers, report) = (callers.display().to_string(), report.display().to_string());
+        if changes {
+            command.push("--changing");
+        } else {
+            command.extend(["--callers", &callers, "--report", &report]);
+        }
+        Server::start(PROXY_CORE, &command, port)
     }
 }
 
@@ -90,6 +197,16 @@ impl Drop for Proxies {
             eprintln!("{} could not be removed: {error}", self.folder.display());
         }
     }
+}
+
+/// Three numbers: resident bytes before and after, and seconds.
+fn footprint_of(text: &str) -> Option<Footprint> {
+    let mut numbers = text.split_whitespace();
+    Some(Footprint {
+        resident_empty: numbers.next()?.parse().ok()?,
+        resident: numbers.next()?.parse().ok()?,
+        seconds: numbers.next()?.parse().ok()?,
+    })
 }
 
 /// A process that listens on a port; dropping it stops it.
@@ -145,54 +262,24 @@ fn nginx(folder: &Path, name: &str, core: &str, outside: &str, inside: &str) -> 
     let scratch = folder.join(name);
     fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     let file = scratch.join("nginx.conf");
-    fs::write(&file, nginx_settings(port, outside, inside, &scratch))
+    fs::write(&file, peers::nginx(port, outside, inside, &scratch))
         .map_err(|error| format!("{}: {error}", file.display()))?;
     let (file, scratch) = (file.display().to_string(), scratch.display().to_string());
     Server::start(core, &["nginx", "-e", "stderr", "-p", &scratch, "-c", &file], port)
-}
-
-fn nginx_settings(port: u16, outside: &str, inside: &str, scratch: &Path) -> String {
-    let scratch = scratch.display();
-    format!(
-        "daemon off; master_process off; worker_processes 1; pid {scratch}/pid; error_log stderr crit;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{\n\
-         access_log off; keepalive_requests 1000000000;\n\
-         client_body_temp_path {scratch}/a; proxy_temp_path {scratch}/b; fastcgi_temp_path {scratch}/c;\n\
-         uwsgi_temp_path {scratch}/d; scgi_temp_path {scratch}/e;\n\
-         {outside}\n\
-         server {{ listen 127.0.0.1:{port}; {inside} }}\n\
-         }}\n"
-    )
 }
 
 /// How cargo names the gateway of the measurement.
 const EXAMPLE: [&str; 6] =
     ["--release", "--locked", "--package", "forecourt-gateway", "--example", "bench_gateway"];
 
-/// Forecourt's gateway with `credentials` keys before an upstream.
-fn gateway(credentials: usize, upstream: u16) -> Result<Server, String> {
-    let port = free_port()?;
-    let (listen, upstream) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{upstream}"));
-    let credentials = credentials.to_string();
-    let cargo = processes::cargo();
-    let cargo = cargo.get_program().to_string_lossy();
-    // On Unix taskset becomes cargo, and `cargo run` becomes the program: the process stays the same.
-    let mut command = vec![cargo.as_ref(), "run", "--quiet"];
-    command.extend(EXAMPLE);
-    command.extend(["--", "--listen", &listen, "--upstream", &upstream, "--credentials", &credentials]);
-    Server::start(PROXY_CORE, &command, port)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn nginx_listens_on_loopback_alone_and_keeps_its_files_together() {
-        let settings = nginx_settings(4711, "", "location / {}", Path::new("/scratch"));
-        assert!(settings.contains("listen 127.0.0.1:4711;"));
-        assert_eq!(settings.matches("listen ").count(), 1);
-        assert!(settings.contains("pid /scratch/pid;"));
+    fn a_report_is_three_numbers() {
+        let footprint = footprint_of("100 350 0.25\n").unwrap();
+        assert_eq!((footprint.resident_empty, footprint.resident), (100, 350));
+        assert!(footprint_of("100 350").is_none());
     }
 }

@@ -1,0 +1,120 @@
+//! The gateway as `make bench` measures it: one worker, an open service under `/open`, and one under `/checked` whose
+//! product asks for credentials of one kind.
+//!
+//! `bench_gateway --listen ADDRESS --upstream HOST:PORT --method key-auth --credentials N`: each of the N credentials
+//! belongs to an application of its own that is subscribed. `--callers FILE` writes what the callers show, one in a
+//! line; `--report FILE` writes resident bytes before and after, and how long the state took; `--changing` changes
+//! one further credential every millisecond. The rows are in `rows.rs`, the method in `docs/bench.md`.
+
+mod rows;
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{BufWriter, Write},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use forecourt_core::time::Timestamp;
+use forecourt_gateway::{Clock, Config, Gateway};
+use forecourt_wire::changes::ChangeBatch;
+use mimalloc::MiMalloc;
+use rows::Installation;
+use tokio::{net::TcpListener, runtime::Builder};
+
+/// The allocator of the binary, or another program would be measured.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Rows per batch: a node takes a large state in pieces too, and the pieces are not what is measured.
+const APPLICATIONS_PER_BATCH: usize = 10_000;
+/// How many credentials take turns at being changed.
+const CHANGED: usize = 1_000;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let listen = argument("--listen").ok_or("--listen is required")?;
+    let upstream = argument("--upstream").ok_or("--upstream is required")?;
+    let credentials: usize = argument("--credentials").ok_or("--credentials is required")?.parse()?;
+    let method = argument("--method").ok_or("--method is required")?;
+    let clock = clock();
+    let installation = Installation::new(&method, &upstream, clock())?;
+
+    let gateway = Gateway::new(Config::default(), clock)?;
+    gateway.apply(&installation.services());
+    let resident_empty = resident()?;
+    let mut seconds = 0.0;
+    let mut revision = 1;
+    for first in (0..credentials).step_by(APPLICATIONS_PER_BATCH) {
+        revision += 1;
+        let last = credentials.min(first + APPLICATIONS_PER_BATCH);
+        let batch = installation.applications(first..last, revision);
+        let started = Instant::now();
+        gateway.apply(&batch);
+        seconds += started.elapsed().as_secs_f64();
+    }
+    if let Some(file) = argument("--callers") {
+        let mut lines = BufWriter::new(fs::File::create(file)?);
+        for number in 0..credentials {
+            writeln!(lines, "{}", installation.shown(number))?;
+        }
+        lines.flush()?;
+    }
+    if let Some(file) = argument("--report") {
+        fs::write(file, format!("{resident_empty} {} {seconds}\n", resident()?))?;
+    }
+    if env::args().any(|argument| argument == "--changing") {
+        let gateway = gateway.clone();
+        thread::spawn(move || change(&gateway, &installation, credentials, revision));
+    }
+    Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(async {
+        let listener = TcpListener::bind(&listen).await?;
+        // On a worker, as in the binary, and not on the thread that waits.
+        tokio::spawn(async move { gateway.serve(listener, std::future::pending()).await }).await?;
+        Ok(())
+    })
+}
+
+fn argument(name: &str) -> Option<String> {
+    env::args().skip_while(|argument| argument != name).nth(1)
+}
+
+/// Makes and removes credentials beyond the callers' own, one every millisecond.
+#[expect(clippy::disallowed_methods, reason = "a pace is what is asked for")]
+fn change(gateway: &Gateway, installation: &Installation, first: usize, mut revision: i64) {
+    loop {
+        for number in first..first + CHANGED {
+            for there in [true, false] {
+                revision += 1;
+                let mut batch: ChangeBatch = installation.applications(number..number + 1, revision);
+                if !there {
+                    for change in &mut batch.changes {
+                        change.resource = None;
+                    }
+                }
+                gateway.apply(&batch);
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a gateway that runs by itself brings the clock of the machine"
+)]
+fn clock() -> Clock {
+    Arc::new(|| {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    })
+}
+
+/// The resident memory of this process in bytes (proc(5), `statm`).
+fn resident() -> Result<u64, Box<dyn Error>> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = text.split_whitespace().nth(1).ok_or("statm has no second field")?.parse()?;
+    Ok(pages * 4_096)
+}
