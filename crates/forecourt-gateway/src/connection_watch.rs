@@ -183,8 +183,14 @@ impl Watch {
         self.closing_since.store(self.now(), Relaxed);
     }
 
+    /// Whether nothing has been asked or written for so long.
+    pub(crate) fn has_rested(&self, time: Duration) -> bool {
+        let since = Duration::from_millis(self.now().saturating_sub(self.answered_at.load(Relaxed)));
+        self.is_idle() && self.write_waits_since.load(Relaxed) == NEVER && since >= time
+    }
+
     /// Whether no request is in flight.
-    pub(crate) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.in_flight.load(Relaxed) == 0
     }
 

@@ -45,7 +45,7 @@ const STREAM_WINDOW: u32 = 256 * 1_024;
 /// The same of all bodies of one connection.
 const CONNECTION_WINDOW: u32 = 1_024 * 1_024;
 /// How long an idle HTTP/2 caller has to say goodbye in a shutdown.
-const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Serves callers of this listener until `shutdown` is done and the connections have ended or were cut.
 pub(crate) async fn serve(
@@ -122,8 +122,8 @@ impl Caller {
 
     async fn serve_tls(self, stream: TcpStream, member: &Member) -> Result<(), String> {
         let opened = Instant::now();
-        let certificates = self.gateway.state.certificates.load_full();
-        let Some(greeted) = self.in_time(member, tls::accept(stream, certificates)).await? else {
+        let greeting = tls::accept(stream, &self.gateway.state.certificates);
+        let Some(greeted) = self.in_time(member, greeting).await? else {
             return Ok(());
         };
         let gateway = Arc::clone(&self.gateway);
@@ -229,7 +229,7 @@ async fn keep(
                 if alarm.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                if is_draining && watch.is_idle() {
+                if is_draining && watch.is_http2 && watch.has_rested(GOODBYE) {
                     return Poll::Ready(Ok(()));
                 }
                 match watch.look(config) {

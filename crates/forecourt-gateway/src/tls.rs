@@ -1,10 +1,11 @@
 //! The TLS side of accepting a caller (docs/gateway.md §14): the name first, then the certificate, then the handshake.
 //!
-//! The certificate table is read once per handshake; a change meets the next one and leaves open connections alone.
+//! The certificate table is read once the caller has named its server; a change meets the next handshake and leaves open connections alone.
 //! The time limit is the caller's of this file, `serving.rs`.
 
 use std::{io, sync::Arc};
 
+use arc_swap::ArcSwap;
 use rustls::server::Acceptor;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
@@ -29,9 +30,10 @@ pub(crate) struct Greeted {
 /// # Errors
 /// When the caller sends no TLS, asks for a name without a certificate, or does not show the certificate that is
 /// demanded; it was told so by an alert.
-pub(crate) async fn accept(stream: TcpStream, certificates: Arc<Certificates>) -> io::Result<Greeted> {
+pub(crate) async fn accept(stream: TcpStream, certificates: &ArcSwap<Certificates>) -> io::Result<Greeted> {
     let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    let certificates = certificates.load_full();
     let found = certificates.find(name.as_deref());
     let Some((shown, config)) = found.and_then(|served| Some((served, served.config()?))) else {
         // Should the alert not go out, the end of the connection says enough.
