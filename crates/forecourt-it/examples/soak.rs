@@ -8,7 +8,6 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
     reason = "a run that goes wrong ends loudly, and it tells what it sees"
 )]
 
