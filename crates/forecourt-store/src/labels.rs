@@ -50,40 +50,27 @@ impl Reader {
             LabelledNoun::GatewayGroups(group) => {
                 use gateway_groups::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(within(select, Column::Id, group.as_ref().map(GatewayGroupId::as_str)))
-                    .await?
+                self.label_texts(of_group(select, Column::Id, group.as_ref())).await?
             }
             LabelledNoun::Services(group) => {
                 use services::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(within(
-                    select,
-                    Column::GatewayGroupId,
-                    group.as_ref().map(GatewayGroupId::as_str),
-                ))
-                .await?
+                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
             }
             LabelledNoun::Routes(group) => {
                 use routes::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(within(
-                    select,
-                    Column::GatewayGroupId,
-                    group.as_ref().map(GatewayGroupId::as_str),
-                ))
-                .await?
+                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
             }
             LabelledNoun::Certificates(group) => {
                 use certificates::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                let group = group.as_ref().map(GatewayGroupId::as_str);
-                self.label_texts(within(select, Column::GatewayGroupId, group)).await?
+                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
             }
             LabelledNoun::Consumers(group) => {
                 use consumers::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                let group = group.as_ref().map(GatewayGroupId::as_str);
-                self.label_texts(within(select, Column::GatewayGroupId, group)).await?
+                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
             }
             LabelledNoun::Products(portal) => {
                 use products::entity::{Column, Entity};
@@ -117,6 +104,14 @@ fn within<E: EntityTrait>(select: Select<E>, column: E::Column, value: Option<&s
         Some(value) => select.filter(column.eq(value)),
         None => select,
     }
+}
+
+fn of_group<E: EntityTrait>(
+    select: Select<E>,
+    column: E::Column,
+    group: Option<&GatewayGroupId>,
+) -> Select<E> {
+    within(select, column, group.map(GatewayGroupId::as_str))
 }
 
 fn visible(portal: &PortalId, viewer: &Viewer) -> Select<products::entity::Entity> {

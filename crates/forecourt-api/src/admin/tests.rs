@@ -9,7 +9,6 @@ mod developers;
 mod gateway_groups;
 mod group_objects;
 mod matrix;
-mod measure;
 mod patches;
 mod plugins;
 mod portals;

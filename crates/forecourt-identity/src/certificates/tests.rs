@@ -68,7 +68,7 @@ fn a_key_of_each_type_fits_its_own_certificate_and_no_other() {
 }
 
 #[test]
-fn the_names_are_the_alternative_ones_or_else_the_common_one() {
+fn without_alternative_names_the_subject_names_the_host() {
     let pair = KeyPair::generate().unwrap();
     let names = |chain: &str| read(chain, &key(&pair.serialize_pem())).unwrap().names;
     let chain = self_signed(&pair, &["a.example", "*.b.example", "127.0.0.1"]);
