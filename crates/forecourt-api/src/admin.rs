@@ -8,6 +8,9 @@ mod administrators;
 mod answers;
 mod applications;
 mod approvals;
+mod certificates;
+mod consumer_credentials;
+mod consumers;
 mod developers;
 mod gateway_groups;
 mod group_objects;
@@ -71,6 +74,9 @@ fn endpoints() -> Table {
         services::endpoints,
         upstreams::endpoints,
         routes::endpoints,
+        certificates::endpoints,
+        consumers::endpoints,
+        consumer_credentials::endpoints,
         group_objects::endpoints,
         plugins::endpoints,
         validation::endpoints,

@@ -106,6 +106,8 @@ refusals! {
     forecourt_core::administrators::AdministratorRefusal,
     forecourt_core::applications::ApplicationRefusal,
     forecourt_core::approvals::ApprovalRefusal,
+    forecourt_core::certificates::CertificateRefusal,
+    forecourt_core::consumers::ConsumerRefusal,
     forecourt_core::credentials::CredentialRefusal,
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,

@@ -6,7 +6,7 @@ use forecourt_core::{
     gateway_groups::{
         GatewayGroup, GatewayGroupFilter, GatewayGroupInput, GatewayGroupRefusal, InstanceToken,
     },
-    gateway_state::{Kind, Scope},
+    gateway_state::{Kind, Scope, group_key},
     ids::{GatewayGroupId, InstanceTokenId},
     lists::List,
     secrets::{PlainSecret, TokenKind},
@@ -64,7 +64,7 @@ pub async fn update(
     Ok(group)
 }
 
-/// Deletes a group with its services and routes; refused while one of them is linked to a product.
+/// Deletes a group with its services, routes, consumers and certificates; refused while one of them is linked to a product.
 pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(), Error> {
     access::sees(caller, Area::Installation)?;
     let mut write = app.begin(caller).await?;
@@ -83,6 +83,12 @@ pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(
             write.delete(scope.clone(), Kind::Route, route.id.to_string());
         }
         write.delete(scope.clone(), Kind::Service, service.id.to_string());
+    }
+    for username in write.consumers_of_group(id).await? {
+        write.delete(scope.clone(), Kind::Consumer, group_key(id, &username));
+    }
+    for certificate in write.certificates_of_group(id).await? {
+        write.delete(scope.clone(), Kind::Certificate, certificate.to_string());
     }
     group_objects::forget_rules(&mut write, id).await?;
     write.delete_gateway_group(id).await?;

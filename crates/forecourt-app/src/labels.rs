@@ -31,6 +31,10 @@ pub enum AdministeredLabels {
     Services(Option<GatewayGroupId>),
     /// Routes, of one group or all.
     Routes(Option<GatewayGroupId>),
+    /// Certificates, of one group or all.
+    Certificates(Option<GatewayGroupId>),
+    /// Consumers, of one group or all.
+    Consumers(Option<GatewayGroupId>),
     /// Portals.
     Portals,
     /// Products, of one portal or all.
@@ -90,6 +94,12 @@ pub async fn administered(
         }
         AdministeredLabels::Routes(group) => {
             (gateway_is_open(caller), LabelledNoun::Routes(narrowed(group)?))
+        }
+        AdministeredLabels::Certificates(group) => {
+            (gateway_is_open(caller), LabelledNoun::Certificates(narrowed(group)?))
+        }
+        AdministeredLabels::Consumers(group) => {
+            (gateway_is_open(caller), LabelledNoun::Consumers(narrowed(group)?))
         }
     };
     if !area_is_open {

@@ -5,14 +5,17 @@
 
 use forecourt_core::{
     actors::{Actor, Area, Caller},
+    certificates::CertificateInput,
+    consumers::ConsumerInput,
     group_objects::{GroupObjectInput, GroupObjectKind},
-    ids::{GatewayGroupId, GroupObjectId, RouteId, ServiceId},
+    ids::{CertificateId, GatewayGroupId, GroupObjectId, RouteId, ServiceId},
     routes::RouteInput,
     services::ServiceInput,
 };
 
 use crate::{
-    App, Error, ErrorKind, access, group_objects, random::OsRandom, routes, services, writes::Write,
+    App, Error, ErrorKind, access, certificates, consumers, group_objects, random::OsRandom, routes,
+    services, writes::Write,
 };
 
 /// An object that might be put; without an id it would get a fresh one.
@@ -22,6 +25,10 @@ pub enum Candidate {
     Service(Option<ServiceId>, Box<ServiceInput>),
     /// A route, with the id of its service as given.
     Route(Option<RouteId>, String, Box<RouteInput>),
+    /// A consumer, which its input names.
+    Consumer(Box<ConsumerInput>),
+    /// A certificate with its keys.
+    Certificate(Option<CertificateId>, Box<CertificateInput>),
     /// A global rule, a stream route, or the metadata of the plugin that the id names.
     GroupObject(GroupObjectKind, Option<String>, Box<GroupObjectInput>),
 }
@@ -74,6 +81,11 @@ async fn put(write: &mut Write<'_>, group: &GatewayGroupId, candidate: Candidate
         Candidate::Route(id, service, input) => {
             let id = id.unwrap_or_else(|| RouteId::issue(now, &mut OsRandom));
             routes::put_in(write, id, group, &service, *input).await.map(drop)
+        }
+        Candidate::Consumer(input) => consumers::try_in(write, group, *input).await,
+        Candidate::Certificate(id, input) => {
+            let id = id.unwrap_or_else(|| CertificateId::issue(now, &mut OsRandom));
+            certificates::put_in(write, id, group, *input, false).await.map(drop)
         }
         Candidate::GroupObject(kind, id, input) => {
             let id = id.unwrap_or_else(|| GroupObjectId::issue(now, &mut OsRandom).to_string());

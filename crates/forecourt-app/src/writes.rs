@@ -44,6 +44,11 @@ impl<'a> Write<'a> {
         });
     }
 
+    /// The application that writes.
+    pub(crate) const fn app(&self) -> &'a App {
+        self.app
+    }
+
     /// The bare transaction, for notes that are no event, such as the time of last use.
     pub(crate) fn into_tx(self) -> Tx {
         self.tx

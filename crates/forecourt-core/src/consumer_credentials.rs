@@ -2,7 +2,7 @@
 //!
 //! Invariant: a credential holds exactly one way ([`ConsumerAuth`]); see [`crate::consumers`] for what is unique.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Map, Value};
 
@@ -44,8 +44,8 @@ pub struct ConsumerCredential {
     pub updated_at: Timestamp,
 }
 
-/// What a create or a replacement gives.
-#[derive(Clone, Debug, Default)]
+/// What a create or a replacement gives. Its plugins hold secrets in clear.
+#[derive(Clone, Default)]
 pub struct ConsumerCredentialInput {
     /// Name.
     pub name: Option<String>,
@@ -57,6 +57,12 @@ pub struct ConsumerCredentialInput {
     pub plugins: Option<Map<String, Value>>,
     /// Unknown members.
     pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for ConsumerCredentialInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerCredentialInput").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Which credentials of a consumer a list shows.

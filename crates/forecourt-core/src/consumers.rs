@@ -6,7 +6,7 @@
 
 pub mod auth;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -69,8 +69,8 @@ pub struct OpenPlugins {
     pub other: Plugins,
 }
 
-/// What a create or a replacement gives.
-#[derive(Clone, Debug, Default)]
+/// What a create or a replacement gives. Its plugins hold secrets in clear.
+#[derive(Clone, Default)]
 pub struct ConsumerInput {
     /// Required in a create; in a replacement it must be the consumer's own where it is given.
     pub username: Option<String>,
@@ -82,6 +82,12 @@ pub struct ConsumerInput {
     pub plugins: Option<Map<String, Value>>,
     /// Unknown members.
     pub extra: Map<String, Value>,
+}
+
+impl fmt::Debug for ConsumerInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerInput").field("username", &self.username).finish_non_exhaustive()
+    }
 }
 
 /// Which consumers a list shows.

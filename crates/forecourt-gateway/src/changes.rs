@@ -21,7 +21,6 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use self::tables::Changed;
 use crate::{
     applications::{ApplicationSlot, Grant, LiveApplication},
-    certificates::Certificates,
     compact_ids::CompactId,
     consumers::Consumers,
     credentials::CredentialIndex,
@@ -38,7 +37,6 @@ pub(crate) struct Writer {
     services: Rows<ServiceState>,
     routes: Rows<RouteState>,
     certificates: Rows<CertificateState>,
-    certificates_changed: bool,
     consumers: Rows<ConsumerState>,
     consumer_index: Consumers,
     global_rules: Rows<GlobalRuleState>,
@@ -87,11 +85,6 @@ impl Writer {
         let mut changed = Changed::default();
         for step in &steps {
             self.take_away(state, step, &mut changed);
-        }
-        if std::mem::take(&mut self.certificates_changed) {
-            let rows = self.certificates.values().filter_map(|row| row.state.clone());
-            let table = Certificates::build(rows, &state.certificates.load());
-            state.certificates.store(Arc::new(table));
         }
         self.rebuild_tables(state, &changed);
         state.advance_turn();
@@ -249,7 +242,7 @@ impl Writer {
                 self.consumer_index.replace(before.as_deref(), row);
             }
             (Kind::Certificate, row) => {
-                self.certificates_changed = true;
+                changed.certificates = true;
                 put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
             (Kind::Application, Some(Resource::Application(row))) => {

@@ -142,7 +142,7 @@ fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, R
 /// What decides the request's node.
 fn key(on: &HashOn, passage: &Passage<'_>, headers: &HeaderMap) -> u64 {
     let consumer = match on {
-        HashOn::Consumer => identity::name(&passage.permit),
+        HashOn::Consumer => identity::name_of(&passage.permit),
         _ => None,
     };
     let traits = Traits {

@@ -42,6 +42,15 @@ pub(crate) fn clean(headers: &mut HeaderMap) {
     }
 }
 
+/// Who is calling, in the word that upstreams get as `X-Consumer-Username`; `None` where nobody had to say.
+pub(crate) fn name_of(permit: &Permit) -> Option<String> {
+    match (permit.identity(), permit.consumer()) {
+        (Some(identity), _) => Some(identity.application.id_text()),
+        (None, Some(consumer)) => Some(consumer.consumer.username.to_string()),
+        (None, None) => None,
+    }
+}
+
 /// Removes the credentials that succeeded where their method or plugin says so; answers the query that is left.
 pub(crate) fn hide_credentials<'a>(
     permit: &Permit,
@@ -130,15 +139,6 @@ pub(crate) fn add(headers: &mut HeaderMap, permit: &Permit) {
         add_application(headers, identity);
     } else if let Some(identity) = permit.consumer() {
         add_consumer(headers, identity);
-    }
-}
-
-/// The name by which the upstream is told who calls, if anybody is known.
-pub(crate) fn name(permit: &Permit) -> Option<Cow<'_, str>> {
-    match (permit.identity(), permit.consumer()) {
-        (Some(identity), _) => Some(identity.application.id_text().into()),
-        (None, Some(identity)) => Some(Cow::Borrowed(&identity.consumer.username)),
-        (None, None) => None,
     }
 }
 

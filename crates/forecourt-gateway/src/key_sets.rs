@@ -1,4 +1,4 @@
-//! The key sets of DCR providers' issuers, fetched beside the requests that need them (docs/gateway.md §3).
+//! The key sets of DCR providers' issuers, fetched beside the requests that need them (docs/gateway.md §11).
 //!
 //! Invariants: deciding never fetches, it reads the set that is there; one fetch per issuer runs at a time and all
 //! who wait share it; callers can cause one every 30 s at most. A set that could be fetched serves for a day while

@@ -11,7 +11,7 @@
 //! | what costly proofs leave behind | `memory.rs` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
-//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs` |
+//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
 //! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!

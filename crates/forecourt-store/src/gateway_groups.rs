@@ -112,7 +112,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a group with its services, routes and instance tokens.
+    /// Removes a group with all that belongs to it: services, routes, certificates, consumers, instance tokens.
     pub async fn delete_gateway_group(&self, id: &GatewayGroupId) -> Result<(), StoreError> {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
         Ok(())

@@ -10,7 +10,8 @@ use forecourt_core::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::{
-    Reader, StoreError, applications, credentials, gateway_groups, portals, products, routes, rows, services,
+    Reader, StoreError, applications, certificates, consumers, credentials, gateway_groups, portals,
+    products, routes, rows, services,
 };
 
 /// Whose labels are wanted.
@@ -24,6 +25,10 @@ pub enum LabelledNoun {
     Services(Option<GatewayGroupId>),
     /// Routes, of one group or all.
     Routes(Option<GatewayGroupId>),
+    /// Certificates, of one group or all.
+    Certificates(Option<GatewayGroupId>),
+    /// Consumers, of one group or all.
+    Consumers(Option<GatewayGroupId>),
     /// Products, of one portal or all, drafts included.
     Products(Option<PortalId>),
     /// Products of a portal that a viewer sees.
@@ -67,6 +72,18 @@ impl Reader {
                     group.as_ref().map(GatewayGroupId::as_str),
                 ))
                 .await?
+            }
+            LabelledNoun::Certificates(group) => {
+                use certificates::entity::{Column, Entity};
+                let select = Entity::find().select_only().column(Column::Labels);
+                let group = group.as_ref().map(GatewayGroupId::as_str);
+                self.label_texts(within(select, Column::GatewayGroupId, group)).await?
+            }
+            LabelledNoun::Consumers(group) => {
+                use consumers::entity::{Column, Entity};
+                let select = Entity::find().select_only().column(Column::Labels);
+                let group = group.as_ref().map(GatewayGroupId::as_str);
+                self.label_texts(within(select, Column::GatewayGroupId, group)).await?
             }
             LabelledNoun::Products(portal) => {
                 use products::entity::{Column, Entity};

@@ -12,8 +12,9 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 2] = [
+const STEPS: [Step; 3] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
+    Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
         name: "0003_plugins_and_upstreams",
         sql: include_str!("migrations/0003_plugins_and_upstreams.sql"),

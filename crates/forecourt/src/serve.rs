@@ -318,9 +318,8 @@ async fn start_gateway(
     (plain, tls): (Option<Listener>, Option<Listener>),
 ) -> Result<(Gateway, RunningGateway), StartError> {
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
-    let config = settings.gateway.config(settings.trusted_proxies(), GRACE);
     let outgoing = settings.security.ssrf_protection.rules();
-    let config = forecourt_gateway::Config { outgoing, ..config };
+    let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;

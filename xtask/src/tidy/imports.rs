@@ -17,7 +17,7 @@ struct Door {
 
 const PROXY: &[&str] = &[
     "crates/forecourt-gateway/src/proxy.rs",
-    "crates/forecourt-gateway/src/serving.rs",
+    "crates/forecourt-gateway/src/connections.rs",
     "crates/forecourt-gateway/src/upstreams",
     "crates/forecourt-gateway/src/fetch.rs",
     "crates/forecourt-gateway/examples/",

@@ -25,10 +25,12 @@ async fn labels(
         "gateway_group" => AdministeredLabels::GatewayGroups,
         "service" => AdministeredLabels::Services(gateway_group(&query)?),
         "route" => AdministeredLabels::Routes(gateway_group(&query)?),
+        "ssl" => AdministeredLabels::Certificates(gateway_group(&query)?),
+        "consumer" => AdministeredLabels::Consumers(gateway_group(&query)?),
         "portal" => AdministeredLabels::Portals,
         "api_product" => AdministeredLabels::Products(segments.portal(&query)?),
         // Nouns of the interface of which this version has no objects.
-        "consumer" | "ssl" | "role" | "permission_policy" => return value(Map::new()),
+        "role" | "permission_policy" => return value(Map::new()),
         _ => {
             return Err(Problem::bad_request(
                 "the type must be gateway_group, service, route, consumer, ssl, portal, api_product, role or permission_policy",

@@ -1,7 +1,6 @@
 //! JSON Schemas of gateway objects: declarative tools read the defaults from them.
 //!
-//! They say what this version reads; members that stand in no schema are kept and given back. `ssl` and `consumer`
-//! describe objects that this version does not serve yet: tools ask for all five at once.
+//! They say what this version reads; members that stand in no schema are kept and given back.
 
 use forecourt_http::callers::AdminCaller;
 use serde_json::{Value, json};
@@ -122,10 +121,15 @@ fn upstream() -> Value {
 fn ssl() -> Value {
     json!({
         "type": "object",
+        "required": ["cert"],
         "properties": {
             "type": { "type": "string", "enum": ["server", "client"], "default": "server" },
             "cert": { "type": "string" }, "key": { "type": "string" }, "certs": texts(), "keys": texts(),
             "snis": texts(), "labels": labels(),
+            "client": {
+                "type": "object", "required": ["ca"], "properties": { "ca": { "type": "string" } },
+                "additionalProperties": false,
+            },
             "status": { "type": "integer", "enum": [0, 1], "default": 1 },
         },
     })

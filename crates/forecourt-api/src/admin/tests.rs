@@ -2,10 +2,14 @@
 
 mod accounts;
 mod bodies;
+mod certificates;
+mod consumer_credentials;
+mod consumers;
 mod developers;
 mod gateway_groups;
 mod group_objects;
 mod matrix;
+mod measure;
 mod patches;
 mod plugins;
 mod portals;

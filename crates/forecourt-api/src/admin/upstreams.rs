@@ -5,7 +5,8 @@ use forecourt_app::{services, upstreams};
 use forecourt_core::{
     actors::Caller,
     ids::{ServiceId, UpstreamId},
-    services::Service,
+    lists::{Direction, List, Order, Paging, TimeOrder},
+    services::{Service, upstreams::Upstream},
 };
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
@@ -55,7 +56,7 @@ async fn named(
     Ok(services::service(&context.app, caller, &id, group.as_ref()).await?)
 }
 
-/// All of them, the default one first; a service has too few to be paged.
+/// Sorted and paged here: a service has few, and they lie in one row.
 async fn list(
     State(context): State<Context>,
     AdminCaller(caller): AdminCaller,
@@ -63,8 +64,43 @@ async fn list(
     query: Query,
 ) -> ListAnswer {
     let service = named(&context, &caller, &segments, &query).await?;
-    let ids = std::iter::once(service.id.as_str()).chain(service.upstreams.keys().map(String::as_str));
-    Ok(lists::whole(ids.filter_map(|id| shape(&service, id)).collect()))
+    let (order, paging, text) = (query.time_order()?, query.paging()?, query.text_filter());
+    let rows = sorted(&service, order, &text.search.unwrap_or_default().to_lowercase());
+    let total = rows.len() as u64;
+    let shown: Vec<_> = match paging {
+        Paging::All => rows,
+        Paging::Page { page, size } => {
+            let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let skipped = (page - 1).saturating_mul(size);
+            rows.into_iter().skip(place(skipped)).take(place(size)).collect()
+        }
+    };
+    let rows = shown.into_iter().filter_map(|id| shape(&service, id)).collect();
+    Ok(lists::body(List { rows, total }))
+}
+
+/// The ids of a service's upstreams whose name holds `search`, in the wanted order.
+fn sorted<'a>(service: &'a Service, order: Order<TimeOrder>, search: &str) -> Vec<&'a str> {
+    let default = service.upstream.as_ref();
+    let default =
+        default.map(|upstream| (service.id.as_str(), upstream, service.created_at, service.updated_at));
+    let further = service.upstreams.iter();
+    let further =
+        further.map(|(id, further)| (id.as_str(), &further.upstream, further.created_at, further.updated_at));
+    let found = |upstream: &Upstream| upstream.name.to_lowercase().contains(search);
+    let mut rows: Vec<_> =
+        default.into_iter().chain(further).filter(|(_, upstream, ..)| found(upstream)).collect();
+    rows.sort_by_key(|(id, _, created_at, updated_at)| {
+        let by = match order.by {
+            TimeOrder::UpdatedAt => *updated_at,
+            TimeOrder::CreatedAt => *created_at,
+        };
+        (by, *created_at, *id)
+    });
+    if order.direction == Direction::Descending {
+        rows.reverse();
+    }
+    rows.into_iter().map(|(id, ..)| id).collect()
 }
 
 async fn upstream(

@@ -8,13 +8,15 @@ use axum::{
 use forecourt_app::validation::{self, Candidate};
 use forecourt_core::{
     group_objects::GroupObjectKind,
-    ids::{GroupObjectId, RouteId, ServiceId},
+    ids::{CertificateId, GroupObjectId, RouteId, ServiceId},
 };
 use forecourt_http::{Context, bodies::Object, callers::AdminCaller, problem::Problem, queries::Query};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{group_objects, routes, segments::gateway_group, services, table::Table};
+use super::{
+    certificates, consumers, group_objects, routes, segments::gateway_group, services, table::Table,
+};
 
 /// The members of the body, in the order in which their objects refer to each other.
 const TYPES: [&str; 7] =
@@ -93,6 +95,11 @@ fn candidate(resource_type: &str, object: Object) -> Result<Candidate, Problem> 
         "plugin_metadata" => {
             let name = object.text("id")?.or(object.text("name")?).unwrap_or_default();
             group_object(GroupObjectKind::PluginMetadata, &object, Some(name))
+        }
+        "consumers" => Ok(Candidate::Consumer(Box::new(consumers::input(&object)?))),
+        "ssls" => {
+            let id = id(&object, &["id"], CertificateId::parse)?;
+            Ok(Candidate::Certificate(id, Box::new(certificates::input(&object)?)))
         }
         _ => Err(Problem::bad_request("this version has no objects of this sort")),
     }

@@ -20,6 +20,8 @@ const KNOWN: [&str; 8] = [
 
 /// The largest compiled pattern, bytes. Matching takes linear time whatever the pattern; this bounds its memory.
 const PATTERN_SIZE: usize = 256 * 1024;
+/// The longest pattern as it is written, bytes.
+const PATTERN_LENGTH: usize = 4_096;
 /// The most seconds that an answer to a preflight may hold.
 const MAX_AGE: i64 = 31_536_000;
 
@@ -88,6 +90,10 @@ fn patterns(members: &Members<'_>) -> Result<Vec<String>, Invalid> {
         return Err(members.invalid(member, "must hold 1 to 100 patterns"));
     }
     for (index, pattern) in patterns.iter().enumerate() {
+        if pattern.len() > PATTERN_LENGTH {
+            let problem = format!("must be at most {PATTERN_LENGTH} bytes");
+            return Err(members.invalid(&format!("{member}[{index}]"), problem));
+        }
         let problem = match RegexBuilder::new(pattern).size_limit(PATTERN_SIZE).build() {
             Ok(_) if !pattern.is_empty() => continue,
             Ok(_) => "must not be empty".to_owned(),
@@ -118,7 +124,7 @@ pub(super) fn schema() -> (Value, Value) {
         },
         "allow_origins_by_regex": {
             "type": "array", "minItems": 1, "maxItems": 100,
-            "items": { "type": "string", "minLength": 1, "format": "regex" },
+            "items": { "type": "string", "minLength": 1, "maxLength": PATTERN_LENGTH, "format": "regex" },
         },
         "allow_methods": words, "allow_headers": words, "expose_headers": words,
         "max_age": { "type": "integer", "minimum": -1, "maximum": MAX_AGE, "default": 5 },

@@ -167,6 +167,11 @@ fn examples_of_cors() -> Vec<Example> {
         ("cors", json!({ "allow_origins_by_regex": [] }), "plugins.cors.allow_origins_by_regex must hold"),
         (
             "cors",
+            json!({ "allow_origins_by_regex": ["a".repeat(4_097)] }),
+            "plugins.cors.allow_origins_by_regex[0] must be at most 4096 bytes",
+        ),
+        (
+            "cors",
             json!({ "allow_origins_by_regex": [""] }),
             "plugins.cors.allow_origins_by_regex[0] must not",
         ),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::{
+    certificates::Certificates,
     route::{Linked, RoutingTable},
     state::{State, Table},
 };
@@ -18,11 +19,18 @@ pub(super) struct Changed {
     pub(super) routing: bool,
     /// Consumers.
     pub(super) consumers: bool,
+    /// Certificates, which are read before there is a request.
+    pub(super) certificates: bool,
 }
 
 impl Writer {
     /// Publishes the tables that rows of a batch concern, all at once.
     pub(super) fn rebuild_tables(&mut self, state: &State, changed: &Changed) {
+        if changed.certificates {
+            let rows = self.certificates.values().filter_map(|row| row.state.clone());
+            let table = Certificates::build(rows, &state.certificates.load());
+            state.certificates.store(Arc::new(table));
+        }
         if !changed.routing && !changed.consumers {
             return;
         }

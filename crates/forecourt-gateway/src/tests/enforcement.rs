@@ -1,9 +1,14 @@
 //! Product authentication over real connections: one refusal for everything, and changes that hold at once.
 
-use forecourt_core::{gateway_state::Kind, time::Timestamp};
+use forecourt_core::{
+    gateway_state::{JwtAuthMethod, Kind},
+    time::Timestamp,
+};
+use serde_json::json;
 
 use super::{
-    rows::{application, credential, delete, delete_grant, grant, key, put, user},
+    rows::{application, credential, delete, delete_grant, grant, jwt, key, product, put, user},
+    signing::Signer,
     stage::{Stage, body, status},
 };
 
@@ -88,4 +93,35 @@ async fn a_retiring_version_ends_by_the_clock_alone() {
         assert_eq!(status(&stage.ask("/s/x", &["apikey: k"]).await), old);
         assert_eq!(status(&stage.ask("/s/x", &["apikey: next"]).await), next);
     }
+}
+
+#[tokio::test]
+async fn jwt_auth_hides_what_it_accepted_where_it_is_told_to() {
+    let stage = Stage::protected().await;
+    let signer = Signer::shared("HS256", "secret");
+    let token = signer.token(&json!({}), &json!({ "key": "j", "exp": 1_000_100 }));
+    let by_header = format!("Authorization: Bearer {token}");
+    let by_query = format!("/s/x?a=1&jwt={token}&b=2");
+    for (revision, hide_credentials) in [(2, false), (3, true)] {
+        let mut row = product("prd", &["s"]);
+        row.jwt_auth = Some(JwtAuthMethod { hide_credentials });
+        stage.apply(vec![
+            put(revision, row),
+            put(revision, credential("crd-jwt", "app", &[jwt("j", "secret"), key("another")])),
+        ]);
+        for answer in [stage.ask("/s/x", &[&by_header]).await, stage.ask(&by_query, &[]).await] {
+            assert_eq!(status(&answer), 200);
+            assert!(body(&answer).contains("x-credential-identifier: crd-jwt\n"), "{answer}");
+            assert_eq!(body(&answer).contains(&token), !hide_credentials, "{answer}");
+        }
+        let both = stage.ask(&by_query, &[&by_header]).await;
+        assert_eq!(
+            body(&both).contains(&token),
+            !hide_credentials,
+            "header and argument go together: {both}"
+        );
+        assert_eq!(both.contains("/s/x?a=1&b=2"), hide_credentials, "{both}");
+    }
+    stage.apply(vec![delete(4, Kind::Credential, "crd-jwt")]);
+    assert_eq!(status(&stage.ask("/s/x", &[&by_header]).await), 401, "its tokens end with the credential");
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use forecourt_core::{
-    gateway_state::{DcrMethod, JwtAuthMethod, Kind, ProductState},
+    gateway_state::{DcrMethod, Kind, ProductState},
     ids::DcrProviderId,
 };
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     Config,
     tests::{
-        rows::{client, credential, delete, jwt, key, product, put, route},
+        rows::{client, credential, delete, product, put, route},
         signing::Signer,
         stage::{PATIENCE, Stage, acting, body, echo, protected_by, read_until, status},
     },
@@ -366,37 +366,6 @@ async fn a_provider_that_never_answers_holds_up_its_own_callers_alone() {
     assert_eq!((status(&refused), passed), (401, 200));
     assert!(begun.elapsed() < PATIENCE / 2, "the wait is bounded");
     assert_eq!(held.load(Ordering::SeqCst), 1, "one call for all");
-}
-
-#[tokio::test]
-async fn jwt_auth_hides_what_it_accepted_where_it_is_told_to() {
-    let stage = Stage::protected().await;
-    let signer = Signer::shared("HS256", "secret");
-    let token = signer.token(&json!({}), &json!({ "key": "j", "exp": NOW + 100 }));
-    let by_header = format!("Authorization: Bearer {token}");
-    let by_query = format!("/s/x?a=1&jwt={token}&b=2");
-    for (revision, hide_credentials) in [(2, false), (3, true)] {
-        let mut row = product("prd", &["s"]);
-        row.jwt_auth = Some(JwtAuthMethod { hide_credentials });
-        stage.apply(vec![
-            put(revision, row),
-            put(revision, credential("crd-jwt", "app", &[jwt("j", "secret"), key("another")])),
-        ]);
-        for answer in [stage.ask("/s/x", &[&by_header]).await, stage.ask(&by_query, &[]).await] {
-            assert_eq!(status(&answer), 200);
-            assert!(body(&answer).contains("x-credential-identifier: crd-jwt\n"), "{answer}");
-            assert_eq!(body(&answer).contains(&token), !hide_credentials, "{answer}");
-        }
-        let both = stage.ask(&by_query, &[&by_header]).await;
-        assert_eq!(
-            body(&both).contains(&token),
-            !hide_credentials,
-            "header and argument go together: {both}"
-        );
-        assert_eq!(both.contains("/s/x?a=1&b=2"), hide_credentials, "{both}");
-    }
-    stage.apply(vec![delete(4, Kind::Credential, "crd-jwt")]);
-    assert_eq!(status(&stage.ask("/s/x", &[&by_header]).await), 401, "its tokens end with the credential");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Tokens at products, line by line of docs/gateway.md §3, §4 and §7; those of providers are in `tokens/providers.rs`.
+//! Tokens at products, line by line of docs/gateway.md §3, §4 and §10; those of providers are in `tokens/providers.rs`.
 
 #[path = "tokens/providers.rs"]
 mod providers;

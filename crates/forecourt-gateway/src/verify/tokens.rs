@@ -1,4 +1,4 @@
-//! Product authentication by token: `jwt-auth` and `dcr` (docs/gateway.md §3).
+//! Product authentication by token: `jwt-auth` and `dcr` (docs/gateway.md §10 and §11).
 //!
 //! Invariants: the credential decides which algorithm counts, never the token; and a name that nobody has costs the
 //! verification of a signature too, so that time tells little about which names exist.

@@ -18,6 +18,7 @@ mod listeners;
 mod main_job;
 mod plugins;
 mod portal_api;
+mod sealing;
 mod sign_in;
 mod store;
 mod suspension;

@@ -55,7 +55,7 @@ async fn what_is_configured_reaches_gateways_as_rows_until_it_is_deleted() {
     let rule = json!({ "plugins": { "cors": { "max_age": 9 } } });
     admin.put(&format!("/apisix/admin/global_rules/all{group}"), rule).await.expect(200);
 
-    let rows = rows(&f).await;
+    let rows = rows(&f, "default").await;
     let service = rows.iter().find_map(|row| match row {
         Resource::Service(service) if service.id.as_str() == "s" => Some(service),
         _ => None,
@@ -79,13 +79,26 @@ async fn what_is_configured_reaches_gateways_as_rows_until_it_is_deleted() {
     assert_eq!(rows.iter().find_map(age), Some(9));
 
     admin.delete("/apisix/admin/global_rules/all").await.expect(200);
-    assert_eq!(self::rows(&f).await.iter().find_map(age), None);
+    assert_eq!(self::rows(&f, "default").await.iter().find_map(age), None);
 }
 
-/// All that gateways of the default group would be told now.
-async fn rows(f: &Forecourt) -> Vec<Resource> {
+#[tokio::test]
+async fn the_rules_of_a_deleted_gateway_group_are_gone_for_its_gateways() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let made = admin.post("/api/gateway_groups", json!({ "name": "edge" })).await.expect(200);
+    let group = made["value"]["id"].as_str().unwrap();
+    let rule = json!({ "plugins": { "cors": {} } });
+    admin.put(&format!("/apisix/admin/global_rules/all?gateway_group_id={group}"), rule).await.expect(200);
+    assert_eq!(rows(&f, group).await.len(), 1);
+    admin.delete(&format!("/api/gateway_groups/{group}")).await.expect(200);
+    assert_eq!(rows(&f, group).await, []);
+}
+
+/// All that gateways of a group would be told now.
+async fn rows(f: &Forecourt, group: &str) -> Vec<Resource> {
     let store = Store::open(&crate::store::location(f.database())).await.unwrap();
-    let scope = Scope::GatewayGroup(GatewayGroupId::default_group());
+    let scope = Scope::GatewayGroup(GatewayGroupId::known(group));
     let changes = store.read().changes(&[scope], 0).await.unwrap();
     changes.into_iter().filter_map(|change| change.resource).collect()
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use forecourt_http::addresses::Network;
+use forecourt_core::addresses::{Network, OutgoingRules};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, require};
@@ -76,6 +76,7 @@ impl GatewaySettings {
     pub fn config(
         &self,
         trusted_proxies: Vec<Network>,
+        outgoing: OutgoingRules,
         drain_timeout: Duration,
     ) -> forecourt_gateway::Config {
         let limits = &self.limits;
@@ -91,6 +92,7 @@ impl GatewaySettings {
             body_idle_timeout: Duration::from_millis(limits.body_idle_timeout_ms),
             drain_timeout,
             trusted_proxies,
+            outgoing,
             ..forecourt_gateway::Config::default()
         }
     }

@@ -119,23 +119,6 @@ fn what_is_printed_can_be_read_again() {
 }
 
 #[test]
-fn limits_of_the_gateway_are_whole_numbers_within_their_range() {
-    let settings = from_file("gateway: { limits: { max_request_body_bytes: 10000000000 } }", &[]).unwrap();
-    assert_eq!(settings.gateway.limits.max_request_body_bytes, 10_000_000_000);
-    let settings = load(&[("FORECOURT__GATEWAY__LIMITS__MAX_CONNECTIONS", "70000")]).unwrap();
-    assert_eq!(settings.gateway.limits.max_connections, 70_000);
-    let config = settings.gateway.config(Vec::new(), std::time::Duration::from_secs(1));
-    assert_eq!(config.max_connections, 70_000);
-    let text = from_file("gateway: { limits: { max_head_fields: 0 } }", &[]).unwrap_err();
-    assert_eq!(text, "setting gateway.limits.max_head_fields must be from 1 to 1000; it is 0");
-    for value in ["-1", "1.5", "many"] {
-        let text =
-            from_file(&format!("gateway: {{ limits: {{ max_connections: {value} }} }}"), &[]).unwrap_err();
-        assert_eq!(text, "setting gateway.limits.max_connections must be a whole number, such as 10000");
-    }
-}
-
-#[test]
 fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
     let text = "security: { ssrf_protection: { enable: true, allow_list: [10.0.0.0/8, \"*.idp.example\"] } }";
     let settings =
@@ -153,4 +136,21 @@ fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
     assert_eq!(refused, "setting security.ssrf_protection.enable must be true or false");
     let refused = from_file("security: { ssrf_protection: { deny_list: [http://x/] } }", &[]).unwrap_err();
     assert!(refused.starts_with("setting security.ssrf_protection.deny_list must list"), "{refused}");
+}
+
+#[test]
+fn limits_of_the_gateway_are_whole_numbers_within_their_range() {
+    let settings = from_file("gateway: { limits: { max_request_body_bytes: 10000000000 } }", &[]).unwrap();
+    assert_eq!(settings.gateway.limits.max_request_body_bytes, 10_000_000_000);
+    let settings = load(&[("FORECOURT__GATEWAY__LIMITS__MAX_CONNECTIONS", "70000")]).unwrap();
+    assert_eq!(settings.gateway.limits.max_connections, 70_000);
+    let config = settings.gateway.config(Vec::new(), Default::default(), std::time::Duration::from_secs(1));
+    assert_eq!(config.max_connections, 70_000);
+    let text = from_file("gateway: { limits: { max_head_fields: 0 } }", &[]).unwrap_err();
+    assert_eq!(text, "setting gateway.limits.max_head_fields must be from 1 to 1000; it is 0");
+    for value in ["-1", "1.5", "many"] {
+        let text =
+            from_file(&format!("gateway: {{ limits: {{ max_connections: {value} }} }}"), &[]).unwrap_err();
+        assert_eq!(text, "setting gateway.limits.max_connections must be a whole number, such as 10000");
+    }
 }

@@ -50,18 +50,27 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         ("GET", "gateway_groups") => GroupList,
         ("DELETE", "gateway_groups/{id}") => Object,
         (_, noun) if noun.starts_with("gateway_groups/") => GroupObject,
-        ("GET", "services" | "routes" | "global_rules" | "stream_routes" | "plugin_metadata") => GroupList,
-        ("POST", "services" | "routes" | "global_rules" | "stream_routes" | "configs/validate") => {
-            GroupAddition
-        }
+        (
+            "GET",
+            "services" | "routes" | "ssls" | "consumers" | "global_rules" | "stream_routes"
+            | "plugin_metadata",
+        ) => GroupList,
+        (
+            "POST",
+            "services" | "routes" | "ssls" | "consumers" | "global_rules" | "stream_routes"
+            | "configs/validate",
+        ) => GroupAddition,
         (
             "PUT",
             "services/{id}"
             | "routes/{id}"
+            | "ssls/{id}"
+            | "consumers/{username}"
             | "global_rules/{id}"
             | "stream_routes/{id}"
             | "plugin_metadata/{id}",
         ) => GroupAddition,
+        (_, noun) if noun.starts_with("consumers/") => GroupObject,
         (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
             GroupObject
         }
@@ -84,6 +93,8 @@ struct Existing {
     portal: String,
     service: String,
     route: String,
+    certificate: String,
+    credential: String,
     product: String,
     user: String,
     option: String,
@@ -100,6 +111,13 @@ impl Existing {
         let service = stage.service("orders").await;
         let route = json!({ "name": "r", "service_id": service, "paths": ["/"] });
         let route = stage.id_of("POST", "/apisix/admin/routes?gateway_group_id=default", route).await;
+        let certificate = super::certificates::body(&["a.example"]);
+        let certificate = stage.id_of("POST", super::certificates::SSLS, certificate).await;
+        let ada = "/apisix/admin/consumers/ada";
+        stage.call("PUT", &format!("{ada}?gateway_group_id=default"), json!({})).await.value();
+        let credential = json!({ "plugins": { "key-auth": { "key": "k" } } });
+        let credentials = format!("{ada}/credentials?gateway_group_id=default");
+        let credential = stage.id_of("POST", &credentials, credential).await;
         for object in ["global_rules/one", "stream_routes/one", "plugin_metadata/cors"] {
             let path = format!("/apisix/admin/{object}?gateway_group_id=default");
             stage.call("PUT", &path, json!({})).await.value();
@@ -119,6 +137,8 @@ impl Existing {
             portal,
             service,
             route,
+            certificate,
+            credential,
             product,
             application,
         }
@@ -135,6 +155,8 @@ impl Existing {
             "approvals" => &self.approval,
             "applications" => &self.application,
             "routes" => &self.route,
+            "ssls" => &self.certificate,
+            "credentials" => &self.credential,
             "services" | "upstreams" => &self.service,
             _ => "",
         };
@@ -147,6 +169,7 @@ impl Existing {
                 ("{service}", _) => &self.service,
                 ("{type}", _) => "portal",
                 ("{name}", _) => "cors",
+                ("{username}", _) => "ada",
                 ("{id}", "developers") => "ada",
                 ("{id}", "global_rules" | "stream_routes") => "one",
                 ("{id}", "plugin_metadata") => "cors",

@@ -48,6 +48,12 @@ async fn further_upstreams_outlive_their_services_replacement_until_no_route_nam
     assert_eq!(stage.get(&format!("{path}/blue")).await.value(), made);
     let issued = stage.id_of("POST", &path, blue()).await;
     assert_eq!(stage.get(&path).await.list().len(), 3);
+    let oldest = format!("{path}?order_by=created_at&direction=asc&page=1&page_size=2");
+    let reply = stage.get(&oldest).await;
+    assert_eq!((reply.names(), &reply.body["total"]), (vec!["default".into(), "blue".into()], &json!(3)));
+    assert_eq!(stage.get(&format!("{oldest}&page=2")).await.list()[0]["id"], json!(issued));
+    assert_eq!(stage.get(&format!("{path}?search=DEF")).await.names(), ["default"]);
+    assert_eq!(stage.get(&format!("{path}?order_by=name")).await.refusal().0, 400);
     let whole = format!("/apisix/admin/services/{service}?gateway_group_id=default");
     stage.call("PUT", &whole, json!({ "name": "orders" })).await.value();
     assert_eq!(stage.get(&path).await.list().len(), 2);

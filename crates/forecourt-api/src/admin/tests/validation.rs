@@ -92,6 +92,31 @@ async fn every_error_is_told_with_its_type_and_place() {
 }
 
 #[tokio::test]
+async fn consumers_and_certificates_are_checked_against_each_other_and_not_stored() {
+    let stage = Stage::start().await;
+    let certificate = super::certificates::body(&["a.example"]);
+    let key = json!({ "key-auth": { "key": "k" } });
+    let basic = json!({ "basic-auth": { "username": "u", "password": "p" } });
+    let fine = json!({
+        "consumers": [{ "username": "ada", "plugins": key }, { "username": "bob", "plugins": basic }],
+        "ssls": [certificate],
+    });
+    assert_eq!(stage.call("POST", PATH, fine).await.value(), json!({}));
+    let body = json!({
+        "consumers": [{ "username": "ada", "plugins": key }, { "username": "bob", "plugins": key }, {}],
+        "ssls": [{ "cert": certificate["cert"] }],
+    });
+    let errors = stage.call("POST", PATH, body).await.body["errors"].clone();
+    let places: Vec<_> =
+        errors.as_array().unwrap().iter().map(|error| (&error["resource_type"], &error["index"])).collect();
+    let expected = [("consumers", 1), ("consumers", 2), ("ssls", 0)].map(|(kind, n)| (json!(kind), json!(n)));
+    assert_eq!(places, expected.each_ref().map(|(kind, n)| (kind, n)), "{errors}");
+    for noun in ["consumers", "ssls"] {
+        assert!(stage.get(&format!("/apisix/admin/{noun}?gateway_group_id=default")).await.list().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_configuration_is_refused() {
     let stage = Stage::start().await;
     for body in [json!({ "services": {} }), json!({ "service": [] }), json!([])] {

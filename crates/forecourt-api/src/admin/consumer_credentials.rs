@@ -1,0 +1,155 @@
+//! Credentials of consumers under `/apisix/admin`: full replacement by PUT, unknown members kept.
+
+use axum::extract::State;
+use forecourt_app::consumer_credentials::{self, ShownCredential};
+use forecourt_core::{
+    consumer_credentials::{ConsumerCredentialFilter, ConsumerCredentialInput},
+    ids::ConsumerCredentialId,
+};
+use forecourt_http::{
+    Context,
+    bodies::{AnyJson, Object},
+    callers::AdminCaller,
+    lists,
+    problem::Problem,
+    queries::Query,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, deleted, value},
+    consumers::{auth_shape, username},
+    segments::{Segments, gateway_group},
+    services::extra,
+    table::Table,
+};
+use crate::{
+    json_patch::{self, Members},
+    shapes::{members, non_empty},
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .get("/apisix/admin/consumers/{username}/credentials", list)
+        .post("/apisix/admin/consumers/{username}/credentials", create)
+        .get("/apisix/admin/consumers/{username}/credentials/{id}", credential)
+        .put("/apisix/admin/consumers/{username}/credentials/{id}", replace)
+        .patch("/apisix/admin/consumers/{username}/credentials/{id}", patch)
+        .delete("/apisix/admin/consumers/{username}/credentials/{id}", delete)
+}
+
+fn shape(ShownCredential { credential, auth }: &ShownCredential) -> Map<String, Value> {
+    let plugins: Map<_, _> = std::iter::once(auth_shape(auth)).collect();
+    let mut shape = members([
+        ("id", Some(json!(credential.id))),
+        ("name", non_empty(&credential.name)),
+        ("desc", non_empty(&credential.desc)),
+        ("labels", Some(json!(credential.labels))),
+        ("plugins", Some(Value::Object(plugins))),
+    ]);
+    shape.extend(credential.extra.clone());
+    shape.insert("created_at".into(), json!(credential.created_at.seconds()));
+    shape.insert("updated_at".into(), json!(credential.updated_at.seconds()));
+    shape
+}
+
+/// What a create or a replacement gives.
+fn input(body: &Object) -> Result<ConsumerCredentialInput, Problem> {
+    const KNOWN: [&str; 8] =
+        ["id", "gateway_group_id", "created_at", "updated_at", "name", "desc", "labels", "plugins"];
+    Ok(ConsumerCredentialInput {
+        name: body.text("name")?,
+        desc: body.text("desc")?,
+        labels: body.text_map("labels")?,
+        plugins: body.map("plugins")?,
+        extra: extra(body, &KNOWN),
+    })
+}
+
+async fn list(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> ListAnswer {
+    let (username, group) = (username(&segments)?, gateway_group(&query)?);
+    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let filter = ConsumerCredentialFilter {
+        text: query.text_filter(),
+        order: query.time_order()?,
+        paging: query.paging()?,
+    };
+    let found = consumer_credentials::list(&context.app, &caller, &consumer, &filter).await?;
+    Ok(lists::body(found.map(|credential| Value::Object(shape(&credential)))))
+}
+
+async fn create(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let (username, group) = (username(&segments)?, gateway_group(&query)?);
+    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let input = input(&body?)?;
+    value(shape(&consumer_credentials::create(&context.app, &caller, &consumer, input).await?))
+}
+
+async fn credential(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
+    let group = gateway_group(&query)?;
+    let found = consumer_credentials::credential(&context.app, &caller, &username, &id, group).await?;
+    value(shape(&found))
+}
+
+async fn replace(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
+    let group = gateway_group(&query)?;
+    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let input = input(&body?)?;
+    let place = (&consumer.gateway_group_id, username.as_str());
+    value(shape(&consumer_credentials::put(&context.app, &caller, place, id, input).await?))
+}
+
+const MEMBERS: Members =
+    Members { optional: &["/name", "/desc"], read_only: &["id", "created_at", "updated_at"] };
+
+async fn patch(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<AnyJson, Problem>,
+) -> Answer {
+    let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
+    let group = gateway_group(&query)?;
+    let before = consumer_credentials::credential(&context.app, &caller, &username, &id, group).await?;
+    let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
+    let input = input(&Object::of(Value::Object(after))?)?;
+    let place = (&before.credential.gateway_group_id, username.as_str());
+    value(shape(&consumer_credentials::put(&context.app, &caller, place, id, input).await?))
+}
+
+async fn delete(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
+    let group = gateway_group(&query)?;
+    consumer_credentials::delete(&context.app, &caller, &username, &id, group).await?;
+    deleted(id.as_str())
+}

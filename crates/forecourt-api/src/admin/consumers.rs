@@ -1,0 +1,173 @@
+//! Consumers under `/apisix/admin`, keyed by user name: full replacement by PUT, unknown members kept.
+
+use axum::extract::State;
+use forecourt_app::{
+    consumers::{self, ShownConsumer},
+    services,
+};
+use forecourt_core::{
+    consumers::{
+        Consumer, ConsumerFilter, ConsumerInput, OpenPlugins,
+        auth::{OpenAuth, OpenVerifier},
+    },
+    ids::GatewayGroupId,
+};
+use forecourt_http::{
+    Context,
+    bodies::{AnyJson, Object},
+    callers::AdminCaller,
+    lists,
+    problem::Problem,
+    queries::Query,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, deleted, value},
+    segments::{Segments, gateway_group},
+    services::extra,
+    table::Table,
+};
+use crate::{
+    json_patch::{self, Members},
+    shapes::{members, non_empty},
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .get("/apisix/admin/consumers", list)
+        .post("/apisix/admin/consumers", create)
+        .get("/apisix/admin/consumers/{username}", consumer)
+        .put("/apisix/admin/consumers/{username}", replace)
+        .patch("/apisix/admin/consumers/{username}", patch)
+        .delete("/apisix/admin/consumers/{username}", delete)
+}
+
+fn shape(ShownConsumer { consumer, plugins }: &ShownConsumer) -> Map<String, Value> {
+    let mut shape = members([
+        ("username", Some(json!(consumer.username))),
+        ("desc", non_empty(&consumer.desc)),
+        ("labels", Some(json!(consumer.labels))),
+        ("plugins", Some(Value::Object(plugins_shape(plugins)))),
+    ]);
+    shape.extend(consumer.extra.clone());
+    shape.insert("created_at".into(), json!(consumer.created_at.seconds()));
+    shape.insert("updated_at".into(), json!(consumer.updated_at.seconds()));
+    shape
+}
+
+fn plugins_shape(plugins: &OpenPlugins) -> Map<String, Value> {
+    let mut shape: Map<_, _> = plugins.auth.iter().map(auth_shape).collect();
+    shape.extend(plugins.other.given().clone());
+    shape
+}
+
+/// A plugin's name and its configuration; whether secrets are in clear was decided by whoever made `auth`.
+pub(super) fn auth_shape(auth: &OpenAuth) -> (String, Value) {
+    let configuration = match auth {
+        OpenAuth::KeyAuth { key } => json!({ "key": key.reveal() }),
+        OpenAuth::BasicAuth { username, password } => {
+            json!({ "username": username, "password": password.reveal() })
+        }
+        OpenAuth::JwtAuth { key, algorithm, verifier } => {
+            let (member, text) = match verifier {
+                OpenVerifier::Secret(secret) => ("secret", secret.reveal()),
+                OpenVerifier::PublicKey(pem) => ("public_key", pem.as_str()),
+            };
+            json!({ "key": key, "algorithm": algorithm.name(), member: text })
+        }
+    };
+    (auth.plugin().to_owned(), configuration)
+}
+
+/// What a create or a replacement gives.
+pub(super) fn input(body: &Object) -> Result<ConsumerInput, Problem> {
+    const KNOWN: [&str; 8] =
+        ["id", "gateway_group_id", "created_at", "updated_at", "username", "desc", "labels", "plugins"];
+    Ok(ConsumerInput {
+        username: body.text("username")?,
+        desc: body.text("desc")?,
+        labels: body.text_map("labels")?,
+        plugins: body.map("plugins")?,
+        extra: extra(body, &KNOWN),
+    })
+}
+
+/// The user name of the path; what cannot be one is not found.
+pub(super) fn username(segments: &Segments) -> Result<String, Problem> {
+    segments.named("username", |text| Consumer::username(text).ok())
+}
+
+async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
+    let filter = ConsumerFilter {
+        gateway_group_id: gateway_group(&query)?,
+        text: query.text_filter(),
+        order: query.time_order()?,
+        paging: query.paging()?,
+    };
+    let found = consumers::list(&context.app, &caller, filter).await?;
+    Ok(lists::body(found.map(|consumer| Value::Object(shape(&consumer)))))
+}
+
+async fn create(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let input = input(&body?)?;
+    value(shape(&consumers::create(&context.app, &caller, Some(group), input).await?))
+}
+
+async fn consumer(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let (username, group) = (username(&segments)?, gateway_group(&query)?);
+    value(shape(&consumers::consumer(&context.app, &caller, &username, group).await?))
+}
+
+async fn replace(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let username = username(&segments)?;
+    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let input = input(&body?)?;
+    value(shape(&consumers::put(&context.app, &caller, &username, Some(group), input).await?))
+}
+
+const MEMBERS: Members =
+    Members { optional: &["/desc"], read_only: &["username", "created_at", "updated_at"] };
+
+async fn patch(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<AnyJson, Problem>,
+) -> Answer {
+    let (username, group) = (username(&segments)?, gateway_group(&query)?);
+    let before = consumers::consumer(&context.app, &caller, &username, group).await?;
+    let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
+    let input = input(&Object::of(Value::Object(after))?)?;
+    let group: GatewayGroupId = before.consumer.gateway_group_id;
+    value(shape(&consumers::put(&context.app, &caller, &username, Some(group), input).await?))
+}
+
+async fn delete(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> Answer {
+    let (username, group) = (username(&segments)?, gateway_group(&query)?);
+    consumers::delete(&context.app, &caller, &username, group).await?;
+    deleted(&username)
+}

@@ -1,0 +1,219 @@
+//! Certificates of gateway groups. Keys come in clear, are checked against their chains, and are kept sealed.
+
+use forecourt_core::{
+    actors::{Area, Caller},
+    certificates::{
+        Certificate, CertificateFilter, CertificateInput, CertificateRefusal, CertificateType, GivenPair,
+        LeafFacts,
+    },
+    events::EventName,
+    gateway_state::{CertificatePair, Kind, Resource, Scope},
+    ids::{CertificateId, GatewayGroupId},
+    lists::List,
+    secrets::PlainSecret,
+};
+use forecourt_identity::certificates::{self, CertificateProblem};
+use serde_json::json;
+
+use crate::{App, Error, access, random::OsRandom, sealing, services, writes::Write};
+
+/// The certificates that `filter` wants; an unknown group is not found.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    mut filter: CertificateFilter,
+) -> Result<List<Certificate>, Error> {
+    filter.gateway_group_id = services::listed_group(app, caller, filter.gateway_group_id).await?;
+    match filter.gateway_group_id {
+        Some(_) => Ok(app.read().certificates(&filter).await?),
+        None => Ok(List { rows: Vec::new(), total: 0 }),
+    }
+}
+
+/// One certificate; a group that is named must be its own.
+pub async fn certificate(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    group: Option<&GatewayGroupId>,
+) -> Result<Certificate, Error> {
+    let certificate = app.read().certificate(id).await?;
+    visible(caller, certificate, group)
+}
+
+fn visible(
+    caller: &Caller,
+    certificate: Option<Certificate>,
+    group: Option<&GatewayGroupId>,
+) -> Result<Certificate, Error> {
+    let certificate =
+        certificate.filter(|certificate| group.is_none_or(|group| *group == certificate.gateway_group_id));
+    let certificate = certificate.ok_or_else(Error::not_found)?;
+    access::sees(caller, Area::GatewayGroup(&certificate.gateway_group_id))?;
+    Ok(certificate)
+}
+
+/// Stores a certificate under a fresh id.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    group: Option<GatewayGroupId>,
+    input: CertificateInput,
+) -> Result<Certificate, Error> {
+    let id = CertificateId::issue(app.now(), &mut OsRandom);
+    put(app, caller, id, group, input).await
+}
+
+/// Stores or replaces the certificate with this id; every chain comes with its key.
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    id: CertificateId,
+    group: Option<GatewayGroupId>,
+    input: CertificateInput,
+) -> Result<Certificate, Error> {
+    write(app, caller, id, group, input, false).await
+}
+
+/// As [`put`], but a chain without a key keeps the one that it has, which must fit it.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: CertificateId,
+    group: Option<GatewayGroupId>,
+    input: CertificateInput,
+) -> Result<Certificate, Error> {
+    write(app, caller, id, group, input, true).await
+}
+
+async fn write(
+    app: &App,
+    caller: &Caller,
+    id: CertificateId,
+    group: Option<GatewayGroupId>,
+    input: CertificateInput,
+    keys_stay: bool,
+) -> Result<Certificate, Error> {
+    let group = services::named_group(caller, group)?;
+    access::adds(caller, Area::GatewayGroup(&group))?;
+    let mut write = app.begin(caller).await?;
+    write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    let certificate = put_in(&mut write, id, &group, input, keys_stay).await?;
+    write.commit().await?;
+    Ok(certificate)
+}
+
+/// As [`put`] or, with `keys_stay`, [`change`], within a write.
+pub(crate) async fn put_in(
+    write: &mut Write<'_>,
+    id: CertificateId,
+    group: &GatewayGroupId,
+    input: CertificateInput,
+    keys_stay: bool,
+) -> Result<Certificate, Error> {
+    let group = group.clone();
+    let old = write.certificate(&id).await?;
+    if old.as_ref().is_some_and(|old| old.gateway_group_id != group) {
+        return Err(CertificateRefusal::IdTaken(id).into());
+    }
+    if let Some(client) = &input.client
+        && !certificates::are_authorities(&client.ca)
+    {
+        let problem = "must be certificates of authorities in PEM".into();
+        return Err(CertificateRefusal::Unusable { member: "client.ca".into(), problem }.into());
+    }
+    let kept = old.as_ref().filter(|_| keys_stay).map_or(&[][..], |old| &old.pairs);
+    let (pairs, facts) = sealed_pairs(write.app(), &id, &input, kept)?;
+    let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
+    let certificate = Certificate::new((id, group), input, pairs, facts, created_at, write.now)?;
+    match &old {
+        Some(old) => {
+            refuse_use_without(write, old, &certificate).await?;
+            write.save_certificate(&certificate).await?;
+        }
+        None => write.insert_certificate(&certificate).await?,
+    }
+    announce(write, &certificate);
+    let name = if old.is_some() { EventName::CertificateUpdated } else { EventName::CertificateCreated };
+    tell(write, name, &certificate);
+    Ok(certificate)
+}
+
+/// The chains with their sealed keys, and what the first one says; a key that is not given is the kept one.
+fn sealed_pairs(
+    app: &App,
+    id: &CertificateId,
+    input: &CertificateInput,
+    kept: &[CertificatePair],
+) -> Result<(Vec<CertificatePair>, LeafFacts), Error> {
+    let context = sealing::of_certificate(id);
+    let mut pairs = Vec::new();
+    let mut first = None;
+    for (n, given) in input.pairs()?.into_iter().enumerate() {
+        let same_chain = kept.iter().find(|kept| kept.chain == given.chain);
+        let key = match (&given.key, same_chain.or(kept.get(n))) {
+            (Some(key), _) => key.clone(),
+            (None, Some(kept)) => app.sealer().open(&kept.key, &context)?,
+            (None, None) => return Err(CertificateRefusal::KeyMissing(given.key_member).into()),
+        };
+        let facts = checked(&given, &key)?;
+        first = first.or(Some(facts));
+        let key = sealing::seal(app, &key, &context)?;
+        pairs.push(CertificatePair { chain: given.chain, key });
+    }
+    let first = first.ok_or_else(|| CertificateRefusal::KeyMissing("cert".into()))?;
+    Ok((pairs, first))
+}
+
+fn checked(given: &GivenPair, key: &PlainSecret) -> Result<LeafFacts, CertificateRefusal> {
+    certificates::read(&given.chain, key).map_err(|problem: CertificateProblem| {
+        let member = if problem.is_of_key() { &given.key_member } else { &given.chain_member };
+        CertificateRefusal::Unusable { member: member.clone(), problem: problem.to_string() }
+    })
+}
+
+/// Refuses to make a certificate that an upstream shows into one that it cannot show.
+async fn refuse_use_without(write: &Write<'_>, old: &Certificate, new: &Certificate) -> Result<(), Error> {
+    let shown = |certificate: &Certificate| {
+        certificate.certificate_type == CertificateType::Client && certificate.enabled
+    };
+    if shown(old)
+        && !shown(new)
+        && let Some(service) = write.service_showing_certificate(old).await?
+    {
+        return Err(CertificateRefusal::InUse(service).into());
+    }
+    Ok(())
+}
+
+fn announce(write: &mut Write<'_>, certificate: &Certificate) {
+    let scope = Scope::GatewayGroup(certificate.gateway_group_id.clone());
+    match certificate.gateway_state() {
+        Some(state) => write.put(scope, Resource::Certificate(state)),
+        None => write.delete(scope, Kind::Certificate, certificate.id.to_string()),
+    }
+}
+
+/// Deletes a certificate; refused while an upstream shows it to its nodes.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    group: Option<&GatewayGroupId>,
+) -> Result<(), Error> {
+    let mut write = app.begin(caller).await?;
+    let certificate = visible(caller, write.certificate(id).await?, group)?;
+    if let Some(service) = write.service_showing_certificate(&certificate).await? {
+        return Err(CertificateRefusal::InUse(service).into());
+    }
+    let scope = Scope::GatewayGroup(certificate.gateway_group_id.clone());
+    write.delete(scope, Kind::Certificate, id.to_string());
+    write.delete_certificate(id).await?;
+    tell(&mut write, EventName::CertificateDeleted, &certificate);
+    write.commit().await
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, certificate: &Certificate) {
+    let detail = json!({ "snis": certificate.snis, "type": certificate.certificate_type });
+    write.tell(name, "certificate", certificate.id.as_str(), None, detail);
+}

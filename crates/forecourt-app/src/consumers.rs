@@ -1,0 +1,251 @@
+//! Consumers of gateway groups. The whole consumer, its credentials included, is one row for gateways.
+
+pub(crate) mod secrets;
+
+use forecourt_core::{
+    actors::{Actor, Area, Caller},
+    consumers::{
+        Consumer, ConsumerFilter, ConsumerInput, ConsumerPlugins, ConsumerRefusal, OpenPlugins,
+        auth::ConsumerAuth,
+    },
+    events::EventName,
+    gateway_state::{Kind, Resource, Scope, group_key},
+    ids::GatewayGroupId,
+    lists::List,
+};
+use serde_json::json;
+
+use self::secrets::Hashing;
+
+use crate::{App, Error, access, sealing, services, writes::Write};
+
+/// A consumer as the caller may see it.
+#[derive(Clone, Debug)]
+pub struct ShownConsumer {
+    /// The consumer.
+    pub consumer: Consumer,
+    /// Its plugins: secrets in clear for those who may change it, masked for others.
+    pub plugins: OpenPlugins,
+}
+
+/// The consumers that `filter` wants; an unknown group is not found.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    mut filter: ConsumerFilter,
+) -> Result<List<ShownConsumer>, Error> {
+    filter.gateway_group_id = services::listed_group(app, caller, filter.gateway_group_id).await?;
+    match filter.gateway_group_id {
+        Some(_) => {
+            let found = app.read().consumers(&filter).await?;
+            Ok(found.map(|consumer| shown(app, caller, consumer)))
+        }
+        None => Ok(List { rows: Vec::new(), total: 0 }),
+    }
+}
+
+/// One consumer, of the named group; without one, of the only group that has it.
+pub async fn consumer(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+) -> Result<ShownConsumer, Error> {
+    let group = group_of(app, caller, username, group).await?;
+    let consumer = app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)?;
+    Ok(shown(app, caller, consumer))
+}
+
+/// The group of an existing consumer: the named one, the caller's own, or the only one that has it.
+pub(crate) async fn group_of(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = match (asked, &caller.actor) {
+        (Some(group), _) => group,
+        (None, Actor::GatewayGroupKey(own)) => own.clone(),
+        (None, _) => {
+            let mut groups = app.read().groups_of_consumer(username).await?.into_iter();
+            let group = groups.next().ok_or_else(Error::not_found)?;
+            access::sees(caller, Area::GatewayGroup(&group))?;
+            if groups.next().is_some() {
+                let problem = "gateway_group_id is required: several gateway groups have this consumer";
+                return Err(Error::invalid("invalid_field", problem));
+            }
+            group
+        }
+    };
+    access::sees(caller, Area::GatewayGroup(&group))?;
+    Ok(group)
+}
+
+/// Makes a consumer; its user name must be free.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    group: Option<GatewayGroupId>,
+    input: ConsumerInput,
+) -> Result<ShownConsumer, Error> {
+    let username = Consumer::username(input.username.as_deref().unwrap_or_default())?;
+    write(app, caller, &username, group, input, true).await
+}
+
+/// Makes or replaces the consumer with this user name; its credentials stay.
+pub async fn put(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+    input: ConsumerInput,
+) -> Result<ShownConsumer, Error> {
+    if input.username.as_deref().is_some_and(|given| given != username) {
+        return Err(ConsumerRefusal::OtherUsername(username.to_owned()).into());
+    }
+    write(app, caller, username, group, input, false).await
+}
+
+async fn write(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+    mut input: ConsumerInput,
+    must_be_new: bool,
+) -> Result<ShownConsumer, Error> {
+    let group = services::named_group(caller, group)?;
+    access::adds(caller, Area::GatewayGroup(&group))?;
+    // Slow hashes are computed before the transaction, from what is kept now; that it is still kept is checked there.
+    let given = OpenPlugins::new(input.plugins.take().unwrap_or_default())?;
+    let before = app.read().consumer(&group, username).await?;
+    if must_be_new && before.is_some() {
+        return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
+    }
+    let known = before.as_ref().map_or(&[][..], |before| &before.plugins.auth);
+    let plugins =
+        kept(app, &sealing::of_consumer(&group, username, None), &given, known, Hashing::Done).await?;
+    let mut write = app.begin(caller).await?;
+    write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    let old = write.consumer(&group, username).await?;
+    if must_be_new && old.is_some() {
+        return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
+    }
+    if !known.is_empty() && old.as_ref().is_none_or(|old| old.plugins.auth != known) {
+        return Err(ConsumerRefusal::ChangedMeanwhile.into());
+    }
+    let consumer = save_in(&mut write, (group, username), input, plugins, old).await?;
+    write.commit().await?;
+    Ok(shown(app, caller, consumer))
+}
+
+async fn save_in(
+    write: &mut Write<'_>,
+    (group, username): (GatewayGroupId, &str),
+    input: ConsumerInput,
+    plugins: ConsumerPlugins,
+    old: Option<Consumer>,
+) -> Result<Consumer, Error> {
+    let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
+    let consumer = Consumer::new(group, username, input, plugins, created_at, write.now)?;
+    for auth in &consumer.plugins.auth {
+        refuse_taken(write, &consumer, "", auth).await?;
+    }
+    match &old {
+        Some(_) => write.save_consumer(&consumer).await?,
+        None => write.insert_consumer(&consumer).await?,
+    }
+    announce(write, &consumer).await?;
+    let name = if old.is_some() { EventName::ConsumerUpdated } else { EventName::ConsumerCreated };
+    tell(write, name, &consumer);
+    Ok(consumer)
+}
+
+/// Puts a consumer within a write that is never committed: all checks of [`put`], without the slow hashes.
+pub(crate) async fn try_in(
+    write: &mut Write<'_>,
+    group: &GatewayGroupId,
+    mut input: ConsumerInput,
+) -> Result<(), Error> {
+    let username = Consumer::username(input.username.as_deref().unwrap_or_default())?;
+    let given = OpenPlugins::new(input.plugins.take().unwrap_or_default())?;
+    let old = write.consumer(group, &username).await?;
+    let known = old.as_ref().map_or(&[][..], |old| &old.plugins.auth);
+    let context = sealing::of_consumer(group, &username, None);
+    let plugins = kept(write.app(), &context, &given, known, Hashing::LeftOut).await?;
+    save_in(write, (group.clone(), &username), input, plugins, old).await.map(drop)
+}
+
+async fn kept(
+    app: &App,
+    context: &str,
+    given: &OpenPlugins,
+    known: &[ConsumerAuth],
+    hashing: Hashing,
+) -> Result<ConsumerPlugins, Error> {
+    let mut plugins = ConsumerPlugins { auth: Vec::new(), other: given.other.clone() };
+    for auth in &given.auth {
+        let known = known.iter().find(|known| known.plugin() == auth.plugin());
+        plugins.auth.push(secrets::kept(app, context, auth, known, hashing).await?);
+    }
+    Ok(plugins)
+}
+
+/// Refuses what already tells of another place of the group; `credential` is empty for the consumer itself.
+pub(crate) async fn refuse_taken(
+    write: &Write<'_>,
+    consumer: &Consumer,
+    credential: &str,
+    auth: &ConsumerAuth,
+) -> Result<(), Error> {
+    match write.consumer_identity(&consumer.gateway_group_id, &auth.identity()).await? {
+        Some((owner, place)) if owner != consumer.username || place != credential => {
+            Err(ConsumerRefusal::SecretTaken { member: auth.member(), consumer: owner }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells gateways of the consumer with all its credentials, as they stand in this write.
+pub(crate) async fn announce(write: &mut Write<'_>, consumer: &Consumer) -> Result<(), Error> {
+    let group = &consumer.gateway_group_id;
+    let credentials = write.consumer_credential_auths(group, &consumer.username).await?;
+    write.put(Scope::GatewayGroup(group.clone()), Resource::Consumer(consumer.gateway_state(credentials)));
+    Ok(())
+}
+
+/// Deletes a consumer with its credentials.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+) -> Result<(), Error> {
+    let group = group_of(app, caller, username, group).await?;
+    let mut write = app.begin(caller).await?;
+    let consumer = write.consumer(&group, username).await?.ok_or_else(Error::not_found)?;
+    write.delete(Scope::GatewayGroup(group.clone()), Kind::Consumer, group_key(&group, username));
+    write.delete_consumer(&group, username).await?;
+    tell(&mut write, EventName::ConsumerDeleted, &consumer);
+    write.commit().await
+}
+
+/// Whether the caller is shown the secrets that administrators chose: those who may change consumers of the group.
+pub(crate) fn reveals(caller: &Caller, group: &GatewayGroupId) -> bool {
+    caller.actor.administers(Area::GatewayGroup(group))
+}
+
+fn shown(app: &App, caller: &Caller, consumer: Consumer) -> ShownConsumer {
+    let reveals = reveals(caller, &consumer.gateway_group_id);
+    let context = sealing::of_consumer(&consumer.gateway_group_id, &consumer.username, None);
+    let open = |auth| secrets::open(app.sealer(), &context, auth, reveals);
+    let auth = consumer.plugins.auth.iter().map(open).collect();
+    let plugins = OpenPlugins { auth, other: consumer.plugins.other.clone() };
+    ShownConsumer { consumer, plugins }
+}
+
+fn tell(write: &mut Write<'_>, name: EventName, consumer: &Consumer) {
+    let id = group_key(&consumer.gateway_group_id, &consumer.username);
+    let plugins: Vec<_> = consumer.plugins.auth.iter().map(ConsumerAuth::plugin).collect();
+    write.tell(name, "consumer", &id, None, json!({ "username": consumer.username, "auth": plugins }));
+}

@@ -1,0 +1,167 @@
+//! Consumers' secrets between the form in which they are given and answered and the form in which they are kept.
+//!
+//! Invariant: what is given again unchanged, in clear or as stars, keeps its sealed text and its slow hash.
+
+use forecourt_core::{
+    consumers::{
+        ConsumerRefusal,
+        auth::{ConsumerAuth, OpenAuth, OpenSecret, OpenVerifier},
+    },
+    gateway_state::TokenSecret,
+    secrets::{KeptSecret, PlainSecret},
+    text::Invalid,
+};
+use forecourt_identity::{public_keys, sealing::Sealer};
+
+use crate::{App, Error, sealing};
+
+/// Whether passwords are hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hashing {
+    /// As gateways need it.
+    Done,
+    /// Not at all: what comes out is never stored.
+    LeftOut,
+}
+
+/// `given` as it is kept at `context`, where `known` was kept before.
+pub(crate) async fn kept(
+    app: &App,
+    context: &str,
+    given: &OpenAuth,
+    known: Option<&ConsumerAuth>,
+    hashing: Hashing,
+) -> Result<ConsumerAuth, Error> {
+    match given {
+        OpenAuth::KeyAuth { key } => {
+            let known = match known {
+                Some(ConsumerAuth::KeyAuth { key, .. }) => Some(key),
+                _ => None,
+            };
+            let (plain, key) = secret(app, context, key, known, "plugins.key-auth.key")?;
+            Ok(ConsumerAuth::KeyAuth { key, digest: plain.digest() })
+        }
+        OpenAuth::BasicAuth { username, password } => {
+            basic(app, context, (username, password), known, hashing).await
+        }
+        OpenAuth::JwtAuth { key, algorithm, verifier: OpenVerifier::Secret(given) } => {
+            let known = match known {
+                Some(ConsumerAuth::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. }) => {
+                    Some(secret)
+                }
+                _ => None,
+            };
+            let (_, secret) = secret(app, context, given, known, "plugins.jwt-auth.secret")?;
+            let secret = TokenSecret::Shared { algorithm: *algorithm, secret };
+            Ok(ConsumerAuth::JwtAuth { key: key.clone(), secret })
+        }
+        OpenAuth::JwtAuth { key, algorithm, verifier: OpenVerifier::PublicKey(pem) } => {
+            public_keys::check(pem, *algorithm)
+                .map_err(|problem| Invalid::new("plugins.jwt-auth.public_key", problem.to_string()))?;
+            let secret = TokenSecret::Public { algorithm: *algorithm, public_key: pem.clone() };
+            Ok(ConsumerAuth::JwtAuth { key: key.clone(), secret })
+        }
+    }
+}
+
+async fn basic(
+    app: &App,
+    context: &str,
+    (username, given): (&str, &OpenSecret),
+    known: Option<&ConsumerAuth>,
+    hashing: Hashing,
+) -> Result<ConsumerAuth, Error> {
+    let known = match known {
+        Some(ConsumerAuth::BasicAuth { username, password, password_hash }) => {
+            Some((username, password, password_hash))
+        }
+        _ => None,
+    };
+    let sealed = known.map(|(_, password, _)| password);
+    let (plain, password) = secret(app, context, given, sealed, "plugins.basic-auth.password")?;
+    let username = username.to_owned();
+    let unchanged = known.filter(|(name, sealed, _)| **name == username && **sealed == password);
+    let password_hash = match (unchanged, hashing) {
+        (Some((_, _, hash)), _) => hash.clone(),
+        (None, Hashing::LeftOut) => String::new(),
+        (None, Hashing::Done) => {
+            let salt = app.sealer().salt_of(&username);
+            app.passwords().hash_with_salt(plain.reveal(), salt).await?
+        }
+    };
+    Ok(ConsumerAuth::BasicAuth { username, password, password_hash })
+}
+
+/// The secret in clear, and as it is kept: the known text where it is the same secret.
+fn secret(
+    app: &App,
+    context: &str,
+    given: &OpenSecret,
+    known: Option<&KeptSecret>,
+    member: &'static str,
+) -> Result<(PlainSecret, KeptSecret), Error> {
+    match (given, known) {
+        (OpenSecret::Masked, None) => Err(ConsumerRefusal::NothingKept(member).into()),
+        (OpenSecret::Masked, Some(known)) => Ok((app.sealer().open(known, context)?, known.clone())),
+        (OpenSecret::Clear(plain), Some(known))
+            if app.sealer().open(known, context).is_ok_and(|same| same == *plain) =>
+        {
+            Ok((plain.clone(), known.clone()))
+        }
+        (OpenSecret::Clear(plain), _) => Ok((plain.clone(), sealing::seal(app, plain, context)?)),
+    }
+}
+
+/// `kept` as it is answered: secrets in clear where `reveals`, else masked. One that does not open is masked too.
+pub(crate) fn open(sealer: &Sealer, context: &str, kept: &ConsumerAuth, reveals: bool) -> OpenAuth {
+    let open = |kept: &KeptSecret| {
+        if !reveals {
+            return OpenSecret::Masked;
+        }
+        match sealer.open(kept, context) {
+            Ok(secret) => OpenSecret::Clear(secret),
+            Err(error) => {
+                tracing::error!(secret.place = context, error.cause = %error, "a kept secret cannot be shown");
+                OpenSecret::Masked
+            }
+        }
+    };
+    match kept {
+        ConsumerAuth::KeyAuth { key, .. } => OpenAuth::KeyAuth { key: open(key) },
+        ConsumerAuth::BasicAuth { username, password, .. } => {
+            OpenAuth::BasicAuth { username: username.clone(), password: open(password) }
+        }
+        ConsumerAuth::JwtAuth { key, secret } => {
+            let (algorithm, verifier) = match secret {
+                TokenSecret::Shared { algorithm, secret } => (*algorithm, OpenVerifier::Secret(open(secret))),
+                TokenSecret::Public { algorithm, public_key } => {
+                    (*algorithm, OpenVerifier::PublicKey(public_key.clone()))
+                }
+            };
+            OpenAuth::JwtAuth { key: key.clone(), algorithm, verifier }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forecourt_core::secrets::SecretDigest;
+    use forecourt_identity::sealing::MasterKey;
+
+    use super::*;
+    use crate::random::OsRandom;
+
+    #[test]
+    fn only_those_who_may_change_a_consumer_see_its_secrets() {
+        let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let key = sealer.seal(&PlainSecret::presented("hunter2"), "here", &mut OsRandom).unwrap();
+        let kept = ConsumerAuth::KeyAuth { key, digest: SecretDigest::of(b"hunter2") };
+        let key = |place: &str, reveals: bool| match open(&sealer, place, &kept, reveals) {
+            OpenAuth::KeyAuth { key } => key.reveal().to_owned(),
+            _ => panic!("a key"),
+        };
+        assert_eq!(key("here", true), "hunter2");
+        assert_eq!(key("here", false), "******");
+        assert_eq!(key("elsewhere", true), "******", "what does not open is not shown, and breaks nothing");
+    }
+}
