@@ -133,6 +133,15 @@ pub(crate) fn add(headers: &mut HeaderMap, permit: &Permit) {
     }
 }
 
+/// The name by which the upstream is told who calls, if anybody is known.
+pub(crate) fn name(permit: &Permit) -> Option<Cow<'_, str>> {
+    match (permit.identity(), permit.consumer()) {
+        (Some(identity), _) => Some(identity.application.id_text().into()),
+        (None, Some(identity)) => Some(Cow::Borrowed(&identity.consumer.username)),
+        (None, None) => None,
+    }
+}
+
 fn add_application(headers: &mut HeaderMap, identity: &Identity) {
     let values = [
         identity.application.id_text(),
