@@ -19,10 +19,19 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 /// The cargo that runs this program, without the variables that it set for this program alone.
 #[expect(
     clippy::disallowed_methods,
-    reason = "cargo hands over its own path and its settings in the environment"
+    reason = "cargo hands over its own path in the environment"
 )]
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    without_own_settings(&mut command);
+    command.current_dir(crate::paths::root());
+    command
+}
+
+/// Takes from `command` the variables that cargo set for this program alone: build scripts look at them, and what was
+/// built before would be built again.
+#[expect(clippy::disallowed_methods, reason = "cargo hands over its settings in the environment")]
+pub(crate) fn without_own_settings(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let own = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "LD_LIBRARY_PATH"
@@ -31,8 +40,6 @@ pub(crate) fn cargo() -> Command {
             command.env_remove(name);
         }
     }
-    command.current_dir(crate::paths::root());
-    command
 }
 
 /// Runs a command with its output shown; anything but success is an error that names it.

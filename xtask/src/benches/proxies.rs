@@ -224,7 +224,9 @@ struct Server {
 impl Server {
     /// Starts `command`, pinned to a core, and waits until it listens on `port`.
     fn start(core: &str, command: &[&str], port: u16) -> Result<Self, String> {
-        let process = Command::new("taskset")
+        let mut taskset = Command::new("taskset");
+        processes::without_own_settings(&mut taskset);
+        let process = taskset
             .args(["-c", core])
             .args(command)
             .current_dir(crate::paths::root())
