@@ -213,6 +213,12 @@ impl Gateway {
         self.inner.state.forget_deleted(revision);
     }
 
+    /// Whether a request with this head would be forwarded, as far as that can be told at once: a password or a
+    /// provider's key that would have to be looked into first makes it false. Nothing is sent and nothing counted.
+    pub fn would_pass(&self, head: &http::Request<()>) -> bool {
+        proxy::passes(&self.inner, head)
+    }
+
     /// The highest revision applied so far, 0 before the first batch; changes wake its receivers.
     pub fn applied(&self) -> watch::Receiver<i64> {
         self.inner.applied.subscribe()

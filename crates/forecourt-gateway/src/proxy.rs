@@ -170,6 +170,16 @@ async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decisio
     }
 }
 
+/// Whether a request with this head would pass at first sight: nothing is sent, counted or asked.
+pub(crate) fn passes(gateway: &Inner, request: &Request<()>) -> bool {
+    let (uri, headers) = (request.uri(), request.headers());
+    let Ok(host) = heads::host(request.method(), uri, headers, None) else { return false };
+    let Some(path) = paths::normalise(uri.path()) else { return false };
+    let head = Head { host, path: &path, query: uri.query(), method: request.method(), headers };
+    let decided = decide_now(gateway, &head, None, &Proven::default());
+    matches!(decided, Ok((_, Some(Verdict::Permit(_)))))
+}
+
 /// The route and what is said about the request; `None`: it is a preflight that the route answers.
 fn decide_now(
     gateway: &Inner,

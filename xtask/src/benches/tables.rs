@@ -60,20 +60,28 @@ pub(super) fn costs(cases: &[Case], measured: &[Vec<Measured>]) -> String {
 /// Memory and start of each gateway.
 pub(super) fn footprints(rows: &[(Method, usize, Footprint)]) -> String {
     let mut out = String::from(
-        "| gateway | resident MB | bytes per credential | whole state applied in |\n|---|---|---|---|\n",
+        "| gateway | resident MB | bytes per credential | whole state applied in | decision p50 µs | p99 µs |\n\
+         |---|---|---|---|---|---|\n",
     );
     for (method, count, footprint) in rows {
         let grown = footprint.resident.saturating_sub(footprint.resident_empty);
         out += &format!(
-            "| {}, {} credentials | {} | {} | {:.2} s |\n",
+            "| {}, {} credentials | {} | {} | {:.2} s | {} | {} |\n",
             method.name(),
             grouped(*count),
             footprint.resident / 1_000_000,
             grown / *count as u64,
-            footprint.seconds
+            footprint.seconds,
+            micros(footprint.decision_p50),
+            micros(footprint.decision_p99),
         );
     }
     out
+}
+
+/// Nanoseconds as microseconds; 0 stands for what was not measured.
+fn micros(nanoseconds: f64) -> String {
+    if nanoseconds == 0.0 { "–".to_owned() } else { format!("{:.2}", nanoseconds / 1_000.0) }
 }
 
 /// What callers feel while credentials change.
@@ -160,8 +168,17 @@ mod tests {
 
     #[test]
     fn memory_is_told_per_credential() {
-        let footprint = Footprint { resident_empty: 5_000_000, resident: 25_000_000, seconds: 0.125 };
+        let footprint = Footprint {
+            resident_empty: 5_000_000,
+            resident: 25_000_000,
+            seconds: 0.125,
+            decision_p50: 640.0,
+            decision_p99: 0.0,
+        };
         let table = footprints(&[(Method::Key, 100_000, footprint)]);
-        assert_eq!(table.lines().nth(2), Some("| key-auth, 100,000 credentials | 25 | 200 | 0.12 s |"));
+        assert_eq!(
+            table.lines().nth(2),
+            Some("| key-auth, 100,000 credentials | 25 | 200 | 0.12 s | 0.64 | – |")
+        );
     }
 }
