@@ -1,13 +1,14 @@
 # Thin: each target says what it does and calls `cargo xtask`, which does it.
 
-.PHONY: help run test check fmt bench screenshots toolchain
+.PHONY: help run test check fmt bench soak screenshots toolchain
 
 help:
 	@echo "make run          build everything and start the demo (portal, console, APIs, gateway)"
 	@echo "make test         every test, on SQLite and on PostgreSQL"
 	@echo "make check        formatting, clippy, tidy, banned and unlicensed dependencies"
 	@echo "make fmt          format the Rust code"
-	@echo "make bench        CPU per request of the gateway, against nginx in the same run"
+	@echo "make bench        what the gateway costs, against nginx and HAProxy in the same run"
+	@echo "make soak         ten minutes of load while everything changes that may"
 	@echo "make screenshots  pictures of every page, into screenshots/"
 
 # The dev profile: dependencies are optimised there too, and it builds in a quarter of the time of a release.
@@ -29,8 +30,12 @@ fmt: toolchain
 	cargo fmt --all
 
 bench: toolchain
-	@echo "== bench: nginx and Forecourt's gateway in turn before the same upstream; takes a few minutes"
+	@echo "== bench: nginx, HAProxy and Forecourt's gateway in turn before the same upstream; takes about 15 minutes"
 	@cargo xtask bench
+
+soak: toolchain
+	@echo "== soak: callers over HTTP/1.1, HTTP/2 and TLS while routes, certificates and credentials change"
+	@cargo xtask soak
 
 screenshots: toolchain
 	@echo "== screenshots: start the demo, walk every page, write screenshots/"

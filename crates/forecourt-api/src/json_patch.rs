@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 const OPERATIONS: usize = 1_000;
 /// The deepest place that a pointer may name.
 const DEPTH: usize = 64;
+/// What the copies of one patch may add up to, in bytes of their texts and 16 for each value: copies of copies double
+/// with each operation.
+const COPIED: usize = 1024 * 1024;
 
 /// What may be done to the members of a noun.
 pub(crate) struct Members {
@@ -33,8 +36,9 @@ pub(crate) fn apply(
             return Err(Problem::bad_request(format!("a patch holds at most {OPERATIONS} operations")));
         }
         Value::Array(operations) => {
+            let mut left = COPIED;
             for (index, operation) in operations.iter().enumerate() {
-                operate(&mut document, operation, members)
+                operate(&mut document, operation, members, &mut left)
                     .map_err(|problem| Problem::bad_request(format!("operation {index}: {problem}")))?;
             }
         }
@@ -91,8 +95,13 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// One operation of RFC 6902 §4. Errors are to be read after its place in the patch.
-fn operate(document: &mut Value, operation: &Value, members: &Members) -> Result<(), String> {
+/// One operation of RFC 6902 §4, whose copies are taken off `left`. Errors are to be read after its place in the patch.
+fn operate(
+    document: &mut Value,
+    operation: &Value,
+    members: &Members,
+    left: &mut usize,
+) -> Result<(), String> {
     let text = |member: &str| {
         let text = operation.get(member).and_then(Value::as_str);
         text.ok_or_else(|| format!("{member} is required and must be a string"))
@@ -121,7 +130,9 @@ fn operate(document: &mut Value, operation: &Value, members: &Members) -> Result
         }
         "copy" => {
             let from = text("from")?;
-            let value = find(document, &pointer(from)?).ok_or_else(|| absent(from))?.clone();
+            let found = find(document, &pointer(from)?).ok_or_else(|| absent(from))?;
+            *left = left.checked_sub(size(found)).ok_or("the copies of a patch add up to 1 MiB at most")?;
+            let value = found.clone();
             add(document, &tokens, value)
         }
         "test" => match find(document, &tokens) {
@@ -130,6 +141,16 @@ fn operate(document: &mut Value, operation: &Value, members: &Members) -> Result
             None => Err(format!("test failed: {path:?} does not exist")),
         },
         _ => Err("op must be add, remove, replace, move, copy or test".into()),
+    }
+}
+
+/// About how many bytes a value takes.
+fn size(value: &Value) -> usize {
+    16 + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 0,
     }
 }
 

@@ -67,12 +67,20 @@ impl Certificates {
         if !self.demands_any {
             return true;
         }
-        let Some(wanted) = self.find(Some(&host.to_ascii_lowercase())) else { return true };
+        let Some(wanted) = self.concerned(&host.to_ascii_lowercase()) else { return true };
         wanted.row.client_ca.is_none()
             || wanted.config.is_some()
                 && shown.is_some_and(|shown| {
                     shown.row.id == wanted.row.id && shown.row.client_ca == wanted.row.client_ca
                 })
+    }
+
+    /// The certificate that a host of a service falls under. Wildcards of services cover names at any depth, those of
+    /// certificates one label: a deeper name must not lead around what its parent demands.
+    fn concerned(&self, host: &str) -> Option<&Arc<Served>> {
+        let parents = host.match_indices('.').filter_map(|(at, dot)| host.get(at + dot.len()..));
+        let named = self.exact.get(host);
+        named.or_else(|| parents.filter_map(|parent| self.wildcard.get(parent)).next()).or(self.any.as_ref())
     }
 
     /// Rows come newest first, so the first to claim a name has it.

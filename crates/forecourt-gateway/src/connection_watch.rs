@@ -231,7 +231,8 @@ impl Watch {
             }
             return if is_at(Standing::HeadWithLine) { Alarm::HeadTooSlow } else { Alarm::Cut };
         }
-        if !is_at(Standing::Between) {
+        // A tunnel may rest as long as it likes; a caller who can no longer be followed may not.
+        if !is_at(Standing::Between) && (!is_at(Standing::Lost) || self.is_tunnel()) {
             return Alarm::LookAgain(shortest);
         }
         let is_first = self.requests.load(Relaxed) == 0;

@@ -23,6 +23,7 @@ use crate::{
     connections::{Connections, InFlight},
     identity, paths,
     rejects::Reject,
+    request_ids::X_REQUEST_ID,
     route::Route,
     sending::{self, Errand},
     upgrades,
@@ -32,8 +33,9 @@ use crate::{
 };
 
 /// `Trailer` is not among them: it announces what comes after the body, which is passed on.
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
@@ -93,7 +95,7 @@ pub(crate) async fn forward(
         Err(reject) => return Err((reject, in_flight)),
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(upgrade) = upgrade else {
+        let Some(upgrade) = upgrade.filter(|_| upgrades::is_to_websocket(response.headers())) else {
             tracing::warn!("the upstream changed to another protocol, which nobody asked for");
             errand.give_up();
             return Err((Reject::BrokenAnswer, in_flight));
@@ -191,7 +193,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
         .map(str::trim)
         .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
         .filter_map(|name| name.parse().ok())
-        .filter(|name| *name != HOST && *name != http::header::CONTENT_LENGTH)
+        .filter(|name| ![HOST, CONTENT_LENGTH, X_REQUEST_ID].contains(name))
         .collect();
     for name in HOP_BY_HOP.iter().chain(&named) {
         headers.remove(name);

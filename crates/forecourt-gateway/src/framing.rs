@@ -44,6 +44,7 @@ struct Head {
     content_length: Option<Length>,
     is_chunked: bool,
     repeats_length: bool,
+    has_bare_line_feed: bool,
 }
 
 /// The value of `Content-Length`; one that is no number is refused by hyper unless the body is chunked.
@@ -64,6 +65,7 @@ impl Framing {
                 content_length: None,
                 is_chunked: false,
                 repeats_length: false,
+                has_bare_line_feed: false,
             },
             heads: 0,
             ambiguous: None,
@@ -85,6 +87,12 @@ impl Framing {
     /// Which request of the connection, counted from 0, said its length twice, in one way or in two.
     pub(crate) const fn ambiguous(&self) -> Option<u64> {
         self.ambiguous
+    }
+
+    /// Gives up: what comes next could be read in two ways, so no further request is taken.
+    fn lose(&mut self) {
+        self.ambiguous.get_or_insert(self.heads);
+        self.stop();
     }
 
     /// Stops following.
@@ -125,7 +133,7 @@ impl Framing {
         let Some(end) = memchr::memchr(b'\n', bytes) else {
             self.line.extend_from_slice(bytes);
             if self.line.len() > self.longest_line {
-                self.stop();
+                self.lose();
             }
             return &[];
         };
@@ -142,14 +150,22 @@ impl Framing {
 
     fn on_line(&mut self, line: &[u8]) {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (line, is_bare) = match line.strip_suffix(b"\r") {
+            Some(line) => (line, false),
+            None => (line, true),
+        };
         match self.expects {
-            Expects::HeadLine => self.on_head_line(line),
+            Expects::HeadLine => {
+                // Some readers take a line feed alone for the end of a line, others do not (RFC 9112 §2.2).
+                self.head.has_bare_line_feed |= is_bare;
+                self.on_head_line(line);
+            }
+            Expects::ChunkSize | Expects::Trailer if is_bare => self.lose(),
             Expects::ChunkSize => match chunk_size(line) {
                 Some(0) => self.expects = Expects::Trailer,
                 // The data is followed by a line break of its own.
                 Some(size) => self.expects = Expects::ChunkData(size.saturating_add(2)),
-                None => self.stop(),
+                None => self.lose(),
             },
             Expects::Trailer if line.is_empty() => self.expects = Expects::HeadLine,
             _ => {}
@@ -176,7 +192,10 @@ impl Framing {
 
     fn end_head(&mut self) {
         let head = std::mem::take(&mut self.head);
-        if head.repeats_length || (head.is_chunked && head.content_length.is_some()) {
+        if head.repeats_length
+            || head.has_bare_line_feed
+            || (head.is_chunked && head.content_length.is_some())
+        {
             self.ambiguous.get_or_insert(self.heads);
         }
         self.heads += 1;
@@ -228,7 +247,7 @@ mod tests {
     fn it_knows_where_it_stands() {
         let between = (Place::Between, None);
         assert_eq!(follow(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), between);
-        assert_eq!(follow(b"\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1\nHost: a\n\n"), between);
+        assert_eq!(follow(b"\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n"), between);
         assert_eq!(follow(b"GE"), (Place::Head(false), None));
         assert_eq!(follow(b"GET / HTTP/1.1\r\nHos"), (Place::Head(true), None));
         assert_eq!(follow(b"POST / HTTP/1.1\r\ncontent-LENGTH: 5\r\n\r\nabcde"), between);
@@ -238,6 +257,21 @@ mod tests {
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nabcde\r\n0\r\nA: b\r\n\r\n";
         assert_eq!(follow(chunked), between);
         assert_eq!(follow(&chunked[..chunked.len() - 2]), (Place::Body, None));
+    }
+
+    #[test]
+    fn what_two_readers_may_cut_differently_ends_in_the_refusal_of_that_request_or_the_next() {
+        assert_eq!(follow(b"GET / HTTP/1.1\r\n\r\nGET /b HTTP/1.1\nHost: a\n\n"), (Place::Between, Some(1)));
+        assert_eq!(follow(b"GET / HTTP/1.1\r\nHost: a\n\r\n"), (Place::Between, Some(0)));
+        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for rest in [
+            &b"0\r\nA: b\n\r\nX: y\r\nContent-Length: 100000\r\n\r\n"[..],
+            b"0\r\n\nGET / HTTP/1.1\r\n\r\n",
+            b"5\nabcde\r\n0\r\n\r\n",
+            b"x\r\nabcde\r\n0\r\n\r\n",
+        ] {
+            assert_eq!(follow(&[chunked, rest].concat()), (Place::Lost, Some(1)));
+        }
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
     };
     let is_name = host.starts_with('[')
         || host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
-    if host.is_empty() || host.len() > 255 || !is_name {
+    let has_empty_label = host.starts_with('.') || host.contains("..");
+    if host.is_empty() || host.len() > 255 || !is_name || has_empty_label {
         return None;
     }
     let port = match port {
@@ -144,8 +145,8 @@ mod tests {
         assert!(check("/", &[]).is_err());
         assert!(check("/", &["a", "a"]).is_err());
         for field in [
-            "", " ", "a b", "a,b", "u@a", "a:x", "a:70000", "a:+1", "a/b", "[::1", "[]", "[x]", "a:1:2",
-            "%61",
+            "", " ", ".", ".a", "a..b", "a..", "a b", "a,b", "u@a", "a:x", "a:70000", "a:+1", "a/b", "[::1",
+            "[]", "[x]", "a:1:2", "%61",
         ] {
             assert!(check("/", &[field]).is_err(), "{field:?}");
         }

@@ -23,16 +23,26 @@ const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credentia
 const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
 const IDENTITY: [HeaderName; 3] = [X_CONSUMER_USERNAME, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_CUSTOM_ID];
 
+/// What the gateway says of a request's way and name (`forwarded.rs`, `request_ids.rs`).
+const WAY: [HeaderName; 5] = [
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-request-id"),
+];
+
 /// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
 pub(crate) fn clean(headers: &mut HeaderMap) {
     for name in IDENTITY {
         headers.remove(name);
     }
-    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack.
+    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack; so do the
+    // names of what the gateway says about the way of a request.
     let poses = |name: &HeaderName| {
         let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
         name.as_str().contains('_')
-            && IDENTITY.iter().any(|identity| {
+            && IDENTITY.iter().chain(&WAY).any(|identity| {
                 let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
                 name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
             })

@@ -15,26 +15,35 @@ use crate::{connection_watch::Watch, connections::Connections, upstreams::Connec
 
 /// A caller's wish to speak another protocol.
 pub(crate) struct Wanted {
-    protocol: HeaderValue,
     caller: OnUpgrade,
     watch: Arc<Watch>,
 }
 
-/// The upgrade that this head asks for. h2c is none: the gateway does not hand HTTP to others unread.
+/// The upgrade that this head asks for: to WebSocket, and to nothing else. A list of protocols is none, since the
+/// upstream would choose, and might choose HTTP, which the gateway does not hand to others unread.
 pub(crate) fn wanted(parts: &Parts, watch: &Arc<Watch>) -> Option<Wanted> {
-    let protocol = parts.headers.get(UPGRADE)?;
-    if parts.version != Version::HTTP_11 || !names_upgrade(&parts.headers) || is_http(protocol) {
+    if parts.version != Version::HTTP_11 || !names_upgrade(&parts.headers) || !is_to_websocket(&parts.headers)
+    {
         return None;
     }
     let caller = parts.extensions.get::<OnUpgrade>()?.clone();
-    Some(Wanted { protocol: protocol.clone(), caller, watch: Arc::clone(watch) })
+    Some(Wanted { caller, watch: Arc::clone(watch) })
 }
+
+/// Whether a head says that the connection goes on as WebSocket, and only that.
+pub(crate) fn is_to_websocket(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    protocols.next().is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
+        && protocols.next().is_none()
+}
+
+const WEBSOCKET: &str = "websocket";
 
 impl Wanted {
     /// Asks the upstream for it.
     pub(crate) fn ask(&self, headers: &mut HeaderMap) {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, self.protocol.clone());
+        headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
     }
 
     /// Joins both connections and answers the head that tells the caller so.
@@ -74,9 +83,4 @@ impl Wanted {
 fn names_upgrade(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
-}
-
-fn is_http(protocol: &HeaderValue) -> bool {
-    let text = protocol.as_bytes().to_ascii_lowercase();
-    text.starts_with(b"h2") || text.starts_with(b"http")
 }

@@ -68,6 +68,7 @@ pub fn environment(database: &TestDatabase) -> HashMap<&'static str, String> {
         ("FORECOURT__PORTAL_API__LISTEN", free()),
         ("FORECOURT__SITE__LISTEN", free()),
         ("FORECOURT__GATEWAY__LISTEN", free()),
+        ("FORECOURT__GATEWAY__TLS_LISTEN", free()),
         ("FORECOURT__STATUS__LISTEN", free()),
         ("FORECOURT_LOG", "warn".to_owned()),
     ])

@@ -11,7 +11,14 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, task::JoinHandle};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+};
+use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -31,24 +38,54 @@ pub struct Arrived {
 pub struct Upstream {
     address: SocketAddr,
     arrived: Arc<Mutex<Vec<Arrived>>>,
+    held: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Upstream {
     /// Starts one on a free port. It answers 200 `hello` to everything.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts one that speaks HTTP/1.1 over TLS, with the certificate of `config`.
+    pub async fn start_tls(config: ServerConfig) -> Self {
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrived: Arc<Mutex<Vec<Arrived>>> = Arc::default();
+        let (held, holding) = watch::channel(false);
         let memory = Arc::clone(&arrived);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let memory = Arc::clone(&memory);
-                let service = service_fn(move |request| answer(Arc::clone(&memory), request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                let (memory, holding, tls) = (Arc::clone(&memory), holding.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, memory, holding).await,
+                        // A caller that does not trust the certificate goes away.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, memory, holding).await;
+                            }
+                        }
+                    }
+                });
             }
         });
-        Self { address, arrived, task }
+        Self { address, arrived, held, task }
+    }
+
+    /// Keeps answers back until [`Self::release`]; requests are remembered as they arrive.
+    pub fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    /// Gives the answers that were kept back, and later ones at once.
+    pub fn release(&self) {
+        self.held.send_replace(false);
     }
 
     /// Where it listens.
@@ -74,13 +111,27 @@ impl Drop for Upstream {
     }
 }
 
+/// Answers what comes over one connection.
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    memory: Arc<Mutex<Vec<Arrived>>>,
+    holding: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| answer(Arc::clone(&memory), holding.clone(), request));
+    // A caller that breaks off is no business of the upstream's.
+    let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
 async fn answer(
     memory: Arc<Mutex<Vec<Arrived>>>,
+    mut holding: watch::Receiver<bool>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let target = parts.uri.path_and_query().map_or(String::new(), ToString::to_string);
     memory.lock().unwrap().push(Arrived { method: parts.method, target, headers: parts.headers, body });
+    // An error says that the upstream's owner is gone.
+    let _owner = holding.wait_for(|held| !held).await;
     Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
 }

@@ -52,6 +52,22 @@ fn replacing_adds_a_member_that_is_known_to_be_absent_and_no_other() {
 }
 
 #[test]
+fn copies_of_copies_come_to_an_end() {
+    let copies = |count: usize| {
+        let mut patch = vec![json!({ "op": "add", "path": "/x", "value": ["y".repeat(1_000)] })];
+        patch.resize(count + 1, json!({ "op": "copy", "from": "/x", "path": "/x/-" }));
+        patched(json!({}), Value::Array(patch))
+    };
+    assert!(copies(8).is_ok());
+    for count in [26, 900] {
+        assert!(
+            copies(count).unwrap_err().contains("the copies of a patch add up to 1 MiB at most"),
+            "{count}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_by_its_place() {
     let target = json!({ "id": "1", "a": [1], "o": {} });
     for (operation, problem) in [

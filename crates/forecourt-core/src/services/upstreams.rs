@@ -122,6 +122,9 @@ impl Upstream {
         match pass_host.as_str() {
             "pass" | "node" => {}
             "rewrite" if !upstream_host.is_empty() && !text::has_control(&upstream_host) => {}
+            "rewrite" if text::has_control(&upstream_host) => {
+                return Err(Invalid::new("upstream.upstream_host", "must hold no control characters"));
+            }
             "rewrite" => {
                 return Err(Invalid::new("upstream.upstream_host", "is required with pass_host rewrite"));
             }

@@ -322,11 +322,25 @@ async fn broken_frames_end_the_connection() {
 #[tokio::test]
 async fn an_offer_to_upgrade_to_http_2_is_ignored() {
     let stage = in_front_of_echo().await;
-    let offer = "GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n\
-        HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
-    let answer = stage.exchange(offer).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert!(!answer.to_lowercase().contains("upgrade") && !answer.contains("http2-settings"), "{answer}");
+    let lists = [
+        "h2c",
+        "websocket, h2c",
+        "h2c, websocket",
+        ", h2c",
+        "foo,h2c",
+        "TLS/1.2",
+        "websocket\r\nUpgrade: h2c",
+    ];
+    for upgrade in lists {
+        let offer = format!(
+            "GET /open/x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: {upgrade}\r\n\
+             HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+        );
+        let answer = stage.exchange(&offer).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{upgrade}: {answer}");
+        let told = answer.to_lowercase();
+        assert!(!told.contains("upgrade") && !told.contains("http2-settings"), "{upgrade}: {answer}");
+    }
 }
 
 #[tokio::test]

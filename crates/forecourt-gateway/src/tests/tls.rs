@@ -290,6 +290,20 @@ async fn a_name_may_demand_a_certificate_of_its_callers_and_no_other_way_leads_t
 }
 
 #[tokio::test]
+async fn what_a_wildcard_demands_no_deeper_name_leads_around() {
+    let own = made(&["*.closed.example", "open.example"]);
+    let mut closed = row("closed", 1, &own, &["*.closed.example"]);
+    closed.client_ca = Some(authority().0);
+    let stage = with_rows(vec![closed, row("open", 1, &own, &["open.example"])]).await;
+    let unknown = Caller::trusting(&[&own]);
+    for host in ["a.closed.example", "a.b.closed.example"] {
+        let plain = format!("GET /open/x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(status(&stage.exchange(&plain).await), 421, "{host}");
+        assert_eq!(status(&unknown.ask(&stage, "open.example", host).await.unwrap()), 421, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_demands_certificates_and_cannot_be_used_closes_its_names() {
     let own = made(&["a.example"]);
     let mut broken = row("broken", 9, &own, &["a.example"]);

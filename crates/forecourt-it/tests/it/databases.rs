@@ -84,6 +84,8 @@ fn a_database_that_may_not_be_written_is_named() {
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let file = folder.join("forecourt.db");
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o444)).unwrap();
+    // Whoever tries may read the key, so that the database is what fails.
+    std::fs::set_permissions(folder.join("master.key"), PermissionsExt::from_mode(0o444)).unwrap();
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).unwrap();
     let ended = if is_root() {
         // Root may write everything: somebody else tries, with a copy of the binary that they can reach.

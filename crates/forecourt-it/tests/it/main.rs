@@ -10,7 +10,10 @@
 )]
 
 mod browser;
+mod certificates;
 mod command_line;
+mod consumers;
+mod cors;
 mod crash;
 mod databases;
 mod demos;
@@ -19,7 +22,9 @@ mod main_job;
 mod plugins;
 mod portal_api;
 mod sealing;
+mod services;
 mod sign_in;
 mod store;
 mod suspension;
+mod upstreams;
 mod usage;
