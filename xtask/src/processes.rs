@@ -17,10 +17,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// The cargo that runs this program, without the variables that it set for this program alone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "cargo hands over its own path in the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "cargo hands over its own path in the environment")]
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     without_own_settings(&mut command);
