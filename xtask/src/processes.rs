@@ -27,7 +27,6 @@ pub(crate) fn cargo() -> Command {
 
 /// Takes from `command` the variables that cargo set for this program alone: build scripts look at them, and what was
 /// built before would be built again.
-#[expect(clippy::disallowed_methods, reason = "cargo hands over its settings in the environment")]
 pub(crate) fn without_own_settings(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let own = name.to_str().is_some_and(|name| {
