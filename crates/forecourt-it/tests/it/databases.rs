@@ -84,19 +84,21 @@ fn a_database_that_may_not_be_written_is_named() {
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let file = folder.join("forecourt.db");
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o444)).unwrap();
-    // Whoever tries may read the key, so that the database is what fails.
-    std::fs::set_permissions(folder.join("master.key"), PermissionsExt::from_mode(0o444)).unwrap();
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).unwrap();
+    // With a key from elsewhere, so that the database is what cannot be written.
+    let key = "11".repeat(32);
     let ended = if is_root() {
         // Root may write everything: somebody else tries, with a copy of the binary that they can reach.
         let copy = database.folder().join("forecourt");
         std::fs::copy(binary(), &copy).unwrap();
         std::fs::set_permissions(database.folder(), PermissionsExt::from_mode(0o755)).unwrap();
         let mut serve = serve_on(&folder, &copy, &database);
-        serve.uid(65_534).current_dir("/");
+        serve.uid(65_534).current_dir("/").env("FORECOURT__SECURITY__MASTER_KEY", &key);
         run(serve)
     } else {
-        run(serve_on(&folder, &binary(), &database))
+        let mut serve = serve_on(&folder, &binary(), &database);
+        serve.env("FORECOURT__SECURITY__MASTER_KEY", &key);
+        run(serve)
     };
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
     refused(&ended, &[&file.display().to_string(), "read-only", "let this user write"]);
