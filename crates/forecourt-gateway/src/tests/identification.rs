@@ -43,6 +43,16 @@ async fn an_untrusted_caller_cannot_invent_its_way() {
 }
 
 #[tokio::test]
+async fn neither_spelling_nor_connection_changes_what_the_gateway_says() {
+    let stage = trusting("192.0.2.0/24").await;
+    let fields = ["X_Forwarded_For: 203.0.113.7", "X_Forwarded_Proto: https", "X_Request_Id: forged"];
+    let answer = stage.ask("/open/x", &fields).await;
+    assert!(!body(&answer).contains("203.0.113.7") && !body(&answer).contains("forged"), "{answer}");
+    let answer = stage.ask("/open/x", &["X-Request-Id: mine", "Connection: x-request-id"]).await;
+    assert_eq!(value(body(&answer), "x-request-id"), Some("mine"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_trusted_proxy_is_believed_and_its_chain_continued() {
     let stage = trusting("127.0.0.0/8").await;
     let answer = stage.ask("/open/x", &GIVEN).await;
