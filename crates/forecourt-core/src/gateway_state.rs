@@ -6,6 +6,7 @@
 
 mod certificates;
 mod consumers;
+mod digests;
 mod plugins;
 mod tokens;
 mod upstreams;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     certificates::{CertificatePair, CertificateState},
     consumers::{ConsumerCredentialState, ConsumerSecret, ConsumerState},
+    digests::{Digests, RowsDigest, differing},
     plugins::{
         AllowedMethods, BasicAuthPlugin, ConsumerRestriction, CorsPlugin, GlobalRuleState, JwtAuthPlugin,
         KeyAuthPlugin, PluginsState, RestrictionType,

@@ -27,6 +27,7 @@ pub mod ids;
 pub mod labels;
 pub mod lists;
 pub mod members;
+pub mod nodes;
 pub mod openapi;
 pub mod organizations;
 pub mod persons;

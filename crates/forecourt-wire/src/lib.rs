@@ -3,4 +3,5 @@
 //! The embedded gateway is handed these same values in process; a node on its own machine gets them as JSON.
 
 pub mod changes;
+pub mod sync;
 pub mod usage;
