@@ -17,6 +17,7 @@ mod processes;
 mod screenshots;
 mod servers;
 mod soak;
+mod storm;
 mod tests;
 mod tidy;
 mod toml;
@@ -35,7 +36,10 @@ cargo xtask COMMAND
   deny                banned, unlicensed and foreign dependencies
   screenshots         pictures of every page, of the main job and of the demo, into screenshots/
   bench               what the gateway costs, against nginx and HAProxy in the same run
-  soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told";
+  soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
+  storm [--sqlite] [MINUTES]
+                      three nodes under load while control planes, nodes, PostgreSQL and connections die;
+                      5 minutes unless told";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         "screenshots" => screenshots::run(),
         "bench" => benches::run(),
         "soak" => soak::run(&rest),
+        "storm" => storm::run(&rest),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

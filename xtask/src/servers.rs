@@ -31,6 +31,23 @@ wait "$server"
 rm -rf "$2"
 "#;
 
+/// The same for a server that is killed on purpose: it keeps what it acknowledged, and is started again when it dies.
+const WATCH_AND_REVIVE: &str = r#"
+revive() {
+    while [ ! -e "$2/stop" ]; do
+        "$1/postgres" -D "$2/data" -k "$2" -h 127.0.0.1 -p "$3" -c max_connections=300 >>"$2/log" 2>&1 </dev/null
+    done
+}
+revive "$1" "$2" "$3" &
+server=$!
+trap '' HUP INT TERM
+read -r _
+touch "$2/stop"
+kill -INT "$(head -n 1 "$2/data/postmaster.pid")"
+wait "$server"
+rm -rf "$2"
+"#;
+
 /// How long a start may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,16 +55,26 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Postgres {
     watch: Child,
     port: u16,
+    folder: PathBuf,
 }
 
 impl Postgres {
     /// Finds or installs PostgreSQL, makes an empty cluster and starts it.
     pub(crate) fn start() -> Result<Self, String> {
+        Self::start_with(WATCH)
+    }
+
+    /// The same, on a disk that it waits for, and started again whenever it dies.
+    pub(crate) fn start_to_be_killed() -> Result<Self, String> {
+        Self::start_with(WATCH_AND_REVIVE)
+    }
+
+    fn start_with(watch: &str) -> Result<Self, String> {
         let binaries = binaries()?;
         let account = account()?;
         let folder = private_folder(account)?;
-        let started =
-            initialise(&binaries, &folder, account).and_then(|()| Self::launch(&binaries, &folder, account));
+        let started = initialise(&binaries, &folder, account)
+            .and_then(|()| Self::launch(watch, &binaries, &folder, account));
         if started.is_err() {
             // Already failing: the error that led here says more than one about the folder.
             drop(fs::remove_dir_all(&folder));
@@ -60,10 +87,15 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn launch(binaries: &Path, folder: &Path, account: Option<Account>) -> Result<Self, String> {
+    /// Where its files are: the log, and under `data` its process id.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn launch(watch: &str, binaries: &Path, folder: &Path, account: Option<Account>) -> Result<Self, String> {
         let port = free_port()?;
         let watch = as_account(&mut Command::new("sh"), account)
-            .args(["-c", WATCH, "sh"])
+            .args(["-c", watch, "sh"])
             .args([binaries, folder])
             .arg(port.to_string())
             .current_dir(folder)
@@ -72,7 +104,7 @@ impl Postgres {
             .stdin(Stdio::piped())
             .spawn()
             .map_err(|error| format!("sh could not be started: {error}"))?;
-        let mut server = Self { watch, port };
+        let mut server = Self { watch, port, folder: folder.to_owned() };
         server.wait_until_ready(folder)?;
         Ok(server)
     }
