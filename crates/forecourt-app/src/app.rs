@@ -11,7 +11,7 @@ use forecourt_store::{Reader, Store};
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
-    writes::Write,
+    sync_authority::SyncAuthority, writes::Write,
 };
 
 /// What tells the time.
@@ -58,6 +58,7 @@ struct Parts {
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
     csrf_key: Vec<u8>,
+    sync_authority: SyncAuthority,
 }
 
 impl std::fmt::Debug for App {
@@ -74,7 +75,7 @@ impl App {
     pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
         let passwords = Passwords::new(config.password_hashes_at_once)?;
         let sealer = Sealer::new(&config.master_key);
-        let csrf_key = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
+        let made = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
         let revision = store.read().revision().await?;
         Ok(Self(Arc::new(Parts {
             store,
@@ -84,7 +85,8 @@ impl App {
             verified: VerifiedPasswords::new(&mut OsRandom),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
-            csrf_key,
+            csrf_key: made.csrf_key,
+            sync_authority: made.sync_authority,
         })))
     }
 
@@ -138,6 +140,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> &crate::sign_in_limits::Failures {
         &self.0.limits
+    }
+
+    pub(crate) fn sync_authority(&self) -> &SyncAuthority {
+        &self.0.sync_authority
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -44,5 +44,6 @@ pub use connections::{Location, Reader, Store};
 pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
+pub use settings::StoredAuthority;
 pub use transactions::Tx;
 pub use usage::CountedCalls;
