@@ -39,7 +39,7 @@ mod subscriptions;
 mod transactions;
 mod usage;
 
-pub use change_log::{Committed, LoggedChange};
+pub use change_log::{Committed, LoggedChange, PagePlace, RevisionMark};
 pub use connections::{Location, Reader, Store};
 pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
