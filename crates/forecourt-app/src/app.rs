@@ -1,6 +1,6 @@
 //! The application: what every use case is handed, and how a write begins.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use forecourt_core::{actors::Caller, ids::RequestId, time::Timestamp};
 use forecourt_identity::{
@@ -10,8 +10,8 @@ use forecourt_identity::{
 use forecourt_store::{Reader, Store};
 
 use crate::{
-    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
-    sync_authority::SyncAuthority, writes::Write,
+    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
+    random::OsRandom, sync_authority::SyncAuthority, writes::Write,
 };
 
 /// What tells the time.
@@ -45,6 +45,16 @@ impl Default for Config {
     }
 }
 
+/// The application without keeping it alive.
+pub(crate) struct WeakApp(Weak<Parts>);
+
+impl WeakApp {
+    /// The application, where somebody still uses it.
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
+}
+
 /// The application. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -57,6 +67,7 @@ struct Parts {
     verified: VerifiedPasswords,
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
+    nodes: Live,
     csrf_key: Vec<u8>,
     sync_authority: SyncAuthority,
 }
@@ -85,6 +96,7 @@ impl App {
             verified: VerifiedPasswords::new(&mut OsRandom),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
+            nodes: Live::new(random_hex(16)),
             csrf_key: made.csrf_key,
             sync_authority: made.sync_authority,
         })))
@@ -107,10 +119,7 @@ impl App {
 
     /// `bytes` random bytes as lower-case hex: nonces of pages and forms.
     pub fn random_hex(&self, bytes: usize) -> String {
-        use forecourt_core::random::Random;
-        let mut drawn = vec![0; bytes];
-        OsRandom.fill(&mut drawn);
-        drawn.iter().map(|byte| format!("{byte:02x}")).collect()
+        random_hex(bytes)
     }
 
     /// Whether the database answers.
@@ -149,4 +158,19 @@ impl App {
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
+
+    pub(crate) fn nodes(&self) -> &Live {
+        &self.0.nodes
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+fn random_hex(bytes: usize) -> String {
+    use forecourt_core::random::Random;
+    let mut drawn = vec![0; bytes];
+    OsRandom.fill(&mut drawn);
+    drawn.iter().map(|byte| format!("{byte:02x}")).collect()
 }

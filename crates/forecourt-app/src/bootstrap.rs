@@ -52,6 +52,7 @@ pub(crate) async fn run(
         None => make_csrf_key(&tx).await?,
     };
     let sync_authority = sync_authority::load(&tx, sealer).await?;
+    tx.complete_change_log(now).await?;
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {

@@ -111,6 +111,7 @@ refusals! {
     forecourt_core::credentials::CredentialRefusal,
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
+    forecourt_core::nodes::NodeRefusal,
     forecourt_core::persons::PersonRefusal,
     forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
