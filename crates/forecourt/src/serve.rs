@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use forecourt_app::{nodes::EmbeddedNode, usage};
 pub use forecourt_app::{App, Clock};
+use forecourt_app::{nodes::EmbeddedNode, usage};
 use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
 use forecourt_gateway::Gateway;
 use forecourt_http::Context;
