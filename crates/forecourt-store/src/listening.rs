@@ -20,7 +20,8 @@ impl Store {
         if writer.get_database_backend() != DbBackend::Postgres {
             return Ok(None);
         }
-        let mut listener = PgListener::connect_with(writer.get_postgres_connection_pool()).await.map_err(lost)?;
+        let mut listener =
+            PgListener::connect_with(writer.get_postgres_connection_pool()).await.map_err(lost)?;
         listener.listen(dialect::CHANNEL).await.map_err(lost)?;
         Ok(Some(Listening(listener)))
     }

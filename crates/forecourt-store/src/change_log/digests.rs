@@ -10,7 +10,8 @@ use forecourt_core::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, IntoColumnRef, OnConflict},
 };
 
@@ -59,7 +60,7 @@ impl Reader {
         let select = entity::Entity::find().filter(entity::Column::Scope.is_in(names));
         let (mut digests, mut revision) = (Digests::new(), 0);
         for row in select.all(&self.connection()).await? {
-            revision = row.revision.max(revision);
+            revision = Ord::max(row.revision, revision);
             let kind = kind(&row.kind)?;
             let of_kind = digests.entry(kind).or_default();
             *of_kind = of_kind.with(row.digest());
@@ -108,7 +109,7 @@ impl Tx {
         entity::Entity::delete_many().exec(&self.connection()).await?;
         let digests = self.counted_anew().await?;
         self.add_to_digests(digests, revision).await?;
-        self.insert_revision(revision, now).await
+        self.insert_revision(revision, now, "").await
     }
 
     async fn counted_anew(&self) -> Result<DigestChanges, StoreError> {

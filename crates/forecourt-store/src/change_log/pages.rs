@@ -49,9 +49,8 @@ impl Reader {
         let columns = order.map(|column| Expr::col(column.into_column_ref()));
         let values =
             [Expr::val(place.revision), Expr::val(place.kind.as_str()), Expr::val(place.key.as_str())];
-        let wanted = Condition::any()
-            .add(Column::DeletedAt.is_null())
-            .add(Column::Revision.gt(deleted_after));
+        let wanted =
+            Condition::any().add(Column::DeletedAt.is_null()).add(Column::Revision.gt(deleted_after));
         let mut select = resources::Entity::find()
             .filter(Expr::expr(Expr::tuple(columns)).gt(Expr::tuple(values)))
             .filter(Column::Scope.is_in(scopes.iter().map(Scope::as_text)))
