@@ -7,7 +7,7 @@ use forecourt_identity::{
     passwords::Passwords,
     sealing::{MasterKey, Sealer},
 };
-use forecourt_store::{Reader, Store};
+use forecourt_store::{Listening, Reader, Store, StoreError};
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
@@ -125,6 +125,10 @@ impl App {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.0.store.ping().await?)
+    }
+
+    pub(crate) async fn listen(&self) -> Result<Option<Listening>, StoreError> {
+        self.0.store.listen().await
     }
 
     pub(crate) fn read(&self) -> &Reader {

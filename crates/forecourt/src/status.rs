@@ -59,6 +59,11 @@ async fn metrics(State(status): State<Status>) -> impl IntoResponse {
         status.version,
         *gateway_feed::latest(&status.app).borrow(),
     );
+    text += &format!(
+        "# HELP forecourt_sync_diverged_total Nodes that came with a revision of another line than this database's.\n\
+         # TYPE forecourt_sync_diverged_total counter\nforecourt_sync_diverged_total {}\n",
+        gateway_feed::diverged(&status.app),
+    );
     if let Some(gateway) = &status.gateway {
         text += &format!(
             "# HELP forecourt_gateway_applied_revision The revision that the embedded gateway enforces.\n\

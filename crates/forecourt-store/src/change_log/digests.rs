@@ -150,3 +150,45 @@ fn kind(name: &str) -> Result<Kind, StoreError> {
     Kind::from_name(name)
         .ok_or_else(|| StoreError::Unreadable { what: "kind of a digest", problem: "unknown".into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use forecourt_core::{
+        gateway_state::{GrantState, Resource},
+        ids::{ApplicationId, PortalId, ProductId},
+    };
+    use sea_orm::ConnectionTrait;
+
+    use super::*;
+    use crate::{Location, Store};
+
+    #[tokio::test]
+    async fn a_database_that_an_earlier_version_wrote_to_is_counted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("forecourt.db"))).await.unwrap();
+        let scope = Scope::Portal(PortalId::known("prt_1"));
+        let mut tx = store.begin().await.unwrap();
+        for application in ["app_1", "app_2"] {
+            let (application_id, product_id) = (ApplicationId::known(application), ProductId::known("prd_1"));
+            tx.put(scope.clone(), Resource::Grant(GrantState { application_id, product_id }));
+        }
+        let now = Timestamp::from_micros(1);
+        let revision = tx.commit(now).await.unwrap().revision.unwrap();
+        let scopes = [scope];
+        let before = store.read().digests(&scopes).await.unwrap();
+        assert_eq!(before.0.get(&Kind::Grant).map(|digest| digest.rows), Some(2));
+        let forget = "DELETE FROM revisions; DELETE FROM gateway_digests";
+        store.writer().execute_unprepared(forget).await.unwrap();
+        assert_eq!(store.read().digests(&scopes).await.unwrap(), (Digests::new(), 0));
+
+        let complete = async || {
+            let tx = store.begin().await.unwrap();
+            tx.complete_change_log(now).await.unwrap();
+            tx.commit(now).await.unwrap();
+            store.read().revision_mark(revision).await.unwrap().unwrap()
+        };
+        let mark = complete().await;
+        assert_eq!(store.read().digests(&scopes).await.unwrap(), before);
+        assert_eq!(complete().await, mark, "done once");
+    }
+}

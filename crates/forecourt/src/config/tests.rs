@@ -48,7 +48,6 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 #[test]
 fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
     for (text, key) in [
-        ("sync: { listen: 127.0.0.1:7943 }", "sync.listen"),
         ("audit: { retention_days: 60 }", "audit.retention_days"),
         ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
     ] {
