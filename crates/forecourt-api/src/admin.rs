@@ -11,15 +11,19 @@ mod approvals;
 mod certificates;
 mod consumer_credentials;
 mod consumers;
+mod deployment;
 mod developers;
 mod gateway_groups;
 mod group_objects;
+mod instance_tokens;
 mod labels;
+mod nodes;
 mod plugins;
 mod portal_tokens;
 mod portals;
 mod product_bodies;
 mod products;
+mod receipts;
 mod routes;
 mod schemas;
 mod segments;
@@ -71,6 +75,10 @@ fn endpoints() -> Table {
         approvals::endpoints,
         applications::endpoints,
         gateway_groups::endpoints,
+        instance_tokens::endpoints,
+        deployment::endpoints,
+        nodes::endpoints,
+        receipts::endpoints,
         services::endpoints,
         upstreams::endpoints,
         routes::endpoints,

@@ -10,6 +10,7 @@ mod dcr_providers;
 mod developers;
 mod labels;
 mod products;
+mod receipts;
 mod settings;
 mod subscriptions;
 mod usage;
@@ -63,6 +64,7 @@ fn table() -> Table {
         .get("/api/dcr_providers", dcr_providers::list)
         .get("/api/system_settings/public_access", settings::public_access)
         .get("/api/system_settings/smtp_server_status", settings::smtp_server_status)
+        .get("/api/forecourt/receipts/{revision}", receipts::receipt)
         .get("/api/approvals", approvals::list)
         .post("/api/approvals/{id}/accept", approvals::accept)
         .post("/api/approvals/{id}/reject", approvals::reject)

@@ -48,7 +48,8 @@ pub fn adds(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     }
 }
 
-fn elsewhere() -> Error {
+/// What the holder of an admin key is told about things outside of its group.
+pub(crate) fn elsewhere() -> Error {
     Error::forbidden("a gateway group's admin key acts on its own group only")
 }
 

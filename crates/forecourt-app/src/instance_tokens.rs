@@ -10,7 +10,7 @@ use forecourt_core::{
 };
 use serde_json::json;
 
-use crate::{App, Error, access, nodes, random::OsRandom};
+use crate::{App, Error, access, nodes, random::OsRandom, sync_authority};
 
 /// A token with its text.
 #[derive(Debug)]
@@ -53,7 +53,9 @@ pub async fn issue(app: &App, caller: &Caller, group: &GatewayGroupId) -> Result
     access::sees(caller, Area::GatewayGroup(group))?;
     let mut write = app.begin(caller).await?;
     let group = write.gateway_group(group).await?.ok_or_else(Error::not_found)?;
-    let text = TokenKind::GatewayInstance.issue(&mut OsRandom);
+    let secret = TokenKind::GatewayInstance.issue(&mut OsRandom);
+    // The node demands this authority of whoever says to be its control plane.
+    let text = PlainSecret::presented(format!("{}.{}", secret.reveal(), sync_authority::digest(app)));
     let token = InstanceToken {
         id: InstanceTokenId::issue(write.now, &mut OsRandom),
         gateway_group_id: group.id.clone(),

@@ -33,6 +33,7 @@ pub mod portal_tokens;
 pub mod portals;
 pub mod products;
 mod random;
+pub mod receipts;
 pub mod routes;
 pub mod sealing;
 pub mod services;

@@ -19,6 +19,8 @@ pub struct Config {
     pub version: &'static str,
     /// From where the Admin API may be called at all.
     pub ip_restriction: IpRestriction,
+    /// Where gateway nodes reach this process, as a URL; empty: nowhere.
+    pub sync_url: String,
 }
 
 /// What every handler is handed. Cheap to clone.

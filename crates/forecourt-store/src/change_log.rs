@@ -127,6 +127,21 @@ impl Reader {
         }
     }
 
+    /// The oldest revision above `after` that changed a row of `scopes` as it stands now.
+    pub async fn oldest_change(&self, scopes: &[Scope], after: i64) -> Result<Option<i64>, StoreError> {
+        let names = scopes.iter().map(Scope::as_text);
+        let oldest = resources::Entity::find()
+            .select_only()
+            .column(resources::Column::Revision)
+            .filter(resources::Column::Scope.is_in(names))
+            .filter(resources::Column::Revision.gt(after))
+            .order_by_asc(resources::Column::Revision)
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        Ok(oldest)
+    }
+
     /// The scopes that gateways of `group` need: the group's own, and each portal with a product linked in it.
     pub async fn scopes_of_group(&self, group: &GatewayGroupId) -> Result<Vec<Scope>, StoreError> {
         let portals: Vec<String> = crate::products::links::Entity::find()
@@ -159,12 +174,13 @@ impl Tx {
             .filter(counter::Column::Id.eq(1))
             .exec(&self.connection())
             .await?;
+        let scopes = revisions::concerned(&changes);
         let mut digests = DigestChanges::default();
         for change in changes {
             self.write_change(change, revision, now, &mut digests).await?;
         }
         self.add_to_digests(digests, revision).await?;
-        self.insert_revision(revision, now).await?;
+        self.insert_revision(revision, now, &scopes).await?;
         dialect::tell_others(&self.connection(), revision).await?;
         Ok(Some(revision))
     }

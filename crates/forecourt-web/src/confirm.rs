@@ -61,10 +61,14 @@ pub enum Act {
     DeleteService,
     /// Delete a route.
     DeleteRoute,
+    /// Remove a gateway node, with its token.
+    RemoveNode,
+    /// Delete an instance token.
+    DeleteInstanceToken,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 11] = [
+    const DESTRUCTIVE: [Self; 13] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -76,6 +80,8 @@ impl Act {
         Self::DeleteDeveloper,
         Self::DeleteService,
         Self::DeleteRoute,
+        Self::RemoveNode,
+        Self::DeleteInstanceToken,
     ];
 
     fn of_console(self) -> bool {
@@ -124,6 +130,8 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteDeveloper => "delete_developer",
         Act::DeleteService => "delete_service",
         Act::DeleteRoute => "delete_route",
+        Act::RemoveNode => "remove_node",
+        Act::DeleteInstanceToken => "delete_instance_token",
     }
 }
 
@@ -149,6 +157,8 @@ fn sample(act: Act) -> Confirm {
             (ImpactKind::Approvals, 2),
             (ImpactKind::Callers, 31),
         ],
+        Act::RemoveNode => &[(ImpactKind::SharingNodes, 2)],
+        Act::DeleteInstanceToken => &[(ImpactKind::Nodes, 1)],
         _ => &[],
     };
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();
@@ -156,7 +166,7 @@ fn sample(act: Act) -> Confirm {
         act,
         name: "Checkout frontend".to_owned(),
         impact,
-        type_name: !counted.is_empty(),
+        type_name: !counted.is_empty() && !matches!(act, Act::RemoveNode | Act::DeleteInstanceToken),
         action,
         back,
         form: Form::new(),

@@ -96,7 +96,7 @@ impl Label {
 /// One line of what an act will hit; its text is `impact.KIND` in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Impact {
-    /// `subscriptions`, `applications`, `credentials`, `approvals` or `callers`.
+    /// `subscriptions`, `applications`, `credentials`, `approvals`, `callers`, `nodes` or `sharing_nodes`.
     pub kind: ImpactKind,
     /// How many.
     pub count: u64,
@@ -116,6 +116,10 @@ pub enum ImpactKind {
     Approvals,
     /// Callers of the last 24 hours.
     Callers,
+    /// Gateway nodes that are cut off.
+    Nodes,
+    /// Other gateway nodes that are cut off with one.
+    SharingNodes,
 }
 
 #[cfg(test)]

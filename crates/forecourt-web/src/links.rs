@@ -173,6 +173,13 @@ paths! {
         NEW_ROUTE new_route(group, service) = "/gateway/groups/{group}/services/{service}/routes/new";
         DELETE_ROUTE delete_route(group, service, route) =
             "/gateway/groups/{group}/services/{service}/routes/{route}/delete";
+        NODES nodes() = "/gateway/nodes";
+        NODE node(node) = "/gateway/nodes/{node}";
+        REMOVE_NODE remove_node(node) = "/gateway/nodes/{node}/remove";
+        RECEIPT receipt(revision) = "/gateway/receipts/{revision}";
+        INSTANCE_TOKENS instance_tokens() = "/gateway/tokens";
+        NEW_INSTANCE_TOKEN new_instance_token() = "/gateway/tokens/new";
+        DELETE_INSTANCE_TOKEN delete_instance_token(token) = "/gateway/tokens/{token}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
         SIGN_IN sign_in() = "/sign-in";

@@ -1,7 +1,7 @@
 //! Gateway groups, their keys, and the services that they serve.
 
 use axum::extract::State;
-use forecourt_app::{access, gateway_groups, instance_tokens, services};
+use forecourt_app::{access, gateway_groups, services};
 use forecourt_core::{
     actors::Area,
     gateway_groups::{GatewayGroup, GatewayGroupFilter, GatewayGroupInput},
@@ -32,7 +32,6 @@ pub(super) fn endpoints(table: Table) -> Table {
         .put("/api/gateway_groups/{id}", update)
         .delete("/api/gateway_groups/{id}", delete)
         .put("/api/gateway_groups/{id}/admin_key", issue_admin_key)
-        .post("/api/gateway_groups/{id}/instance_token", issue_instance_token)
         .get("/api/gateway_groups/{id}/services", list_services)
         .get("/api/gateway_groups/{id}/services/{service}", service)
         .delete("/api/gateway_groups/{id}/services/{service}", delete_service)
@@ -121,17 +120,6 @@ async fn issue_admin_key(
     let id = segments.id(GatewayGroupId::parse)?;
     let key = gateway_groups::issue_admin_key(&context.app, &caller, &id).await?;
     value(json!({ "key": key.reveal() }))
-}
-
-/// `only_token` changes nothing here: the answer holds the token alone in any case.
-async fn issue_instance_token(
-    State(context): State<Context>,
-    AdminCaller(caller): AdminCaller,
-    segments: Segments,
-) -> Answer {
-    let id = segments.id(GatewayGroupId::parse)?;
-    let issued = instance_tokens::issue(&context.app, &caller, &id).await?;
-    value(json!({ "id": issued.token.id, "token_plain_text": issued.text.reveal() }))
 }
 
 /// A published service with its group's id and name.

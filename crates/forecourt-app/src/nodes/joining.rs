@@ -223,7 +223,8 @@ fn note(app: &App, node: &NodeId, change: impl FnOnce(&mut LiveNode)) {
 }
 
 fn check(hello: &Hello) -> Result<(), Error> {
-    if !is_chosen_id(hello.node.as_str()) || !hello.node.as_str().starts_with("nod_") {
+    let own_part = hello.node.as_str().strip_prefix("nod_");
+    if !is_chosen_id(hello.node.as_str()) || own_part.is_none_or(str::is_empty) {
         return Err(Error::invalid("invalid_field", "node must be an id that begins with nod_"));
     }
     text::name("name", &hello.name, NAME)?;

@@ -109,7 +109,7 @@ impl Tx {
         entity::Entity::delete_many().exec(&self.connection()).await?;
         let digests = self.counted_anew().await?;
         self.add_to_digests(digests, revision).await?;
-        self.insert_revision(revision, now).await
+        self.insert_revision(revision, now, "").await
     }
 
     async fn counted_anew(&self) -> Result<DigestChanges, StoreError> {

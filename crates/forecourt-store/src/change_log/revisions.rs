@@ -1,9 +1,11 @@
 //! The marks of revisions: what tells one line of revisions from another with the same numbers.
 
-use forecourt_core::time::Timestamp;
+use std::collections::BTreeSet;
+
+use forecourt_core::{gateway_state::Kind, time::Timestamp};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, sea_query::Query};
 
-use crate::{Reader, StoreError, Tx, dialect};
+use crate::{Reader, StoreError, Tx, change_log::PendingChange, dialect};
 
 pub(super) mod entity {
     use sea_orm::entity::prelude::*;
@@ -15,6 +17,7 @@ pub(super) mod entity {
         pub revision: i64,
         pub mark: String,
         pub committed_at: i64,
+        pub scopes: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -32,7 +35,12 @@ pub struct RevisionMark {
     pub mark: String,
     /// When it was committed.
     pub committed_at: Timestamp,
+    /// The scopes that it changed, as [`forecourt_core::gateway_state::Scope::as_text`] writes them; `None`: any.
+    pub scopes: Option<Vec<String>>,
 }
+
+/// What stands for every scope.
+const ALL: &str = "*";
 
 impl Reader {
     /// The mark of `revision`, where it is still kept.
@@ -49,21 +57,41 @@ impl Reader {
 }
 
 impl Tx {
-    pub(super) async fn insert_revision(&self, revision: i64, now: Timestamp) -> Result<(), StoreError> {
+    /// `scopes`: as [`concerned`] gives them, empty where that is not known.
+    pub(super) async fn insert_revision(
+        &self,
+        revision: i64,
+        now: Timestamp,
+        scopes: &str,
+    ) -> Result<(), StoreError> {
         use entity::Column;
         let connection = self.connection();
         let mark = dialect::random_mark(connection.get_database_backend());
         let mut insert = Query::insert();
-        insert.into_table(entity::Entity).columns([Column::Revision, Column::Mark, Column::CommittedAt]);
-        insert.values_panic([revision.into(), mark, now.micros().into()]);
+        let columns = [Column::Revision, Column::Mark, Column::CommittedAt, Column::Scopes];
+        insert.into_table(entity::Entity).columns(columns);
+        insert.values_panic([revision.into(), mark, now.micros().into(), scopes.into()]);
         connection.execute(&insert).await?;
         Ok(())
     }
 }
 
+/// The scopes that a commit of `changes` concerns, as they are kept.
+///
+/// A product that comes, goes or changes may change which groups need its portal's rows, so it concerns all of them.
+pub(super) fn concerned(changes: &[PendingChange]) -> String {
+    if changes.iter().any(|change| change.kind == Kind::Product) {
+        return ALL.to_owned();
+    }
+    let scopes: BTreeSet<_> = changes.iter().map(|change| change.scope.as_text()).collect();
+    scopes.into_iter().collect::<Vec<_>>().join(" ")
+}
+
 impl From<entity::Model> for RevisionMark {
     fn from(row: entity::Model) -> Self {
         let committed_at = Timestamp::from_micros(row.committed_at);
-        Self { revision: row.revision, mark: row.mark, committed_at }
+        let known = !row.scopes.is_empty() && row.scopes != ALL;
+        let scopes = known.then(|| row.scopes.split(' ').map(str::to_owned).collect());
+        Self { revision: row.revision, mark: row.mark, committed_at, scopes }
     }
 }

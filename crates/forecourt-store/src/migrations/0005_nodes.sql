@@ -19,3 +19,6 @@ CREATE TABLE node_acknowledgements (
   PRIMARY KEY (node_id, revision)
 );
 CREATE INDEX node_acknowledgements_by_time ON node_acknowledgements (applied_at);
+
+-- Which gateways a revision concerns: the scopes that it changed, between spaces; '*': all; empty: not known.
+ALTER TABLE revisions ADD COLUMN scopes {text} NOT NULL DEFAULT '';

@@ -55,6 +55,8 @@ pub struct Visit {
     pub call: Call,
     /// The page's frame.
     pub page: Page,
+    /// The revision that the act before this page made for gateways.
+    pub told_revision: Option<i64>,
     form_cookie: String,
     is_new: bool,
     is_fragment: bool,
@@ -70,10 +72,13 @@ impl Visit {
         frame: Frame,
         session: Option<&str>,
     ) -> Self {
-        let carried = session.or_else(|| cookies::read(headers, FORM_COOKIE)).map(str::to_owned);
-        let is_new = carried.is_none();
-        let form_cookie = carried.unwrap_or_else(|| web.app().random_hex(16));
+        let proof = session.or_else(|| cookies::read(headers, FORM_COOKIE)).map(str::to_owned);
+        let is_new = proof.is_none();
+        let form_cookie = proof.unwrap_or_else(|| web.app().random_hex(16));
         let is_fragment = headers.contains_key("hx-request");
+        let carried = flashes::carried(headers).filter(|_| !is_fragment);
+        let (flash, told_revision) =
+            carried.map_or((None, None), |(flash, revision)| (Some(flash), revision));
         let page = Page {
             site: frame.site,
             portal: frame.portal,
@@ -81,12 +86,12 @@ impl Visit {
             viewer: frame.viewer,
             sign_up_open: frame.sign_up_open,
             pending_approvals: frame.pending_approvals,
-            flash: flashes::carried(headers).filter(|_| !is_fragment),
+            flash,
             csrf: forms::token(web.app().csrf_key(), &form_cookie),
             nonce: web.app().random_hex(16),
             path: uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         };
-        Self { web, call, page, form_cookie, is_new, is_fragment }
+        Self { web, call, page, told_revision, form_cookie, is_new, is_fragment }
     }
 
     pub(super) fn form_cookie(&self) -> &str {
@@ -158,7 +163,7 @@ impl Visit {
 
     /// The answer with a message for the page after it.
     pub fn say_then(&self, mut response: Response<Body>, tone: Tone, text: &str) -> Response<Body> {
-        let cookie = flashes::kept(tone, text, self.web.config.secure_cookies);
+        let cookie = flashes::kept(tone, text, self.call.receipt.revision(), self.web.config.secure_cookies);
         add_cookie(response.headers_mut(), cookie);
         response
     }

@@ -8,10 +8,13 @@ mod applications;
 mod approvals;
 mod developers;
 mod gateway;
+mod instance_tokens;
+mod nodes;
 mod overview;
 mod passwords;
 mod portals;
 mod products;
+mod receipts;
 mod rows;
 mod services;
 mod sign_in;
@@ -43,7 +46,7 @@ pub fn router(context: Context, config: Config) -> Router {
         Ok(web) => web,
         Err(error) => return handling::broken(&error),
     };
-    let routes = entrance().merge(portal_pages()).merge(gateway_pages());
+    let routes = entrance().merge(portal_pages()).merge(gateway_pages()).merge(node_pages());
     let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
     handling::served(visited, web)
 }
@@ -99,4 +102,15 @@ fn gateway_pages() -> Router<Web> {
         .route(paths::DELETE_SERVICE, get(services::ask_delete).post(services::delete))
         .route(paths::NEW_ROUTE, get(services::routes::new_form).post(services::routes::create))
         .route(paths::DELETE_ROUTE, get(services::routes::ask_delete).post(services::routes::delete))
+}
+
+fn node_pages() -> Router<Web> {
+    Router::new()
+        .route(paths::NODES, get(nodes::list))
+        .route(paths::NODE, get(nodes::page))
+        .route(paths::REMOVE_NODE, get(nodes::ask_remove).post(nodes::remove))
+        .route(paths::RECEIPT, get(receipts::page))
+        .route(paths::INSTANCE_TOKENS, get(instance_tokens::list))
+        .route(paths::NEW_INSTANCE_TOKEN, get(instance_tokens::new_form).post(instance_tokens::create))
+        .route(paths::DELETE_INSTANCE_TOKEN, get(instance_tokens::ask_delete).post(instance_tokens::delete))
 }

@@ -6,10 +6,13 @@ pub mod approvals;
 pub mod developers;
 pub mod gateway;
 mod handlers;
+pub mod instance_tokens;
+pub mod nodes;
 pub mod overview;
 pub mod passwords;
 pub mod portals;
 pub mod products;
+pub mod receipts;
 pub mod sign_in;
 pub mod tokens;
 
@@ -47,6 +50,12 @@ pub fn samples() -> Vec<AnySample> {
         of::<gateway::ServicePage>(),
         of::<gateway::NewRoute>(),
         of::<gateway::ServiceDocument>(),
+        of::<nodes::NodeList>(),
+        of::<nodes::NodePage>(),
+        of::<receipts::ReceiptPage>(),
+        of::<instance_tokens::InstanceTokenList>(),
+        of::<instance_tokens::NewInstanceToken>(),
+        of::<instance_tokens::InstanceTokenShown>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),

@@ -7,16 +7,17 @@ use std::sync::{
 
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use forecourt_app::{App, Config, applications, developers, subscriptions};
+use forecourt_app::{App, Config, applications, developers, nodes, subscriptions};
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::ApplicationInput,
     developers::Developer,
-    ids::{PortalId, RequestId},
+    ids::{NodeId, PortalId, RequestId},
     time::Timestamp,
 };
 use forecourt_http::Context;
 use forecourt_store::{Location, Store};
+use forecourt_wire::sync::Hello;
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -24,6 +25,9 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 pub(super) const START: i64 = 1_786_060_800;
+
+/// Where gateway nodes would reach it.
+pub(super) const SYNC_URL: &str = "https://127.0.0.1:7943";
 
 pub(super) struct Stage {
     pub(super) app: App,
@@ -37,7 +41,9 @@ pub(super) struct Stage {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
+    /// The body as JSON; null where it is none.
     pub(super) body: Value,
+    pub(super) text: String,
 }
 
 impl Reply {
@@ -73,7 +79,8 @@ impl Reply {
 impl Stage {
     /// An installation at its very first start: `admin` with the one-time password `admin`.
     pub(super) async fn fresh() -> Self {
-        Self::with(forecourt_http::Config::default()).await
+        let sync_url = SYNC_URL.into();
+        Self::with(forecourt_http::Config { sync_url, ..Default::default() }).await
     }
 
     pub(super) async fn with(config: forecourt_http::Config) -> Self {
@@ -148,7 +155,8 @@ impl Stage {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Reply { status: parts.status.as_u16(), headers: parts.headers, body, text }
     }
 
     /// Signs in and returns the `Cookie` header to send from then on.
@@ -162,6 +170,22 @@ impl Stage {
 
     pub(super) async fn id_of(&self, method: &str, path: &str, body: Value) -> String {
         self.call(method, path, body).await.value()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A fresh instance token of a group: its id and its text.
+    pub(super) async fn instance_token(&self, group: &str) -> (String, String) {
+        let path = format!("/api/gateway_groups/{group}/instance_token");
+        let token = self.call("POST", &path, Value::Null).await.value();
+        let text = |member: &str| token[member].as_str().unwrap().to_owned();
+        (text("id"), text("token_plain_text"))
+    }
+
+    /// A node that joined with a token, and holds a stream.
+    pub(super) async fn node(&self, token: &str, name: &str) -> NodeId {
+        let hello = hello(name);
+        let admitted = nodes::admit(&self.app, token, &hello).await.unwrap();
+        nodes::connected(&self.app, &admitted.node);
+        admitted.node
     }
 
     pub(super) async fn default_portal(&self) -> String {
@@ -208,5 +232,17 @@ impl Stage {
         let (id, product) = (application.id.to_string(), product.to_owned());
         subscriptions::request(&self.app, developer, std::slice::from_ref(&id), &[product]).await.unwrap();
         id
+    }
+}
+
+/// What a node called `name` says at its first start.
+pub(super) fn hello(name: &str) -> Hello {
+    Hello {
+        node: NodeId::known(format!("nod_{name}")),
+        name: name.into(),
+        version: "1.0.0".into(),
+        address: format!("http://{name}.example:9080"),
+        position: None,
+        drift: Vec::new(),
     }
 }

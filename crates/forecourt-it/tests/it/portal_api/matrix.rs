@@ -41,6 +41,7 @@ fn matrix() -> Vec<(Method, &'static str, Class, Value, u16)> {
         (post.clone(), "/api/approvals/{id}/reject", Portal, json!({}), 200),
         (get.clone(), "/api/system_settings/public_access", Portal, Value::Null, 200),
         (get.clone(), "/api/system_settings/smtp_server_status", Portal, Value::Null, 200),
+        (get.clone(), "/api/forecourt/receipts/{revision}", Portal, Value::Null, 200),
         (get.clone(), "/api/api_products", Guest, Value::Null, 200),
         (get.clone(), "/api/api_products/{id}", Guest, Value::Null, 200),
         (get.clone(), "/api/dcr_providers", Guest, Value::Null, 200),
@@ -120,6 +121,7 @@ impl Objects {
         let path = template.replace("{id}", id).replace("{credential_id}", &self.credential);
         let path =
             path.replace("{developer_id}", "doomed").replace("{resource_type}", "developer_application");
+        let path = path.replace("{revision}", "1");
         if path.ends_with("/api_calls") { path + "?start_at=1&end_at=2" } else { path }
     }
 

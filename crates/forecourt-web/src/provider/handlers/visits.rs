@@ -8,7 +8,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use forecourt_app::{App, ErrorKind, approvals, authentication, authentication::KnownAdministrator, portals};
+use forecourt_app::{
+    App, ErrorKind, approvals, authentication, authentication::KnownAdministrator, portals, receipts,
+};
 use forecourt_core::{
     actors::{Actor, Caller, Source},
     ids::PortalId,
@@ -129,7 +131,8 @@ async fn arrive(web: &Web, call: &Call, parts: &mut Parts, named: Option<&str>) 
         return Ok(Arrival::SentAway(visit.show_as(StatusCode::FORBIDDEN, &view)?));
     }
     let (frame, portal) = frame(web, &known, &caller, parts, named).await?;
-    let visit = visit_in(frame, parts);
+    let mut visit = visit_in(frame, parts);
+    tell_where_live(&mut visit, &caller).await?;
     if named.is_some() && portal.as_ref().map(PortalId::as_str) != named {
         let lost = Failed::from(FailureKind::NotFound).into_response();
         return Ok(Arrival::SentAway(visit.finish(lost, &provider::sign_in())));
@@ -137,6 +140,25 @@ async fn arrive(web: &Web, call: &Call, parts: &mut Parts, named: Option<&str>) 
     parts.extensions.insert(visit.clone());
     parts.extensions.insert(Console { visit: visit.clone(), known, caller, portal });
     Ok(Arrival::Passes(Box::new(visit)))
+}
+
+/// Adds to the message of an act that changed what gateways enforce on how many of them it is in force by now.
+async fn tell_where_live(visit: &mut Visit, caller: &Caller) -> Result<(), Failed> {
+    let Some(revision) = visit.told_revision else { return Ok(()) };
+    let tally = match receipts::tally(visit.web.app(), caller, revision).await {
+        Ok(tally) => tally,
+        // A cookie from before the database was another one.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(flash) = visit.page.flash.as_mut().filter(|_| tally.nodes > 0) {
+        let (applied, nodes) = (tally.applied.to_string(), tally.nodes.to_string());
+        let live = visit.web.say("flash.live", &[("applied", &applied), ("count", &nodes)]);
+        flash.text = format!("{} {live}", flash.text);
+        let receipt = provider::receipt(&revision.to_string());
+        flash.next = Some((receipt, visit.web.say("flash.receipt", &[])));
+    }
+    Ok(())
 }
 
 /// Who the session is of; a session that ended is nobody's.

@@ -1,0 +1,211 @@
+//! Nodes and the tokens that let them in.
+
+use forecourt_app::{ErrorKind, nodes};
+use forecourt_core::{gateway_state::Kind, ids::NodeId};
+use forecourt_wire::sync::Position;
+use serde_json::{Value, json};
+
+use super::stage::{Stage, hello};
+
+fn refused(outcome: Result<nodes::Admitted, forecourt_app::Error>) -> ErrorKind {
+    outcome.unwrap_err().kind()
+}
+
+#[tokio::test]
+async fn a_node_is_listed_with_how_far_it_is_and_whether_it_hears_of_changes() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.get("/api/forecourt/nodes").await.list(), Vec::<Value>::new());
+    let (_, token) = stage.instance_token("default").await;
+    let id = stage.node(&token, "one").await;
+    stage.service("orders").await;
+    stage.later(5);
+    let path = format!("/api/forecourt/nodes/{id}");
+    let behind = stage.get(&path).await.value();
+    for (member, wanted) in [
+        ("id", json!(id)),
+        ("name", json!("one")),
+        ("gateway_group_id", json!("default")),
+        ("version", json!("1.0.0")),
+        ("address", json!("http://one.example:9080")),
+        ("state", json!("connected")),
+        ("revision", json!(0)),
+        ("drift", json!([])),
+    ] {
+        assert_eq!(behind[member], wanted, "{behind}");
+    }
+    let lag = behind["lag_ms"].as_i64().unwrap();
+    assert!((5_000..6_000).contains(&lag), "since the commit that it has not applied: {behind}");
+    assert!(behind["last_contact_at"].as_str().unwrap().ends_with('Z'), "{behind}");
+
+    let revision = 1;
+    nodes::acknowledge(&stage.app, &id, revision, &[Kind::Route]).await.unwrap();
+    // Told is shown at once, written down or not.
+    for _ in 0..2 {
+        let told = stage.get(&path).await.value();
+        assert_eq!((&told["revision"], &told["lag_ms"]), (&json!(1), &json!(0)), "{told}");
+        assert_eq!(told["drift"], json!(["route"]), "{told}");
+        nodes::write_down(&stage.app).await.unwrap();
+    }
+    // Late and repeated acknowledgements take nothing back; one that cannot be is refused.
+    nodes::acknowledge(&stage.app, &id, 0, &[]).await.unwrap();
+    assert_eq!(stage.get(&path).await.value()["revision"], 1);
+    for unknown in [2, -1] {
+        let refused = nodes::acknowledge(&stage.app, &id, unknown, &[]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid, "{unknown}");
+    }
+
+    nodes::disconnected(&stage.app, &id);
+    for written in [false, true] {
+        assert_eq!(stage.get(&path).await.value()["state"], "disconnected", "{written}");
+        let with = |state: &str| format!("/api/forecourt/nodes?state={state}&gateway_group_id=default");
+        assert_eq!(stage.get(&with("disconnected")).await.names(), ["one"], "{written}");
+        assert!(stage.get(&with("connected")).await.names().is_empty(), "{written}");
+        nodes::write_down(&stage.app).await.unwrap();
+    }
+    assert_eq!(stage.get("/api/forecourt/nodes?state=lost").await.refusal().0, 400);
+    assert_eq!(stage.get("/api/forecourt/nodes/nod_unknown").await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn a_node_that_opens_another_stream_stays_connected_when_the_old_one_ends() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let id = stage.node(&token, "one").await;
+    stage.node(&token, "one").await;
+    nodes::disconnected(&stage.app, &id);
+    let path = format!("/api/forecourt/nodes/{id}");
+    assert_eq!(stage.get(&path).await.value()["state"], "connected");
+    nodes::disconnected(&stage.app, &id);
+    assert_eq!(stage.get(&path).await.value()["state"], "disconnected");
+}
+
+#[tokio::test]
+async fn only_a_live_token_of_its_own_group_lets_a_node_in() {
+    let stage = Stage::start().await;
+    let (app, edge) = (&stage.app, json!({ "name": "edge" }));
+    let edge = stage.id_of("POST", "/api/gateway_groups", edge).await;
+    let (_, of_default) = stage.instance_token("default").await;
+    let (_, of_edge) = stage.instance_token(&edge).await;
+    let admitted = nodes::admit(app, &of_default, &hello("one")).await.unwrap();
+    assert_eq!(admitted.group.as_str(), "default");
+    // What the node pins its control plane by is no part of the secret.
+    let (secret, authority) = of_default.split_once('.').unwrap();
+    assert_eq!(authority.len(), 64);
+    nodes::admit(app, secret, &hello("one")).await.unwrap();
+
+    for token in ["", "a7dp-", "a7dp-wrong", &of_default[1..], &secret[..secret.len() - 1]] {
+        assert_eq!(
+            refused(nodes::admit(app, token, &hello("two")).await),
+            ErrorKind::Unauthenticated,
+            "{token}"
+        );
+    }
+    assert_eq!(refused(nodes::admit(app, &of_edge, &hello("one")).await), ErrorKind::Forbidden);
+    let by_edge = nodes::recognise(app, &of_edge, &admitted.node).await;
+    assert_eq!(refused(by_edge), ErrorKind::Forbidden);
+    for token in [secret, &of_default] {
+        assert_eq!(nodes::recognise(app, token, &admitted.node).await.unwrap(), admitted);
+    }
+    for wrong in ["nod", "nod_a/b", "nod_", "per_1"] {
+        let hello = forecourt_wire::sync::Hello { node: NodeId::known(wrong), ..hello("one") };
+        assert_eq!(refused(nodes::admit(app, &of_default, &hello).await), ErrorKind::Invalid, "{wrong}");
+    }
+    let nameless = forecourt_wire::sync::Hello { name: "\n".into(), ..hello("three") };
+    assert_eq!(refused(nodes::admit(app, &of_default, &nameless).await), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn the_id_of_a_gateway_inside_a_control_plane_is_nobody_elses() {
+    let stage = Stage::start().await;
+    let embedded = nodes::EmbeddedNode {
+        id: NodeId::known("nod_inside"),
+        name: "inside".into(),
+        version: "1.0.0".into(),
+        address: String::new(),
+        group: forecourt_core::ids::GatewayGroupId::default_group(),
+    };
+    nodes::register_embedded(&stage.app, embedded).await.unwrap();
+    let (_, token) = stage.instance_token("default").await;
+    assert_eq!(refused(nodes::admit(&stage.app, &token, &hello("inside")).await), ErrorKind::Forbidden);
+
+    let path = "/api/forecourt/nodes/nod_inside";
+    assert_eq!(stage.get(path).await.value()["state"], "connected");
+    let refusal = stage.call("DELETE", path, Value::Null).await.refusal();
+    assert!(refusal.0 == 400 && refusal.1.contains("gateway.listen"), "{refusal:?}");
+    nodes::disconnected(&stage.app, &NodeId::known("nod_inside"));
+    stage.call("DELETE", path, Value::Null).await.value();
+    assert_eq!(stage.get(path).await.refusal().0, 404);
+}
+
+#[tokio::test]
+async fn a_removed_node_takes_the_token_that_it_joined_with_along() {
+    let stage = Stage::start().await;
+    let (id, token) = stage.instance_token("default").await;
+    let (other, _) = stage.instance_token("default").await;
+    let node = stage.node(&token, "one").await;
+    let admitted = nodes::recognise(&stage.app, &token, &node).await.unwrap();
+    let tokens = "/api/forecourt/instance_tokens?gateway_group_id=default";
+    let listed = stage.get(tokens).await.list();
+    let used = listed.iter().find(|row| row["id"] == json!(id)).unwrap();
+    assert!(used["last_used_at"].is_string() && !used.to_string().contains(&token[..20]), "{used}");
+    let unused = listed.iter().find(|row| row["id"] == json!(other)).unwrap();
+    assert!(unused.get("last_used_at").is_none() && unused["created_at"].is_string(), "{unused}");
+
+    let mut removals = nodes::removals(&stage.app);
+    assert!(nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    let removed = stage.call("DELETE", &format!("/api/forecourt/nodes/{node}"), Value::Null).await.value();
+    assert_eq!(removed, json!({ "id": node }));
+    assert!(removals.has_changed().unwrap(), "whoever holds the stream is woken");
+    removals.mark_unchanged();
+    assert!(!nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    assert_eq!(refused(nodes::recognise(&stage.app, &token, &node).await), ErrorKind::Unauthenticated);
+    assert_eq!(refused(nodes::admit(&stage.app, &token, &hello("one")).await), ErrorKind::Unauthenticated);
+    assert_eq!(nodes::acknowledge(&stage.app, &node, 0, &[]).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(stage.get("/api/forecourt/nodes").await.list(), Vec::<Value>::new());
+    let left: Vec<_> = stage.get(tokens).await.list().iter().map(|row| row["id"].clone()).collect();
+    assert_eq!(left, [json!(other)]);
+}
+
+#[tokio::test]
+async fn a_deleted_token_shuts_its_nodes_out_and_leaves_them_in_the_list() {
+    let stage = Stage::start().await;
+    let (id, token) = stage.instance_token("default").await;
+    let node = stage.node(&token, "one").await;
+    let admitted = nodes::recognise(&stage.app, &token, &node).await.unwrap();
+    let removals = nodes::removals(&stage.app);
+    let path = format!("/api/forecourt/instance_tokens/{id}");
+    stage.call("DELETE", &path, Value::Null).await.value();
+    assert!(removals.has_changed().unwrap());
+    assert!(!nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    assert_eq!(refused(nodes::recognise(&stage.app, &token, &node).await), ErrorKind::Unauthenticated);
+    nodes::disconnected(&stage.app, &node);
+    assert_eq!(stage.get(&format!("/api/forecourt/nodes/{node}")).await.value()["state"], "disconnected");
+    assert_eq!(stage.call("DELETE", &path, Value::Null).await.refusal().0, 404);
+    // With another token of the group it is the same node again.
+    let (_, next) = stage.instance_token("default").await;
+    assert_eq!(stage.node(&next, "one").await, node);
+    assert_eq!(stage.get("/api/forecourt/nodes").await.names(), ["one"]);
+}
+
+#[tokio::test]
+async fn a_node_that_lost_what_it_had_must_tell_it_anew() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let id = stage.node(&token, "one").await;
+    stage.service("orders").await;
+    stage.service("payments").await;
+    for revision in [1, 2] {
+        nodes::acknowledge(&stage.app, &id, revision, &[]).await.unwrap();
+    }
+    let revision =
+        async || stage.get(&format!("/api/forecourt/nodes/{id}")).await.value()["revision"].clone();
+    let held = |revision| Some(Position { revision, mark: "00".into() });
+    for (position, wanted) in [(held(2), 2), (held(1), 1), (held(2), 1), (None, 0)] {
+        let hello = forecourt_wire::sync::Hello { position, ..hello("one") };
+        nodes::admit(&stage.app, &token, &hello).await.unwrap();
+        nodes::write_down(&stage.app).await.unwrap();
+        assert_eq!(revision().await, wanted, "{hello:?}");
+    }
+    let receipt = stage.get("/api/forecourt/receipts/1").await.value();
+    assert_eq!(receipt["complete"], false, "{receipt}");
+}
