@@ -12,7 +12,10 @@ use std::{
 
 pub use forecourt_app::{App, Clock};
 use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
-use forecourt_gateway::Gateway;
+use forecourt_gateway::{
+    Gateway,
+    sync::{Folder, FolderError},
+};
 use forecourt_http::Context;
 use forecourt_store::{Location, Store, StoreError};
 use serde::Serialize;
@@ -324,7 +327,8 @@ async fn start_gateway(
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;
     let feed = feed.map_err(|error| app_error(settings, &error))?;
-    let delivery = usage_delivery::start(app.clone(), gateway.clone());
+    let delivery = usage_delivery::start(app.clone(), gateway.clone(), node_folder(settings)?);
+    let delivery = delivery.map_err(|error| system(&error))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = Vec::new();
     for (listener, is_tls) in [(plain, false), (tls, true)] {
@@ -344,6 +348,23 @@ async fn start_gateway(
         }));
     }
     Ok((gateway, RunningGateway { stop, tasks, feed, delivery }))
+}
+
+/// The folder of the gateway in this process: `data_dir`, or one below it where another process of this machine has
+/// that already, so that each numbers its own batches.
+fn node_folder(settings: &Settings) -> Result<Folder, StartError> {
+    const MOST: usize = 64;
+    let data_dir = settings.data_folder();
+    make_data_dir(&data_dir)?;
+    let others = (2..=MOST).map(|number| data_dir.join(format!("gateway-{number}")));
+    for folder in std::iter::once(data_dir.clone()).chain(others) {
+        match Folder::take(&folder, system_clock()()) {
+            Ok(folder) => return Ok(folder),
+            Err(FolderError::InUse(_)) => {}
+            Err(error) => return Err(StartError::System(error.to_string())),
+        }
+    }
+    Err(StartError::System(format!("more than {MOST} processes use {}", data_dir.display())))
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

@@ -24,6 +24,9 @@ use crate::Gateway;
 /// How often counts are taken.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// The most counts of a batch, which the control plane takes in one request.
+const MOST_COUNTS: usize = 10_000;
+
 /// What waits to be delivered, as metrics tell it.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
@@ -58,25 +61,27 @@ impl SpooledUsage {
         }
         let counts = std::mem::take(&mut self.taken);
         let written = self.with(move |spool| {
-            let written = spool.append(&counts);
-            (written, counts)
+            let mut left = counts.as_slice();
+            while let Some((piece, rest)) = left.split_at_checked(left.len().min(MOST_COUNTS))
+                && !piece.is_empty()
+            {
+                if let Err(error) = spool.append(piece) {
+                    return (Some(error), left.to_vec());
+                }
+                left = rest;
+            }
+            (None, Vec::new())
         });
-        match written.await {
-            Some((Ok(_), _)) => {
-                if std::mem::replace(&mut self.is_failing, false) {
-                    tracing::info!("the disk takes counted calls again");
-                }
-            }
-            Some((Err(error), counts)) => {
-                self.taken = counts;
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    tracing::error!(
-                        error.cause = %error,
-                        "counted calls cannot be written to the disk; they wait in memory and are tried again"
-                    );
-                }
-            }
-            None => {}
+        let Some((error, left)) = written.await else { return };
+        self.taken = left;
+        let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
+        match error {
+            Some(error) if !was_failing => tracing::error!(
+                error.cause = %error,
+                "counted calls cannot be written to the disk; they wait in memory and are tried again"
+            ),
+            None if was_failing => tracing::info!("the disk takes counted calls again"),
+            _ => {}
         }
     }
 
