@@ -20,12 +20,13 @@ const WALK: &str = "scripts/walk.mjs";
 const TOUR: &str = "scripts/tour.mjs";
 
 /// The listeners, each moved to a free port so that a running Forecourt is not disturbed.
-const LISTENERS: [&str; 6] = [
+const LISTENERS: [&str; 7] = [
     "FORECOURT__ADMIN__LISTEN",
     "FORECOURT__ADMIN__TLS_LISTEN",
     "FORECOURT__PORTAL_API__LISTEN",
     "FORECOURT__SITE__LISTEN",
     "FORECOURT__GATEWAY__LISTEN",
+    "FORECOURT__SYNC__LISTEN",
     "FORECOURT__STATUS__LISTEN",
 ];
 

@@ -1,4 +1,4 @@
-//! The two wire APIs: the Admin API ([`admin`]) and the Portal API ([`portal`]).
+//! The wire APIs: the Admin API ([`admin`]), the Portal API ([`portal`]), and what gateway nodes ask ([`sync`]).
 //!
 //! Invariant: the JSON of the outside lives here. A handler reads its request into core's inputs, calls one use case,
 //! and writes the answer; it decides nothing.
@@ -7,4 +7,5 @@ pub mod admin;
 mod json_patch;
 pub mod portal;
 mod shapes;
+pub mod sync;
 mod table;

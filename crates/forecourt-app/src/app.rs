@@ -1,17 +1,17 @@
 //! The application: what every use case is handed, and how a write begins.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use forecourt_core::{actors::Caller, ids::RequestId, time::Timestamp};
 use forecourt_identity::{
     passwords::Passwords,
     sealing::{MasterKey, Sealer},
 };
-use forecourt_store::{Reader, Store};
+use forecourt_store::{Listening, Reader, Store, StoreError};
 
 use crate::{
-    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
-    writes::Write,
+    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
+    random::OsRandom, sync_authority::SyncAuthority, writes::Write,
 };
 
 /// What tells the time.
@@ -45,6 +45,16 @@ impl Default for Config {
     }
 }
 
+/// The application without keeping it alive.
+pub(crate) struct WeakApp(Weak<Parts>);
+
+impl WeakApp {
+    /// The application, where somebody still uses it.
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
+}
+
 /// The application. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -57,7 +67,9 @@ struct Parts {
     verified: VerifiedPasswords,
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
+    nodes: Live,
     csrf_key: Vec<u8>,
+    sync_authority: SyncAuthority,
 }
 
 impl std::fmt::Debug for App {
@@ -74,7 +86,7 @@ impl App {
     pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
         let passwords = Passwords::new(config.password_hashes_at_once)?;
         let sealer = Sealer::new(&config.master_key);
-        let csrf_key = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
+        let made = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
         let revision = store.read().revision().await?;
         Ok(Self(Arc::new(Parts {
             store,
@@ -84,7 +96,9 @@ impl App {
             verified: VerifiedPasswords::new(&mut OsRandom),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
-            csrf_key,
+            nodes: Live::new(random_hex(16)),
+            csrf_key: made.csrf_key,
+            sync_authority: made.sync_authority,
         })))
     }
 
@@ -105,15 +119,16 @@ impl App {
 
     /// `bytes` random bytes as lower-case hex: nonces of pages and forms.
     pub fn random_hex(&self, bytes: usize) -> String {
-        use forecourt_core::random::Random;
-        let mut drawn = vec![0; bytes];
-        OsRandom.fill(&mut drawn);
-        drawn.iter().map(|byte| format!("{byte:02x}")).collect()
+        random_hex(bytes)
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.0.store.ping().await?)
+    }
+
+    pub(crate) async fn listen(&self) -> Result<Option<Listening>, StoreError> {
+        self.0.store.listen().await
     }
 
     pub(crate) fn read(&self) -> &Reader {
@@ -140,7 +155,26 @@ impl App {
         &self.0.limits
     }
 
+    pub(crate) fn sync_authority(&self) -> &SyncAuthority {
+        &self.0.sync_authority
+    }
+
     pub(crate) fn feed(&self) -> &Feed {
         &self.0.feed
     }
+
+    pub(crate) fn nodes(&self) -> &Live {
+        &self.0.nodes
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+}
+
+fn random_hex(bytes: usize) -> String {
+    use forecourt_core::random::Random;
+    let mut drawn = vec![0; bytes];
+    OsRandom.fill(&mut drawn);
+    drawn.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,16 +14,28 @@ use forecourt_core::{
 use forecourt_identity::{passwords::Passwords, sealing::Sealer};
 use forecourt_store::{Store, Tx};
 
-use crate::{Config, Error, ErrorKind, random::OsRandom};
+use crate::{
+    Config, Error, ErrorKind,
+    random::OsRandom,
+    sync_authority::{self, SyncAuthority},
+};
 
-/// Makes what is missing, and returns the key for form tokens.
+/// What every process on a database has in common.
+pub(crate) struct Made {
+    /// The key for form tokens.
+    pub(crate) csrf_key: Vec<u8>,
+    /// What gateway nodes know the control plane by.
+    pub(crate) sync_authority: SyncAuthority,
+}
+
+/// Makes what is missing, and returns what every process needs of it.
 pub(crate) async fn run(
     store: &Store,
     passwords: &Passwords,
     sealer: &Sealer,
     config: &Config,
     now: Timestamp,
-) -> Result<Vec<u8>, Error> {
+) -> Result<Made, Error> {
     // Hashing is slow: done before the transaction, so that no other process waits for it.
     let hash = match store.read().administrator_count().await? {
         0 => Some(passwords.hash(&config.admin_password).await?),
@@ -39,6 +51,8 @@ pub(crate) async fn run(
         Some(key) => key,
         None => make_csrf_key(&tx).await?,
     };
+    let sync_authority = sync_authority::load(&tx, sealer).await?;
+    tx.complete_change_log(now).await?;
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {
@@ -53,7 +67,7 @@ pub(crate) async fn run(
         make_default_portal(&mut tx, now).await?;
     }
     tx.commit(now).await?;
-    Ok(key.into_bytes())
+    Ok(Made { csrf_key: key.into_bytes(), sync_authority })
 }
 
 fn other_master_key(id: &str, sealer: &Sealer) -> Error {

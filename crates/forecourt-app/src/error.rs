@@ -1,7 +1,7 @@
 //! Why a use case did not do what was asked. Each face turns this into its own words in exactly one place.
 
 use forecourt_core::refusals::{Refusal, RefusalKind};
-use forecourt_identity::{passwords::PasswordError, sealing::SealError};
+use forecourt_identity::{authority::AuthorityError, passwords::PasswordError, sealing::SealError};
 use forecourt_store::StoreError;
 
 /// What sort of failure it is.
@@ -111,6 +111,7 @@ refusals! {
     forecourt_core::credentials::CredentialRefusal,
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
+    forecourt_core::nodes::NodeRefusal,
     forecourt_core::persons::PersonRefusal,
     forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
@@ -152,5 +153,12 @@ impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         let message = format!("a kept secret cannot be used: {error}");
         Self { kind: ErrorKind::Internal, code: "sealed_secret", message, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<AuthorityError> for Error {
+    fn from(error: AuthorityError) -> Self {
+        let message = error.to_string();
+        Self { kind: ErrorKind::Internal, code: "sync_authority", message, source: Some(Box::new(error)) }
     }
 }

@@ -1,13 +1,28 @@
 //! What gateways hear: the change log by revision, and the wake-up when it grows.
 //!
-//! Readers always read by revision from their own position; a wake-up that is lost costs time, never a change.
+//! Readers always read by revision from their own position; a wake-up that is lost costs time, never a change. What a
+//! node on another machine is told stands in `following.rs`, what other processes commit is heard in `others.rs`, and
+//! what may be forgotten in `upkeep.rs`.
 
-use std::{sync::OnceLock, time::Duration};
+mod following;
+mod others;
+mod upkeep;
+
+use std::{
+    sync::{OnceLock, atomic::AtomicU64},
+    time::Duration,
+};
 
 use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId};
+use forecourt_store::LoggedChange;
 use forecourt_wire::changes::{Change, ChangeBatch};
 use tokio::sync::watch;
 
+pub use self::{
+    following::{Following, News, diverged},
+    others::listen,
+    upkeep::forget,
+};
 use crate::{App, Error, sealing};
 
 /// How long a use case waits for the embedded gateway before it answers all the same.
@@ -17,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Feed {
     latest: watch::Sender<i64>,
     embedded: OnceLock<watch::Receiver<i64>>,
+    diverged: AtomicU64,
 }
 
 /// How far a reader of the change log is.
@@ -27,17 +43,22 @@ pub struct Position {
 }
 
 impl Feed {
-    pub(crate) fn new(revision: i64) -> Self {
-        Self { latest: watch::Sender::new(revision), embedded: OnceLock::new() }
-    }
-
-    /// Wakes readers, and waits until the embedded gateway, where there is one, has applied `revision`.
-    pub(crate) async fn committed(&self, revision: i64) {
+    /// Wakes readers where `revision` is news.
+    fn wake(&self, revision: i64) {
         self.latest.send_if_modified(|latest| {
             let grown = *latest < revision;
             *latest = (*latest).max(revision);
             grown
         });
+    }
+
+    pub(crate) fn new(revision: i64) -> Self {
+        Self { latest: watch::Sender::new(revision), embedded: OnceLock::new(), diverged: AtomicU64::new(0) }
+    }
+
+    /// Wakes readers, and waits until the embedded gateway, where there is one, has applied `revision`.
+    pub(crate) async fn committed(&self, revision: i64) {
+        self.wake(revision);
         if let Some(applied) = self.embedded.get() {
             let mut applied = applied.clone();
             let in_force = applied.wait_for(|applied| *applied >= revision);
@@ -51,7 +72,7 @@ impl Feed {
     }
 }
 
-/// The latest revision that this process has committed; changes wake the receiver.
+/// The latest revision that this process has committed or heard of; changes wake the receiver.
 pub fn latest(app: &App) -> watch::Receiver<i64> {
     app.feed().latest.subscribe()
 }
@@ -91,11 +112,16 @@ pub async fn changes(
     };
     let revision = logged.last().map_or(latest, |change| change.revision.max(latest));
     *position = Position { revision, scopes: Some(scopes) };
-    let changes = logged.into_iter().map(|change| Change {
+    Ok(ChangeBatch { revision, snapshot, changes: handed_out(app, logged) })
+}
+
+/// Rows of the log as a gateway gets them: with their secrets in clear.
+fn handed_out(app: &App, logged: Vec<LoggedChange>) -> Vec<Change> {
+    let change = |change: LoggedChange| Change {
         revision: change.revision,
         kind: change.kind,
         key: change.key,
         resource: change.resource.and_then(|resource| sealing::opened(app.sealer(), resource)),
-    });
-    Ok(ChangeBatch { revision, snapshot, changes: changes.collect() })
+    };
+    logged.into_iter().map(change).collect()
 }

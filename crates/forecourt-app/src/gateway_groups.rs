@@ -1,13 +1,11 @@
-//! Gateway groups, their admin keys, and the tokens with which nodes join.
+//! Gateway groups and their admin keys.
 
 use forecourt_core::{
     actors::{Actor, Area, Caller},
     events::EventName,
-    gateway_groups::{
-        GatewayGroup, GatewayGroupFilter, GatewayGroupInput, GatewayGroupRefusal, InstanceToken,
-    },
+    gateway_groups::{GatewayGroup, GatewayGroupFilter, GatewayGroupInput, GatewayGroupRefusal},
     gateway_state::{Kind, Scope, group_key},
-    ids::{GatewayGroupId, InstanceTokenId},
+    ids::GatewayGroupId,
     lists::List,
     secrets::{PlainSecret, TokenKind},
 };
@@ -93,7 +91,10 @@ pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(
     group_objects::forget_rules(&mut write, id).await?;
     write.delete_gateway_group(id).await?;
     tell(&mut write, EventName::GatewayGroupDeleted, &group);
-    write.commit().await
+    write.commit().await?;
+    // Its nodes and tokens went with it.
+    app.nodes().something_removed();
+    Ok(())
 }
 
 /// Makes the group's admin key; an earlier one is dead at once.
@@ -108,28 +109,6 @@ pub async fn issue_admin_key(app: &App, caller: &Caller, id: &GatewayGroupId) ->
     tell(&mut write, EventName::GatewayGroupKeyIssued, &group);
     write.commit().await?;
     Ok(key)
-}
-
-/// Makes a token with which a gateway node joins the group.
-pub async fn issue_instance_token(
-    app: &App,
-    caller: &Caller,
-    id: &GatewayGroupId,
-) -> Result<(InstanceTokenId, PlainSecret), Error> {
-    access::sees(caller, Area::GatewayGroup(id))?;
-    let mut write = app.begin(caller).await?;
-    let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
-    let text = TokenKind::GatewayInstance.issue(&mut OsRandom);
-    let token = InstanceToken {
-        id: InstanceTokenId::issue(write.now, &mut OsRandom),
-        gateway_group_id: id.clone(),
-        digest: text.digest(),
-        created_at: write.now,
-    };
-    write.insert_instance_token(&token).await?;
-    tell(&mut write, EventName::InstanceTokenCreated, &group);
-    write.commit().await?;
-    Ok((token.id, text))
 }
 
 async fn refuse_taken(write: &Write<'_>, group: &GatewayGroup) -> Result<(), Error> {

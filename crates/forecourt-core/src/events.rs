@@ -67,6 +67,10 @@ named! {
         GatewayGroupDeleted = "gateway_group_deleted",
         /// A token for a gateway node was made.
         InstanceTokenCreated = "instance_token_created",
+        /// A token for a gateway node was deleted.
+        InstanceTokenDeleted = "instance_token_deleted",
+        /// A gateway node was removed.
+        NodeRemoved = "node_removed",
         /// A service was made.
         ServiceCreated = "service_created",
         /// A service changed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    ids::{GatewayGroupId, InstanceTokenId},
+    ids::GatewayGroupId,
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
     refusals::{Refusal, RefusalKind},
@@ -55,19 +55,6 @@ pub struct GatewayGroupFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
-}
-
-/// A secret with which a gateway node joins its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstanceToken {
-    /// Its id.
-    pub id: InstanceTokenId,
-    /// The group that it opens.
-    pub gateway_group_id: GatewayGroupId,
-    /// Digest of its text.
-    pub digest: SecretDigest,
-    /// When it was made.
-    pub created_at: Timestamp,
 }
 
 impl GatewayGroup {

@@ -4,6 +4,7 @@ use crate::{
     gateway_state::Kind,
     ids::{GatewayGroupId, InstanceTokenId, NodeId},
     lists::Paging,
+    refusals::{Refusal, RefusalKind},
     time::Timestamp,
 };
 
@@ -82,4 +83,26 @@ pub struct NodeReceipt {
     pub node: Node,
     /// When it told that it has the revision or a later one, by the control plane's clock; `None`: it has not.
     pub applied_at: Option<Timestamp>,
+}
+
+/// Why a node cannot do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeRefusal {
+    /// It would be back at once.
+    #[error(
+        "this gateway runs inside a control plane; switch it off there (gateway.listen and gateway.tls_listen) before you remove it"
+    )]
+    Embedded,
+}
+
+impl Refusal for NodeRefusal {
+    fn kind(&self) -> RefusalKind {
+        RefusalKind::Conflict
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Embedded => "node_embedded",
+        }
+    }
 }

@@ -125,7 +125,11 @@ impl Writer {
 
     /// The number and the sum of the rows that are there, per kind.
     pub(crate) fn digests(&self) -> Digests {
-        self.digests.iter().filter(|(_, digest)| digest.rows > 0).map(|(kind, digest)| (*kind, *digest)).collect()
+        self.digests
+            .iter()
+            .filter(|(_, digest)| digest.rows > 0)
+            .map(|(kind, digest)| (*kind, *digest))
+            .collect()
     }
 
     /// Puts the news of a batch in force.
@@ -240,10 +244,9 @@ impl Writer {
                 let (revision, live) = self.credentials.known(key);
                 Known { revision, live }
             }
-            Kind::Grant => self.grant(key).map_or_else(Known::default, |grant| Known {
-                revision: grant.revision,
-                live: grant.live,
-            }),
+            Kind::Grant => self
+                .grant(key)
+                .map_or_else(Known::default, |grant| Known { revision: grant.revision, live: grant.live }),
         }
     }
 

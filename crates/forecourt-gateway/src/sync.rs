@@ -11,8 +11,8 @@
 //! Invariants: what is taken away is in force before it is acknowledged, and acknowledged only once it is on the disk;
 //! so no restart gives back what a receipt has shown to be gone. What the disk holds is believed whole or not at all.
 
-mod clock;
 mod client;
+mod clock;
 mod compaction;
 mod connection;
 mod contact;
@@ -119,7 +119,12 @@ impl Node {
     ///
     /// # Errors
     /// See [`NodeError`].
-    pub fn open(folder: Folder, config: NodeConfig, gateway: Config, clock: Clock) -> Result<Self, NodeError> {
+    pub fn open(
+        folder: Folder,
+        config: NodeConfig,
+        gateway: Config,
+        clock: Clock,
+    ) -> Result<Self, NodeError> {
         check(&config)?;
         let tls = pinning::client_config(&config.tls, config.token.authority()).map_err(NodeError::Tls)?;
         let dialer = Dialer::new(tls, &config.token, &config.version).map_err(NodeError::Tls)?;
@@ -130,11 +135,13 @@ impl Node {
         let set_aside = Arc::new(AtomicU64::new(0));
         let extent = load(&folder, &gateway, contact.as_ref(), &set_aside).map_err(NodeError::Disk)?;
         // A node that cannot tell when it heard from anyone has not heard for ever.
-        let ago = contact.map_or(i64::MAX, |contact| clock.now().micros().saturating_sub(contact.at.micros()));
+        let ago =
+            contact.map_or(i64::MAX, |contact| clock.now().micros().saturating_sub(contact.at.micros()));
         gateway.heard(Duration::from_micros(u64::try_from(ago).unwrap_or(0)));
         let position = extent.as_ref().map(|extent| extent.position.clone());
         let keeper = Keeper::start(folder.path(), folder.node(), extent).map_err(NodeError::Disk)?;
-        let spool = Spool::open(folder.path(), folder.node().clone(), Spool::MOST).map_err(NodeError::Disk)?;
+        let spool =
+            Spool::open(folder.path(), folder.node().clone(), Spool::MOST).map_err(NodeError::Disk)?;
         let link = watch::Sender::new(Link { is_whole: position.is_some(), ..Link::default() });
         let status = NodeStatus {
             gateway: gateway.clone(),

@@ -1,6 +1,7 @@
 //! How people and programs prove who they are, and how secrets are kept: [`passwords`], [`sealing`],
-//! [`certificates`], [`public_keys`] and [`tokens`].
+//! [`authority`], [`certificates`], [`public_keys`] and [`tokens`].
 
+pub mod authority;
 pub mod certificates;
 pub mod passwords;
 pub mod public_keys;

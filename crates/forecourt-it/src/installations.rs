@@ -50,6 +50,7 @@ impl Forecourt {
         settings.admin.tls_listen = String::new();
         settings.gateway.listen = "127.0.0.1:0".into();
         settings.gateway.tls_listen = String::new();
+        settings.sync.listen = "127.0.0.1:0".into();
         change(&mut settings);
         let clock = MovedClock::new();
         let server = serve::start(&settings, clock.as_argument()).await.unwrap();

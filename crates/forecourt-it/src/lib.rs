@@ -26,6 +26,7 @@ pub mod databases;
 pub mod deadlines;
 pub mod developers;
 pub mod installations;
+pub mod nodes;
 pub mod postgres;
 pub mod processes;
 pub mod products;

@@ -69,6 +69,7 @@ pub fn environment(database: &TestDatabase) -> HashMap<&'static str, String> {
         ("FORECOURT__SITE__LISTEN", free()),
         ("FORECOURT__GATEWAY__LISTEN", free()),
         ("FORECOURT__GATEWAY__TLS_LISTEN", free()),
+        ("FORECOURT__SYNC__LISTEN", free()),
         ("FORECOURT__STATUS__LISTEN", free()),
         ("FORECOURT_LOG", "warn".to_owned()),
     ])

@@ -1,7 +1,8 @@
 //! The change log: what gateways must enforce, as rows by revision (`docs/adr/0002-…`).
 //!
 //! Invariant: revisions grow by one with each commit that changes something for gateways, in commit order, because
-//! writers take turns. A deleted row stays as a tombstone, so that a reader behind hears of it.
+//! writers take turns. A deleted row stays as a tombstone, so that a reader behind hears of it. Marks of revisions are
+//! in `revisions.rs`, pages in `pages.rs`, digests in `digests.rs`, what is forgotten in `upkeep.rs`.
 
 use forecourt_core::{
     gateway_state::{ApplicationState, Kind, Resource, Scope},
@@ -13,7 +14,16 @@ use sea_orm::{
     sea_query::OnConflict,
 };
 
-use crate::{Reader, StoreError, Tx, rows};
+use self::digests::DigestChanges;
+use crate::{Reader, StoreError, Tx, dialect, rows};
+
+mod digests;
+mod pages;
+mod revisions;
+mod upkeep;
+
+pub use pages::PagePlace;
+pub use revisions::RevisionMark;
 
 pub(crate) mod resources {
     use sea_orm::entity::prelude::*;
@@ -149,9 +159,13 @@ impl Tx {
             .filter(counter::Column::Id.eq(1))
             .exec(&self.connection())
             .await?;
+        let mut digests = DigestChanges::default();
         for change in changes {
-            self.write_change(change, revision, now).await?;
+            self.write_change(change, revision, now, &mut digests).await?;
         }
+        self.add_to_digests(digests, revision).await?;
+        self.insert_revision(revision, now).await?;
+        dialect::tell_others(&self.connection(), revision).await?;
         Ok(Some(revision))
     }
 
@@ -160,8 +174,13 @@ impl Tx {
         change: PendingChange,
         revision: i64,
         now: Timestamp,
+        digests: &mut DigestChanges,
     ) -> Result<(), StoreError> {
         use resources::Column;
+        let before = self.live_row(change.kind, &change.key).await?;
+        if let Some((scope, since)) = before {
+            digests.of(scope, change.kind).remove(change.kind, &change.key, since);
+        }
         let Some(resource) = &change.resource else {
             // The body stays: it tells whose the row was to those who hear of its last deeds late.
             resources::Entity::update_many()
@@ -173,8 +192,10 @@ impl Tx {
                 .await?;
             return Ok(());
         };
+        let scope = change.scope.as_text();
+        digests.of(scope.clone(), change.kind).add(change.kind, &change.key, revision);
         let row = resources::ActiveModel {
-            scope: Set(change.scope.as_text()),
+            scope: Set(scope),
             kind: Set(change.kind.name().to_owned()),
             key: Set(change.key),
             body: Set(rows::to_json("gateway resource", resource)?),
@@ -189,6 +210,21 @@ impl Tx {
             .exec_without_returning(&self.connection())
             .await?;
         Ok(())
+    }
+
+    /// The scope of a row that is there and not deleted, and since which revision it stands so.
+    async fn live_row(&self, kind: Kind, key: &str) -> Result<Option<(String, i64)>, StoreError> {
+        use resources::Column;
+        let found = resources::Entity::find()
+            .select_only()
+            .columns([Column::Scope, Column::Revision])
+            .filter(Column::Kind.eq(kind.name()))
+            .filter(Column::Key.eq(key))
+            .filter(Column::DeletedAt.is_null())
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        Ok(found)
     }
 }
 

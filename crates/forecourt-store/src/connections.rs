@@ -42,6 +42,8 @@ enum Source {
 const BUSY: Duration = Duration::from_secs(5);
 /// How many connections read at once.
 const READERS: u32 = 8;
+/// How many hear of what other processes commit.
+const LISTENER: u32 = 1;
 
 impl Store {
     /// Opens the database and brings its schema up to date.
@@ -76,6 +78,10 @@ impl Store {
         let transaction = self.writer.begin_with_options(options).await?;
         dialect::wait_for_turn(&transaction).await?;
         Ok(Tx::new(Reader { source: Source::Transaction(transaction) }))
+    }
+
+    pub(crate) const fn writer(&self) -> &DatabaseConnection {
+        &self.writer
     }
 
     /// Whether the database answers.
@@ -123,7 +129,7 @@ fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectO
 
 fn postgres(url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(READERS + 2).sqlx_logging(false).test_before_acquire(false);
+    options.max_connections(READERS + LISTENER + 2).sqlx_logging(false).test_before_acquire(false);
     options.acquire_timeout(Duration::from_secs(10));
     options
 }

@@ -31,6 +31,26 @@ pub(crate) async fn wait_for_turn(transaction: &DatabaseTransaction) -> Result<(
     Ok(())
 }
 
+/// The channel on which PostgreSQL tells other processes of a new revision.
+pub(crate) const CHANNEL: &str = "forecourt_revisions";
+
+/// Tells other processes of `revision` once the transaction is committed. SQLite has no way to.
+pub(crate) async fn tell_others(connection: &impl ConnectionTrait, revision: i64) -> Result<(), DbErr> {
+    if connection.get_database_backend() == DbBackend::Postgres {
+        let sql = format!("SELECT pg_notify('{CHANNEL}', '{revision}')");
+        connection.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    }
+    Ok(())
+}
+
+/// 16 hex digits of the engine's randomness, another for each row.
+pub(crate) fn random_mark(backend: DbBackend) -> SimpleExpr {
+    match backend {
+        DbBackend::Postgres => Expr::cust("substr(md5(gen_random_uuid()::text), 1, 16)"),
+        _ => Expr::cust("lower(hex(randomblob(8)))"),
+    }
+}
+
 /// Whether `column` holds `needle`, byte for byte.
 pub(crate) fn contains(backend: DbBackend, column: impl ColumnTrait, needle: &str) -> SimpleExpr {
     let function = match backend {

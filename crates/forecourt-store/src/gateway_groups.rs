@@ -1,7 +1,7 @@
-//! Gateway groups, their admin keys and the tokens that let nodes join.
+//! Gateway groups and their admin keys.
 
 use forecourt_core::{
-    gateway_groups::{GatewayGroup, GatewayGroupFilter, InstanceToken},
+    gateway_groups::{GatewayGroup, GatewayGroupFilter},
     ids::GatewayGroupId,
     lists::{List, TimeOrder},
     secrets::SecretDigest,
@@ -27,25 +27,6 @@ pub(crate) mod entity {
         pub admin_key_digest: Option<String>,
         pub created_at: i64,
         pub updated_at: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod instance_tokens {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "instance_tokens")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: String,
-        pub gateway_group_id: String,
-        pub digest: String,
-        pub created_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -115,18 +96,6 @@ impl Tx {
     /// Removes a group with all that belongs to it: services, routes, certificates, consumers, instance tokens.
     pub async fn delete_gateway_group(&self, id: &GatewayGroupId) -> Result<(), StoreError> {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
-        Ok(())
-    }
-
-    /// Adds a token with which a node joins its group.
-    pub async fn insert_instance_token(&self, token: &InstanceToken) -> Result<(), StoreError> {
-        let row = instance_tokens::ActiveModel {
-            id: Set(token.id.to_string()),
-            gateway_group_id: Set(token.gateway_group_id.to_string()),
-            digest: Set(token.digest.to_hex()),
-            created_at: Set(token.created_at.micros()),
-        };
-        instance_tokens::Entity::insert(row).exec_without_returning(&self.connection()).await?;
         Ok(())
     }
 }

@@ -12,13 +12,15 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 5] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
         name: "0003_plugins_and_upstreams",
         sql: include_str!("migrations/0003_plugins_and_upstreams.sql"),
     },
+    Step { name: "0004_revisions", sql: include_str!("migrations/0004_revisions.sql") },
+    Step { name: "0005_nodes", sql: include_str!("migrations/0005_nodes.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 15] = [
+    const NOT_OWNED: [(&str, &str, &str); 16] = [
         ("events", "actor_id", "a record outlives who made it"),
         ("events", "noun_id", "a record outlives what it tells of"),
         ("events", "portal_id", "a record outlives its portal"),
@@ -72,6 +74,7 @@ mod tests {
         ("approvals", "developer_id", "an approval outlives its developer"),
         ("approvals", "applicant_id", "a public id, kept as it was"),
         ("approvals", "operator_id", "an approval outlives its operator"),
+        ("gateway_nodes", "token_id", "a node stays listed when its token is gone"),
         ("usage_hours", "*", "calls outlive everything that they were made with"),
     ];
 

@@ -1,7 +1,9 @@
 //! Settings of the installation, one JSON value a key.
 
-use forecourt_core::settings::SystemSettings;
+use forecourt_core::{secrets::KeptSecret, settings::SystemSettings};
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -25,6 +27,16 @@ mod entity {
 const SYSTEM: &str = "system";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
+const SYNC_AUTHORITY: &str = "sync_authority";
+
+/// The certificate authority that gateway nodes know this installation by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredAuthority {
+    /// Its certificate, PEM.
+    pub certificate: String,
+    /// Its private key, PEM.
+    pub key: KeptSecret,
+}
 
 impl Reader {
     /// The installation's settings; the defaults before they were ever changed.
@@ -45,6 +57,12 @@ impl Reader {
     pub async fn master_key_id(&self) -> Result<Option<String>, StoreError> {
         Ok(entity::Entity::find_by_id(MASTER_KEY_ID).one(&self.connection()).await?.map(|row| row.value))
     }
+
+    /// The authority that gateway nodes know this installation by, once it was made.
+    pub async fn sync_authority(&self) -> Result<Option<StoredAuthority>, StoreError> {
+        let row = entity::Entity::find_by_id(SYNC_AUTHORITY).one(&self.connection()).await?;
+        row.map(|row| rows::from_json("sync authority", &row.value)).transpose()
+    }
 }
 
 impl Tx {
@@ -61,6 +79,11 @@ impl Tx {
     /// Notes which master key the secrets of this database are sealed under.
     pub async fn save_master_key_id(&self, id: &str) -> Result<(), StoreError> {
         self.save_setting(MASTER_KEY_ID, id.to_owned()).await
+    }
+
+    /// Stores the authority that gateway nodes know this installation by.
+    pub async fn save_sync_authority(&self, authority: &StoredAuthority) -> Result<(), StoreError> {
+        self.save_setting(SYNC_AUTHORITY, rows::to_json("sync authority", authority)?).await
     }
 
     async fn save_setting(&self, key: &str, value: String) -> Result<(), StoreError> {

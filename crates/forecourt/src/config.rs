@@ -9,6 +9,7 @@ mod gateway;
 mod layers;
 mod outgoing;
 mod restrictions;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use gateway::{GatewaySettings, LimitSettings};
 pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
+pub use sync::SyncSettings;
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub site: ListenerSettings,
     /// The embedded gateway.
     pub gateway: GatewaySettings,
+    /// Gateway nodes on other machines.
+    pub sync: SyncSettings,
     /// Health and metrics.
     pub status: ListenerSettings,
     /// The first administrator.
@@ -92,7 +96,7 @@ pub struct SecuritySettings {
 }
 
 /// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 2] = ["sync", "audit"];
+const NOT_YET: [&str; 1] = ["audit"];
 
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +151,7 @@ impl Default for Settings {
             portal_api: listener("127.0.0.1:4321"),
             site: listener("127.0.0.1:3001"),
             gateway: GatewaySettings::default(),
+            sync: SyncSettings::default(),
             status: listener("127.0.0.1:7081"),
             bootstrap: BootstrapSettings { admin_username: "admin".into(), admin_password: "admin".into() },
             security: SecuritySettings::default(),
@@ -227,6 +232,7 @@ impl Settings {
             ("site.listen", &self.site.listen),
             ("gateway.listen", &self.gateway.listen),
             ("gateway.tls_listen", &self.gateway.tls_listen),
+            ("sync.listen", &self.sync.listen),
             ("status.listen", &self.status.listen),
         ];
         for (key, address) in listeners {
@@ -247,6 +253,7 @@ impl Settings {
             "must be empty (SQLite under data_dir) or postgres://USER:PASSWORD@HOST/NAME",
         )?;
         self.gateway.check()?;
+        self.sync.check()?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();

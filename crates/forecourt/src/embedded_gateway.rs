@@ -5,8 +5,11 @@
 
 use std::time::Duration;
 
-use forecourt_app::{App, gateway_feed};
-use forecourt_core::ids::GatewayGroupId;
+use forecourt_app::{
+    App, gateway_feed,
+    nodes::{self, EmbeddedNode},
+};
+use forecourt_core::ids::{GatewayGroupId, NodeId};
 use forecourt_gateway::Gateway;
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -21,6 +24,8 @@ const FORGET_EVERY: i64 = 4_096;
 pub struct Feed {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    app: App,
+    node: NodeId,
 }
 
 /// Applies the first snapshot, then follows the change log until [`Feed::stop`].
@@ -29,13 +34,28 @@ pub struct Feed {
 ///
 /// # Errors
 /// When the first snapshot cannot be read.
-pub async fn follow(app: App, gateway: Gateway, group: GatewayGroupId) -> Result<Feed, forecourt_app::Error> {
+pub async fn follow(
+    app: App,
+    gateway: Gateway,
+    embedded: EmbeddedNode,
+) -> Result<Feed, forecourt_app::Error> {
+    let (node, group) = (embedded.id.clone(), embedded.group.clone());
     let mut position = gateway_feed::Position::default();
     // Taken before the snapshot, so that a change while it is read is seen as one.
     let mut latest = gateway_feed::latest(&app);
     apply(&app, &gateway, &group, &mut position).await?;
+    // Without its group it serves nothing and is nobody's node; the group may be made later.
+    if let Err(error) = nodes::register_embedded(&app, embedded).await {
+        tracing::warn!(
+            error.cause = %error, gateway_group.id = %group,
+            "this process's gateway is not listed among the nodes: is there such a gateway group?"
+        );
+    }
+    acknowledge(&app, &gateway, &node).await;
     gateway_feed::embed(&app, gateway.applied());
     let (stop, mut stopped) = watch::channel(false);
+    let feed = |task| Feed { stop, task, app: app.clone(), node: node.clone() };
+    let (app, node) = (app.clone(), node.clone());
     let task = tokio::spawn(async move {
         let mut is_away = false;
         loop {
@@ -54,17 +74,32 @@ pub async fn follow(app: App, gateway: Gateway, group: GatewayGroupId) -> Result
                 _ => {}
             }
             is_away = outcome.is_err();
+            if !is_away {
+                acknowledge(&app, &gateway, &node).await;
+            }
         }
     });
-    Ok(Feed { stop, task })
+    Ok(feed(task))
+}
+
+/// Tells what is in force here; kept in memory and written beside, so it costs nothing.
+async fn acknowledge(app: &App, gateway: &Gateway, node: &NodeId) {
+    let applied = *gateway.applied().borrow();
+    if let Err(error) = nodes::acknowledge(app, node, applied, &[]).await {
+        tracing::debug!(error.cause = %error, gateway.revision = applied, "a revision was not acknowledged");
+    }
 }
 
 impl Feed {
-    /// Ends the loop.
+    /// Ends the loop, and notes that this node hears of nothing any more.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
             tracing::error!(error.cause = %error, "the gateway's feed ended early");
+        }
+        nodes::disconnected(&self.app, &self.node);
+        if let Err(error) = nodes::write_down(&self.app).await {
+            tracing::warn!(error.cause = %error, "what nodes last told could not be written down");
         }
     }
 }

@@ -19,6 +19,7 @@ use url::Url;
 use crate::{
     durations,
     listeners::{GRACE, Listener, Serving},
+    node_folder,
     serve::{VERSION, system_clock},
     status,
 };
@@ -197,7 +198,7 @@ impl RunningNode {
 }
 
 fn node_config(options: &GatewayOptions, address: String) -> Result<NodeConfig, String> {
-    let name = options.name.clone().unwrap_or_else(host_name);
+    let name = options.name.clone().unwrap_or_else(node_folder::host_name);
     if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
         return Err(format!("--name must be 1 to {LONGEST_NAME} characters"));
     }
@@ -243,15 +244,6 @@ fn limits(options: &GatewayOptions) -> Result<Config, String> {
         drain_timeout: GRACE,
         ..Config::default()
     })
-}
-
-/// What this machine calls itself.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    match name.trim() {
-        "" => "gateway".into(),
-        name => name.into(),
-    }
 }
 
 type Asked = Arc<(NodeStatus, Gateway)>;

@@ -15,6 +15,10 @@ use tokio::task::JoinHandle;
 /// How long a client may take for a request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a peer on HTTP/2 is asked whether it is there, and how long it may take to say so.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long requests in flight may go on once a stop was asked for.
 pub const GRACE: Duration = Duration::from_secs(10);
 
@@ -78,6 +82,13 @@ impl Listener {
             Some(tls) => {
                 let mut server = axum_server::from_tcp_rustls(self.socket, tls)?.handle(handle.clone());
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+                // A peer that vanished without a word would hold its streams for hours.
+                server
+                    .http_builder()
+                    .http2()
+                    .timer(TokioTimer::new())
+                    .keep_alive_interval(ALIVE_INTERVAL)
+                    .keep_alive_timeout(ALIVE_TIMEOUT);
                 tokio::spawn(server.serve(service))
             }
             None => {

@@ -4,23 +4,27 @@
 //! error that names what is wrong and leaves nothing running. [`Server::stop`] undoes it in the opposite order: no new
 //! requests, the last answers, the last counts.
 
+mod bound;
+
 use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
+use forecourt_app::nodes::EmbeddedNode;
 pub use forecourt_app::{App, Clock};
-use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
-use forecourt_gateway::{
-    Gateway,
-    sync::{Folder, FolderError},
+use forecourt_core::{
+    ids::{GatewayGroupId, NodeId},
+    time::Timestamp,
 };
+use forecourt_gateway::Gateway;
 use forecourt_http::Context;
 use forecourt_store::{Location, Store, StoreError};
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinHandle};
 
+use self::bound::Bound;
 use crate::{
     certificates::{self, CertificateError},
     config::{Settings, mask_password},
@@ -28,7 +32,9 @@ use crate::{
     faces::{self, Urls},
     listeners::{GRACE, Listener, Serving},
     master_key::{self, MasterKeyError},
+    node_folder,
     status::{self, Status},
+    sync_listener::{self, Chores, SyncError, SyncListener},
     usage_delivery::{self, Delivery},
 };
 
@@ -56,6 +62,9 @@ pub struct Addresses {
     /// The gateway over TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway_tls: Option<String>,
+    /// Where gateway nodes on other machines follow, over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync: Option<String>,
     /// Health and metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -95,6 +104,9 @@ pub enum StartError {
     /// The TLS certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Gateway nodes cannot be served.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// The master key cannot be used.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
@@ -113,6 +125,8 @@ pub struct Server {
     pub first_password: Option<String>,
     serving: Vec<Serving>,
     gateway: Option<RunningGateway>,
+    sync: Option<SyncListener>,
+    _chores: Chores,
 }
 
 struct RunningGateway {
@@ -120,17 +134,6 @@ struct RunningGateway {
     tasks: Vec<JoinHandle<()>>,
     feed: Feed,
     delivery: Delivery,
-}
-
-/// The bound listeners.
-struct Bound {
-    admin: Option<Listener>,
-    admin_tls: Option<Listener>,
-    portal_api: Option<Listener>,
-    site: Option<Listener>,
-    gateway: Option<Listener>,
-    gateway_tls: Option<Listener>,
-    status: Option<Listener>,
 }
 
 impl std::fmt::Debug for Server {
@@ -161,6 +164,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     };
     let store = open_store(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
+    let chores = sync_listener::start_chores(&app);
     let gateway = match (bound.gateway, bound.gateway_tls) {
         (None, None) => None,
         listeners => Some(start_gateway(settings, &app, clock, listeners).await?),
@@ -190,7 +194,9 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     ];
     let serving = faces.into_iter().flatten().map(|(listener, router, tls)| listener.serve(router, tls));
     let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
-    Ok(Server { addresses, app, first_password, serving, gateway: gateway.map(|(_, running)| running) })
+    let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app)).transpose()?;
+    let gateway = gateway.map(|(_, running)| running);
+    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores })
 }
 
 impl Server {
@@ -200,7 +206,9 @@ impl Server {
         if let Some(gateway) = &self.gateway {
             gateway.stop.send_replace(true);
         }
-        let draining: Vec<_> = self.serving.into_iter().map(|serving| tokio::spawn(serving.stop())).collect();
+        let sync = self.sync.map(|sync| tokio::spawn(sync.stop()));
+        let faces = self.serving.into_iter().map(|serving| tokio::spawn(serving.stop()));
+        let draining: Vec<_> = faces.chain(sync).collect();
         for drained in draining {
             if let Err(error) = drained.await {
                 tracing::error!(error.cause = %error, "a listener was not drained");
@@ -215,43 +223,6 @@ impl Server {
             }
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
-        }
-    }
-}
-
-impl Bound {
-    fn new(settings: &Settings) -> Result<Self, StartError> {
-        let bind = |key, address: &str| match address {
-            "" => Ok(None),
-            address => Listener::bind(address).map(Some).map_err(|source| StartError::Listen {
-                key,
-                address: address.to_owned(),
-                source,
-            }),
-        };
-        Ok(Self {
-            admin: bind("admin.listen", &settings.admin.listen)?,
-            admin_tls: bind("admin.tls_listen", &settings.admin.tls_listen)?,
-            portal_api: bind("portal_api.listen", &settings.portal_api.listen)?,
-            site: bind("site.listen", &settings.site.listen)?,
-            gateway: bind("gateway.listen", &settings.gateway.listen)?,
-            gateway_tls: bind("gateway.tls_listen", &settings.gateway.tls_listen)?,
-            status: bind("status.listen", &settings.status.listen)?,
-        })
-    }
-
-    fn addresses(&self) -> Addresses {
-        let url = |listener: &Option<Listener>, scheme: &str| {
-            listener.as_ref().map(|listener| format!("{scheme}://{}", listener.authority()))
-        };
-        Addresses {
-            admin: url(&self.admin, "http"),
-            admin_tls: url(&self.admin_tls, "https"),
-            portal_api: url(&self.portal_api, "http"),
-            site: url(&self.site, "http"),
-            gateway: url(&self.gateway, "http"),
-            gateway_tls: url(&self.gateway_tls, "https"),
-            status: url(&self.status, "http"),
         }
     }
 }
@@ -324,10 +295,12 @@ async fn start_gateway(
     let outgoing = settings.security.ssrf_protection.rules();
     let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
-    let group = GatewayGroupId::known(settings.gateway.group.as_str());
-    let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;
+    make_data_dir(&settings.data_folder())?;
+    let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
+    let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls]);
+    let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded).await;
     let feed = feed.map_err(|error| app_error(settings, &error))?;
-    let delivery = usage_delivery::start(app.clone(), gateway.clone(), node_folder(settings)?);
+    let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder);
     let delivery = delivery.map_err(|error| system(&error))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = Vec::new();
@@ -350,21 +323,17 @@ async fn start_gateway(
     Ok((gateway, RunningGateway { stop, tasks, feed, delivery }))
 }
 
-/// The folder of the gateway in this process: `data_dir`, or one below it where another process of this machine has
-/// that already, so that each numbers its own batches.
-fn node_folder(settings: &Settings) -> Result<Folder, StartError> {
-    const MOST: usize = 64;
-    let data_dir = settings.data_folder();
-    make_data_dir(&data_dir)?;
-    let others = (2..=MOST).map(|number| data_dir.join(format!("gateway-{number}")));
-    for folder in std::iter::once(data_dir.clone()).chain(others) {
-        match Folder::take(&folder, system_clock()()) {
-            Ok(folder) => return Ok(folder),
-            Err(FolderError::InUse(_)) => {}
-            Err(error) => return Err(StartError::System(error.to_string())),
-        }
+/// The gateway of this process as a node among others.
+fn embedded_node(settings: &Settings, id: NodeId, listeners: [&Option<Listener>; 2]) -> EmbeddedNode {
+    let [plain, tls] = listeners.map(|listener| listener.as_ref().map(Listener::authority));
+    let address = plain.map(|at| format!("http://{at}")).or(tls.map(|at| format!("https://{at}")));
+    EmbeddedNode {
+        id,
+        name: node_folder::host_name(),
+        version: VERSION.into(),
+        address: address.unwrap_or_default(),
+        group: GatewayGroupId::known(settings.gateway.group.as_str()),
     }
-    Err(StartError::System(format!("more than {MOST} processes use {}", data_dir.display())))
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

@@ -57,6 +57,12 @@ async fn metrics(State(status): State<Status>) -> impl IntoResponse {
         "The latest gateway revision that this process committed or started from.",
         &gateway_feed::latest(&status.app).borrow().to_string(),
     );
+    text += &metric(
+        "counter",
+        "forecourt_sync_diverged_total",
+        "Nodes that came with a revision of another line than this database's.",
+        &gateway_feed::diverged(&status.app).to_string(),
+    );
     text += &match &status.gateway {
         Some(gateway) => gateway_metrics(gateway, status.version),
         None => build_info(status.version),

@@ -1,7 +1,7 @@
 //! Gateway groups, their keys, and the services that they serve.
 
 use axum::extract::State;
-use forecourt_app::{access, gateway_groups, services};
+use forecourt_app::{access, gateway_groups, instance_tokens, services};
 use forecourt_core::{
     actors::Area,
     gateway_groups::{GatewayGroup, GatewayGroupFilter, GatewayGroupInput},
@@ -130,8 +130,8 @@ async fn issue_instance_token(
     segments: Segments,
 ) -> Answer {
     let id = segments.id(GatewayGroupId::parse)?;
-    let (token, text) = gateway_groups::issue_instance_token(&context.app, &caller, &id).await?;
-    value(json!({ "id": token, "token_plain_text": text.reveal() }))
+    let issued = instance_tokens::issue(&context.app, &caller, &id).await?;
+    value(json!({ "id": issued.token.id, "token_plain_text": issued.text.reveal() }))
 }
 
 /// A published service with its group's id and name.

@@ -91,7 +91,9 @@ impl Client {
         let mut wait = SHORTEST;
         let is_quiet = AtomicBool::new(false);
         loop {
-            let Some(url) = self.control_planes.get(turn % self.control_planes.len().max(1)).cloned() else { return };
+            let Some(url) = self.control_planes.get(turn % self.control_planes.len().max(1)).cloned() else {
+                return;
+            };
             let began = Instant::now();
             let ended = self.attempt(&url).await;
             self.link.send_modify(|link| {
@@ -210,7 +212,8 @@ impl Client {
                 Ok(Outcome::GoOn) => {}
                 Ok(Outcome::Welcome(heartbeat_ms)) => {
                     tracing::info!(node = %self.node, "the control plane took this node");
-                    silence = Duration::from_millis(heartbeat_ms.saturating_mul(2)).clamp(SHORTEST, MOST_SILENCE);
+                    silence =
+                        Duration::from_millis(heartbeat_ms.saturating_mul(2)).clamp(SHORTEST, MOST_SILENCE);
                     self.link.send_modify(|link| link.connection = Some(Arc::clone(connection)));
                 }
                 Ok(Outcome::Reached(_)) => self.link.send_modify(|link| {
@@ -275,7 +278,10 @@ impl Acknowledging {
             let revision = {
                 let kept = self.kept.borrow_and_update();
                 // A position from before this stream might be of another line of revisions.
-                kept.position.as_ref().filter(|_| kept.stream == self.stream).map(|position| position.revision)
+                kept.position
+                    .as_ref()
+                    .filter(|_| kept.stream == self.stream)
+                    .map(|position| position.revision)
             };
             if let Some(revision) = revision
                 && told.as_ref() != Some(&(revision, drift.clone()))

@@ -81,7 +81,8 @@ impl Dialer {
         let port = url.port_or_known_default().ok_or("the address has no port")?;
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(bare.to_owned()).map_err(|_| "the host is no name")?;
-        let stream = TcpStream::connect((bare, port)).await.map_err(|error| format!("no connection: {error}"))?;
+        let stream =
+            TcpStream::connect((bare, port)).await.map_err(|error| format!("no connection: {error}"))?;
         // Acknowledgements are small and must not wait for each other; a socket that refuses this still works.
         let _set = stream.set_nodelay(true);
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
@@ -109,9 +110,14 @@ impl Dialer {
 
 impl Connection {
     /// Sends this as JSON and answers with the head of the answer, which is a success.
-    pub(crate) async fn post(&self, path: &str, value: &impl Serialize) -> Result<Response<Incoming>, Refusal> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        value: &impl Serialize,
+    ) -> Result<Response<Incoming>, Refusal> {
         let broken = |error: &dyn std::fmt::Display| Refusal::Broken(error.to_string());
-        let uri: Uri = format!("{}{path}", self.base).parse().map_err(|error: http::uri::InvalidUri| broken(&error))?;
+        let uri: Uri =
+            format!("{}{path}", self.base).parse().map_err(|error: http::uri::InvalidUri| broken(&error))?;
         let body = serde_json::to_vec(value).map_err(|error| broken(&error))?;
         let request = Request::post(uri)
             .header(AUTHORIZATION, self.authorization.clone())

@@ -100,9 +100,12 @@ impl SpooledUsage {
     /// before the disk has taken that.
     pub async fn stored(&self, batch: &UsageBatch, stored: i64) -> bool {
         let number = batch.number;
-        let noted = self.with(move |spool| {
-            if stored > number { spool.continue_after(stored) } else { spool.delivered(number) }
-        });
+        let noted =
+            self.with(
+                move |spool| {
+                    if stored > number { spool.continue_after(stored) } else { spool.delivered(number) }
+                },
+            );
         match noted.await {
             Some(Ok(())) => true,
             Some(Err(error)) => {
@@ -119,7 +122,10 @@ impl SpooledUsage {
     }
 
     /// Works on the spool beside the threads that answer requests.
-    async fn with<R: Send + 'static>(&self, work: impl FnOnce(&mut Spool) -> R + Send + 'static) -> Option<R> {
+    async fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Spool) -> R + Send + 'static,
+    ) -> Option<R> {
         let spool = Arc::clone(&self.spool);
         let working = tokio::task::spawn_blocking(move || {
             work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner))
@@ -175,7 +181,10 @@ async fn send_all(usage: &SpooledUsage, link: &watch::Receiver<Link>) {
                     return;
                 }
             },
-            Err(Refusal::Answered(status @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY), why)) => {
+            Err(Refusal::Answered(
+                status @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY),
+                why,
+            )) => {
                 // It would be refused for ever, and hold up all that come after it.
                 tracing::error!(
                     usage.batch = batch.number,

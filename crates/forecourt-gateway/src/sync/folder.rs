@@ -55,9 +55,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(problem(LOCK)(error)),
         }
         let node = match fs::read_to_string(path.join(ID)) {
-            Ok(text) => {
-                NodeId::parse(text.trim()).ok_or_else(|| FolderError::NoId(path.join(ID)))?
-            }
+            Ok(text) => NodeId::parse(text.trim()).ok_or_else(|| FolderError::NoId(path.join(ID)))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let node = NodeId::issue(now, &mut OsRandom);
                 write_id(path, &node).map_err(problem(ID))?;

@@ -58,7 +58,16 @@ impl Intake {
     /// For a gateway in which a state is in force up to this position, if any.
     pub(crate) const fn new(gateway: Gateway, clock: CorrectedClock, in_force: Option<Position>) -> Self {
         let arriving = Arriving::Changes(Vec::new());
-        Self { gateway, clock, stream: 0, arriving, in_force, position: None, is_confirmed: false, drift: Vec::new() }
+        Self {
+            gateway,
+            clock,
+            stream: 0,
+            arriving,
+            in_force,
+            position: None,
+            is_confirmed: false,
+            drift: Vec::new(),
+        }
     }
 
     /// Begins a stream: its number, where it must go on from, and in what the state differs.
@@ -131,7 +140,9 @@ impl Intake {
                 "the control plane's revisions are of another line than this node's: was a backup restored, or is it \
                  another installation? The node takes its state and forgets its own"
             ),
-            SnapshotReason::Drift => tracing::error!("the node's state differed; it is sent again as a whole"),
+            SnapshotReason::Drift => {
+                tracing::error!("the node's state differed; it is sent again as a whole")
+            }
             SnapshotReason::First | SnapshotReason::TooOld | SnapshotReason::Scopes => {
                 tracing::info!(?reason, "a whole state is being received");
             }
@@ -151,7 +162,9 @@ impl Intake {
         let before = *self.gateway.applied().borrow();
         match std::mem::replace(&mut self.arriving, Arriving::Changes(Vec::new())) {
             Arriving::Changes(changes) => {
-                let Some(_) = &self.in_force else { return Err("it sent changes of a state that it did not send".into()) };
+                let Some(_) = &self.in_force else {
+                    return Err("it sent changes of a state that it did not send".into());
+                };
                 if revision < before {
                     // What is in force came from a line that is gone, though what is on the disk is of this one.
                     tracing::error!(revision, applied = before, "the control plane's revisions went back");
@@ -178,7 +191,11 @@ impl Intake {
                     }
                     _ => {
                         if revision < before {
-                            tracing::error!(revision, applied = before, "an older state takes the place of a newer one");
+                            tracing::error!(
+                                revision,
+                                applied = before,
+                                "an older state takes the place of a newer one"
+                            );
                         }
                         beside(|| self.gateway.replace(&batch));
                     }
@@ -199,7 +216,8 @@ impl Intake {
             Arriving::Changes(rows) => !rows.is_empty(),
             Arriving::First | Arriving::State(..) => true,
         };
-        if is_between || self.position.as_ref() != Some(position) || self.in_force.as_ref() != Some(position) {
+        if is_between || self.position.as_ref() != Some(position) || self.in_force.as_ref() != Some(position)
+        {
             return Outcome::GoOn;
         }
         let own: Digests = self.gateway.digests();
@@ -209,7 +227,11 @@ impl Intake {
             return Outcome::GoOn;
         }
         let kinds: Vec<_> = drift.iter().map(|kind| kind.name()).collect();
-        tracing::error!(?kinds, revision = position.revision, "the node's state differs from the control plane's");
+        tracing::error!(
+            ?kinds,
+            revision = position.revision,
+            "the node's state differs from the control plane's"
+        );
         self.drift.clone_from(&drift);
         Outcome::Differs(drift)
     }

@@ -314,16 +314,15 @@ impl Writer {
         let (length, position) = (file.length, position.clone());
         let (folder, node, orders) = (self.folder.clone(), self.node.clone(), self.orders.clone());
         let work = move || {
-            let made = compaction::compact(
-                (&folder.join(STATE), length, &position),
-                &folder.join(COMPACT),
-                &node,
-            );
+            let made =
+                compaction::compact((&folder.join(STATE), length, &position), &folder.join(COMPACT), &node);
             let _gone = orders.send(Order::Compacted(made, length));
         };
         match std::thread::Builder::new().name("compaction".into()).spawn(work) {
             Ok(_detached) => self.is_compacting = true,
-            Err(error) => tracing::warn!(error.cause = %error, "the state on the disk cannot be written anew"),
+            Err(error) => {
+                tracing::warn!(error.cause = %error, "the state on the disk cannot be written anew")
+            }
         }
     }
 
@@ -339,7 +338,11 @@ impl Writer {
         made.write_through(&[])?;
         fs::rename(self.folder.join(COMPACT), self.folder.join(STATE))?;
         File::open(&self.folder)?.sync_all()?;
-        tracing::info!(bytes.before = file.length, bytes.after = made.length, "the state on the disk was written anew");
+        tracing::info!(
+            bytes.before = file.length,
+            bytes.after = made.length,
+            "the state on the disk was written anew"
+        );
         self.file = Some(made);
         self.state_length = state_length;
         Ok(())

@@ -36,7 +36,9 @@ pub(crate) fn client_config(tls: &NodeTls, authority: Option<[u8; 32]>) -> Resul
         (Some(pem), _) => {
             let mut roots = RootCertStore::empty();
             for certificate in certificates(pem, "the file of the certificate authority")? {
-                roots.add(certificate).map_err(|error| format!("the certificate authority cannot be used: {error}"))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| format!("the certificate authority cannot be used: {error}"))?;
             }
             builder.with_root_certificates(roots)
         }

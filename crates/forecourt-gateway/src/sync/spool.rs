@@ -63,7 +63,10 @@ impl Spool {
         let delivered = match fs::read(folder.join(DELIVERED)) {
             Ok(bytes) => number_of(&bytes).ok_or_else(|| {
                 let path = folder.join(DELIVERED);
-                io::Error::other(format!("{} is damaged; remove it to number on from the batches", path.display()))
+                io::Error::other(format!(
+                    "{} is damaged; remove it to number on from the batches",
+                    path.display()
+                ))
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),

@@ -225,7 +225,10 @@ fn read(
         let sent = match letter {
             b'H' if is_first => match serde_json::from_slice::<Owner>(rest) {
                 Ok(owner) if owner.format != FORMAT => {
-                    return Ok(Some(format!("its format is {}, and this program's is {FORMAT}", owner.format)));
+                    return Ok(Some(format!(
+                        "its format is {}, and this program's is {FORMAT}",
+                        owner.format
+                    )));
                 }
                 Ok(owner) if owner.node != *node => {
                     return Ok(Some(format!("it belongs to the node {}", owner.node)));
@@ -236,11 +239,14 @@ fn read(
             _ if is_first => return Ok(Some("it has no beginning".into())),
             b'R' => turns.next().is_some_and(|turn| {
                 let parser = parsers.get(turn);
-                events.send(Event::Rows(turn)).is_ok() && parser.is_some_and(|parser| parser.send(body).is_ok())
+                events.send(Event::Rows(turn)).is_ok()
+                    && parser.is_some_and(|parser| parser.send(body).is_ok())
             }),
             b'P' => match serde_json::from_slice(rest) {
                 Ok(position) => events.send(Event::Position(position, at)).is_ok(),
-                Err(error) => return Ok(Some(format!("the position at byte {start} cannot be read: {error}"))),
+                Err(error) => {
+                    return Ok(Some(format!("the position at byte {start} cannot be read: {error}")));
+                }
             },
             _ => return unknown(),
         };
@@ -298,7 +304,11 @@ fn collect(
 ///
 /// # Errors
 /// When it cannot be read, or is damaged.
-pub(crate) fn walk(path: &Path, length: u64, mut visit: impl FnMut(Vec<Change>) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn walk(
+    path: &Path,
+    length: u64,
+    mut visit: impl FnMut(Vec<Change>) -> io::Result<()>,
+) -> io::Result<()> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?.take(length));
     loop {
         match records::read(&mut file)? {

@@ -17,7 +17,8 @@ impl NodeToken {
     /// # Errors
     /// What a token looks like, where this is none.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        const LOOKS: &str = "a token is SECRET.DIGEST, the digest 64 hex digits, as it was shown when it was made";
+        const LOOKS: &str =
+            "a token is SECRET.DIGEST, the digest 64 hex digits, as it was shown when it was made";
         let text = text.trim();
         let (secret, authority) = match text.rsplit_once('.') {
             None => (text, None),

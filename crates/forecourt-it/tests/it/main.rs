@@ -11,6 +11,7 @@
 
 mod browser;
 mod certificates;
+mod change_log;
 mod command_line;
 mod consumers;
 mod cors;
@@ -19,6 +20,7 @@ mod databases;
 mod demos;
 mod listeners;
 mod main_job;
+mod node_sync;
 mod plugins;
 mod portal_api;
 mod sealing;

@@ -275,7 +275,9 @@ async fn a_difference_at_a_checkpoint_is_told_and_repaired_by_a_whole_state() {
 
 #[tokio::test]
 async fn a_damaged_state_is_set_aside_and_a_shortened_one_too() {
-    for damage in [|bytes: &mut Vec<u8>| bytes[40] ^= 1, |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1)] {
+    for damage in
+        [|bytes: &mut Vec<u8>| bytes[40] ^= 1, |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 1)]
+    {
         let folder = tempfile::tempdir().unwrap();
         let mut site = Site::start(folder.path());
         let world = World::of(&[Act::Create(0), Act::Create(1), Act::Revoke(0)]);

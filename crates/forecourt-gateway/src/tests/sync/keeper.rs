@@ -24,7 +24,8 @@ fn load(folder: &Path) -> (Option<Extent>, usize) {
 
 async fn reaches(keeper: &Keeper, revision: i64) -> Kept {
     let mut kept = keeper.kept();
-    let reached = kept.wait_for(|kept| kept.position.as_ref().is_some_and(|at| at.revision == revision)).await;
+    let reached =
+        kept.wait_for(|kept| kept.position.as_ref().is_some_and(|at| at.revision == revision)).await;
     reached.unwrap().clone()
 }
 

@@ -82,7 +82,11 @@ impl World {
         let mut world = Self { changes, first: 0, credentials, keys: Vec::new(), revision: 0 };
         let grants = APPLICATIONS.map(|id| put(0, grant(id, "p")));
         let applications = APPLICATIONS.map(|id| put(0, application(id)));
-        world.commit(vec![put(0, service("s")), put(0, route("r", "s", "/s/*")), put(0, product("p", &["s"]))]);
+        world.commit(vec![
+            put(0, service("s")),
+            put(0, route("r", "s", "/s/*")),
+            put(0, product("p", &["s"])),
+        ]);
         world.commit(applications.into_iter().chain(grants).collect());
         world.first = world.revision;
         acts.iter().for_each(|act| world.act(*act));
@@ -125,7 +129,8 @@ impl World {
             Act::Cancel(at) => self.commit(vec![delete_grant(0, owner(at), "p")]),
             Act::Delete(at) => {
                 let mut gone = vec![delete(0, Kind::Application, owner(at)), delete_grant(0, owner(at), "p")];
-                let own: Vec<_> = self.credentials.keys().copied().filter(|other| owner(*other) == owner(at)).collect();
+                let own: Vec<_> =
+                    self.credentials.keys().copied().filter(|other| owner(*other) == owner(at)).collect();
                 for other in own {
                     self.credentials.remove(&other);
                     gone.push(delete(0, Kind::Credential, &format!("c{other}")));
@@ -212,9 +217,10 @@ impl World {
 fn is_good(rows: &Rows, name: &str) -> bool {
     rows.values().any(|(_, row)| {
         let Resource::Credential(row) = row else { return false };
-        let shows = row.versions.iter().any(|version| {
-            version.secret == key(name) && version.valid_until.is_none_or(|end| end > now())
-        });
+        let shows = row
+            .versions
+            .iter()
+            .any(|version| version.secret == key(name) && version.valid_until.is_none_or(|end| end > now()));
         let owner = rows.get(&(Kind::Application, row.application_id.to_string()));
         let is_active = matches!(owner, Some((_, Resource::Application(owner))) if owner.active);
         shows && is_active && rows.contains_key(&(Kind::Grant, format!("{}/p", row.application_id)))

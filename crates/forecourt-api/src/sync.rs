@@ -1,0 +1,119 @@
+//! The sync port: what gateway nodes on other machines ask of the control plane (docs/nodes.md).
+//!
+//! Invariant: nothing is answered but to the holder of an instance token, and a node speaks for itself alone. The
+//! stream itself is in `sync/stream.rs`, what ends it in `sync/endings.rs`.
+
+mod endings;
+mod stream;
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use forecourt_app::{App, nodes, usage};
+use forecourt_http::problem::Problem;
+use forecourt_wire::{
+    sync::{ACKNOWLEDGEMENTS, Acknowledgement, Hello, USAGE, UsageStored, WATCH},
+    usage::UsageBatch,
+};
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use self::{endings::Streams, stream::Session};
+
+/// The largest body of a request, bytes.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// How nodes are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// The longest silence of a stream.
+    pub heartbeat: Duration,
+    /// How often a node is told what it must hold, beside the first time.
+    pub checkpoint: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { heartbeat: Duration::from_secs(2), checkpoint: Duration::from_secs(30) }
+    }
+}
+
+#[derive(Clone)]
+struct Sync {
+    app: App,
+    config: Config,
+    streams: Streams,
+}
+
+/// Everything of the sync port. Streams end once `stopping` is true.
+pub fn router(app: App, config: Config, stopping: watch::Receiver<bool>) -> Router {
+    let sync = Sync { app, config, streams: Streams::new(stopping) };
+    Router::new()
+        .route(WATCH, post(open))
+        .route(ACKNOWLEDGEMENTS, post(acknowledge))
+        .route(USAGE, post(store_usage))
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(sync)
+}
+
+async fn open(State(sync): State<Sync>, request: Request) -> Result<Response, Problem> {
+    let token = token(request.headers())?;
+    let hello: Hello = body(request).await?;
+    let admitted = nodes::admit(&sync.app, &token, &hello).await?;
+    tracing::info!(
+        node.id = %admitted.node, node.name = hello.name, node.version = hello.version,
+        gateway_group.id = %admitted.group, node.revision = hello.position.as_ref().map(|position| position.revision),
+        "a node opened its stream"
+    );
+    let endings = sync.streams.open(&sync.app, &admitted);
+    let body = Session { app: sync.app, config: sync.config, admitted, hello, endings }.start();
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}
+
+async fn acknowledge(State(sync): State<Sync>, request: Request) -> Result<StatusCode, Problem> {
+    let token = token(request.headers())?;
+    let told: Acknowledgement = body(request).await?;
+    nodes::recognise(&sync.app, &token, &told.node).await?;
+    nodes::acknowledge(&sync.app, &told.node, told.revision, &told.drift).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn store_usage(State(sync): State<Sync>, request: Request) -> Result<Json<UsageStored>, Problem> {
+    let token = token(request.headers())?;
+    let batch: UsageBatch = body(request).await?;
+    nodes::recognise(&sync.app, &token, &batch.node).await?;
+    usage::ingest(&sync.app, &batch).await?;
+    Ok(Json(UsageStored { number: batch.number }))
+}
+
+/// The instance token that a request shows.
+fn token(headers: &HeaderMap) -> Result<String, Problem> {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shown
+        .and_then(|shown| shown.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    token.map(|(_, token)| token.trim().to_owned()).filter(|token| !token.is_empty()).ok_or_else(|| {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "show an instance token of the gateway group: Authorization: Bearer TOKEN",
+        )
+    })
+}
+
+/// A body that is one JSON value, with what is wrong in words where it is not.
+async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let bytes = axum::body::to_bytes(request.into_body(), LARGEST).await.map_err(|_| {
+        Problem::bad_request("the body is larger than 16 MiB, or ended before it was complete")
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::bad_request(format!("the body is not what this path takes (docs/nodes.md): {error}"))
+    })
+}

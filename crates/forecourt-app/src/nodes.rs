@@ -1,0 +1,97 @@
+//! Gateway nodes: what administrators see of them, and their end.
+//!
+//! How a node joins and what it tells stands in `nodes/joining.rs`; what this process remembers of it before it is
+//! written down, in `nodes/live.rs`.
+
+mod joining;
+mod live;
+
+use forecourt_core::{
+    actors::{Actor, Area, Caller},
+    events::EventName,
+    ids::{GatewayGroupId, NodeId},
+    lists::List,
+    nodes::{Node, NodeConnection, NodeFilter, NodeRefusal},
+};
+use serde_json::json;
+use tokio::sync::watch;
+
+pub(crate) use self::live::Live;
+pub use self::{
+    joining::{
+        Admitted, EmbeddedNode, acknowledge, admit, connected, disconnected, heard, is_admitted, recognise,
+        register_embedded,
+    },
+    live::write_down,
+};
+use crate::{App, Error, access};
+
+/// The nodes that `filter` wants, by name; the holder of an admin key sees those of its own group.
+pub async fn list(app: &App, caller: &Caller, filter: NodeFilter) -> Result<List<Node>, Error> {
+    let none = List { rows: Vec::new(), total: 0 };
+    let Some(gateway_group_id) = listed_group(caller, filter.gateway_group_id.clone())? else {
+        return Ok(none);
+    };
+    let filter = NodeFilter { gateway_group_id, ..filter };
+    let found = app.read().nodes(&filter, &app.nodes().alive(app.now())).await?;
+    Ok(found.map(|node| app.nodes().newest(node)))
+}
+
+/// One node.
+pub async fn node(app: &App, caller: &Caller, id: &NodeId) -> Result<Node, Error> {
+    let node = app.read().node(id, &app.nodes().alive(app.now())).await?.ok_or_else(Error::not_found)?;
+    access::sees(caller, Area::GatewayGroup(&node.gateway_group_id))?;
+    Ok(app.nodes().newest(node))
+}
+
+/// How many other nodes joined last with the token that `node` joined with last: they are shut out with it.
+pub async fn sharing_its_token(app: &App, caller: &Caller, node: &Node) -> Result<u64, Error> {
+    access::sees(caller, Area::GatewayGroup(&node.gateway_group_id))?;
+    match &node.token_id {
+        Some(token) => Ok(app.read().nodes_of_token(token).await?.saturating_sub(1)),
+        None => Ok(0),
+    }
+}
+
+/// Removes a node, with the token that it joined with last, so that it is not let in again.
+///
+/// The gateway inside a running control plane is refused: it would be back at once.
+pub async fn remove(app: &App, caller: &Caller, id: &NodeId) -> Result<(), Error> {
+    let node = node(app, caller, id).await?;
+    if node.token_id.is_none() && node.connection == NodeConnection::Connected {
+        return Err(NodeRefusal::Embedded.into());
+    }
+    let mut write = app.begin(caller).await?;
+    if !write.delete_node(id).await? {
+        return Err(Error::not_found());
+    }
+    let detail = json!({ "name": node.name, "gateway_group_id": node.gateway_group_id });
+    write.tell(EventName::NodeRemoved, "node", id.as_str(), None, detail);
+    if let Some(token) = &node.token_id
+        && write.delete_instance_token(token).await?
+    {
+        let detail = json!({ "gateway_group_id": node.gateway_group_id, "node_id": id });
+        write.tell(EventName::InstanceTokenDeleted, "instance_token", token.as_str(), None, detail);
+    }
+    write.commit().await?;
+    app.nodes().removed(id);
+    Ok(())
+}
+
+/// Wakes whoever holds streams when this process removed a node, a token or a group. What other processes removed is
+/// found by asking [`is_admitted`] now and then.
+pub fn removals(app: &App) -> watch::Receiver<u64> {
+    app.nodes().removals()
+}
+
+/// The group that a list of nodes or tokens is narrowed to: an admin key's own, else the one asked for. `None`
+/// inside: all. `Ok(None)`: the caller sees no row at all.
+pub(crate) fn listed_group(
+    caller: &Caller,
+    asked: Option<GatewayGroupId>,
+) -> Result<Option<Option<GatewayGroupId>>, Error> {
+    match &caller.actor {
+        Actor::GatewayGroupKey(own) => Ok(asked.is_none_or(|asked| asked == *own).then(|| Some(own.clone()))),
+        _ => Ok(access::lists(caller, Area::Installation)?.then_some(asked)),
+    }
+}

@@ -1,0 +1,312 @@
+//! What this process knows of nodes before it is written down: open streams, last contact, acknowledgements.
+//!
+//! A thousand revocations on three nodes are three thousand acknowledgements. They are kept here and written in one
+//! small transaction about every 100 ms; lists and receipts look here as well, so nobody waits for it. A process that
+//! dies in between loses at most that, and its nodes tell it again when they open their next stream.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use forecourt_core::{
+    actors::{Caller, Source},
+    gateway_state::Kind,
+    ids::NodeId,
+    nodes::{Node, NodeConnection},
+    secrets::SecretDigest,
+    time::Timestamp,
+};
+use forecourt_store::{Alive, NodeNews};
+use tokio::sync::watch;
+
+use super::Admitted;
+use crate::{App, Error};
+
+/// How long news are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(100);
+/// How long to wait after a failed write.
+const RETRY: Duration = Duration::from_secs(1);
+/// A contact alone is written this often, seconds.
+const CONTACT_EVERY: i64 = 10;
+/// A node of another process is taken for connected this long after that process wrote its last contact, seconds.
+const STALE_AFTER: i64 = 3 * CONTACT_EVERY;
+/// Unwritten acknowledgements of one node; beyond it, while the database is away, every second one is dropped, so
+/// that a receipt may tell a later moment than the true one, never an earlier.
+const MOST_UNWRITTEN: usize = 10_000;
+/// Written acknowledgements are kept this long, and this many of a node.
+const KEPT_SECONDS: i64 = 7 * 24 * 3_600;
+const KEPT_OF_A_NODE: u64 = 10_000;
+/// After so many written acknowledgements the old ones are looked for.
+const PRUNE_EVERY: u64 = 1_000;
+
+/// Everything that this process knows of nodes beyond the database.
+pub(crate) struct Live {
+    /// What this process is called in the rows of the nodes whose streams it holds.
+    process: String,
+    nodes: Mutex<HashMap<NodeId, LiveNode>>,
+    is_writing: AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+    written: AtomicU64,
+    removals: watch::Sender<u64>,
+}
+
+/// One node.
+#[derive(Debug)]
+pub(super) struct LiveNode {
+    /// What it was let in with, by this process.
+    pub(super) shown: Option<(SecretDigest, Admitted)>,
+    /// How many streams of it this process holds: two for a moment when it opens another.
+    pub(super) streams: u32,
+    pub(super) last_contact_at: Timestamp,
+    pub(super) drift: Vec<Kind>,
+    /// The highest revision that it has told.
+    pub(super) revision: i64,
+    /// What it has told and is not written down, ascending.
+    unwritten: Vec<(i64, Timestamp)>,
+    /// The last contact that is written down.
+    written_contact_at: Timestamp,
+    /// Whether its connection or its drift changed since.
+    is_changed: bool,
+}
+
+impl LiveNode {
+    /// A node that this process has not heard of before.
+    pub(super) const fn new(revision: i64, now: Timestamp) -> Self {
+        Self {
+            shown: None,
+            streams: 0,
+            last_contact_at: now,
+            drift: Vec::new(),
+            revision,
+            unwritten: Vec::new(),
+            written_contact_at: now,
+            is_changed: false,
+        }
+    }
+
+    /// Notes that it has `revision`; what is late or repeated changes nothing.
+    pub(super) fn applied(&mut self, revision: i64, now: Timestamp) {
+        if revision <= self.revision {
+            return;
+        }
+        self.revision = revision;
+        self.unwritten.push((revision, now));
+        if self.unwritten.len() > MOST_UNWRITTEN {
+            let mut keep = true;
+            self.unwritten.retain(|_| {
+                keep = !keep;
+                keep
+            });
+        }
+    }
+
+    /// Notes that it has nothing above `revision`.
+    pub(super) fn fell_back(&mut self, revision: i64) {
+        self.revision = revision;
+        self.unwritten.retain(|(applied, _)| *applied <= revision);
+    }
+
+    /// Notes the kinds of rows in which it differs.
+    pub(super) fn differs(&mut self, drift: &[Kind]) {
+        self.is_changed |= self.drift != drift;
+        drift.clone_into(&mut self.drift);
+    }
+
+    /// Notes a stream more.
+    pub(super) const fn opened(&mut self) {
+        self.streams = self.streams.saturating_add(1);
+        self.is_changed = true;
+    }
+
+    /// Notes a stream less.
+    pub(super) const fn closed(&mut self) {
+        self.streams = self.streams.saturating_sub(1);
+        self.is_changed = true;
+    }
+
+    fn is_due(&self) -> bool {
+        self.is_changed
+            || !self.unwritten.is_empty()
+            || self.last_contact_at >= self.written_contact_at.plus_seconds(CONTACT_EVERY)
+    }
+}
+
+impl Live {
+    pub(crate) fn new(process: String) -> Self {
+        Self {
+            process,
+            nodes: Mutex::default(),
+            is_writing: AtomicBool::new(false),
+            turn: tokio::sync::Mutex::default(),
+            written: AtomicU64::new(0),
+            removals: watch::Sender::new(0),
+        }
+    }
+
+    /// Waits until nothing is being written down, and keeps it so.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// What this process is called.
+    pub(super) fn process(&self) -> &str {
+        &self.process
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, LiveNode>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which nodes count as connected, for the store.
+    pub(crate) fn alive(&self, now: Timestamp) -> Alive {
+        let mut alive = Alive { since: now.plus_seconds(-STALE_AFTER), ..Alive::default() };
+        for (id, node) in self.lock().iter() {
+            let list = if node.streams > 0 { &mut alive.here } else { &mut alive.gone };
+            list.push(id.clone());
+        }
+        alive
+    }
+
+    /// `node` as the database has it, with what is not written down yet.
+    pub(crate) fn newest(&self, mut node: Node) -> Node {
+        if let Some(live) = self.lock().get(&node.id) {
+            if let Some((revision, at)) = live.unwritten.last()
+                && *revision > node.revision
+            {
+                (node.revision, node.applied_at) = (*revision, *at);
+            }
+            if live.streams > 0 {
+                node.drift.clone_from(&live.drift);
+                node.connection = NodeConnection::Connected;
+            }
+            node.last_contact_at = node.last_contact_at.max(live.last_contact_at);
+        }
+        node
+    }
+
+    /// When a node told that it has `revision` or a later one, as far as that is not written down yet.
+    pub(crate) fn acknowledged_at(&self, id: &NodeId, revision: i64) -> Option<Timestamp> {
+        let nodes = self.lock();
+        let told = nodes.get(id)?.unwritten.iter().find(|(applied, _)| *applied >= revision)?;
+        Some(told.1)
+    }
+
+    pub(super) fn removals(&self) -> watch::Receiver<u64> {
+        self.removals.subscribe()
+    }
+
+    /// A node is no more: forgets it and wakes whoever holds its stream.
+    pub(super) fn removed(&self, id: &NodeId) {
+        self.lock().remove(id);
+        self.something_removed();
+    }
+
+    /// Nodes or tokens are no more: what was let in is looked up again, and whoever holds streams is woken.
+    pub(crate) fn something_removed(&self) {
+        for node in self.lock().values_mut() {
+            node.shown = None;
+        }
+        self.removals.send_modify(|removals| *removals = removals.wrapping_add(1));
+    }
+
+    /// What must be written down. Nodes that this process has nothing to say of any more are forgotten.
+    fn news(&self) -> Vec<NodeNews> {
+        let mut nodes = self.lock();
+        nodes.retain(|_, node| node.streams > 0 || node.is_due());
+        let due = nodes.iter().filter(|(_, node)| node.is_due());
+        due.map(|(id, node)| NodeNews {
+            id: id.clone(),
+            held: node.streams > 0,
+            last_contact_at: node.last_contact_at,
+            drift: node.drift.clone(),
+            applied: node.unwritten.clone(),
+        })
+        .collect()
+    }
+
+    /// `news` are written down.
+    fn written(&self, news: &NodeNews) {
+        let mut nodes = self.lock();
+        let Some(node) = nodes.get_mut(&news.id) else { return };
+        if let Some((revision, _)) = news.applied.last() {
+            node.unwritten.retain(|(applied, _)| applied > revision);
+        }
+        node.written_contact_at = news.last_contact_at;
+        node.is_changed = (node.streams > 0) != news.held || node.drift != news.drift;
+    }
+}
+
+/// Has what is due written down soon.
+pub(super) fn write_soon(app: &App) {
+    let is_due = app.nodes().lock().values().any(LiveNode::is_due);
+    if is_due && !app.nodes().is_writing.swap(true, Ordering::AcqRel) {
+        tokio::spawn(write_behind(app.downgrade()));
+    }
+}
+
+/// Writes until nothing is due. Holds no application while it waits, so that one that nobody uses any more can end.
+async fn write_behind(app: crate::app::WeakApp) {
+    let mut is_failing = false;
+    loop {
+        tokio::time::sleep(if is_failing { RETRY } else { GATHER }).await;
+        let Some(app) = app.upgrade() else { return };
+        let outcome = write_down(&app).await;
+        if let Err(error) = &outcome
+            && !is_failing
+        {
+            tracing::warn!(
+                error.cause = %error,
+                "what gateway nodes told cannot be written down; it is kept in memory and tried again"
+            );
+        }
+        is_failing = outcome.is_err();
+        if is_failing {
+            continue;
+        }
+        app.nodes().is_writing.store(false, Ordering::Release);
+        // What came in since then found the flag set, and relies on this look.
+        let is_due = app.nodes().lock().values().any(LiveNode::is_due);
+        if !is_due || app.nodes().is_writing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+    }
+}
+
+/// Writes down what is known of nodes now: before the process ends, and about every 100 ms while there is news.
+pub async fn write_down(app: &App) -> Result<(), Error> {
+    let live = app.nodes();
+    let _turn = live.turn().await;
+    let news = live.news();
+    if news.is_empty() {
+        return Ok(());
+    }
+    let caller = Caller::system(Source::Job, app.new_request_id());
+    let tx = app.begin(&caller).await?.into_tx();
+    let mut removed = Vec::new();
+    for news in &news {
+        if !tx.note_node(news, live.process()).await? {
+            removed.push(news.id.clone());
+        }
+    }
+    let count: usize = news.iter().map(|news| news.applied.len()).sum();
+    let before = live.written.fetch_add(count as u64, Ordering::Relaxed);
+    let now = app.now();
+    if count > 0 && (before == 0 || before / PRUNE_EVERY != (before + count as u64) / PRUNE_EVERY) {
+        let nodes: Vec<_> = news.iter().map(|news| news.id.clone()).collect();
+        tx.prune_acknowledgements(now.plus_seconds(-KEPT_SECONDS), &nodes, KEPT_OF_A_NODE).await?;
+    }
+    tx.commit(now).await?;
+    for news in &news {
+        live.written(news);
+    }
+    // Removed by another process: the streams find out by themselves.
+    for id in removed {
+        live.lock().remove(&id);
+    }
+    Ok(())
+}
