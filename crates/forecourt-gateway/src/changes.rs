@@ -10,8 +10,8 @@ use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, CertificateState, ConsumerState, GlobalRuleState, Kind, ProductState, Resource,
-        RouteState, ServiceState,
+        ApplicationState, CertificateState, ConsumerState, Digests, GlobalRuleState, Kind, ProductState,
+        Resource, RouteState, ServiceState,
     },
     ids::ApplicationId,
 };
@@ -44,6 +44,7 @@ pub(crate) struct Writer {
     applications: HashTable<Arc<ApplicationSlot>>,
     credentials: CredentialIndex,
     hasher: DefaultHashBuilder,
+    digests: Digests,
 }
 
 type Rows<T> = HashMap<Box<str>, Row<T>>;
@@ -60,12 +61,34 @@ macro_rules! of_kind {
     };
 }
 
+/// What the writer remembers of a row.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// The revision that put or deleted it, 0 if it was never heard of.
+    revision: i64,
+    /// Whether it is there.
+    live: bool,
+}
+
 /// One row to be put (`resource`) or deleted, newer than what is known of it.
 struct Step<'a> {
     revision: i64,
     kind: Kind,
     key: Cow<'a, str>,
     resource: Option<&'a Resource>,
+    /// What it takes the place of.
+    before: Known,
+}
+
+/// Which rows of a batch are news.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// Those newer than what is known of the same row.
+    Newer,
+    /// The batch is a whole state: those that differ from what is known, and what it lacks is gone.
+    Different,
+    /// The batch is a whole state of another line of revisions: all, since equal revisions mean nothing there.
+    All,
 }
 
 impl Writer {
@@ -81,7 +104,46 @@ impl Writer {
             );
             return self.applied;
         }
-        let steps = self.steps(batch);
+        self.take(state, batch, if batch.snapshot { News::Different } else { News::Newer });
+        self.applied = self.applied.max(batch.revision);
+        if batch.snapshot {
+            self.forget_deleted(batch.revision);
+        }
+        self.applied
+    }
+
+    /// Takes this snapshot, of whatever revision, in the place of everything known: rows, deletions and position.
+    pub(crate) fn replace(&mut self, state: &State, batch: &ChangeBatch) -> i64 {
+        self.take(state, batch, News::All);
+        // Deletions of the other line must not be held against rows of this one.
+        self.applied = i64::MAX;
+        self.forget_deleted(i64::MAX);
+        self.applied = batch.revision;
+        self.floor = batch.revision;
+        self.applied
+    }
+
+    /// The number and the sum of the rows that are there, per kind.
+    pub(crate) fn digests(&self) -> Digests {
+        self.digests
+            .iter()
+            .filter(|(_, digest)| digest.rows > 0)
+            .map(|(kind, digest)| (*kind, *digest))
+            .collect()
+    }
+
+    /// Puts the news of a batch in force.
+    fn take(&mut self, state: &State, batch: &ChangeBatch, news: News) {
+        let steps = self.steps(batch, news);
+        for step in &steps {
+            let digest = self.digests.entry(step.kind).or_default();
+            if step.before.live {
+                digest.remove(step.kind, &step.key, step.before.revision);
+            }
+            if step.resource.is_some() {
+                digest.add(step.kind, &step.key, step.revision);
+            }
+        }
         let mut changed = Changed::default();
         for step in &steps {
             self.take_away(state, step, &mut changed);
@@ -91,11 +153,6 @@ impl Writer {
         for step in &steps {
             self.add(state, step);
         }
-        self.applied = self.applied.max(batch.revision);
-        if batch.snapshot {
-            self.forget_deleted(batch.revision);
-        }
-        self.applied
     }
 
     /// Forgets deletions at or before `revision`, from which nothing can arrive any more.
@@ -118,8 +175,8 @@ impl Writer {
         self.applications.retain(|slot| Arc::strong_count(slot) > 1 || !slot.view().is_blank());
     }
 
-    /// The changes that are news, one per row, and for a snapshot the deletions that it implies.
-    fn steps<'a>(&self, batch: &'a ChangeBatch) -> Vec<Step<'a>> {
+    /// The changes that are news, one per row, and for a whole state the deletions that it implies.
+    fn steps<'a>(&self, batch: &'a ChangeBatch, news: News) -> Vec<Step<'a>> {
         let mut newest: HashMap<(Kind, &str), &Change> = HashMap::with_capacity(batch.changes.len());
         for change in &batch.changes {
             if change.resource.as_ref().is_some_and(|resource| resource.kind() != change.kind) {
@@ -137,43 +194,40 @@ impl Writer {
         }
         let mut steps: Vec<_> = newest
             .values()
-            .filter(|change| {
-                let known = self.revision(change.kind, &change.key);
-                // A snapshot is the whole truth, old rows included that this gateway is only now concerned with.
-                if batch.snapshot {
-                    change.revision != known
-                } else {
-                    change.revision > self.floor.max(known)
-                }
-            })
-            .map(|change| Step {
-                revision: change.revision,
-                kind: change.kind,
-                key: Cow::Borrowed(&change.key),
-                resource: change.resource.as_ref(),
+            .filter_map(|change| {
+                let before = self.known(change.kind, &change.key);
+                let is_news = match news {
+                    News::Newer => change.revision > self.floor.max(before.revision),
+                    // A whole state has old rows too, that this gateway is only now concerned with.
+                    News::Different => change.revision != before.revision,
+                    News::All => true,
+                };
+                is_news.then_some(Step {
+                    revision: change.revision,
+                    kind: change.kind,
+                    key: Cow::Borrowed(&change.key),
+                    resource: change.resource.as_ref(),
+                    before,
+                })
             })
             .collect();
-        if batch.snapshot {
+        if news != News::Newer {
             let listed: HashSet<(Kind, &str)> =
                 newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key).collect();
-            steps.extend(
-                self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str()))).map(
-                    |(kind, key)| Step {
-                        revision: batch.revision,
-                        kind,
-                        key: Cow::Owned(key),
-                        resource: None,
-                    },
-                ),
-            );
+            let gone = self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str())));
+            steps.extend(gone.map(|(kind, key)| {
+                let before = self.known(kind, &key);
+                Step { revision: batch.revision, kind, key: Cow::Owned(key), resource: None, before }
+            }));
         }
         steps
     }
 
-    /// The last revision known of a row, 0 if none.
-    fn revision(&self, kind: Kind, key: &str) -> i64 {
-        fn of<T>(rows: &Rows<T>, key: &str) -> i64 {
-            rows.get(key).map_or(0, |row| row.revision)
+    /// What is remembered of a row.
+    fn known(&self, kind: Kind, key: &str) -> Known {
+        fn of<T>(rows: &Rows<T>, key: &str) -> Known {
+            let known = |row: &Row<T>| Known { revision: row.revision, live: row.state.is_some() };
+            rows.get(key).map_or_else(Known::default, known)
         }
         match kind {
             Kind::Service => of(&self.services, key),
@@ -182,9 +236,17 @@ impl Writer {
             Kind::Consumer => of(&self.consumers, key),
             Kind::GlobalRule => of(&self.global_rules, key),
             Kind::Product => of(&self.products, key),
-            Kind::Application => self.slot(key).map_or(0, |slot| slot.view().revision),
-            Kind::Credential => self.credentials.revision(key),
-            Kind::Grant => self.grant(key).map_or(0, |grant| grant.revision),
+            Kind::Application => self.slot(key).map_or_else(Known::default, |slot| {
+                let view = slot.view();
+                Known { revision: view.revision, live: view.live.is_some() }
+            }),
+            Kind::Credential => {
+                let (revision, live) = self.credentials.known(key);
+                Known { revision, live }
+            }
+            Kind::Grant => self
+                .grant(key)
+                .map_or_else(Known::default, |grant| Known { revision: grant.revision, live: grant.live }),
         }
     }
 

@@ -51,11 +51,11 @@ enum Place {
 }
 
 impl CredentialIndex {
-    /// The last revision known of this credential, 0 if none.
-    pub(crate) fn revision(&self, id: &str) -> i64 {
+    /// The last revision known of this credential, 0 if none, and whether it is there.
+    pub(crate) fn known(&self, id: &str) -> (i64, bool) {
         self.number(&CompactId::pack(CredentialId::PREFIX, id))
             .and_then(|number| self.entries.at(number))
-            .map_or(0, |entry| entry.revision)
+            .map_or((0, false), |entry| (entry.revision, !matches!(entry.held, Held::Nothing)))
     }
 
     /// The ids of all credentials that are not deleted.

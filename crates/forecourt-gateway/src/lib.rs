@@ -13,6 +13,7 @@
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
 //! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
+//! | a node on its own machine: stream, disk, staleness | `sync.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
@@ -59,6 +60,7 @@ mod serving;
 mod signatures;
 mod sockets;
 mod state;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -80,6 +82,7 @@ use connections::InFlight;
 use fetch::Fetcher;
 use forecourt_core::{
     addresses::{Network, OutgoingRules},
+    gateway_state::Digests,
     time::Timestamp,
 };
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
@@ -89,6 +92,7 @@ use meter::Meter;
 use passwords::Passwords;
 use rejects::Reject;
 use state::State;
+use sync::staleness::Staleness;
 use tokio::{net::TcpListener, sync::watch};
 
 /// Tells the time; an argument so that tests can move it.
@@ -121,6 +125,9 @@ pub struct Config {
     pub max_concurrent_password_checks: usize,
     /// Where calls to providers of tokens may go.
     pub outgoing: OutgoingRules,
+    /// For how long what the gateway was told counts when nobody tells it that it still does ([`Gateway::heard`]);
+    /// after that, traffic of products and consumers is answered 503.
+    pub max_staleness: Duration,
 }
 
 impl Default for Config {
@@ -138,6 +145,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
             outgoing: OutgoingRules::default(),
+            max_staleness: Duration::from_hours(24),
         }
     }
 }
@@ -159,6 +167,7 @@ pub(crate) struct Inner {
     config: Config,
     clock: Clock,
     state: State,
+    staleness: Staleness,
     passwords: Passwords,
     fetcher: Arc<Fetcher>,
     meter: Meter,
@@ -180,6 +189,7 @@ impl Gateway {
         let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
         let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
         let inner = Inner {
+            staleness: Staleness::new(config.max_staleness),
             config,
             clock,
             state: State::empty(seed),
@@ -206,11 +216,43 @@ impl Gateway {
         revision
     }
 
+    /// Takes a snapshot of another line of revisions in the place of everything known, at once, and answers its
+    /// revision, which may be lower than what was applied before. An empty one of revision 0 makes the gateway
+    /// forget everything.
+    ///
+    /// For a control plane whose database was restored from a backup, and for a state that was found to differ.
+    /// Nothing that was in force before stays, so it must come from where the truth is.
+    pub fn replace(&self, snapshot: &ChangeBatch) -> i64 {
+        let revision = self.inner.state.replace(snapshot);
+        self.inner.applied.send_if_modified(|applied| std::mem::replace(applied, revision) != revision);
+        revision
+    }
+
+    /// What tells the rows that are in force: the digest of each kind that has any.
+    pub fn digests(&self) -> Digests {
+        self.inner.state.digests()
+    }
+
     /// Forgets deletions at or before `revision` and ignores changes at or before it from now on.
     ///
     /// To be called when nothing that old can arrive any more; it frees about 60 bytes per deleted row.
     pub fn forget_deleted(&self, revision: i64) {
         self.inner.state.forget_deleted(revision);
+    }
+
+    /// Who tells it changes was heard so long ago, and has told all that there was; a new gateway counts as just told.
+    pub fn heard(&self, ago: Duration) {
+        self.inner.staleness.heard(ago);
+    }
+
+    /// For how long nothing was heard.
+    pub fn unheard(&self) -> Duration {
+        self.inner.staleness.since()
+    }
+
+    /// Whether that is longer than [`Config::max_staleness`], so that only open routes are served.
+    pub fn is_stale(&self) -> bool {
+        self.inner.staleness.is_past()
     }
 
     /// Whether a request with this head would be forwarded, as far as that can be told at once: a password or a

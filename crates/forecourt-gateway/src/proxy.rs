@@ -205,7 +205,11 @@ fn decide_now(
             return Ok((Arc::clone(route), None));
         }
         let route = find(head.method).ok_or(Reject::NoRoute)?;
-        let verdict = verify(&gateway.state, table, route, &request, proven);
+        let verdict = if verify::asks_who_calls(route) && gateway.staleness.is_past() {
+            Verdict::Reject(Reject::Stale)
+        } else {
+            verify(&gateway.state, table, route, &request, proven)
+        };
         Ok((Arc::clone(route), Some(verdict)))
     })
 }

@@ -53,6 +53,8 @@ pub(crate) enum Reject {
     TooManyInFlight,
     /// The host's callers must show a certificate, which this connection did not ask for.
     Misdirected,
+    /// Nobody has said for too long who may call.
+    Stale,
 }
 
 /// The methods that a refused caller may try.
@@ -68,7 +70,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 19] = [
+    pub(crate) const LABELS: [&'static str; 20] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -88,6 +90,7 @@ impl Reject {
         "unusable_upstream",
         "upstream_busy",
         "untrusted_upstream",
+        "stale",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -142,6 +145,11 @@ impl Reject {
             Self::UntrustedUpstream => {
                 (18, StatusCode::BAD_GATEWAY, r#"{"message":"upstream certificate is not valid"}"#)
             }
+            Self::Stale => (
+                19,
+                StatusCode::SERVICE_UNAVAILABLE,
+                r#"{"message":"this gateway has not heard from its control plane for too long to say who may call"}"#,
+            ),
         };
         (place, status, Cow::Borrowed(body))
     }
@@ -224,6 +232,7 @@ mod tests {
             Reject::UnusableUpstream,
             Reject::UpstreamBusy,
             Reject::UntrustedUpstream,
+            Reject::Stale,
         ];
         assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {

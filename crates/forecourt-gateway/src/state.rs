@@ -17,7 +17,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwap;
-use forecourt_core::ids::DcrProviderId;
+use forecourt_core::{gateway_state::Digests, ids::DcrProviderId};
 use forecourt_wire::changes::ChangeBatch;
 use http::Method;
 
@@ -91,6 +91,16 @@ impl State {
     /// Applies a batch wholly and answers the revision that is in force afterwards.
     pub(crate) fn apply(&self, batch: &ChangeBatch) -> i64 {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).apply(self, batch)
+    }
+
+    /// Takes a snapshot of another line of revisions and answers its revision.
+    pub(crate) fn replace(&self, batch: &ChangeBatch) -> i64 {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).replace(self, batch)
+    }
+
+    /// What rows are there, per kind.
+    pub(crate) fn digests(&self) -> Digests {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).digests()
     }
 
     /// Forgets deletions up to `revision`; older changes are ignored from then on.

@@ -103,6 +103,12 @@ impl Permit {
     }
 }
 
+/// Whether somebody must be known to pass here: who that is may not be said from a state that is too old.
+pub(crate) fn asks_who_calls(route: &Route) -> bool {
+    let is_open = matches!(route.service.protection, Protection::Open);
+    !is_open || route.plugins.as_ref().is_some_and(|plugins| plugins.authenticates())
+}
+
 /// Decides about a request on a route of this table, with what was proven for it so far.
 pub(crate) fn verify(
     state: &State,

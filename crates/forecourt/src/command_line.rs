@@ -1,7 +1,7 @@
-//! What the binary is asked to do: `serve`, `demo`, `migrate`, `config`.
+//! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `config`.
 //!
-//! Invariant: standard output carries what a command was asked to print and nothing else; `serve` prints exactly one
-//! line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
+//! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
+//! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
 
 use std::{
     io::Write,
@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{
     config::Settings,
     demo,
+    gateway_node::{self, GatewayOptions},
     serve::{self, Server},
     telemetry,
 };
@@ -31,6 +32,8 @@ struct CommandLine {
 enum Command {
     /// Run everything: console, Admin API, Portal API, site, gateway.
     Serve(ConfigFile),
+    /// Run a gateway on this machine that a control plane elsewhere feeds.
+    Gateway(Box<GatewayOptions>),
     /// Run everything with sample data and a sample upstream, to look around.
     Demo(DemoOptions),
     /// Make the database, or bring its schema up to date, and end.
@@ -81,6 +84,7 @@ fn execute(command: Command) -> Result<(), String> {
             let settings = settings(&config)?;
             runtime()?.block_on(serve_until_stopped(&settings))
         }
+        Command::Gateway(options) => runtime()?.block_on(follow_until_stopped(*options)),
         Command::Demo(options) => {
             let settings = settings(&options.config)?;
             runtime()?.block_on(demo_until_stopped(settings, options.data_dir.as_deref()))
@@ -102,6 +106,24 @@ async fn serve_until_stopped(settings: &Settings) -> Result<(), String> {
     stop.wait().await;
     tracing::info!("stopping");
     server.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn follow_until_stopped(options: GatewayOptions) -> Result<(), String> {
+    let mut stop = StopSignal::new()?;
+    let mut node = gateway_node::start(options).await?;
+    let ready = tokio::select! {
+        ready = node.open() => Some(ready?),
+        () = stop.wait() => None,
+    };
+    if let Some(ready) = ready {
+        print(&format!("ready {ready}\n"))?;
+        tracing::info!(version = serve::VERSION, "ready");
+        stop.wait().await;
+    }
+    tracing::info!("stopping");
+    node.stop().await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -96,7 +96,7 @@ pub struct SecuritySettings {
 }
 
 /// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 2] = ["audit", "gateway.max_staleness"];
+const NOT_YET: [&str; 1] = ["audit"];
 
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]

@@ -111,6 +111,8 @@ async fn apply(
     position: &mut gateway_feed::Position,
 ) -> Result<(), forecourt_app::Error> {
     let batch = gateway_feed::changes(app, group, position).await?;
+    // The database answered: what is in force is what it says, or will be in a moment.
+    gateway.heard(Duration::ZERO);
     let position_before = *gateway.applied().borrow();
     if !batch.snapshot && batch.revision <= position_before {
         return Ok(());

@@ -12,9 +12,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use forecourt_app::nodes::EmbeddedNode;
 pub use forecourt_app::{App, Clock};
-use forecourt_app::{nodes::EmbeddedNode, usage};
-use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
+use forecourt_core::{
+    ids::{GatewayGroupId, NodeId},
+    time::Timestamp,
+};
 use forecourt_gateway::Gateway;
 use forecourt_http::Context;
 use forecourt_store::{Location, Store, StoreError};
@@ -29,7 +32,7 @@ use crate::{
     faces::{self, Urls},
     listeners::{GRACE, Listener, Serving},
     master_key::{self, MasterKeyError},
-    node_id,
+    node_folder,
     status::{self, Status},
     sync_listener::{self, Chores, SyncError, SyncListener},
     usage_delivery::{self, Delivery},
@@ -293,10 +296,13 @@ async fn start_gateway(
     let outgoing = settings.security.ssrf_protection.rules();
     let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
-    let embedded = embedded_node(settings, app, [&plain, &tls])?;
+    make_data_dir(&settings.data_folder())?;
+    let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
+    let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls]);
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded).await;
     let feed = feed.map_err(|error| app_error(settings, &error))?;
-    let delivery = usage_delivery::start(app.clone(), gateway.clone());
+    let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder);
+    let delivery = delivery.map_err(|error| system(&error))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = Vec::new();
     for (listener, is_tls) in [(plain, false), (tls, true)] {
@@ -319,31 +325,16 @@ async fn start_gateway(
 }
 
 /// The gateway of this process as a node among others.
-fn embedded_node(
-    settings: &Settings,
-    app: &App,
-    listeners: [&Option<Listener>; 2],
-) -> Result<EmbeddedNode, StartError> {
-    let folder = settings.data_folder();
-    make_data_dir(&folder)?;
-    let id = node_id::of(&folder, usage::new_node(app))
-        .map_err(|error| StartError::System(format!("{}: {error}", folder.join("node-id").display())))?;
+fn embedded_node(settings: &Settings, id: NodeId, listeners: [&Option<Listener>; 2]) -> EmbeddedNode {
     let [plain, tls] = listeners.map(|listener| listener.as_ref().map(Listener::authority));
     let address = plain.map(|at| format!("http://{at}")).or(tls.map(|at| format!("https://{at}")));
-    Ok(EmbeddedNode {
+    EmbeddedNode {
         id,
-        name: host_name(),
+        name: node_folder::host_name(),
         version: VERSION.into(),
         address: address.unwrap_or_default(),
         group: GatewayGroupId::known(settings.gateway.group.as_str()),
-    })
-}
-
-/// What this machine calls itself.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "embedded".into() } else { name.into() }
+    }
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

@@ -51,36 +51,56 @@ async fn readiness(State(status): State<Status>) -> impl IntoResponse {
 
 /// Prometheus' text format, version 0.0.4.
 async fn metrics(State(status): State<Status>) -> impl IntoResponse {
-    let mut text = format!(
-        "# HELP forecourt_build_info The running version.\n# TYPE forecourt_build_info gauge\n\
-         forecourt_build_info{{version=\"{}\"}} 1\n\
-         # HELP forecourt_committed_revision The latest gateway revision that this process committed or started from.\n\
-         # TYPE forecourt_committed_revision gauge\nforecourt_committed_revision {}\n",
-        status.version,
-        *gateway_feed::latest(&status.app).borrow(),
+    let mut text = metric(
+        "gauge",
+        "forecourt_committed_revision",
+        "The latest gateway revision that this process committed or started from.",
+        &gateway_feed::latest(&status.app).borrow().to_string(),
     );
-    text += &format!(
-        "# HELP forecourt_sync_diverged_total Nodes that came with a revision of another line than this database's.\n\
-         # TYPE forecourt_sync_diverged_total counter\nforecourt_sync_diverged_total {}\n",
-        gateway_feed::diverged(&status.app),
+    text += &metric(
+        "counter",
+        "forecourt_sync_diverged_total",
+        "Nodes that came with a revision of another line than this database's.",
+        &gateway_feed::diverged(&status.app).to_string(),
     );
-    if let Some(gateway) = &status.gateway {
-        text += &format!(
-            "# HELP forecourt_gateway_applied_revision The revision that the embedded gateway enforces.\n\
-             # TYPE forecourt_gateway_applied_revision gauge\nforecourt_gateway_applied_revision {}\n\
-             # HELP forecourt_gateway_rejected_total Requests that the gateway answered by itself, by reason.\n\
-             # TYPE forecourt_gateway_rejected_total counter\n",
-            *gateway.applied().borrow()
-        );
-        for (reason, count) in gateway.rejected() {
-            text += &format!("forecourt_gateway_rejected_total{{reason=\"{reason}\"}} {count}\n");
-        }
-        text += &format!(
-            "# HELP forecourt_gateway_refused_connections_total Connections beyond the limit.\n\
-             # TYPE forecourt_gateway_refused_connections_total counter\n\
-             forecourt_gateway_refused_connections_total {}\n",
-            gateway.refused_connections()
-        );
-    }
+    text += &match &status.gateway {
+        Some(gateway) => gateway_metrics(gateway, status.version),
+        None => build_info(status.version),
+    };
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// One metric of this type, with its help and value.
+pub(crate) fn metric(kind: &str, name: &str, help: &str, value: &str) -> String {
+    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
+}
+
+fn build_info(version: &str) -> String {
+    format!(
+        "# HELP forecourt_build_info The running version.\n# TYPE forecourt_build_info gauge\n\
+         forecourt_build_info{{version=\"{version}\"}} 1\n"
+    )
+}
+
+/// What every gateway counts, on its own machine or in this process.
+pub(crate) fn gateway_metrics(gateway: &Gateway, version: &str) -> String {
+    let mut text = build_info(version);
+    text += &metric(
+        "gauge",
+        "forecourt_gateway_applied_revision",
+        "The revision that the gateway enforces.",
+        &gateway.applied().borrow().to_string(),
+    );
+    text += "# HELP forecourt_gateway_rejected_total Requests that the gateway answered by itself, by reason.\n\
+             # TYPE forecourt_gateway_rejected_total counter\n";
+    for (reason, count) in gateway.rejected() {
+        text += &format!("forecourt_gateway_rejected_total{{reason=\"{reason}\"}} {count}\n");
+    }
+    text += &metric(
+        "counter",
+        "forecourt_gateway_refused_connections_total",
+        "Connections beyond the limit.",
+        &gateway.refused_connections().to_string(),
+    );
+    text
 }

@@ -1,14 +1,16 @@
 //! Counted calls on their way from the embedded gateway to the database, every second.
 //!
-//! Invariant: a batch keeps its number until it is known to be stored, and the database adds each number once. So a
-//! failure loses no call and counts none twice, also when only the answer to a commit was lost.
+//! Invariant: counts are on the disk before they are delivered, a batch keeps its number until it is known to be
+//! stored, and the database adds each number once. So no failure loses a batch or counts one twice, neither the end of
+//! this process nor that of the database, also when only the answer to a commit was lost.
 
 use std::time::Duration;
 
 use forecourt_app::{App, usage};
-use forecourt_core::ids::NodeId;
-use forecourt_gateway::Gateway;
-use forecourt_wire::usage::UsageBatch;
+use forecourt_gateway::{
+    Gateway,
+    sync::{Folder, Spool, SpooledUsage},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often counts are taken.
@@ -24,17 +26,19 @@ pub struct Delivery {
 struct Courier {
     app: App,
     gateway: Gateway,
-    node: NodeId,
-    /// The last number that is known to be stored.
-    stored: i64,
-    /// What is on its way.
-    pending: Option<UsageBatch>,
+    usage: SpooledUsage,
+    /// Nobody else may number batches of this node.
+    _folder: Folder,
 }
 
-/// Delivers the counts of `gateway` until [`Delivery::stop`].
-pub fn start(app: App, gateway: Gateway) -> Delivery {
-    let node = usage::new_node(&app);
-    let mut courier = Courier { app, gateway, node, stored: 0, pending: None };
+/// Delivers the counts of `gateway`, the node of this folder, until [`Delivery::stop`]; first what an earlier process
+/// left there.
+///
+/// # Errors
+/// When the folder cannot be read or written.
+pub fn start(app: App, gateway: Gateway, folder: Folder) -> std::io::Result<Delivery> {
+    let spool = Spool::open(folder.path(), folder.node().clone(), Spool::MOST)?;
+    let mut courier = Courier { app, gateway, usage: SpooledUsage::new(spool), _folder: folder };
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let mut is_stopping = false;
@@ -45,10 +49,8 @@ pub fn start(app: App, gateway: Gateway) -> Delivery {
             }
             courier.deliver().await;
         }
-        // A batch that was waiting may have gone first; what was counted since goes now.
-        courier.deliver().await;
     });
-    Delivery { stop, task }
+    Ok(Delivery { stop, task })
 }
 
 impl Delivery {
@@ -63,25 +65,18 @@ impl Delivery {
 
 impl Courier {
     async fn deliver(&mut self) {
-        let batch = match self.pending.take() {
-            Some(batch) => batch,
-            None => {
-                let counts = self.gateway.take_usage();
-                if counts.is_empty() {
-                    return;
-                }
-                UsageBatch { node: self.node.clone(), number: self.stored + 1, counts }
-            }
-        };
-        match usage::ingest(&self.app, &batch).await {
-            Ok(()) => self.stored = batch.number,
-            Err(error) => {
+        self.usage.take(&self.gateway).await;
+        while let Some(batch) = self.usage.first().await {
+            if let Err(error) = usage::ingest(&self.app, &batch).await {
                 tracing::warn!(
                     error.cause = %error,
                     usage.batch = batch.number,
                     "counted calls could not be stored; they are kept and tried again"
                 );
-                self.pending = Some(batch);
+                return;
+            }
+            if !self.usage.stored(&batch, batch.number).await {
+                return;
             }
         }
     }

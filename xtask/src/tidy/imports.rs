@@ -20,6 +20,7 @@ const PROXY: &[&str] = &[
     "crates/forecourt-gateway/src/serving.rs",
     "crates/forecourt-gateway/src/upstreams",
     "crates/forecourt-gateway/src/fetch.rs",
+    "crates/forecourt-gateway/src/sync/connection.rs",
     "crates/forecourt-gateway/examples/",
     "crates/forecourt-it/",
 ];

@@ -8,6 +8,7 @@ use forecourt_core::addresses::{Network, OutgoingRules};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, require};
+use crate::durations;
 
 /// `gateway:`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct GatewaySettings {
     pub tls_listen: String,
     /// The gateway group that it serves.
     pub group: String,
+    /// For how long it goes on when the database is away, such as `24h`; after that it refuses the traffic of products
+    /// and consumers.
+    pub max_staleness: String,
     /// What callers may ask of it.
     pub limits: LimitSettings,
 }
@@ -49,6 +53,7 @@ impl Default for GatewaySettings {
             listen: "127.0.0.1:9080".into(),
             tls_listen: "127.0.0.1:9443".into(),
             group: "default".into(),
+            max_staleness: "24h".into(),
             limits: LimitSettings::default(),
         }
     }
@@ -81,6 +86,7 @@ impl GatewaySettings {
     ) -> forecourt_gateway::Config {
         let limits = &self.limits;
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let config = forecourt_gateway::Config::default();
         forecourt_gateway::Config {
             max_connections: count(limits.max_connections),
             max_requests_in_flight: count(limits.max_requests_in_flight),
@@ -91,15 +97,19 @@ impl GatewaySettings {
             keep_alive_timeout: Duration::from_millis(limits.keep_alive_timeout_ms),
             body_idle_timeout: Duration::from_millis(limits.body_idle_timeout_ms),
             drain_timeout,
+            max_staleness: durations::parse(&self.max_staleness).unwrap_or(config.max_staleness),
             trusted_proxies,
             outgoing,
-            ..forecourt_gateway::Config::default()
+            ..config
         }
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let problem = "must be the id of a gateway group, such as default";
         require("gateway.group", !self.group.is_empty(), problem)?;
+        if let Err(problem) = durations::parse(&self.max_staleness) {
+            require("gateway.max_staleness", false, &problem)?;
+        }
         let limits = &self.limits;
         for (key, value, least, most) in [
             ("max_head_bytes", limits.max_head_bytes, 1_024, 1_048_576),

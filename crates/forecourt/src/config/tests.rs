@@ -47,13 +47,20 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 
 #[test]
 fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
-    for (text, key) in [
-        ("audit: { retention_days: 60 }", "audit.retention_days"),
-        ("gateway: { max_staleness: 24h }", "gateway.max_staleness"),
-    ] {
+    for (text, key) in [("audit: { retention_days: 60 }", "audit.retention_days")] {
         let expected = format!("setting {key} is not yet in this version: remove it");
         assert_eq!(from_file(text, &[]).unwrap_err(), expected);
     }
+}
+
+#[test]
+fn a_length_of_time_has_a_unit() {
+    assert!(from_file("gateway: { max_staleness: 90m }", &[]).is_ok());
+    let refused = from_file("gateway: { max_staleness: soon }", &[]).unwrap_err();
+    assert!(
+        refused.starts_with("setting gateway.max_staleness must be a whole number with ms, s"),
+        "{refused}"
+    );
 }
 
 #[test]

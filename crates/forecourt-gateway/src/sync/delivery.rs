@@ -1,0 +1,210 @@
+//! Taking the counts of calls to the spool, and from there to the control plane, one batch at a time and in order.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use forecourt_wire::{
+    sync::{USAGE, UsageStored},
+    usage::{UsageBatch, UsageCount},
+};
+use http::StatusCode;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{client::Link, connection::Refusal, spool::Spool};
+use crate::Gateway;
+
+/// How often counts are taken.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The most counts of a batch, which the control plane takes in one request.
+const MOST_COUNTS: usize = 10_000;
+
+/// What waits to be delivered, as metrics tell it.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Batches on the disk.
+    pub(crate) batches: AtomicUsize,
+    /// Batches that were lost.
+    pub(crate) dropped: AtomicU64,
+}
+
+/// Takes counts from a gateway to a spool. Counts that the disk does not take stay here, and no more are taken until
+/// it does; the gateway goes on counting.
+#[derive(Debug)]
+pub struct SpooledUsage {
+    spool: Arc<Mutex<Spool>>,
+    taken: Vec<UsageCount>,
+    is_failing: bool,
+}
+
+impl SpooledUsage {
+    /// On this spool.
+    pub fn new(spool: Spool) -> Self {
+        Self { spool: Arc::new(Mutex::new(spool)), taken: Vec::new(), is_failing: false }
+    }
+
+    /// Takes what `gateway` has counted to the disk.
+    pub async fn take(&mut self, gateway: &Gateway) {
+        if self.taken.is_empty() {
+            self.taken = gateway.take_usage();
+        }
+        if self.taken.is_empty() {
+            return;
+        }
+        let counts = std::mem::take(&mut self.taken);
+        let written = self.with(move |spool| {
+            let mut left = counts.as_slice();
+            while let Some((piece, rest)) = left.split_at_checked(left.len().min(MOST_COUNTS))
+                && !piece.is_empty()
+            {
+                if let Err(error) = spool.append(piece) {
+                    return (Some(error), left.to_vec());
+                }
+                left = rest;
+            }
+            (None, Vec::new())
+        });
+        let Some((error, left)) = written.await else { return };
+        self.taken = left;
+        let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
+        match error {
+            Some(error) if !was_failing => tracing::error!(
+                error.cause = %error,
+                "counted calls cannot be written to the disk; they wait in memory and are tried again"
+            ),
+            None if was_failing => tracing::info!("the disk takes counted calls again"),
+            _ => {}
+        }
+    }
+
+    /// The oldest batch that is to be delivered.
+    pub async fn first(&self) -> Option<UsageBatch> {
+        match self.with(Spool::first).await? {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(error.cause = %error, "counted calls cannot be read from the disk");
+                None
+            }
+        }
+    }
+
+    /// The control plane answered to `batch` that it has everything up to `stored`. False: what waits must not be sent
+    /// before the disk has taken that.
+    pub async fn stored(&self, batch: &UsageBatch, stored: i64) -> bool {
+        let number = batch.number;
+        let noted =
+            self.with(
+                move |spool| {
+                    if stored > number { spool.continue_after(stored) } else { spool.delivered(number) }
+                },
+            );
+        match noted.await {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                tracing::error!(error.cause = %error, "a delivery cannot be written to the disk");
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// How many batches wait, and how many were lost since the start.
+    pub async fn counts(&self) -> (usize, u64) {
+        self.with(|spool| (spool.pending(), spool.dropped())).await.unwrap_or_default()
+    }
+
+    /// Works on the spool beside the threads that answer requests.
+    async fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Spool) -> R + Send + 'static,
+    ) -> Option<R> {
+        let spool = Arc::clone(&self.spool);
+        let working = tokio::task::spawn_blocking(move || {
+            work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        working.await.inspect_err(|error| tracing::error!(error.cause = %error, "the spool failed")).ok()
+    }
+}
+
+/// Delivers what `gateway` counts until `stop` says so, and then once more.
+pub(crate) async fn deliver(
+    gateway: Gateway,
+    mut usage: SpooledUsage,
+    link: watch::Receiver<Link>,
+    waiting: Arc<Waiting>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_last = false;
+    loop {
+        if !is_last {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => is_last = true,
+            }
+        }
+        usage.take(&gateway).await;
+        if !is_last || !*stop.borrow() {
+            send_all(&usage, &link).await;
+        } else {
+            // What cannot be delivered now is on the disk, and is delivered after the next start.
+            let _late = tokio::time::timeout(Duration::from_secs(3), send_all(&usage, &link)).await;
+        }
+        let (batches, dropped) = usage.counts().await;
+        waiting.batches.store(batches, Ordering::Relaxed);
+        waiting.dropped.store(dropped, Ordering::Relaxed);
+        if is_last {
+            return;
+        }
+    }
+}
+
+async fn send_all(usage: &SpooledUsage, link: &watch::Receiver<Link>) {
+    loop {
+        let Some(connection) = link.borrow().connection.clone() else { return };
+        let Some(batch) = usage.first().await else { return };
+        let answer = connection.ask(USAGE, &batch).await;
+        let stored = match answer {
+            Ok(body) => match serde_json::from_slice::<UsageStored>(&body) {
+                Ok(stored) => stored.number,
+                Err(error) => {
+                    tracing::warn!(error.cause = %error, "the answer to counted calls cannot be read");
+                    return;
+                }
+            },
+            Err(Refusal::Answered(
+                status @ (StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY),
+                why,
+            )) => {
+                // It would be refused for ever, and hold up all that come after it.
+                tracing::error!(
+                    usage.batch = batch.number,
+                    %status,
+                    error.cause = why,
+                    "the control plane does not take a batch of counted calls; it is lost"
+                );
+                batch.number
+            }
+            Err(refusal) => {
+                tracing::debug!(error.cause = %refusal, usage.batch = batch.number, "counted calls wait");
+                return;
+            }
+        };
+        if stored < batch.number {
+            tracing::warn!(usage.batch = batch.number, stored, "the control plane did not store a batch");
+            return;
+        }
+        if !usage.stored(&batch, stored).await {
+            return;
+        }
+    }
+}

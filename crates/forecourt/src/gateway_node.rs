@@ -1,0 +1,342 @@
+//! `forecourt gateway`: a gateway on a machine of its own, fed by a control plane.
+//!
+//! Invariant: callers are served once a whole state is in force, from the disk or from the control plane, and not
+//! before; then standard output gets its one line, `ready {json}`.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use clap::Args;
+use forecourt_core::addresses::Network;
+use forecourt_gateway::{
+    Config, Gateway,
+    sync::{Folder, Node, NodeConfig, NodeStatus, NodeTls, NodeToken},
+};
+use serde_json::json;
+use tokio::{sync::watch, task::JoinHandle};
+use url::Url;
+
+use crate::{
+    durations,
+    listeners::{GRACE, Listener, Serving},
+    node_folder,
+    serve::{VERSION, system_clock},
+    status,
+};
+
+/// The longest name of a node, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// What a node is told on its command line, or in the environment.
+#[derive(Debug, Args)]
+pub struct GatewayOptions {
+    /// The sync ports of the control planes; the first that answers is followed.
+    #[arg(
+        long,
+        env = "FORECOURT_GATEWAY_CONTROL_PLANE",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true
+    )]
+    control_plane: Vec<String>,
+    /// The instance token of the gateway group; better in the environment, where others do not see it.
+    #[arg(long, env = "FORECOURT_GATEWAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: String,
+    /// The folder of its state and of calls that are not delivered yet; made where it is missing.
+    #[arg(long, env = "FORECOURT_GATEWAY_DATA_DIR", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Where callers come, plain HTTP; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "FORECOURT_GATEWAY_LISTEN",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9080"
+    )]
+    listen: String,
+    /// Where callers come over TLS, with the certificates of the group.
+    #[arg(long, env = "FORECOURT_GATEWAY_TLS_LISTEN", value_name = "HOST:PORT")]
+    tls_listen: Option<String>,
+    /// Health, readiness and metrics.
+    #[arg(long, env = "FORECOURT_GATEWAY_STATUS_LISTEN", value_name = "HOST:PORT")]
+    status_listen: Option<String>,
+    /// The only certificate authorities to believe, PEM [default: the one that the token names].
+    #[arg(long, env = "FORECOURT_GATEWAY_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The certificate that the node shows the control plane, with its chain, PEM.
+    #[arg(long, env = "FORECOURT_GATEWAY_CLIENT_CERT", value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    #[arg(long, env = "FORECOURT_GATEWAY_CLIENT_KEY", value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+    /// What people call this node [default: the host's name].
+    #[arg(long, env = "FORECOURT_GATEWAY_NAME", value_name = "NAME")]
+    name: Option<String>,
+    /// Without contact for so long, it refuses the traffic of products and consumers.
+    #[arg(long, env = "FORECOURT_GATEWAY_MAX_STALENESS", value_name = "TIME", default_value = "24h",
+        value_parser = durations::parse)]
+    max_staleness: Duration,
+    /// Proxies whose word counts on where a request came from.
+    #[arg(long, env = "FORECOURT_GATEWAY_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
+    trusted_proxies: Vec<String>,
+}
+
+/// A running node.
+pub struct RunningNode {
+    status: NodeStatus,
+    gateway: Gateway,
+    stop: watch::Sender<bool>,
+    following: JoinHandle<()>,
+    listeners: Vec<(Listener, bool)>,
+    serving: Vec<JoinHandle<()>>,
+    status_serving: Option<Serving>,
+    ready: serde_json::Value,
+}
+
+impl std::fmt::Debug for RunningNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningNode").field("ready", &self.ready).finish_non_exhaustive()
+    }
+}
+
+/// Starts the node: it follows the control plane, and listens to nobody but those who ask for its status.
+///
+/// # Errors
+/// A sentence that names what is wrong.
+pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
+    let bind = |name: &str, address: &str| {
+        Listener::bind(address).map_err(|error| format!("{name}: cannot listen on {address}: {error}"))
+    };
+    let plain = bind("--listen", &options.listen)?;
+    let tls = options.tls_listen.as_deref().map(|address| bind("--tls-listen", address)).transpose()?;
+    let status =
+        options.status_listen.as_deref().map(|address| bind("--status-listen", address)).transpose()?;
+    let address = format!("http://{}", plain.authority());
+    let mut ready = json!({ "gateway": address });
+    let mut say = |name: &str, url: String| {
+        if let Some(members) = ready.as_object_mut() {
+            members.insert(name.into(), url.into());
+        }
+    };
+    if let Some(tls) = &tls {
+        say("gateway_tls", format!("https://{}", tls.authority()));
+    }
+    if let Some(status) = &status {
+        say("status", format!("http://{}", status.authority()));
+    }
+    let config = node_config(&options, address)?;
+    let limits = limits(&options)?;
+    // Reading a large state takes seconds of computing.
+    let opening = tokio::task::spawn_blocking(move || {
+        let clock = system_clock();
+        let folder = Folder::take(&options.data_dir, clock()).map_err(|error| error.to_string())?;
+        Node::open(folder, config, limits, clock).map_err(|error| error.to_string())
+    });
+    let node = opening.await.map_err(|error| error.to_string())??;
+    say("node", node.id().to_string());
+    let (gateway, node_status) = (node.gateway().clone(), node.status().clone());
+    let router = status_router(node_status.clone(), gateway.clone());
+    let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
+    let status_serving = status_serving.map_err(|error| error.to_string())?;
+    let (stop, stopped) = watch::channel(false);
+    let following = tokio::spawn(node.run(stopped));
+    let listeners = [(plain, false)].into_iter().chain(tls.map(|listener| (listener, true))).collect();
+    Ok(RunningNode {
+        status: node_status,
+        gateway,
+        stop,
+        following,
+        listeners,
+        serving: Vec::new(),
+        status_serving,
+        ready,
+    })
+}
+
+impl RunningNode {
+    /// Waits for a whole state, then lets callers in and answers with the JSON of the `ready` line.
+    ///
+    /// # Errors
+    /// When there is no runtime, or the node ended.
+    pub async fn open(&mut self) -> Result<String, String> {
+        if !self.status.whole().await {
+            return Err("the node ended before it had a state".into());
+        }
+        let gateway = self.gateway.clone();
+        for (listener, is_tls) in self.listeners.drain(..) {
+            let listener = listener.into_tokio().map_err(|error| error.to_string())?;
+            let (gateway, mut stopped) = (gateway.clone(), self.stop.subscribe());
+            self.serving.push(tokio::spawn(async move {
+                let shutdown = async move {
+                    // An error means that nobody can ask any more, which is a stop too.
+                    let _asked = stopped.wait_for(|stop| *stop).await;
+                };
+                if is_tls {
+                    gateway.serve_tls(listener, shutdown).await;
+                } else {
+                    gateway.serve(listener, shutdown).await;
+                }
+            }));
+        }
+        Ok(self.ready.to_string())
+    }
+
+    /// Lets requests in flight finish, delivers the last counts or leaves them on the disk, and returns.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        for task in self.serving {
+            if let Err(error) = task.await {
+                tracing::error!(error.cause = %error, "the gateway ended early");
+            }
+        }
+        if let Err(error) = self.following.await {
+            tracing::error!(error.cause = %error, "the node ended early");
+        }
+        if let Some(serving) = self.status_serving {
+            serving.stop().await;
+        }
+    }
+}
+
+fn node_config(options: &GatewayOptions, address: String) -> Result<NodeConfig, String> {
+    let name = options.name.clone().unwrap_or_else(node_folder::host_name);
+    if !(1..=LONGEST_NAME).contains(&name.chars().count()) {
+        return Err(format!("--name must be 1 to {LONGEST_NAME} characters"));
+    }
+    let control_planes =
+        options.control_plane.iter().map(|text| control_plane(text)).collect::<Result<_, _>>()?;
+    let token = NodeToken::parse(&options.token).map_err(|problem| format!("--token: {problem}"))?;
+    let read = |name: &str, path: &PathBuf| {
+        std::fs::read(path).map_err(|error| format!("{name}: {} cannot be read: {error}", path.display()))
+    };
+    let authorities = options.ca.as_ref().map(|path| read("--ca", path)).transpose()?;
+    let client = match (&options.client_cert, &options.client_key) {
+        (Some(certificate), Some(key)) => {
+            Some((read("--client-cert", certificate)?, read("--client-key", key)?))
+        }
+        _ => None,
+    };
+    let tls = NodeTls { authorities, client };
+    Ok(NodeConfig { control_planes, token, tls, name, version: VERSION.into(), address })
+}
+
+/// `https://HOST:PORT`, or `HOST:PORT` alone.
+fn control_plane(text: &str) -> Result<Url, String> {
+    let text = text.trim();
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let url = Url::parse(&whole).ok().filter(|url| url.scheme() == "https" && url.host().is_some());
+    url.ok_or_else(|| {
+        format!("--control-plane must be https://HOST:PORT, the address of a sync port; it is {text:?}")
+    })
+}
+
+fn limits(options: &GatewayOptions) -> Result<Config, String> {
+    let trusted_proxies = options.trusted_proxies.iter().map(|proxy| {
+        let network = Network::parse(proxy.trim());
+        network.ok_or_else(|| {
+            format!(
+                "--trusted-proxies must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither"
+            )
+        })
+    });
+    Ok(Config {
+        trusted_proxies: trusted_proxies.collect::<Result<_, _>>()?,
+        max_staleness: options.max_staleness,
+        drain_timeout: GRACE,
+        ..Config::default()
+    })
+}
+
+type Asked = Arc<(NodeStatus, Gateway)>;
+
+fn status_router(status: NodeStatus, gateway: Gateway) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(metrics))
+        .with_state(Arc::new((status, gateway)))
+}
+
+async fn readiness(State(asked): State<Asked>) -> impl IntoResponse {
+    let (status, gateway) = &*asked;
+    let (code, word) = match (status.is_ready(), status.is_whole()) {
+        (true, _) => (StatusCode::OK, "ready"),
+        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "waiting for its state"),
+    };
+    let body = json!({
+        "status": word,
+        "connected": status.is_connected(),
+        "gateway_revision": *gateway.applied().borrow(),
+        "staleness_seconds": status.staleness().as_secs(),
+    });
+    (code, Json(body))
+}
+
+/// Prometheus' text format, version 0.0.4.
+async fn metrics(State(asked): State<Asked>) -> impl IntoResponse {
+    let (status, gateway) = &*asked;
+    let mut text = status::gateway_metrics(gateway, VERSION);
+    let (failures, is_failing) = status.disk_failures();
+    let (batches, dropped) = status.usage();
+    let gauge = |name: &str, help: &str, value: String| status::metric("gauge", name, help, &value);
+    let counter =
+        |name: &str, help: &str, value: u64| status::metric("counter", name, help, &value.to_string());
+    let flag = |value: bool| u8::from(value).to_string();
+    text += &gauge(
+        "forecourt_node_ready",
+        "Whether a whole state is in force that is not too old.",
+        flag(status.is_ready()),
+    );
+    text += &gauge(
+        "forecourt_node_connected",
+        "Whether a control plane's stream is open.",
+        flag(status.is_connected()),
+    );
+    text += &gauge(
+        "forecourt_node_turned_away",
+        "Whether the control plane refused this node.",
+        flag(status.is_turned_away()),
+    );
+    text += &gauge(
+        "forecourt_node_staleness_seconds",
+        "For how long the control plane has not been heard.",
+        format!("{:.3}", status.staleness().as_secs_f64()),
+    );
+    text += &gauge(
+        "forecourt_node_kept_revision",
+        "The revision up to which everything is on the disk.",
+        status.kept_revision().unwrap_or(0).to_string(),
+    );
+    text += &gauge(
+        "forecourt_node_drift",
+        "Kinds of rows in which the state was found to differ.",
+        status.drift().len().to_string(),
+    );
+    text += &gauge(
+        "forecourt_node_clock_offset_seconds",
+        "By how much this machine's clock is corrected.",
+        format!("{:.3}", status.clock_offset_ms() as f64 / 1_000.0),
+    );
+    text += &gauge("forecourt_node_disk_failing", "Whether the disk takes no state now.", flag(is_failing));
+    text += &counter(
+        "forecourt_node_disk_failures_total",
+        "How often the disk did not take the state.",
+        failures,
+    );
+    text += &counter(
+        "forecourt_node_damaged_states_total",
+        "States that were set aside as damaged.",
+        status.set_aside(),
+    );
+    text += &gauge(
+        "forecourt_node_pending_usage_batches",
+        "Batches of counted calls that wait on the disk.",
+        batches.to_string(),
+    );
+    text += &counter(
+        "forecourt_node_dropped_usage_batches_total",
+        "Batches of counted calls that were lost.",
+        dropped,
+    );
+    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+}
