@@ -64,6 +64,10 @@ mod counter {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The counter of the latest revision. Its type is that of the column: PostgreSQL would take a statement for both
+/// counters by the type of the first that it saw.
+const LATEST: i64 = 1;
+
 /// What a commit did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
@@ -95,7 +99,7 @@ pub(crate) struct PendingChange {
 impl Reader {
     /// The latest revision; 0 before the first.
     pub async fn revision(&self) -> Result<i64, StoreError> {
-        let row = counter::Entity::find_by_id(1).one(&self.connection()).await?;
+        let row = counter::Entity::find_by_id(LATEST).one(&self.connection()).await?;
         Ok(row.map_or(0, |row| row.value))
     }
 
@@ -171,7 +175,7 @@ impl Tx {
         let revision = self.revision().await? + 1;
         counter::Entity::update_many()
             .col_expr(counter::Column::Value, Expr::value(revision))
-            .filter(counter::Column::Id.eq(1))
+            .filter(counter::Column::Id.eq(LATEST))
             .exec(&self.connection())
             .await?;
         let scopes = revisions::concerned(&changes);
