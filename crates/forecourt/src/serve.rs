@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use forecourt_app::{nodes::EmbeddedNode, usage};
 pub use forecourt_app::{App, Clock};
+use forecourt_app::{nodes::EmbeddedNode, usage};
 use forecourt_core::{ids::GatewayGroupId, time::Timestamp};
 use forecourt_gateway::Gateway;
 use forecourt_http::Context;
@@ -170,7 +170,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         trusted_proxies: settings.trusted_proxies(),
         version: VERSION,
         ip_restriction: settings.security.ip_restriction.restriction(),
-        sync_url: String::new(),
+        sync_url: addresses.sync.clone().unwrap_or_default(),
     };
     let context = Context::new(app.clone(), config);
     let urls = Urls {
