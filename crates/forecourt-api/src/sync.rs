@@ -15,7 +15,7 @@ use axum::{
     routing::post,
 };
 use forecourt_app::{App, nodes, usage};
-use forecourt_http::{problem::Problem};
+use forecourt_http::problem::Problem;
 use forecourt_wire::{
     sync::{ACKNOWLEDGEMENTS, Acknowledgement, Hello, USAGE, UsageStored, WATCH},
     usage::UsageBatch,
@@ -97,9 +97,9 @@ async fn store_usage(State(sync): State<Sync>, request: Request) -> Result<Json<
 /// The instance token that a request shows.
 fn token(headers: &HeaderMap) -> Result<String, Problem> {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = shown.and_then(|shown| shown.split_once(' ')).filter(|(scheme, _)| {
-        scheme.eq_ignore_ascii_case("bearer")
-    });
+    let token = shown
+        .and_then(|shown| shown.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     token.map(|(_, token)| token.trim().to_owned()).filter(|token| !token.is_empty()).ok_or_else(|| {
         Problem::new(
             StatusCode::UNAUTHORIZED,

@@ -106,7 +106,11 @@ impl SyncConnection {
 
     /// Opens the stream of `node`, which is at `position`.
     pub async fn watch(&self, token: &str, node: &NodeId, position: Option<Position>) -> WatchedStream {
-        let hello = hello(node, position);
+        self.watch_as(token, hello(node, position)).await
+    }
+
+    /// Opens the stream of a node that says `hello`.
+    pub async fn watch_as(&self, token: &str, hello: Hello) -> WatchedStream {
         let (status, body) = self.post(WATCH, Some(token), &json!(hello)).await.unwrap();
         assert_eq!(status, StatusCode::OK);
         WatchedStream {

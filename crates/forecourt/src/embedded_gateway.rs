@@ -34,7 +34,11 @@ pub struct Feed {
 ///
 /// # Errors
 /// When the first snapshot cannot be read.
-pub async fn follow(app: App, gateway: Gateway, embedded: EmbeddedNode) -> Result<Feed, forecourt_app::Error> {
+pub async fn follow(
+    app: App,
+    gateway: Gateway,
+    embedded: EmbeddedNode,
+) -> Result<Feed, forecourt_app::Error> {
     let (node, group) = (embedded.id.clone(), embedded.group.clone());
     let mut position = gateway_feed::Position::default();
     // Taken before the snapshot, so that a change while it is read is seen as one.

@@ -13,7 +13,9 @@ pub fn of(folder: &Path, fresh: NodeId) -> std::io::Result<NodeId> {
     let path = folder.join("node-id");
     match fs::read_to_string(&path) {
         Ok(text) if is_node_id(text.trim()) => return Ok(NodeId::known(text.trim())),
-        Ok(_) => tracing::warn!(file = %path.display(), "this file holds no id of a node; it is written anew"),
+        Ok(_) => {
+            tracing::warn!(file = %path.display(), "this file holds no id of a node; it is written anew")
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

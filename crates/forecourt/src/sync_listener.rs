@@ -85,9 +85,7 @@ impl SyncListener {
 /// Starts what goes on beside: hearing of other processes' commits, and forgetting.
 pub fn start_chores(app: &App) -> Chores {
     let (listening, forgetting) = (app.clone(), app.clone());
-    let listening = tokio::spawn(async move {
-        match gateway_feed::listen(&listening).await {}
-    });
+    let listening = tokio::spawn(async move { match gateway_feed::listen(&listening).await {} });
     let forgetting = tokio::spawn(async move {
         let mut turns = tokio::time::interval(FORGET_EVERY);
         loop {
@@ -113,7 +111,8 @@ fn tls(settings: &SyncSettings, app: &App) -> Result<RustlsConfig, SyncError> {
     let pair = sync_authority::issue_server(app, &names(settings)).map_err(|error| certificate(&error))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pair.chain.as_bytes()).collect();
     let chain = chain.map_err(|error| certificate(&error))?;
-    let key = PrivateKeyDer::from_pem_slice(pair.key.reveal().as_bytes()).map_err(|error| certificate(&error))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(pair.key.reveal().as_bytes()).map_err(|error| certificate(&error))?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -136,7 +135,9 @@ fn client_authorities(path: &Path) -> Result<RootCertStore, SyncError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| unusable(path, format!("is no PEM: {error}")))?;
-        roots.add(certificate).map_err(|error| unusable(path, format!("holds an unusable certificate: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(path, format!("holds an unusable certificate: {error}")))?;
     }
     if roots.is_empty() {
         return Err(unusable(path, "holds no certificate"));
@@ -153,7 +154,8 @@ fn names(settings: &SyncSettings) -> Vec<String> {
     let host = settings.listen.rsplit_once(':').map_or("", |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let own = ["localhost", "127.0.0.1", "::1", host];
-    let mut names: Vec<String> = own.into_iter().map(str::to_owned).chain(settings.names.iter().cloned()).collect();
+    let mut names: Vec<String> =
+        own.into_iter().map(str::to_owned).chain(settings.names.iter().cloned()).collect();
     names.retain(|name| !name.is_empty());
     names.sort();
     names.dedup();

@@ -5,7 +5,7 @@ use forecourt_core::{
     actors::{Caller, Source},
     gateway_state::Kind,
     ids::{InstanceTokenId, NodeId},
-    nodes::NodeFilter,
+    nodes::{Node, NodeFilter},
 };
 use forecourt_it::{
     Client, Forecourt,
@@ -15,7 +15,7 @@ use forecourt_it::{
     nodes::{SyncConnection, WatchedStream, hello},
 };
 use forecourt_wire::sync::{
-    ACKNOWLEDGEMENTS, Checkpoint, GoodbyeReason, Message, Position, SnapshotReason, USAGE, WATCH,
+    ACKNOWLEDGEMENTS, Checkpoint, GoodbyeReason, Hello, Message, Position, SnapshotReason, USAGE, WATCH,
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -170,12 +170,12 @@ async fn a_node_that_found_itself_to_differ_is_sent_everything() {
     let connection = connect(&f).await;
     let mut stream = connection.watch(&token.text, &node("1"), None).await;
     let at = stream.reach(latest).await;
-    let mut hello = json!(hello(&node("1"), Some(at)));
-    hello["drift"] = json!(["consumer"]);
-    let (status, body) = connection.post(WATCH, Some(&token.text), &hello).await.unwrap();
-    assert_eq!(status, 200);
+    let hello = Hello { drift: vec![Kind::Consumer], ..hello(&node("1"), Some(at)) };
+    let mut again = connection.watch_as(&token.text, hello).await;
+    again.reach(latest).await;
+    assert_eq!(again.snapshots, [SnapshotReason::Drift]);
+    assert_eq!(next_checkpoint(&mut again).await.digests, again.digests());
     assert_eq!(goodbye(&mut stream).await, GoodbyeReason::Replaced, "one stream a node");
-    drop(body);
 }
 
 #[tokio::test]
@@ -292,7 +292,8 @@ async fn nodes_must_show_a_certificate_where_a_client_authority_is_set() {
     let client = client.signed_by(&client_key, &issuer).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), authority.pem()).unwrap();
-    let f = Forecourt::start_with(|settings| settings.sync.client_ca = file.path().display().to_string()).await;
+    let f =
+        Forecourt::start_with(|settings| settings.sync.client_ca = file.path().display().to_string()).await;
     let token = token(&f, "default").await;
     let pem = sync_authority::certificate_pem(&f.app()).to_owned();
     let url = f.addresses().sync.clone().unwrap();
@@ -309,19 +310,19 @@ async fn nodes_must_show_a_certificate_where_a_client_authority_is_set() {
     assert!(matches!(stream.next().await, Some(Message::Welcome { .. })));
 }
 
+/// The only node that is known.
+async fn only(f: &Forecourt) -> Node {
+    let known = nodes::list(&f.app(), &system(f), NodeFilter::default()).await.unwrap();
+    assert_eq!(known.total, 1, "{known:?}");
+    known.rows[0].clone()
+}
+
 #[tokio::test]
 async fn the_gateway_of_a_process_is_one_node_over_restarts() {
     let mut f = start().await;
     let latest = put_consumer(&f, "ada").await;
-    let only = async |f: &Forecourt| {
-        let known = nodes::list(&f.app(), &system(f), NodeFilter::default()).await.unwrap();
-        assert_eq!(known.total, 1, "{known:?}");
-        known.rows[0].clone()
-    };
-    let before = eventually("the gateway has acknowledged", || async {
-        Some(only(&f).await).filter(|node| node.revision >= latest)
-    });
-    let before = before.await;
+    let is_told = || async { Some(only(&f).await).filter(|node| node.revision >= latest) };
+    let before = eventually("the gateway has acknowledged", is_told).await;
     f.restart().await;
     let after = only(&f).await;
     assert_eq!((after.id, after.token_id), (before.id, None));
