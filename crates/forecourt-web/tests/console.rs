@@ -6,6 +6,8 @@
 mod browsers;
 #[path = "console/installations.rs"]
 mod installations;
+#[path = "console/nodes.rs"]
+mod nodes;
 #[path = "console/objects.rs"]
 mod objects;
 

@@ -173,7 +173,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         trusted_proxies: settings.trusted_proxies(),
         version: VERSION,
         ip_restriction: settings.security.ip_restriction.restriction(),
-        sync_url: String::new(),
+        sync_url: addresses.sync.clone().unwrap_or_default(),
     };
     let context = Context::new(app.clone(), config);
     let urls = Urls {

@@ -98,6 +98,7 @@ pub async fn admit(app: &App, token_text: &str, hello: &Hello) -> Result<Admitte
     let mut nodes = app.nodes().lock();
     let live = nodes.entry(hello.node.clone()).or_insert_with(|| LiveNode::new(revision, now));
     live.fell_back(revision);
+    live.is_expected = true;
     live.last_contact_at = now;
     live.differs(&hello.drift);
     live.shown = Some((digest, admitted.clone()));

@@ -62,6 +62,8 @@ pub(super) struct LiveNode {
     pub(super) shown: Option<(SecretDigest, Admitted)>,
     /// How many streams of it this process holds: two for a moment when it opens another.
     pub(super) streams: u32,
+    /// Whether it was let in and its stream is about to open, so that it must not be forgotten meanwhile.
+    pub(super) is_expected: bool,
     pub(super) last_contact_at: Timestamp,
     pub(super) drift: Vec<Kind>,
     /// The highest revision that it has told.
@@ -80,6 +82,7 @@ impl LiveNode {
         Self {
             shown: None,
             streams: 0,
+            is_expected: false,
             last_contact_at: now,
             drift: Vec::new(),
             revision,
@@ -120,6 +123,7 @@ impl LiveNode {
     /// Notes a stream more.
     pub(super) const fn opened(&mut self) {
         self.streams = self.streams.saturating_add(1);
+        self.is_expected = false;
         self.is_changed = true;
     }
 
@@ -127,6 +131,11 @@ impl LiveNode {
     pub(super) const fn closed(&mut self) {
         self.streams = self.streams.saturating_sub(1);
         self.is_changed = true;
+    }
+
+    /// Whether this process has nothing to say of it beyond what is written down.
+    fn is_over(&self) -> bool {
+        self.streams == 0 && !self.is_expected && !self.is_due()
     }
 
     fn is_due(&self) -> bool {
@@ -166,8 +175,12 @@ impl Live {
     pub(crate) fn alive(&self, now: Timestamp) -> Alive {
         let mut alive = Alive { since: now.plus_seconds(-STALE_AFTER), ..Alive::default() };
         for (id, node) in self.lock().iter() {
-            let list = if node.streams > 0 { &mut alive.here } else { &mut alive.gone };
-            list.push(id.clone());
+            if node.streams > 0 {
+                alive.here.push(id.clone());
+            } else if node.is_changed {
+                // Its end is not written down yet; without that its row may be another process's by now.
+                alive.gone.push(id.clone());
+            }
         }
         alive
     }
@@ -214,10 +227,9 @@ impl Live {
         self.removals.send_modify(|removals| *removals = removals.wrapping_add(1));
     }
 
-    /// What must be written down. Nodes that this process has nothing to say of any more are forgotten.
+    /// What must be written down.
     fn news(&self) -> Vec<NodeNews> {
-        let mut nodes = self.lock();
-        nodes.retain(|_, node| node.streams > 0 || node.is_due());
+        let nodes = self.lock();
         let due = nodes.iter().filter(|(_, node)| node.is_due());
         due.map(|(id, node)| NodeNews {
             id: id.clone(),
@@ -229,7 +241,7 @@ impl Live {
         .collect()
     }
 
-    /// `news` are written down.
+    /// `news` are written down. A node that this process has nothing to say of any more is forgotten.
     fn written(&self, news: &NodeNews) {
         let mut nodes = self.lock();
         let Some(node) = nodes.get_mut(&news.id) else { return };
@@ -238,6 +250,9 @@ impl Live {
         }
         node.written_contact_at = news.last_contact_at;
         node.is_changed = (node.streams > 0) != news.held || node.drift != news.drift;
+        if node.is_over() {
+            nodes.remove(&news.id);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod demos;
 mod listeners;
 mod main_job;
 mod node_sync;
+mod nodes;
 mod plugins;
 mod portal_api;
 mod sealing;

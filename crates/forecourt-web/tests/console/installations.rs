@@ -9,15 +9,15 @@ use std::{
 };
 
 use forecourt_app::{
-    App, Config, SignInLimits, administrators, applications, authentication, developers, portals, products,
-    services, subscriptions,
+    App, Config, SignInLimits, administrators, applications, authentication, developers, gateway_feed,
+    instance_tokens, nodes, portals, products, services, subscriptions,
 };
 use forecourt_core::{
     actors::{Actor, Caller, Source},
     applications::ApplicationInput,
     developers::Developer,
     gateway_state::KeyAuthMethod,
-    ids::{ApplicationId, GatewayGroupId, PortalId},
+    ids::{ApplicationId, GatewayGroupId, NodeId, PortalId},
     portals::PortalFilter,
     products::{ProductAuth, ProductStatus, ProductType, SubscriptionState, changes::ProductInput},
     services::ServiceInput,
@@ -25,6 +25,7 @@ use forecourt_core::{
 };
 use forecourt_http::Context;
 use forecourt_store::{Location, Store};
+use forecourt_wire::sync::Hello;
 
 use crate::browsers::Browser;
 
@@ -113,6 +114,32 @@ impl Installation {
         let products = [product.to_owned()];
         subscriptions::request(&self.app, &caller, std::slice::from_ref(&made), &products).await.unwrap();
         made
+    }
+
+    /// A gateway node of the default group, with a token of its own.
+    pub async fn node(&self, name: &str) -> NodeId {
+        let group = GatewayGroupId::default_group();
+        let issued = instance_tokens::issue(&self.app, &system(&self.app), &group).await.unwrap();
+        self.node_with(issued.text.reveal(), name).await
+    }
+
+    /// A gateway node that joins with this token.
+    pub async fn node_with(&self, token: &str, name: &str) -> NodeId {
+        let hello = Hello {
+            node: NodeId::known(format!("nod_{name}")),
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            address: format!("http://{name}.example:9080"),
+            position: None,
+            drift: Vec::new(),
+        };
+        nodes::admit(&self.app, token, &hello).await.unwrap().node
+    }
+
+    /// The node tells that it has everything so far.
+    pub async fn acknowledge_all(&self, node: &NodeId) {
+        let latest = *gateway_feed::latest(&self.app).borrow();
+        nodes::acknowledge(&self.app, node, latest, &[]).await.unwrap();
     }
 
     /// What `application` has to `product`.

@@ -80,6 +80,20 @@ async fn a_node_that_opens_another_stream_stays_connected_when_the_old_one_ends(
 }
 
 #[tokio::test]
+async fn a_node_whose_stream_is_about_to_open_is_not_forgotten_while_news_of_others_are_written() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let other = stage.node(&token, "other").await;
+    let admitted = nodes::admit(&stage.app, &token, &hello("one")).await.unwrap();
+    nodes::acknowledge(&stage.app, &other, 0, &[Kind::Route]).await.unwrap();
+    nodes::write_down(&stage.app).await.unwrap();
+    stage.later(60);
+    nodes::connected(&stage.app, &admitted.node);
+    let path = format!("/api/forecourt/nodes/{}", admitted.node);
+    assert_eq!(stage.get(&path).await.value()["state"], "connected");
+}
+
+#[tokio::test]
 async fn only_a_live_token_of_its_own_group_lets_a_node_in() {
     let stage = Stage::start().await;
     let (app, edge) = (&stage.app, json!({ "name": "edge" }));
