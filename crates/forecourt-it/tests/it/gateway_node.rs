@@ -7,7 +7,7 @@ use std::{
 };
 
 use forecourt_it::{
-    Client, Forecourt, ForecourtProcess,
+    Client, Credential, Forecourt, ForecourtProcess,
     applications::Credential,
     deadlines::eventually,
     installations::text,
