@@ -45,7 +45,10 @@ fn a_server_is_believed_by_the_authority_in_its_chain_that_has_the_digest() {
     let impostor = other.server("control.example");
     assert!(!believes(own.digest(), &impostor, &[own.certificate()]));
     assert!(!believes(own.digest(), &impostor, &[other.certificate(), own.certificate()]));
-    assert!(!believes(own.digest(), &own.server("elsewhere.example"), &[own.certificate()]), "the name counts");
+    assert!(
+        !believes(own.digest(), &own.server("elsewhere.example"), &[own.certificate()]),
+        "the name counts"
+    );
 }
 
 #[test]
