@@ -189,7 +189,7 @@ impl Client {
         drift: &watch::Sender<Vec<Kind>>,
     ) -> Ended {
         let mut silence = FIRST_WORD;
-        let mut noted = Instant::now();
+        let mut noted: Option<Instant> = None;
         let mut kept = self.keeper.kept();
         let mut give_up: Option<Instant> = None;
         loop {
@@ -234,9 +234,9 @@ impl Client {
                     return Ended::Again;
                 }
             }
-            if noted.elapsed() > NOTE {
+            if self.intake.in_force().is_some() && noted.is_none_or(|noted| noted.elapsed() > NOTE) {
                 self.note_contact();
-                noted = Instant::now();
+                noted = Some(Instant::now());
             }
         }
     }
@@ -247,6 +247,12 @@ impl Client {
             let at = Timestamp::from_micros(self.clock.now().micros().saturating_sub(ago));
             self.keeper.contact(at, self.clock.offset());
         }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.note_contact();
     }
 }
 

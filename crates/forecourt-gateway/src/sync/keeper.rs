@@ -253,7 +253,11 @@ impl Writer {
                 self.waiting.extend(records);
                 self.waiting_to = Some(position);
             }
-            Order::Contact(at, offset) => self.write_contact(at, offset),
+            Order::Contact(at, offset) => {
+                // It says how far the disk is, so that comes first.
+                self.write_changes();
+                self.write_contact(at, offset);
+            }
             Order::Compacted(made, from) => {
                 self.is_compacting = false;
                 if let Err(error) = made.and_then(|file| self.take_compacted(file, from)) {

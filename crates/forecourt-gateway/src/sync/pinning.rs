@@ -126,3 +126,7 @@ impl ServerCertVerifier for Pinned {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+#[path = "../tests/sync/pinning.rs"]
+mod tests;

@@ -23,6 +23,7 @@ pub(crate) mod rows;
 mod shared_connections;
 pub(crate) mod signing;
 pub(crate) mod stage;
+mod staleness;
 mod tls;
 mod upstream_failures;
 mod upstream_http2;

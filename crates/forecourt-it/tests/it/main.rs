@@ -18,6 +18,7 @@ mod cors;
 mod crash;
 mod databases;
 mod demos;
+mod gateway_node;
 mod listeners;
 mod main_job;
 mod node_sync;
