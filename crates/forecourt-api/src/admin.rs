@@ -30,6 +30,7 @@ mod sign_in_options;
 mod subscriptions;
 mod upstream_bodies;
 mod upstreams;
+mod usage;
 mod validation;
 
 use axum::{
@@ -81,6 +82,7 @@ fn endpoints() -> Table {
         plugins::endpoints,
         validation::endpoints,
         labels::endpoints,
+        usage::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
 }

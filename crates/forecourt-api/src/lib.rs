@@ -8,3 +8,4 @@ mod json_patch;
 pub mod portal;
 mod shapes;
 mod table;
+mod usage;

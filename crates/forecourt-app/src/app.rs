@@ -11,6 +11,7 @@ use forecourt_store::{Reader, Store};
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
+    usage::UsageKept,
     writes::Write,
 };
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub master_key: MasterKey,
     /// How many passwords are hashed at the same time; at least 1.
     pub password_hashes_at_once: usize,
+    /// How long counted calls are kept.
+    pub usage_kept: UsageKept,
 }
 
 impl Default for Config {
@@ -41,6 +44,7 @@ impl Default for Config {
             sign_in_limits: SignInLimits::default(),
             master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,
+            usage_kept: UsageKept::default(),
         }
     }
 }
@@ -58,6 +62,7 @@ struct Parts {
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
     csrf_key: Vec<u8>,
+    usage_kept: UsageKept,
 }
 
 impl std::fmt::Debug for App {
@@ -85,6 +90,7 @@ impl App {
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
             csrf_key,
+            usage_kept: config.usage_kept,
         })))
     }
 
@@ -138,6 +144,10 @@ impl App {
 
     pub(crate) fn limits(&self) -> &crate::sign_in_limits::Failures {
         &self.0.limits
+    }
+
+    pub(crate) fn usage_kept(&self) -> &UsageKept {
+        &self.0.usage_kept
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -45,4 +45,4 @@ pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use transactions::Tx;
-pub use usage::CountedCalls;
+pub use usage::{CountedCalls, Delivered, KeptSteps, NamedInUsage, UsageRows};

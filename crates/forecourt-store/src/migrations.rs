@@ -12,13 +12,14 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
         name: "0003_plugins_and_upstreams",
         sql: include_str!("migrations/0003_plugins_and_upstreams.sql"),
     },
+    Step { name: "0006_usage", sql: include_str!("migrations/0006_usage.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -42,7 +43,9 @@ impl MigrationName for Step {
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let sql = self.sql.replace("{text}", dialect::text_type(connection.get_database_backend()));
+        let backend = connection.get_database_backend();
+        let sql = self.sql.replace("{text}", dialect::text_type(backend));
+        let sql = sql.replace("{bytes}", dialect::bytes_type(backend));
         connection.execute_unprepared(&sql).await?;
         Ok(())
     }
@@ -57,7 +60,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 15] = [
+    const NOT_OWNED: [(&str, &str, &str); 16] = [
         ("events", "actor_id", "a record outlives who made it"),
         ("events", "noun_id", "a record outlives what it tells of"),
         ("events", "portal_id", "a record outlives its portal"),
@@ -73,6 +76,7 @@ mod tests {
         ("approvals", "applicant_id", "a public id, kept as it was"),
         ("approvals", "operator_id", "an approval outlives its operator"),
         ("usage_hours", "*", "calls outlive everything that they were made with"),
+        ("usage_series", "*", "calls outlive everything that they were made with"),
     ];
 
     /// Table, column and the rest of its definition.

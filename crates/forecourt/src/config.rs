@@ -11,6 +11,7 @@ mod outgoing;
 mod restrictions;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ use forecourt_store::Location;
 pub use gateway::{GatewaySettings, LimitSettings};
 pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
+pub use usage::UsageSettings;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
@@ -39,6 +41,8 @@ pub struct Settings {
     pub gateway: GatewaySettings,
     /// Health and metrics.
     pub status: ListenerSettings,
+    /// Counted calls.
+    pub usage: UsageSettings,
     /// The first administrator.
     pub bootstrap: BootstrapSettings,
     /// Who is trusted with what.
@@ -148,6 +152,7 @@ impl Default for Settings {
             site: listener("127.0.0.1:3001"),
             gateway: GatewaySettings::default(),
             status: listener("127.0.0.1:7081"),
+            usage: UsageSettings::default(),
             bootstrap: BootstrapSettings { admin_username: "admin".into(), admin_password: "admin".into() },
             security: SecuritySettings::default(),
         }
@@ -247,6 +252,7 @@ impl Settings {
             "must be empty (SQLite under data_dir) or postgres://USER:PASSWORD@HOST/NAME",
         )?;
         self.gateway.check()?;
+        self.usage.check()?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();

@@ -16,3 +16,4 @@ pub mod serve;
 pub mod status;
 pub mod telemetry;
 pub mod usage_delivery;
+mod usage_keeping;

@@ -27,6 +27,7 @@ use crate::{
     master_key::{self, MasterKeyError},
     status::{self, Status},
     usage_delivery::{self, Delivery},
+    usage_keeping::{self, Keeping},
 };
 
 /// Forecourt's version.
@@ -110,6 +111,7 @@ pub struct Server {
     pub first_password: Option<String>,
     serving: Vec<Serving>,
     gateway: Option<RunningGateway>,
+    keeping: Keeping,
 }
 
 struct RunningGateway {
@@ -173,6 +175,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         site: addresses.site.clone().unwrap_or_default(),
         portal_api: addresses.portal_api.clone().unwrap_or_default(),
     };
+    let keeping = usage_keeping::start(app.clone());
     let status = Status {
         app: app.clone(),
         gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
@@ -187,7 +190,8 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     ];
     let serving = faces.into_iter().flatten().map(|(listener, router, tls)| listener.serve(router, tls));
     let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
-    Ok(Server { addresses, app, first_password, serving, gateway: gateway.map(|(_, running)| running) })
+    let gateway = gateway.map(|(_, running)| running);
+    Ok(Server { addresses, app, first_password, serving, gateway, keeping })
 }
 
 impl Server {
@@ -213,6 +217,7 @@ impl Server {
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
         }
+        self.keeping.stop().await;
     }
 }
 
@@ -297,6 +302,7 @@ async fn open_app(
         master_key: master_key::of(settings, known.as_deref())?,
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
+        usage_kept: settings.usage.kept(),
         ..forecourt_app::Config::default()
     };
     let app = App::open(store, &config, clock).await;

@@ -45,8 +45,6 @@ pub fn start(app: App, gateway: Gateway) -> Delivery {
             }
             courier.deliver().await;
         }
-        // A batch that was waiting may have gone first; what was counted since goes now.
-        courier.deliver().await;
     });
     Delivery { stop, task }
 }
@@ -62,17 +60,26 @@ impl Delivery {
 }
 
 impl Courier {
+    /// Delivers everything that was counted, a batch at a time, or stops at the first that cannot be stored.
     async fn deliver(&mut self) {
-        let batch = match self.pending.take() {
-            Some(batch) => batch,
-            None => {
-                let counts = self.gateway.take_usage();
-                if counts.is_empty() {
-                    return;
-                }
-                UsageBatch { node: self.node.clone(), number: self.stored + 1, counts }
+        while let Some(batch) = self.next() {
+            self.send(batch).await;
+            if self.pending.is_some() {
+                return;
             }
-        };
+        }
+    }
+
+    fn next(&mut self) -> Option<UsageBatch> {
+        if let Some(batch) = self.pending.take() {
+            return Some(batch);
+        }
+        let counts = self.gateway.take_usage();
+        let batch = UsageBatch { node: self.node.clone(), number: self.stored + 1, counts };
+        Some(batch).filter(|batch| !batch.counts.is_empty())
+    }
+
+    async fn send(&mut self, batch: UsageBatch) {
         match usage::ingest(&self.app, &batch).await {
             Ok(()) => self.stored = batch.number,
             Err(error) => {
