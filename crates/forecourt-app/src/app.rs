@@ -11,8 +11,7 @@ use forecourt_store::{Reader, Store};
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, random::OsRandom,
-    usage::UsageKept,
-    writes::Write,
+    usage::UsageKept, writes::Write,
 };
 
 /// What tells the time.

@@ -57,12 +57,18 @@ pub async fn ingest(app: &App, batch: &UsageBatch) -> Result<(), Error> {
     let mut counts: Vec<_> = batch.counts.iter().collect();
     // What is of one series lies together, so that a piece concerns few of them.
     counts.sort_by(|a, b| {
-        (&a.application_id, &a.product_id, &a.credential_id, &a.route_id, a.minute)
-            .cmp(&(&b.application_id, &b.product_id, &b.credential_id, &b.route_id, b.minute))
+        (&a.application_id, &a.product_id, &a.credential_id, &a.route_id, a.minute).cmp(&(
+            &b.application_id,
+            &b.product_id,
+            &b.credential_id,
+            &b.route_id,
+            b.minute,
+        ))
     });
     for piece in counts.chunks(PIECE) {
-        let body = serde_json::to_string(piece)
-            .map_err(|error| Error::new(ErrorKind::Internal, "usage", format!("counted calls cannot be written: {error}")))?;
+        let body = serde_json::to_string(piece).map_err(|error| {
+            Error::new(ErrorKind::Internal, "usage", format!("counted calls cannot be written: {error}"))
+        })?;
         tx.deliver_usage(piece.len() as u64, body).await?;
     }
     tx.save_usage_batch(&batch.node, batch.number).await?;
@@ -150,8 +156,7 @@ async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageRep
     let products = report.points.iter().filter_map(|point| point.group.product_id.as_ref());
     let products: HashMap<String, &ProductId> = products.map(|id| (id.to_string(), id)).collect();
     let applications = report.points.iter().filter_map(|point| point.group.application_id.as_ref());
-    let applications: HashMap<String, &ApplicationId> =
-        applications.map(|id| (id.to_string(), id)).collect();
+    let applications: HashMap<String, &ApplicationId> = applications.map(|id| (id.to_string(), id)).collect();
     report.product_names = names(app, NamedInUsage::Product, products).await?;
     report.application_names = names(app, NamedInUsage::Application, applications).await?;
     Ok(report)

@@ -292,8 +292,7 @@ mod tests {
     #[test]
     fn statuses_are_told_by_their_hundreds() {
         let names = [0, 99, 100, 204, 301, 404, 503, 599, 600, u16::MAX].map(|s| StatusClass::of(s).name());
-        let expected =
-            ["unknown", "unknown", "1xx", "2xx", "3xx", "4xx", "5xx", "5xx", "unknown", "unknown"];
+        let expected = ["unknown", "unknown", "1xx", "2xx", "3xx", "4xx", "5xx", "5xx", "unknown", "unknown"];
         assert_eq!(names, expected);
     }
 

@@ -20,7 +20,12 @@ use hyper_util::rt::TokioIo;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{connection_watch::Watch, connections::{Connections, Order}, meter::Call, upstreams::Connection};
+use crate::{
+    connection_watch::Watch,
+    connections::{Connections, Order},
+    meter::Call,
+    upstreams::Connection,
+};
 
 /// A caller's wish to speak another protocol.
 pub(crate) struct Wanted {

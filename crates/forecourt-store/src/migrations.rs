@@ -100,6 +100,39 @@ mod tests {
         found
     }
 
+    #[tokio::test]
+    async fn hours_counted_by_an_earlier_version_are_moved_into_the_inbox() {
+        let connection = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        let before = STEPS.iter().position(|step| step.name == "0006_usage").unwrap();
+        Migrator::up(&connection, Some(u32::try_from(before).unwrap())).await.unwrap();
+        let row = |hour: i64, calls: i64| {
+            format!(
+                "INSERT INTO usage_hours VALUES ('prd_1', 'app_1', 'crd_1', {hour}, 'prt_1', 'dev_1', \
+                 'It''s \"Orders\"', {calls})"
+            )
+        };
+        for statement in [row(3_600_000_000, 42), row(0, 7)] {
+            connection.execute_unprepared(&statement).await.unwrap();
+        }
+        run(&connection).await.unwrap();
+        let told = |sql: &str| sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+        let rows =
+            connection.query_all_raw(told("SELECT body FROM usage_inbox ORDER BY number")).await.unwrap();
+        let bodies: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|row| serde_json::from_str(&row.try_get::<String>("", "body").unwrap()).unwrap())
+            .collect();
+        let expected = |hour: i64, calls: i64| {
+            serde_json::json!([{
+                "product_id": "prd_1", "application_id": "app_1", "credential_id": "crd_1", "minute": hour,
+                "totals": { "calls": calls },
+            }])
+        };
+        assert_eq!(bodies, [expected(0, 7), expected(3_600_000_000, 42)]);
+        let names = connection.query_all_raw(told("SELECT name FROM usage_names")).await.unwrap();
+        assert_eq!(names[0].try_get::<String>("", "name").unwrap(), "It's \"Orders\"");
+    }
+
     #[test]
     fn every_row_that_belongs_to_another_goes_with_it() {
         let columns = columns();

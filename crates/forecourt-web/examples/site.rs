@@ -137,7 +137,10 @@ async fn fill(site: &Site, ada: &mut Browser, products: &[ProductId]) {
         route_id: RouteId::known(""),
         minute: now().hour().plus_seconds(-3600 * hour),
         status_class: StatusClass::of(200),
-        totals: Totals { calls: u64::try_from(900 - (hour - 11) * (hour - 11) * 5).unwrap(), ..Totals::default() },
+        totals: Totals {
+            calls: u64::try_from(900 - (hour - 11) * (hour - 11) * 5).unwrap(),
+            ..Totals::default()
+        },
         last_used_at: now().plus_seconds(-40),
         last_used_from: "192.0.2.17".to_owned(),
     };

@@ -21,8 +21,8 @@ use forecourt_store::Location;
 pub use gateway::{GatewaySettings, LimitSettings};
 pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
-pub use usage::UsageSettings;
 use serde::{Deserialize, Serialize};
+pub use usage::UsageSettings;
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

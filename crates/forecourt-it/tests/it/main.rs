@@ -28,3 +28,4 @@ mod store;
 mod suspension;
 mod upstreams;
 mod usage;
+mod usage_sums;

@@ -123,7 +123,8 @@ mod tests {
     use super::*;
 
     fn totals(seed: u64) -> Totals {
-        let mut totals = Totals { calls: seed, errors: seed / 2, bytes_in: 127, bytes_out: 128, ..Totals::default() };
+        let mut totals =
+            Totals { calls: seed, errors: seed / 2, bytes_in: 127, bytes_out: 128, ..Totals::default() };
         [0, 1, seed, seed << 20, u64::MAX].into_iter().for_each(|micros| totals.times.record(micros));
         totals
     }
@@ -153,7 +154,10 @@ mod tests {
         for end in 1..bytes.len() {
             assert!(unpack(&bytes[..end], |_, _, _| ()).is_err(), "{end}");
         }
-        assert!(unpack(&[0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], |_, _, _| ()).is_err());
+        assert!(
+            unpack(&[0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], |_, _, _| ())
+                .is_err()
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use forecourt_core::{
     ids::{ApplicationId, CredentialId, ProductId, RouteId},
     time::Timestamp,
-    usage::{Grouping, Step, Totals, UsageGroup, UsagePoint, UsageQuery},
+    usage::{Grouping, Totals, UsageGroup, UsagePoint, UsageQuery},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
@@ -103,10 +103,5 @@ impl UsageRows {
             UsagePoint { at, group: UsageGroup { status_class, ..group }, totals }
         });
         Ok(Some(points.collect()))
-    }
-
-    /// The step that the sums are looked up in.
-    pub fn step(&self) -> Step {
-        self.query.level()
     }
 }

@@ -121,7 +121,11 @@ impl Objects {
         let path = template.replace("{id}", id).replace("{credential_id}", &self.credential);
         let path =
             path.replace("{developer_id}", "doomed").replace("{resource_type}", "developer_application");
-        if path.ends_with("/api_calls") || path.ends_with("/usage") { path + "?start_at=1&end_at=2" } else { path }
+        if path.ends_with("/api_calls") || path.ends_with("/usage") {
+            path + "?start_at=1&end_at=2"
+        } else {
+            path
+        }
     }
 
     fn body(&self, template: &Value, fresh: usize) -> Value {
