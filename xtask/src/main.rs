@@ -21,6 +21,7 @@ mod storm;
 mod tests;
 mod tidy;
 mod toml;
+mod usage_bench;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ cargo xtask COMMAND
   deny                banned, unlicensed and foreign dependencies
   screenshots         pictures of every page, of the main job and of the demo, into screenshots/
   bench               what the gateway costs, against nginx and HAProxy in the same run
+  bench usage [MILLIONS]
+                      how fast 90 days of usage are told, of 100 million calls unless told
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
@@ -53,7 +56,13 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "deny" => dependencies::run(),
         "screenshots" => screenshots::run(),
-        "bench" => benches::run(),
+        "bench" => match rest.split_first() {
+            None => benches::run(),
+            Some((word, rest)) if word == "usage" => usage_bench::run(rest),
+            Some((word, _)) => {
+                Err(format!("there is no bench {word:?}; there is usage, and the gateway's without a word"))
+            }
+        },
         "soak" => soak::run(&rest),
         "storm" => storm::run(&rest),
         "" | "help" | "--help" | "-h" => {

@@ -34,6 +34,7 @@ mod sign_in_options;
 mod subscriptions;
 mod upstream_bodies;
 mod upstreams;
+mod usage;
 mod validation;
 
 use axum::{
@@ -89,6 +90,7 @@ fn endpoints() -> Table {
         plugins::endpoints,
         validation::endpoints,
         labels::endpoints,
+        usage::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
 }

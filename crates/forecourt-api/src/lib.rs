@@ -9,3 +9,4 @@ pub mod portal;
 mod shapes;
 pub mod sync;
 mod table;
+mod usage;

@@ -65,6 +65,7 @@ fn table() -> Table {
         .get("/api/system_settings/public_access", settings::public_access)
         .get("/api/system_settings/smtp_server_status", settings::smtp_server_status)
         .get("/api/forecourt/receipts/{revision}", receipts::receipt)
+        .get("/api/forecourt/usage", usage::usage)
         .get("/api/approvals", approvals::list)
         .post("/api/approvals/{id}/accept", approvals::accept)
         .post("/api/approvals/{id}/reject", approvals::reject)

@@ -11,7 +11,7 @@ use forecourt_store::{Listening, Reader, Store, StoreError};
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
-    random::OsRandom, sync_authority::SyncAuthority, writes::Write,
+    random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
 };
 
 /// What tells the time.
@@ -30,6 +30,8 @@ pub struct Config {
     pub master_key: MasterKey,
     /// How many passwords are hashed at the same time; at least 1.
     pub password_hashes_at_once: usize,
+    /// How long counted calls are kept.
+    pub usage_kept: UsageKept,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             sign_in_limits: SignInLimits::default(),
             master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,
+            usage_kept: UsageKept::default(),
         }
     }
 }
@@ -70,6 +73,7 @@ struct Parts {
     nodes: Live,
     csrf_key: Vec<u8>,
     sync_authority: SyncAuthority,
+    usage_kept: UsageKept,
 }
 
 impl std::fmt::Debug for App {
@@ -99,6 +103,7 @@ impl App {
             nodes: Live::new(random_hex(16)),
             csrf_key: made.csrf_key,
             sync_authority: made.sync_authority,
+            usage_kept: config.usage_kept,
         })))
     }
 
@@ -157,6 +162,10 @@ impl App {
 
     pub(crate) fn sync_authority(&self) -> &SyncAuthority {
         &self.0.sync_authority
+    }
+
+    pub(crate) fn usage_kept(&self) -> &UsageKept {
+        &self.0.usage_kept
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -10,6 +10,7 @@ use forecourt_core::{
     products::SubscriptionState,
     subscriptions::SubscriptionStatus,
 };
+use forecourt_store::NamedInUsage;
 use serde_json::{Value, json};
 
 use crate::{App, Error, access, random::OsRandom, subscriptions, writes::Write};
@@ -89,6 +90,7 @@ pub async fn update(
     let mut write = app.begin(caller).await?;
     let application = own(caller, write.application(id).await?)?.replaced(input, write.now)?;
     write.save_application(&application).await?;
+    write.rename_in_usage(NamedInUsage::Application, id.as_str(), &application.name).await?;
     tell(&mut write, EventName::ApplicationUpdated, &application, Value::Null);
     write.commit().await?;
     Ok(application)

@@ -15,6 +15,7 @@ use forecourt_core::{
         changes::{ProductChange, ProductInput, ProductRefusal},
     },
 };
+use forecourt_store::NamedInUsage;
 use serde_json::json;
 
 use crate::{App, Error, access, plugins, random::OsRandom, subscriptions, writes::Write};
@@ -128,7 +129,7 @@ pub async fn update(
     write.save_product(product).await?;
     if renamed {
         write.rename_product_in_approvals(id, &product.name).await?;
-        write.rename_product_in_usage(id, &product.name).await?;
+        write.rename_in_usage(NamedInUsage::Product, id.as_str(), &product.name).await?;
     }
     match product.gateway_state() {
         Some(state) => write.put(scope(product), Resource::Product(state)),

@@ -1,78 +1,177 @@
-//! Usage: batches of counted calls in, hours per product out.
+//! Usage: batches of counted calls in, sums out.
+
+mod adding;
+
+use std::collections::HashMap;
 
 use forecourt_core::{
     actors::{Actor, Area, Caller, Source},
-    events::EventName,
-    ids::{NodeId, ProductId},
-    usage::{ProductHour, UsageFilter},
+    ids::{ApplicationId, NodeId, ProductId},
+    usage::{Grouping, ProductHour, Step, UsageFilter, UsagePoint, UsageQuery},
 };
-use forecourt_store::{CountedCalls, Tx};
-use forecourt_wire::usage::{UsageBatch, UsageCount};
+use forecourt_store::NamedInUsage;
+use forecourt_wire::usage::UsageBatch;
 
-use crate::{App, Error, access, random::OsRandom};
+pub use self::adding::{UsageKept, add_up, prune};
+use crate::{App, Error, ErrorKind, access, random::OsRandom};
+
+/// The longest span that may be asked for, in days.
+pub const MOST_DAYS: i64 = 400;
+
+/// The most sums that one answer may hold.
+pub const MOST_POINTS: usize = 20_000;
+
+/// The counts in one piece of the inbox: what one short transaction adds up later.
+const PIECE: usize = 256;
+
+/// Sums, and what the products and applications among them are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageReport {
+    /// The sums, ascending by time, then group.
+    pub points: Vec<UsagePoint>,
+    /// The current name of each product among them, or the last one it had.
+    pub product_names: HashMap<ProductId, String>,
+    /// The same of each application.
+    pub application_names: HashMap<ApplicationId, String>,
+}
 
 /// A fresh id for a counting node.
 pub fn new_node(app: &App) -> NodeId {
     NodeId::issue(app.now(), &mut OsRandom)
 }
 
-/// Adds a node's batch; one that was added before changes nothing.
+/// Stores a node's batch; one that was stored before changes nothing. It is added up soon after ([`add_up`]).
 pub async fn ingest(app: &App, batch: &UsageBatch) -> Result<(), Error> {
     let caller = Caller::system(Source::Job, app.new_request_id());
     let tx = app.begin(&caller).await?.into_tx();
-    if batch.number <= tx.last_usage_batch(&batch.node).await? {
+    let last = tx.last_usage_batch(&batch.node).await?;
+    if batch.number <= last {
         return Ok(());
     }
-    for count in &batch.counts {
-        if let Some(counted) = counted(&tx, count).await? {
-            tx.add_calls(&counted).await?;
-            tx.touch_credential(&count.credential_id, count.last_used_at, &count.last_used_from).await?;
-        }
+    if batch.number > last.saturating_add(1) && last > 0 {
+        tracing::warn!(
+            node = %batch.node, usage.batch = batch.number, usage.last = last,
+            "batches of counted calls are missing; they were lost with the node's disk"
+        );
+    }
+    let mut counts: Vec<_> = batch.counts.iter().collect();
+    // What is of one series lies together, so that a piece concerns few of them.
+    counts.sort_by(|a, b| {
+        (&a.application_id, &a.product_id, &a.credential_id, &a.route_id, a.minute).cmp(&(
+            &b.application_id,
+            &b.product_id,
+            &b.credential_id,
+            &b.route_id,
+            b.minute,
+        ))
+    });
+    for piece in counts.chunks(PIECE) {
+        let body = serde_json::to_string(piece).map_err(|error| {
+            Error::new(ErrorKind::Internal, "usage", format!("counted calls cannot be written: {error}"))
+        })?;
+        tx.deliver_usage(piece.len() as u64, body).await?;
     }
     tx.save_usage_batch(&batch.node, batch.number).await?;
     tx.commit(app.now()).await?;
     Ok(())
 }
 
-/// The count with what must outlive its owners. `None` for an application that was never announced to a gateway,
-/// which no gateway of ours can have counted.
-async fn counted(tx: &Tx, count: &UsageCount) -> Result<Option<CountedCalls>, Error> {
-    let Some(application) = tx.last_application_state(&count.application_id).await? else {
-        tracing::warn!(application.id = %count.application_id, "calls of an unknown application were not counted");
-        return Ok(None);
-    };
-    Ok(Some(CountedCalls {
-        product_id: count.product_id.clone(),
-        product_name: product_name(tx, &count.product_id).await?,
-        application_id: count.application_id.clone(),
-        credential_id: count.credential_id.clone(),
-        portal_id: application.portal_id,
-        developer_id: application.developer_id,
-        hour: count.hour.hour(),
-        calls: count.calls,
-    }))
-}
-
-async fn product_name(tx: &Tx, id: &ProductId) -> Result<String, Error> {
-    if let Some(product) = tx.product(id).await? {
-        return Ok(product.name);
-    }
-    let last = tx.events_of("product", id.as_str(), 1).await?;
-    let deleted = last.iter().find(|event| event.name == EventName::ProductDeleted);
-    let name = deleted.and_then(|event| event.detail.get("name")?.as_str().map(str::to_owned));
-    Ok(name.unwrap_or_else(|| id.to_string()))
-}
-
-/// Calls per product and hour: a developer's own, or for administrators everybody's.
+/// Calls per product and hour, ascending by hour, then product name: a developer's own, or for administrators
+/// everybody's.
 pub async fn product_hours(
     app: &App,
     caller: &Caller,
-    mut filter: UsageFilter,
+    filter: UsageFilter,
 ) -> Result<Vec<ProductHour>, Error> {
+    let grouping = Grouping { by_product: true, ..Grouping::default() };
+    let query = UsageQuery { filter: visible(caller, filter)?, step: Some(Step::Hour), grouping };
+    let report = report_of(app, query, usize::MAX).await?;
+    let mut hours: Vec<_> = report
+        .points
+        .into_iter()
+        .filter_map(|point| {
+            let product_id = point.group.product_id?;
+            let product_name = report.product_names.get(&product_id).cloned();
+            Some(ProductHour {
+                product_name: product_name.unwrap_or_else(|| product_id.to_string()),
+                product_id,
+                hour: point.at,
+                calls: point.totals.calls,
+            })
+        })
+        .collect();
+    hours.sort_by(|a, b| {
+        (a.hour, &a.product_name, &a.product_id).cmp(&(b.hour, &b.product_name, &b.product_id))
+    });
+    Ok(hours)
+}
+
+/// What calls amount to: a developer's own, or for administrators everybody's.
+///
+/// # Errors
+/// When the span is longer than [`MOST_DAYS`], or the answer would hold more than [`MOST_POINTS`] sums.
+pub async fn report(app: &App, caller: &Caller, query: UsageQuery) -> Result<UsageReport, Error> {
+    let filter = visible(caller, query.filter)?;
+    let query = UsageQuery { filter, ..query };
+    if let Some(portal) = &query.filter.portal_id {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    let seconds = query.filter.end.seconds().saturating_sub(query.filter.start.seconds());
+    if seconds > MOST_DAYS * 86_400 {
+        let message = format!("the span is longer than {MOST_DAYS} days; ask for less at a time");
+        return Err(Error::invalid("span_too_long", message));
+    }
+    let steps = query.step.map_or(1, |step| seconds / step.seconds());
+    if usize::try_from(steps).unwrap_or(0) > MOST_POINTS {
+        return Err(too_many_points());
+    }
+    report_of(app, query, MOST_POINTS).await
+}
+
+fn too_many_points() -> Error {
+    let message = format!(
+        "the answer would hold more than {MOST_POINTS} rows; ask for a longer step, a shorter span, fewer groups, or \
+         only some applications or products"
+    );
+    Error::invalid("too_many_rows", message)
+}
+
+/// The filter, narrowed to what the caller may see.
+fn visible(caller: &Caller, mut filter: UsageFilter) -> Result<UsageFilter, Error> {
     match &caller.actor {
         Actor::Developer { id, .. } => filter.developer_id = Some(id.clone()),
         Actor::Guest(_) => access::developer(caller).map(|_| ())?,
         _ => access::sees(caller, Area::Portals)?,
     }
-    Ok(app.read().product_hours(&filter).await?)
+    Ok(filter)
+}
+
+async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageReport, Error> {
+    let rows = app.read().usage(&query).await?;
+    // Adding up is computing only, and may take a while: beside the threads that answer requests.
+    let points = tokio::task::spawn_blocking(move || rows.points(most)).await;
+    let points = points.map_err(|error| interrupted(&error))??;
+    let points = points.ok_or_else(too_many_points)?;
+    let mut report = UsageReport { points, ..UsageReport::default() };
+    let products = report.points.iter().filter_map(|point| point.group.product_id.as_ref());
+    let products: HashMap<String, &ProductId> = products.map(|id| (id.to_string(), id)).collect();
+    let applications = report.points.iter().filter_map(|point| point.group.application_id.as_ref());
+    let applications: HashMap<String, &ApplicationId> = applications.map(|id| (id.to_string(), id)).collect();
+    report.product_names = names(app, NamedInUsage::Product, products).await?;
+    report.application_names = names(app, NamedInUsage::Application, applications).await?;
+    Ok(report)
+}
+
+fn interrupted(error: &tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "interrupted", format!("adding up was interrupted: {error}"))
+}
+
+async fn names<Id: Clone + Eq + std::hash::Hash>(
+    app: &App,
+    kind: NamedInUsage,
+    ids: HashMap<String, &Id>,
+) -> Result<HashMap<Id, String>, Error> {
+    let texts: Vec<String> = ids.keys().cloned().collect();
+    let names = app.read().usage_names(kind, &texts).await?;
+    Ok(names.into_iter().filter_map(|(id, name)| Some(((*ids.get(&id)?).clone(), name))).collect())
 }

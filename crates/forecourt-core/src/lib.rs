@@ -44,6 +44,7 @@ pub mod services;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in_options;
+pub mod sketches;
 pub mod subscriptions;
 pub mod text;
 pub mod time;

@@ -38,6 +38,11 @@ impl Timestamp {
         Self(self.0.div_euclid(3_600_000_000).saturating_mul(3_600_000_000))
     }
 
+    /// The start of the UTC minute that holds this point; saturates at the start of the range.
+    pub const fn minute(self) -> Self {
+        Self(self.0.div_euclid(60_000_000).saturating_mul(60_000_000))
+    }
+
     /// This point moved by `seconds` (negative: back); saturates at the ends of the range.
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))

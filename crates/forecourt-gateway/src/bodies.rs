@@ -8,13 +8,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
@@ -46,6 +47,7 @@ pub(crate) struct Upload {
     progress: AtomicU32,
     refusal: OnceLock<Reject>,
     is_stopped: AtomicBool,
+    bytes: AtomicU64,
     waiting: Mutex<Option<Waker>>,
 }
 
@@ -75,6 +77,11 @@ impl Upload {
     fn enter(&self, phase: UploadPhase) {
         let (_, pieces) = self.phase();
         self.progress.store(pieces.wrapping_add(1) << 2 | phase as u32, Ordering::Release);
+    }
+
+    /// How many bytes were handed over.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// What to answer because the caller's body could not be read to its end.
@@ -126,6 +133,9 @@ impl Body for RequestBody {
                 let is_last = body.is_end_stream();
                 if let Some(trailers) = frame.trailers_mut() {
                     identity::clean(trailers);
+                }
+                if let Some(data) = frame.data_ref() {
+                    upload.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
                 }
                 upload.enter(if is_last || frame.is_trailers() {
                     UploadPhase::Done
@@ -212,6 +222,13 @@ impl AnswerBody {
     pub(crate) const fn is_own(&self) -> bool {
         matches!(self.source, Source::Own(_))
     }
+
+    /// Its answer has this status; the request's count is told.
+    pub(crate) fn answers(&mut self, status: StatusCode) {
+        if let Some(call) = &mut self.in_flight.call {
+            call.answered(status);
+        }
+    }
 }
 
 impl Body for AnswerBody {
@@ -230,6 +247,11 @@ impl Body for AnswerBody {
         };
         if frame.is_ready() {
             in_flight.hand_over();
+        }
+        if let (Poll::Ready(Some(Ok(frame))), Some(call)) = (&frame, &mut in_flight.call)
+            && let Some(data) = frame.data_ref()
+        {
+            call.sent(data.len() as u64);
         }
         frame
     }

@@ -17,6 +17,7 @@ use crate::{
     certificates::Served,
     forwarded::Hop,
     load::{Load, Seat},
+    meter::Meter,
     uploads::Stream,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Watch {
     pub(crate) is_http2: bool,
     /// What its request ids are made from.
     pub(crate) id_seed: u64,
+    /// Where its requests are counted.
+    pub(crate) meter: Arc<Meter>,
     load: Arc<Load>,
     _seat: Seat,
     opened: Instant,
@@ -99,6 +102,7 @@ impl Watch {
         shown: Option<Arc<Served>>,
         is_http2: bool,
         opened: Instant,
+        meter: Arc<Meter>,
         (id_seed, load, seat): (u64, Arc<Load>, Seat),
     ) -> Self {
         Self {
@@ -106,6 +110,7 @@ impl Watch {
             shown,
             is_http2,
             id_seed,
+            meter,
             load,
             _seat: seat,
             opened,

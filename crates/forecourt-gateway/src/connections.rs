@@ -18,20 +18,23 @@ use tokio::sync::Notify;
 
 use crate::{
     connection_watch::{Begun, Watch},
+    meter::Call,
     uploads::Stream,
 };
 
-/// The mark that a request is being served; ends with the last byte of its answer.
+/// The mark that a request is being served; ends with the last byte of its answer, or when nobody wants it any more.
 pub(crate) struct InFlight {
     watch: Arc<Watch>,
     stream: Option<Arc<Stream>>,
+    /// What counts the request, where it is counted.
+    pub(crate) call: Option<Call>,
 }
 
 impl InFlight {
     /// Begins a request of this connection.
     pub(crate) fn begin(watch: &Arc<Watch>, most_in_flight: usize) -> (Self, Begun) {
         let begun = watch.begin_request(most_in_flight);
-        (Self { watch: Arc::clone(watch), stream: begun.stream.clone() }, begun)
+        (Self { watch: Arc::clone(watch), stream: begun.stream.clone(), call: None }, begun)
     }
 
     /// A piece of the answer goes out, for which the caller must make room.
@@ -51,6 +54,8 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        // Before it counts as ended, so that a shutdown that waits for the one has the other.
+        drop(self.call.take());
         self.watch.end_request(self.stream.as_ref());
     }
 }
@@ -119,11 +124,6 @@ impl Connections {
 }
 
 impl Member {
-    /// Runs `work` until it ends or everything is cut.
-    pub(crate) async fn attend(self, work: impl Future<Output = ()>) {
-        self.until(Order::Cut, work).await;
-    }
-
     /// Runs `work` until it ends; `None`: this order, or a graver one, came first.
     pub(crate) async fn until<T>(&self, order: Order, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);

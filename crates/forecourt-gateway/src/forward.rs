@@ -67,7 +67,7 @@ pub(crate) async fn forward(
     mut parts: Parts,
     body: CallerBody,
     connections: Arc<Connections>,
-    in_flight: InFlight,
+    mut in_flight: InFlight,
 ) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
     let mut errand = match prepare(&passage, &mut parts) {
         Ok(errand) => errand,
@@ -88,6 +88,9 @@ pub(crate) async fn forward(
     } else {
         let upload = Arc::new(Upload::default());
         errand.upload = Some(Arc::clone(&upload));
+        if let Some(call) = &mut in_flight.call {
+            call.uploads(&upload);
+        }
         RequestBody::Streaming(body, upload)
     };
     let (mut response, connection) = match errand.run(Request::from_parts(parts, body)).await {
@@ -100,7 +103,7 @@ pub(crate) async fn forward(
             errand.give_up();
             return Err((Reject::BrokenAnswer, in_flight));
         };
-        let head = upgrade.tunnel(&mut response, connections, connection);
+        let head = upgrade.tunnel(&mut response, connections, connection, in_flight.call.take());
         return Ok(head.map(|body| AnswerBody::own(body, in_flight)));
     }
     if has_two_lengths(response.headers()) {

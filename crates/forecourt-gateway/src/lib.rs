@@ -170,7 +170,7 @@ pub(crate) struct Inner {
     staleness: Staleness,
     passwords: Passwords,
     fetcher: Arc<Fetcher>,
-    meter: Meter,
+    meter: Arc<Meter>,
     load: Arc<Load>,
     id_seed: u64,
     applied: watch::Sender<i64>,
@@ -191,11 +191,11 @@ impl Gateway {
         let inner = Inner {
             staleness: Staleness::new(config.max_staleness),
             config,
+            meter: Arc::new(Meter::new(Arc::clone(&clock))),
             clock,
             state: State::empty(seed),
             passwords,
             fetcher,
-            meter: Meter::default(),
             load: Arc::default(),
             id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
@@ -266,8 +266,9 @@ impl Gateway {
         self.inner.applied.subscribe()
     }
 
-    /// Takes the calls counted since the last time: at most one entry per (product, application, credential,
-    /// hour), in no order.
+    /// Takes calls counted since the last time: at most one entry per (product, application, credential, route, kind
+    /// of answer, minute), in no order. At most [`MOST_COUNTS`](forecourt_wire::usage::MOST_COUNTS) at a time: what is
+    /// left comes the next time, and nothing is left when the answer is empty.
     pub fn take_usage(&self) -> Vec<UsageCount> {
         self.inner.meter.take()
     }

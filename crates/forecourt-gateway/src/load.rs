@@ -45,6 +45,11 @@ impl Load {
         self.requests.fetch_add(1, Relaxed) >= most && most > 0
     }
 
+    /// Whether no request is in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.load(Relaxed) == 0
+    }
+
     /// Counts a request out.
     pub(crate) fn end(&self) {
         self.requests.fetch_sub(1, Relaxed);

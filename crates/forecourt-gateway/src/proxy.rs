@@ -4,7 +4,7 @@
 //! The decision (route and verify) is taken on one consistent state; a password check, or a wait for an issuer's
 //! keys, lies between two such decisions, since the state may move on while it runs.
 
-use std::{borrow::Cow, convert::Infallible, sync::Arc};
+use std::{borrow::Cow, convert::Infallible, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme};
@@ -17,7 +17,9 @@ use crate::{
     connections::{Connections, InFlight},
     cors,
     forward::{self, Passage},
-    grpc, heads, identity, paths,
+    grpc, heads, identity,
+    meter::Call,
+    paths,
     rejects::Reject,
     request_ids::{self, X_REQUEST_ID},
     route::Route,
@@ -32,6 +34,7 @@ pub(crate) async fn serve(
     watch: Arc<Watch>,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    let arrived = Instant::now();
     let is_grpc = grpc::is_call(request.headers());
     let (in_flight, mut begun) = InFlight::begin(&watch, gateway.config.max_requests_in_flight);
     let (mut parts, body) = request.into_parts();
@@ -42,7 +45,9 @@ pub(crate) async fn serve(
     let id = request_ids::settle(&mut parts.headers, || {
         request_ids::make(watch.id_seed, begun.number, (gateway.clock)())
     });
-    let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun).await;
+    let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun, arrived).await;
+    let status = response.status();
+    response.body_mut().answers(status);
     if is_grpc && response.body().is_own() {
         grpc::explain(&mut response);
     }
@@ -59,8 +64,9 @@ async fn answer(
     connections: Arc<Connections>,
     watch: &Arc<Watch>,
     (mut parts, body): (Parts, Incoming),
-    in_flight: InFlight,
+    mut in_flight: InFlight,
     begun: Begun,
+    arrived: Instant,
 ) -> Response<AnswerBody> {
     let uri = parts.uri.clone();
     let checked = check_head(gateway, watch, &begun, &uri, &parts).and_then(|(host, path)| {
@@ -86,7 +92,7 @@ async fn answer(
             let trusted_proxies = &gateway.config.trusted_proxies;
             if let Some(identity) = permit.identity() {
                 let caller = watch.hop.caller(&parts.headers, trusted_proxies);
-                gateway.meter.count(identity, (gateway.clock)(), caller);
+                in_flight.call = Some(Call::begin(identity, &route, watch, caller, arrived));
             }
             let passage = Passage { permit, route: &route, path, query: uri.query(), watch, trusted_proxies };
             match forward::forward(passage, parts, body, connections, in_flight).await {

@@ -46,6 +46,8 @@ const STREAM_WINDOW: u32 = 256 * 1_024;
 const CONNECTION_WINDOW: u32 = 1_024 * 1_024;
 /// How long an idle HTTP/2 caller has to say goodbye in a shutdown.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long requests of cut connections may take to notice.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Serves callers of this listener until `shutdown` is done and the connections have ended or were cut.
 pub(crate) async fn serve(
@@ -84,6 +86,16 @@ pub(crate) async fn serve(
         tracing::warn!("connections that did not end in time are cut");
         connections.tell(Order::Cut);
         connections.empty().await;
+        settle(&gateway).await;
+    }
+}
+
+/// Waits until the requests of cut connections are counted: a stream of HTTP/2 is a task of its own, which ends a moment
+/// after its connection.
+async fn settle(gateway: &Inner) {
+    let deadline = Instant::now() + SETTLING;
+    while !gateway.load.is_idle() && Instant::now() < deadline {
+        sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -149,7 +161,9 @@ impl Caller {
         let gateway = &self.gateway;
         let hop = Hop::new(self.from.ip(), self.port, self.is_tls, &gateway.config.trusted_proxies);
         let seed = request_ids::mix(gateway.id_seed.wrapping_add(gateway.load.next_connection()));
-        Arc::new(Watch::new(hop, shown, is_http2, opened, (seed, Arc::clone(&gateway.load), self.seat)))
+        let meter = Arc::clone(&gateway.meter);
+        let load = (seed, Arc::clone(&gateway.load), self.seat);
+        Arc::new(Watch::new(hop, shown, is_http2, opened, meter, load))
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts one on a free port. It answers 200 `hello` to everything.
+    /// Starts one on a free port. It answers `hello` to everything, with 200 or the status that `x-answer-with` names.
     pub async fn start() -> Self {
         Self::start_with(None).await
     }
@@ -129,9 +129,14 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let wanted = parts.headers.get("x-answer-with").and_then(|status| status.to_str().ok()?.parse().ok());
     let target = parts.uri.path_and_query().map_or(String::new(), ToString::to_string);
     memory.lock().unwrap().push(Arrived { method: parts.method, target, headers: parts.headers, body });
     // An error says that the upstream's owner is gone.
     let _owner = holding.wait_for(|held| !held).await;
-    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
+    let mut answer = Response::new(Full::new(Bytes::from_static(b"hello")));
+    if let Some(status) = wanted {
+        *answer.status_mut() = status;
+    }
+    Ok(answer)
 }

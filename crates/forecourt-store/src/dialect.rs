@@ -18,6 +18,14 @@ pub(crate) const fn text_type(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The type of a column of bytes.
+pub(crate) const fn bytes_type(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "BYTEA",
+        _ => "BLOB",
+    }
+}
+
 /// Any number that all our processes agree on: the key of the writers' advisory lock.
 const TURN: i64 = 0x666f_7265;
 

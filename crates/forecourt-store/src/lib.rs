@@ -51,4 +51,4 @@ pub use listening::Listening;
 pub use nodes::{Alive, NodeNews};
 pub use settings::StoredAuthority;
 pub use transactions::Tx;
-pub use usage::CountedCalls;
+pub use usage::{CountedCalls, Delivered, KeptSteps, NamedInUsage, UsageRows};

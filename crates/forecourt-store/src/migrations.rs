@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -21,6 +21,7 @@ const STEPS: [Step; 5] = [
     },
     Step { name: "0004_revisions", sql: include_str!("migrations/0004_revisions.sql") },
     Step { name: "0005_nodes", sql: include_str!("migrations/0005_nodes.sql") },
+    Step { name: "0006_usage", sql: include_str!("migrations/0006_usage.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -44,7 +45,9 @@ impl MigrationName for Step {
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let connection = manager.get_connection();
-        let sql = self.sql.replace("{text}", dialect::text_type(connection.get_database_backend()));
+        let backend = connection.get_database_backend();
+        let sql = self.sql.replace("{text}", dialect::text_type(backend));
+        let sql = sql.replace("{bytes}", dialect::bytes_type(backend));
         connection.execute_unprepared(&sql).await?;
         Ok(())
     }
@@ -76,6 +79,7 @@ mod tests {
         ("approvals", "operator_id", "an approval outlives its operator"),
         ("gateway_nodes", "token_id", "a node stays listed when its token is gone"),
         ("usage_hours", "*", "calls outlive everything that they were made with"),
+        ("usage_series", "*", "calls outlive everything that they were made with"),
     ];
 
     /// Table, column and the rest of its definition.
@@ -97,6 +101,39 @@ mod tests {
             }
         }
         found
+    }
+
+    #[tokio::test]
+    async fn hours_counted_by_an_earlier_version_are_moved_into_the_inbox() {
+        let connection = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        let before = STEPS.iter().position(|step| step.name == "0006_usage").unwrap();
+        Migrator::up(&connection, Some(u32::try_from(before).unwrap())).await.unwrap();
+        let row = |hour: i64, calls: i64| {
+            format!(
+                "INSERT INTO usage_hours VALUES ('prd_1', 'app_1', 'crd_1', {hour}, 'prt_1', 'dev_1', \
+                 'It''s \"Orders\"', {calls})"
+            )
+        };
+        for statement in [row(3_600_000_000, 42), row(0, 7)] {
+            connection.execute_unprepared(&statement).await.unwrap();
+        }
+        run(&connection).await.unwrap();
+        let told = |sql: &str| sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+        let rows =
+            connection.query_all_raw(told("SELECT body FROM usage_inbox ORDER BY number")).await.unwrap();
+        let bodies: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|row| serde_json::from_str(&row.try_get::<String>("", "body").unwrap()).unwrap())
+            .collect();
+        let expected = |hour: i64, calls: i64| {
+            serde_json::json!([{
+                "product_id": "prd_1", "application_id": "app_1", "credential_id": "crd_1", "minute": hour,
+                "totals": { "calls": calls },
+            }])
+        };
+        assert_eq!(bodies, [expected(0, 7), expected(3_600_000_000, 42)]);
+        let names = connection.query_all_raw(told("SELECT name FROM usage_names")).await.unwrap();
+        assert_eq!(names[0].try_get::<String>("", "name").unwrap(), "It's \"Orders\"");
     }
 
     #[test]

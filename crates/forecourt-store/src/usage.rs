@@ -1,42 +1,27 @@
-//! Counted calls per hour. A batch of a node is added once, however often it arrives.
+//! Counted calls: batches as they come in, the sums that they add up to, and what is read from those.
+//!
+//! A batch is put down as it is (`usage_inbox`), once per node and number, and added up a little later, a piece at a
+//! time: into chunks (`chunks.rs`) of the series (`series.rs`) that it belongs to (`adding.rs`). A piece leaves the
+//! inbox in the transaction that adds it, so each call is in exactly one of the two. See
+//! `docs/adr/0012-usage-in-chunks.md`. Questions are answered from the coarsest series that hold them (`reading.rs`).
+
+mod adding;
+mod chunks;
+mod names;
+mod reading;
+mod series;
 
 use forecourt_core::{
-    ids::{ApplicationId, CredentialId, DeveloperId, NodeId, PortalId, ProductId},
+    ids::{ApplicationId, CredentialId, DeveloperId, NodeId, PortalId, ProductId, RouteId},
     time::Timestamp,
-    usage::{ProductHour, UsageFilter},
+    usage::{StatusClass, Step, Totals},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect,
-    prelude::Expr, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
 };
 
+pub use self::{names::NamedInUsage, reading::UsageRows};
 use crate::{Reader, StoreError, Tx};
-
-mod hours {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "usage_hours")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub product_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub application_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub credential_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub hour: i64,
-        pub portal_id: String,
-        pub developer_id: String,
-        pub product_name: String,
-        pub calls: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
 
 mod batches {
     use sea_orm::entity::prelude::*;
@@ -55,73 +40,85 @@ mod batches {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Calls of one credential to one product within one UTC hour, with what must outlive its owners.
+mod inbox {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "usage_inbox")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub number: i64,
+        pub counts: i64,
+        pub body: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Calls that have everything in common, with what must outlive their owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedCalls {
     /// The product.
     pub product_id: ProductId,
-    /// Its name now.
-    pub product_name: String,
     /// The application.
     pub application_id: ApplicationId,
     /// The credential.
     pub credential_id: CredentialId,
-    /// The portal of all three.
+    /// The route; empty: not known.
+    pub route_id: RouteId,
+    /// The portal.
     pub portal_id: PortalId,
     /// The application's developer.
     pub developer_id: DeveloperId,
-    /// The start of the hour.
-    pub hour: Timestamp,
-    /// How many.
-    pub calls: u64,
+    /// A moment of the minute in which they ended.
+    pub minute: Timestamp,
+    /// The kind of answer.
+    pub status_class: StatusClass,
+    /// What they amount to.
+    pub totals: Totals,
 }
 
-#[derive(Debug, FromQueryResult)]
-struct HourRow {
-    product_id: String,
-    product_name: String,
-    hour: i64,
-    calls: i64,
+/// A piece of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its number there.
+    pub number: i64,
+    /// How many counts it holds.
+    pub counts: u64,
+    /// The counts, as they were put down.
+    pub body: String,
 }
+
+/// How far back sums of each length are kept: those that end at or before these moments are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSteps {
+    /// By minute.
+    pub minutes_from: Timestamp,
+    /// By hour.
+    pub hours_from: Timestamp,
+    /// By day.
+    pub days_from: Timestamp,
+}
+
+impl KeptSteps {
+    /// The number of the first chunk that may hold something kept.
+    fn first_chunk(&self, step: Step) -> i64 {
+        let from = match step {
+            Step::Minute => self.minutes_from,
+            Step::Hour => self.hours_from,
+            Step::Day => self.days_from,
+        };
+        chunks::place(step, from).0
+    }
+}
+
+/// How many pieces of the inbox are looked at together.
+const PIECES: u64 = 256;
 
 impl Reader {
-    /// Calls per product and hour, ascending by hour, then product name.
-    pub async fn product_hours(&self, filter: &UsageFilter) -> Result<Vec<ProductHour>, StoreError> {
-        use hours::Column;
-        let mut select = hours::Entity::find()
-            .select_only()
-            .columns([Column::ProductId, Column::Hour])
-            .column_as(Column::ProductName.max(), "product_name")
-            .column_as(Expr::col(Column::Calls).sum().cast_as("BIGINT"), "calls")
-            .filter(Column::Hour.gte(filter.start.hour().micros()))
-            .filter(Column::Hour.lte(filter.end.micros()))
-            .group_by(Column::ProductId)
-            .group_by(Column::Hour);
-        if let Some(portal) = &filter.portal_id {
-            select = select.filter(Column::PortalId.eq(portal.as_str()));
-        }
-        if let Some(developer) = &filter.developer_id {
-            select = select.filter(Column::DeveloperId.eq(developer.as_str()));
-        }
-        if !filter.applications.is_empty() {
-            select = select
-                .filter(Column::ApplicationId.is_in(filter.applications.iter().map(ApplicationId::as_str)));
-        }
-        if !filter.products.is_empty() {
-            select = select.filter(Column::ProductId.is_in(filter.products.iter().map(ProductId::as_str)));
-        }
-        if !filter.credentials.is_empty() {
-            select = select
-                .filter(Column::CredentialId.is_in(filter.credentials.iter().map(CredentialId::as_str)));
-        }
-        let rows = select.into_model::<HourRow>().all(&self.connection()).await?;
-        let mut hours: Vec<_> = rows.into_iter().map(product_hour).collect();
-        hours.sort_by(|a, b| {
-            (a.hour, &a.product_name, &a.product_id).cmp(&(b.hour, &b.product_name, &b.product_id))
-        });
-        Ok(hours)
-    }
-
     /// The number of the node's last batch that was added; 0 before the first.
     pub async fn last_usage_batch(&self, node: &NodeId) -> Result<i64, StoreError> {
         Ok(batches::Entity::find_by_id(node.as_str())
@@ -129,10 +126,32 @@ impl Reader {
             .await?
             .map_or(0, |row| row.last_number))
     }
+
+    /// The oldest pieces of the inbox that hold `most` counts together; one at least, if there is one.
+    pub async fn usage_inbox(&self, most: u64) -> Result<Vec<Delivered>, StoreError> {
+        let select = inbox::Entity::find().order_by_asc(inbox::Column::Number).limit(PIECES);
+        let mut sum = 0;
+        let mut pieces = Vec::new();
+        for row in select.all(&self.connection()).await? {
+            let counts = u64::try_from(row.counts).unwrap_or(0);
+            sum += counts;
+            if sum > most && !pieces.is_empty() {
+                break;
+            }
+            pieces.push(Delivered { number: row.number, counts, body: row.body });
+        }
+        Ok(pieces)
+    }
+
+    /// Whether nothing waits to be added up.
+    pub async fn is_usage_inbox_empty(&self) -> Result<bool, StoreError> {
+        let select = inbox::Entity::find().select_only().column(inbox::Column::Number).limit(1);
+        Ok(select.into_tuple::<i64>().one(&self.connection()).await?.is_none())
+    }
 }
 
 impl Tx {
-    /// Notes that the node's batch `number` is added.
+    /// Notes that the node's batch `number` is stored.
     pub async fn save_usage_batch(&self, node: &NodeId, number: i64) -> Result<(), StoreError> {
         let row = batches::ActiveModel { node: Set(node.to_string()), last_number: Set(number) };
         let replace =
@@ -141,48 +160,32 @@ impl Tx {
         Ok(())
     }
 
-    /// Adds calls to their hour.
-    pub async fn add_calls(&self, counted: &CountedCalls) -> Result<(), StoreError> {
-        use hours::Column;
-        let calls = i64::try_from(counted.calls).unwrap_or(i64::MAX);
-        let row = hours::ActiveModel {
-            product_id: Set(counted.product_id.to_string()),
-            application_id: Set(counted.application_id.to_string()),
-            credential_id: Set(counted.credential_id.to_string()),
-            hour: Set(counted.hour.micros()),
-            portal_id: Set(counted.portal_id.to_string()),
-            developer_id: Set(counted.developer_id.to_string()),
-            product_name: Set(counted.product_name.clone()),
-            calls: Set(calls),
+    /// Puts a piece of so many counts into the inbox.
+    pub async fn deliver_usage(&self, counts: u64, body: String) -> Result<(), StoreError> {
+        let last: Option<i64> = inbox::Entity::find()
+            .select_only()
+            .column(inbox::Column::Number)
+            .order_by_desc(inbox::Column::Number)
+            .limit(1)
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        let row = inbox::ActiveModel {
+            number: Set(last.unwrap_or(0).saturating_add(1)),
+            counts: Set(i64::try_from(counts).unwrap_or(i64::MAX)),
+            body: Set(body),
         };
-        let add = OnConflict::columns([
-            Column::ProductId,
-            Column::ApplicationId,
-            Column::CredentialId,
-            Column::Hour,
-        ])
-        .value(Column::Calls, Expr::col((hours::Entity, Column::Calls)).add(calls))
-        .to_owned();
-        hours::Entity::insert(row).on_conflict(add).exec_without_returning(&self.connection()).await?;
+        inbox::Entity::insert(row).exec_without_returning(&self.connection()).await?;
         Ok(())
     }
 
-    /// Gives counted calls of a product its new name.
-    pub async fn rename_product_in_usage(&self, product: &ProductId, name: &str) -> Result<(), StoreError> {
-        hours::Entity::update_many()
-            .col_expr(hours::Column::ProductName, Expr::value(name))
-            .filter(hours::Column::ProductId.eq(product.as_str()))
+    /// Takes these pieces out of the inbox.
+    pub async fn take_usage(&self, pieces: &[Delivered]) -> Result<(), StoreError> {
+        let numbers = pieces.iter().map(|piece| piece.number);
+        inbox::Entity::delete_many()
+            .filter(inbox::Column::Number.is_in(numbers))
             .exec(&self.connection())
             .await?;
         Ok(())
-    }
-}
-
-fn product_hour(row: HourRow) -> ProductHour {
-    ProductHour {
-        product_id: ProductId::known(row.product_id),
-        product_name: row.product_name,
-        hour: Timestamp::from_micros(row.hour),
-        calls: u64::try_from(row.calls).unwrap_or(0),
     }
 }

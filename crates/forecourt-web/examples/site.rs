@@ -19,9 +19,10 @@ use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 use axum::http::StatusCode;
 use forecourt_app::{applications, usage};
 use forecourt_core::{
-    ids::{ApplicationId, CredentialId, NodeId, ProductId},
+    ids::{ApplicationId, CredentialId, NodeId, ProductId, RouteId},
     products::Visibility,
     time::Timestamp,
+    usage::{StatusClass, Totals},
 };
 use forecourt_wire::usage::{UsageBatch, UsageCount};
 use harness::{Browser, PASSWORD, PAYMENTS, Product, Site};
@@ -133,8 +134,13 @@ async fn fill(site: &Site, ada: &mut Browser, products: &[ProductId]) {
         product_id: products[0].clone(),
         application_id: ApplicationId::parse(application).unwrap(),
         credential_id: CredentialId::parse(&credential).unwrap(),
-        hour: now().hour().plus_seconds(-3600 * hour),
-        calls: u64::try_from(900 - (hour - 11) * (hour - 11) * 5).unwrap(),
+        route_id: RouteId::known(""),
+        minute: now().hour().plus_seconds(-3600 * hour),
+        status_class: StatusClass::of(200),
+        totals: Totals {
+            calls: u64::try_from(900 - (hour - 11) * (hour - 11) * 5).unwrap(),
+            ..Totals::default()
+        },
         last_used_at: now().plus_seconds(-40),
         last_used_from: "192.0.2.17".to_owned(),
     };
@@ -142,6 +148,7 @@ async fn fill(site: &Site, ada: &mut Browser, products: &[ProductId]) {
     usage::ingest(&site.app, &UsageBatch { node, number: 1, counts: (0..24).map(count).collect() })
         .await
         .unwrap();
+    while usage::add_up(&site.app).await.unwrap() {}
     let page = ada.get("/applications?search=Month").await;
     let path = page.text.split('"').find(|part| part.starts_with("/applications/app_")).unwrap();
     let id = ApplicationId::parse(path.rsplit('/').next().unwrap()).unwrap();

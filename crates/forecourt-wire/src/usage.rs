@@ -1,10 +1,14 @@
 //! Counted calls on their way to the control plane.
 
 use forecourt_core::{
-    ids::{ApplicationId, CredentialId, NodeId, ProductId},
+    ids::{ApplicationId, CredentialId, NodeId, ProductId, RouteId},
     time::Timestamp,
+    usage::{StatusClass, Totals},
 };
 use serde::{Deserialize, Serialize};
+
+/// The most counts that a batch holds; a node with more sends several batches.
+pub const MOST_COUNTS: usize = 1_000;
 
 /// Calls counted by one node since its last batch; added exactly once per (node, number).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,11 +17,11 @@ pub struct UsageBatch {
     pub node: NodeId,
     /// Grows by one per batch of this node, from 1.
     pub number: i64,
-    /// The counts; at most one entry per (product, application, credential, hour).
+    /// The counts, at most [`MOST_COUNTS`].
     pub counts: Vec<UsageCount>,
 }
 
-/// Calls that passed product authentication within one UTC hour.
+/// Calls that passed product authentication and ended within one UTC minute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageCount {
     /// The product that was called.
@@ -26,12 +30,24 @@ pub struct UsageCount {
     pub application_id: ApplicationId,
     /// The credential that it showed.
     pub credential_id: CredentialId,
-    /// The start of the hour.
-    pub hour: Timestamp,
-    /// Calls, at least 1.
-    pub calls: u64,
-    /// When the last of them arrived.
+    /// The route that the calls took; empty where a version counted that did not note it.
+    #[serde(default = "no_route")]
+    pub route_id: RouteId,
+    /// The start of the minute.
+    pub minute: Timestamp,
+    /// The hundreds of the answers' status.
+    #[serde(default)]
+    pub status_class: StatusClass,
+    /// What they amount to; at least one call.
+    pub totals: Totals,
+    /// When the last of them ended.
+    #[serde(default)]
     pub last_used_at: Timestamp,
-    /// The address that the last of them came from, as text.
+    /// The address that the last of them came from, as text; empty: not known.
+    #[serde(default)]
     pub last_used_from: String,
+}
+
+fn no_route() -> RouteId {
+    RouteId::known("")
 }

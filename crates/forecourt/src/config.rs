@@ -12,6 +12,7 @@ mod restrictions;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ pub use outgoing::SsrfProtectionSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 pub use sync::SyncSettings;
+pub use usage::UsageSettings;
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,8 @@ pub struct Settings {
     pub sync: SyncSettings,
     /// Health and metrics.
     pub status: ListenerSettings,
+    /// Counted calls.
+    pub usage: UsageSettings,
     /// The first administrator.
     pub bootstrap: BootstrapSettings,
     /// Who is trusted with what.
@@ -153,6 +157,7 @@ impl Default for Settings {
             gateway: GatewaySettings::default(),
             sync: SyncSettings::default(),
             status: listener("127.0.0.1:7081"),
+            usage: UsageSettings::default(),
             bootstrap: BootstrapSettings { admin_username: "admin".into(), admin_password: "admin".into() },
             security: SecuritySettings::default(),
         }
@@ -254,6 +259,7 @@ impl Settings {
         )?;
         self.gateway.check()?;
         self.sync.check()?;
+        self.usage.check()?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();

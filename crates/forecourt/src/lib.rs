@@ -20,3 +20,4 @@ pub mod status;
 pub mod sync_listener;
 pub mod telemetry;
 pub mod usage_delivery;
+mod usage_keeping;

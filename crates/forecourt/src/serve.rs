@@ -36,6 +36,7 @@ use crate::{
     status::{self, Status},
     sync_listener::{self, Chores, SyncError, SyncListener},
     usage_delivery::{self, Delivery},
+    usage_keeping::{self, Keeping},
 };
 
 /// Forecourt's version.
@@ -127,6 +128,7 @@ pub struct Server {
     gateway: Option<RunningGateway>,
     sync: Option<SyncListener>,
     _chores: Chores,
+    keeping: Keeping,
 }
 
 struct RunningGateway {
@@ -181,6 +183,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         site: addresses.site.clone().unwrap_or_default(),
         portal_api: addresses.portal_api.clone().unwrap_or_default(),
     };
+    let keeping = usage_keeping::start(app.clone());
     let status = Status {
         app: app.clone(),
         gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
@@ -197,7 +200,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
     let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app)).transpose()?;
     let gateway = gateway.map(|(_, running)| running);
-    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores })
+    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores, keeping })
 }
 
 impl Server {
@@ -225,6 +228,7 @@ impl Server {
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
         }
+        self.keeping.stop().await;
     }
 }
 
@@ -272,6 +276,7 @@ async fn open_app(
         master_key: master_key::of(settings, known.as_deref())?,
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
+        usage_kept: settings.usage.kept(),
         ..forecourt_app::Config::default()
     };
     let app = App::open(store, &config, clock).await;

@@ -64,6 +64,7 @@ impl Delivery {
 }
 
 impl Courier {
+    /// Delivers everything that was counted, a batch at a time, or stops at the first that cannot be stored.
     async fn deliver(&mut self) {
         self.usage.take(&self.gateway).await;
         while let Some(batch) = self.usage.first().await {

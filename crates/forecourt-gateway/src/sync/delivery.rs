@@ -24,9 +24,6 @@ use crate::Gateway;
 /// How often counts are taken.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The most counts of a batch, which the control plane takes in one request.
-const MOST_COUNTS: usize = 10_000;
-
 /// What waits to be delivered, as metrics tell it.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
@@ -53,26 +50,24 @@ impl SpooledUsage {
 
     /// Takes what `gateway` has counted to the disk.
     pub async fn take(&mut self, gateway: &Gateway) {
-        if self.taken.is_empty() {
-            self.taken = gateway.take_usage();
-        }
-        if self.taken.is_empty() {
-            return;
-        }
-        let counts = std::mem::take(&mut self.taken);
-        let written = self.with(move |spool| {
-            let mut left = counts.as_slice();
-            while let Some((piece, rest)) = left.split_at_checked(left.len().min(MOST_COUNTS))
-                && !piece.is_empty()
-            {
-                if let Err(error) = spool.append(piece) {
-                    return (Some(error), left.to_vec());
-                }
-                left = rest;
+        loop {
+            if self.taken.is_empty() {
+                self.taken = gateway.take_usage();
             }
-            (None, Vec::new())
+            if self.taken.is_empty() || !self.keep().await {
+                return;
+            }
+        }
+    }
+
+    /// Puts what was taken on the disk, as one batch; false: it is still here.
+    async fn keep(&mut self) -> bool {
+        let counts = std::mem::take(&mut self.taken);
+        let written = self.with(move |spool| match spool.append(&counts) {
+            Ok(()) => (None, Vec::new()),
+            Err(error) => (Some(error), counts),
         });
-        let Some((error, left)) = written.await else { return };
+        let Some((error, left)) = written.await else { return false };
         self.taken = left;
         let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
         match error {
@@ -83,6 +78,7 @@ impl SpooledUsage {
             None if was_failing => tracing::info!("the disk takes counted calls again"),
             _ => {}
         }
+        !self.is_failing
     }
 
     /// The oldest batch that is to be delivered.

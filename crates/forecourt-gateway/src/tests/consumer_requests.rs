@@ -77,7 +77,7 @@ async fn where_a_product_applies_too_its_identity_is_told() {
         ]
     );
     assert_eq!(
-        stage.gateway.take_usage().iter().map(|count| count.calls).sum::<u64>(),
+        stage.gateway.take_usage().iter().map(|count| count.totals.calls).sum::<u64>(),
         1,
         "refusals never count"
     );

@@ -146,7 +146,7 @@ async fn a_token_passes_with_keys_that_are_found_by_discovery() {
         assert_eq!(ask(&stage, &token).await, 200);
     }
     provider.asked_for(1).await;
-    assert_eq!(stage.gateway.take_usage().iter().map(|entry| entry.calls).sum::<u64>(), 6);
+    assert_eq!(stage.gateway.take_usage().iter().map(|entry| entry.totals.calls).sum::<u64>(), 6);
     stage.apply(vec![delete(3, Kind::Credential, "crd-client")]);
     assert_eq!(ask(&stage, &token).await, 401, "deleting the client refuses its tokens at once");
     assert_eq!(provider.count(), 1);

@@ -32,3 +32,4 @@ mod store;
 mod suspension;
 mod upstreams;
 mod usage;
+mod usage_sums;

@@ -25,6 +25,7 @@ use forecourt_core::{
         ServiceInput,
         upstreams::{UpstreamInput, UpstreamNodeInput},
     },
+    usage::{StatusClass, Totals},
 };
 use forecourt_wire::usage::{UsageBatch, UsageCount};
 
@@ -110,7 +111,8 @@ pub(super) async fn make(app: &App, admin: &KnownAdministrator, site: &str) -> R
     subscriptions::request(app, &developer, &[mobile.id.to_string()], &wanted).await?;
     accept_subscriptions(app, &provider, &portal).await?;
     subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders])).await?;
-    tell_history(app, &mobile, &key.credential.credential.id, &[&orders, &catalogue]).await?;
+    let called = [(&orders, "orders"), (&catalogue, "catalogue")];
+    tell_history(app, &mobile, &key.credential.credential.id, &called).await?;
     let key = key.secret.ok_or_else(Error::not_found)?;
     Ok(Secrets { key, portal_token: token.text })
 }
@@ -228,25 +230,36 @@ async fn tell_history(
     app: &App,
     application: &Application,
     credential: &CredentialId,
-    products: &[&ProductId],
+    products: &[(&ProductId, &str)],
 ) -> Result<(), Error> {
     let now = app.now();
     let mut counts = Vec::new();
     for hours_ago in 1..=48_i64 {
         let at = now.plus_seconds(-3_600 * hours_ago);
         let by_day = 12 - (at.seconds() / 3_600 % 24 - 13).abs();
-        for (place, product) in (1_i64..).zip(products) {
+        for (place, (product, route)) in (1_i64..).zip(products) {
             let calls = by_day * 3 * place + hours_ago * 7 % 11 + 1;
             counts.push(UsageCount {
                 product_id: (*product).clone(),
                 application_id: application.id.clone(),
                 credential_id: credential.clone(),
-                hour: at.hour(),
-                calls: u64::try_from(calls).unwrap_or(1),
+                route_id: RouteId::known(*route),
+                minute: at.minute(),
+                status_class: StatusClass::of(200),
+                totals: sample_totals(u64::try_from(calls).unwrap_or(1)),
                 last_used_at: at,
                 last_used_from: "127.0.0.1".into(),
             });
         }
     }
     usage::ingest(app, &UsageBatch { node: usage::new_node(app), number: 1, counts }).await
+}
+
+/// Calls that took 8 to 200 milliseconds, most of them little, with answers of half a kilobyte.
+fn sample_totals(calls: u64) -> Totals {
+    let mut totals = Totals { calls, bytes_out: calls * 512, ..Totals::default() };
+    for call in 0..calls {
+        totals.times.record(8_000 + (call * 37 % 100).pow(2) * 20);
+    }
+    totals
 }

@@ -196,7 +196,8 @@ impl Existing {
         let portal =
             (path.starts_with("/api/") && !path.contains("{portal}") && path != "/api/login_options")
                 .then(|| format!("portal_id={}", self.portal));
-        format!("{address}?{}", group.map(str::to_owned).or(portal).unwrap_or_default())
+        let span = if path.ends_with("/usage") { "&start_at=1&end_at=2" } else { "" };
+        format!("{address}?{}{span}", group.map(str::to_owned).or(portal).unwrap_or_default())
     }
 }
 

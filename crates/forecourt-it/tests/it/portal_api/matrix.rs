@@ -49,6 +49,7 @@ fn matrix() -> Vec<(Method, &'static str, Class, Value, u16)> {
         (get.clone(), "/api/applications", Developer, Value::Null, 200),
         (post.clone(), "/api/applications", Developer, json!({ "name": "n" }), 201),
         (get.clone(), "/api/applications/api_calls", Developer, Value::Null, 200),
+        (get.clone(), "/api/forecourt/usage", Developer, Value::Null, 200),
         (get.clone(), application, Owner, Value::Null, 200),
         (put.clone(), application, Owner, json!({ "name": "n" }), 200),
         (get.clone(), credentials, Owner, Value::Null, 200),
@@ -122,7 +123,11 @@ impl Objects {
         let path =
             path.replace("{developer_id}", "doomed").replace("{resource_type}", "developer_application");
         let path = path.replace("{revision}", "1");
-        if path.ends_with("/api_calls") { path + "?start_at=1&end_at=2" } else { path }
+        if path.ends_with("/api_calls") || path.ends_with("/usage") {
+            path + "?start_at=1&end_at=2"
+        } else {
+            path
+        }
     }
 
     fn body(&self, template: &Value, fresh: usize) -> Value {

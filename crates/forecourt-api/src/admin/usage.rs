@@ -1,0 +1,29 @@
+//! Calls of all applications, as far as the caller may read: `/api/forecourt/usage`.
+
+use axum::extract::State;
+use forecourt_app::{access, usage};
+use forecourt_core::{actors::Area, lists::List};
+use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query};
+
+use super::{answers::ListAnswer, segments::Segments, table::Table};
+use crate::usage::{question, shape};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table.get("/api/forecourt/usage", list)
+}
+
+async fn list(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+) -> ListAnswer {
+    if !access::lists(&caller, Area::Portals)? {
+        return Ok(lists::body(List { rows: Vec::new(), total: 0 }));
+    }
+    let portal = segments.portal(&query)?;
+    let mut question = question(&query)?;
+    question.filter.portal_id = portal;
+    let report = usage::report(&context.app, &caller, question).await?;
+    Ok(shape(&report))
+}

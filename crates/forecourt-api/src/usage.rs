@@ -1,0 +1,115 @@
+//! What both APIs read and tell of usage in the same way: `/api/forecourt/usage`.
+
+use forecourt_app::usage::UsageReport;
+use forecourt_core::{
+    ids::{ApplicationId, CredentialId, ProductId},
+    time::Timestamp,
+    usage::{Grouping, ResponseTimes, Step, UsageFilter, UsagePoint, UsageQuery},
+};
+use forecourt_http::{
+    lists::{self, ListBody},
+    problem::Problem,
+    queries::Query,
+};
+use serde_json::{Map, Value, json};
+
+/// The span and the narrowing that a query asks for: `start_at` and `end_at`, `application_id`, `api_product_id`,
+/// `credential_id`.
+pub(crate) fn filter(query: &Query) -> Result<UsageFilter, Problem> {
+    let bound = |name: &str| {
+        let missing = || Problem::bad_request(format!("{name} is required: Unix seconds"));
+        query.number::<i64>(name)?.ok_or_else(missing)
+    };
+    let (start, end) = (bound("start_at")?, bound("end_at")?);
+    if end < start {
+        return Err(Problem::bad_request("end_at must not lie before start_at"));
+    }
+    Ok(UsageFilter {
+        portal_id: None,
+        developer_id: None,
+        start: Timestamp::from_seconds(start),
+        end: Timestamp::from_seconds(end),
+        applications: query.texts("application_id").into_iter().map(ApplicationId::known).collect(),
+        products: query.texts("api_product_id").into_iter().map(ProductId::known).collect(),
+        credentials: query.texts("credential_id").into_iter().map(CredentialId::known).collect(),
+    })
+}
+
+/// The whole question: the filter, `step` and `group_by`.
+pub(crate) fn question(query: &Query) -> Result<UsageQuery, Problem> {
+    let step = query.word("step", Step::from_name, "minute, hour or day")?;
+    let mut grouping = Grouping::default();
+    // Several may also be given in one value, with commas.
+    for word in query.texts("group_by").into_iter().flat_map(|words| words.split(',')).map(str::trim) {
+        match word {
+            "api_product" => grouping.by_product = true,
+            "application" => grouping.by_application = true,
+            "credential" => grouping.by_credential = true,
+            "route" => grouping.by_route = true,
+            "status_class" => grouping.by_status_class = true,
+            _ => {
+                return Err(Problem::bad_request(format!(
+                    "group_by must be of api_product, application, credential, route and status_class; it is {word:?}"
+                )));
+            }
+        }
+    }
+    Ok(UsageQuery { filter: filter(query)?, step, grouping })
+}
+
+/// The sums as both APIs tell them.
+pub(crate) fn shape(report: &UsageReport) -> axum::Json<ListBody<Value>> {
+    lists::whole(report.points.iter().map(|point| row(report, point)).collect())
+}
+
+fn row(report: &UsageReport, point: &UsagePoint) -> Value {
+    let group = &point.group;
+    let mut row = Map::new();
+    let mut put = |name: &str, value: Value| row.insert(name.to_owned(), value);
+    put("at", point.at.seconds().into());
+    if let Some(id) = &group.product_id {
+        put("api_product_id", json!(id));
+        put("api_product_name", json!(report.product_names.get(id).map_or(id.as_str(), String::as_str)));
+    }
+    if let Some(id) = &group.application_id {
+        put("application_id", json!(id));
+        put("application_name", json!(report.application_names.get(id).map_or(id.as_str(), String::as_str)));
+    }
+    if let Some(id) = &group.credential_id {
+        put("credential_id", json!(id));
+    }
+    if let Some(id) = &group.route_id {
+        put("route_id", json!(id));
+    }
+    if let Some(class) = group.status_class {
+        put("status_class", class.name().into());
+    }
+    let totals = &point.totals;
+    put("calls", totals.calls.into());
+    put("errors", totals.errors.into());
+    put("bytes_in", totals.bytes_in.into());
+    put("bytes_out", totals.bytes_out.into());
+    for (name, micros) in times(&totals.times) {
+        put(name, json!(milliseconds(micros)));
+    }
+    Value::Object(row)
+}
+
+/// Response times in microseconds, by the name of the member; none where no time was measured.
+fn times(times: &ResponseTimes) -> impl Iterator<Item = (&'static str, f64)> {
+    let measured = times.average();
+    let told = [
+        ("ms_min", measured.map(|_| times.min as f64)),
+        ("ms_max", measured.map(|_| times.max as f64)),
+        ("ms_avg", measured),
+        ("ms_p50", times.quantile(0.5)),
+        ("ms_p95", times.quantile(0.95)),
+        ("ms_p99", times.quantile(0.99)),
+    ];
+    told.into_iter().filter_map(|(name, micros)| Some((name, micros?)))
+}
+
+/// Milliseconds to the microsecond: more would only look exact.
+fn milliseconds(micros: f64) -> f64 {
+    micros.round() / 1_000.0
+}

@@ -1,0 +1,105 @@
+//! What happens to delivered counts in the background: they are added up within a second or two, and what is older than
+//! is kept is taken away every hour.
+//!
+//! Any number of processes on one database may do so at the same time: a piece leaves the inbox in the transaction that
+//! adds it.
+
+use std::time::{Duration, Instant};
+
+use forecourt_app::{App, usage};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How often the inbox is looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The longest pause between two looks, where adding up takes long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A pause is at least so many times as long as the adding up before it, so that writers of other things have most of
+/// the time.
+const SHARE: u32 = 3;
+/// How often old sums are taken away.
+const PRUNING: Duration = Duration::from_secs(3_600);
+/// How long a stop waits for what was delivered to be added up; what is left waits in the database for the next start.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
+/// The running work.
+#[derive(Debug)]
+pub struct Keeping {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Adds up and takes away until [`Keeping::stop`].
+pub fn start(app: App) -> Keeping {
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let mut pruned_at: Option<Instant> = None;
+        let mut failing = false;
+        loop {
+            let begun = Instant::now();
+            let outcome = add_up(&app, &stopped).await;
+            report(&mut failing, &outcome);
+            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
+                prune(&app, &stopped).await;
+                pruned_at = Some(Instant::now());
+            }
+            let pause = (begun.elapsed() * SHARE).clamp(INTERVAL, LONGEST_PAUSE);
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => break,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        let deadline = Instant::now() + LAST_WORK;
+        while Instant::now() < deadline {
+            match usage::add_up(&app).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(error.cause = %error, "counted calls wait for the next start");
+                    break;
+                }
+            }
+        }
+    });
+    Keeping { stop, task }
+}
+
+impl Keeping {
+    /// Adds up what was delivered so far, for a few seconds at most, and ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(error.cause = %error, "the adding up of counted calls ended early");
+        }
+    }
+}
+
+async fn add_up(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), forecourt_app::Error> {
+    while !*stopped.borrow() && usage::add_up(app).await? {}
+    Ok(())
+}
+
+async fn prune(app: &App, stopped: &watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        match usage::prune(app).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(error.cause = %error, "old counts could not be taken away; tried again in an hour");
+                return;
+            }
+        }
+    }
+}
+
+/// Says so when it begins to fail, and when it works again.
+fn report(failing: &mut bool, outcome: &Result<(), forecourt_app::Error>) {
+    match outcome {
+        Err(error) if !*failing => tracing::warn!(
+            error.cause = %error,
+            "counted calls cannot be added up; they wait in the database"
+        ),
+        Ok(()) if *failing => tracing::info!("counted calls are added up again"),
+        _ => {}
+    }
+    *failing = outcome.is_err();
+}
