@@ -15,6 +15,7 @@ mod developers;
 mod gateway_groups;
 mod group_objects;
 mod labels;
+mod plans;
 mod plugins;
 mod portal_tokens;
 mod portals;
@@ -66,6 +67,7 @@ fn endpoints() -> Table {
         portal_tokens::endpoints,
         sign_in_options::endpoints,
         products::endpoints,
+        plans::endpoints,
         developers::endpoints,
         subscriptions::endpoints,
         approvals::endpoints,

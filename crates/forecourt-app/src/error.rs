@@ -112,6 +112,7 @@ refusals! {
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
     forecourt_core::persons::PersonRefusal,
+    forecourt_core::plans::PlanRefusal,
     forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
     forecourt_core::products::changes::ProductRefusal,

@@ -26,6 +26,7 @@ pub mod group_objects;
 pub mod impacts;
 pub mod labels;
 pub mod persons;
+pub mod plans;
 mod plugins;
 pub mod portal_tokens;
 pub mod portals;

@@ -26,6 +26,7 @@ mod labels;
 mod migrations;
 mod organizations;
 mod persons;
+mod plans;
 mod portal_tokens;
 mod portals;
 mod products;

@@ -12,13 +12,14 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 4] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
         name: "0003_plugins_and_upstreams",
         sql: include_str!("migrations/0003_plugins_and_upstreams.sql"),
     },
+    Step { name: "0007_plans", sql: include_str!("migrations/0007_plans.sql") },
 ];
 
 /// Brings the schema up to date.

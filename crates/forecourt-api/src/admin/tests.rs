@@ -10,6 +10,7 @@ mod gateway_groups;
 mod group_objects;
 mod matrix;
 mod patches;
+mod plans;
 mod plugins;
 mod portals;
 mod products;

@@ -8,6 +8,7 @@ pub mod gateway;
 mod handlers;
 pub mod overview;
 pub mod passwords;
+pub mod plans;
 pub mod portals;
 pub mod products;
 pub mod sign_in;
@@ -31,6 +32,7 @@ pub fn samples() -> Vec<AnySample> {
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),
+        of::<plans::PlanForm>(),
         of::<applications::ApplicationList>(),
         of::<applications::ApplicationPage>(),
         of::<applications::Suspension>(),

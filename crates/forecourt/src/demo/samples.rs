@@ -107,9 +107,9 @@ pub(super) async fn make(app: &App, admin: &KnownAdministrator, site: &str) -> R
     make_key(app, &developer, &batch, "nightly").await?;
     let ids = |products: &[&ProductId]| products.iter().map(|id| id.to_string()).collect::<Vec<_>>();
     let wanted = ids(&[&orders, &catalogue]);
-    subscriptions::request(app, &developer, &[mobile.id.to_string()], &wanted).await?;
+    subscriptions::request(app, &developer, &[mobile.id.to_string()], &wanted, None).await?;
     accept_subscriptions(app, &provider, &portal).await?;
-    subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders])).await?;
+    subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders]), None).await?;
     tell_history(app, &mobile, &key.credential.credential.id, &[&orders, &catalogue]).await?;
     let key = key.secret.ok_or_else(Error::not_found)?;
     Ok(Secrets { key, portal_token: token.text })
