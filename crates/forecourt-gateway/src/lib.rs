@@ -9,6 +9,7 @@
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
 //! | what costly proofs leave behind | `memory.rs` |
+//! | plans: how often an application may call | `limits.rs`, `limits/` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
@@ -41,6 +42,7 @@ mod jwks;
 mod jwt;
 mod key_sets;
 mod key_store;
+mod limits;
 mod load;
 mod memory;
 mod meter;
@@ -84,6 +86,8 @@ use forecourt_core::{
 };
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
+use limits::Limits;
+pub use limits::{QuotaCount, SharedLimits};
 use load::Load;
 use meter::Meter;
 use passwords::Passwords;
@@ -121,6 +125,8 @@ pub struct Config {
     pub max_concurrent_password_checks: usize,
     /// Where calls to providers of tokens may go.
     pub outgoing: OutgoingRules,
+    /// Where counts of limits are shared with other nodes; `None`: each node counts alone.
+    pub shared_limits: Option<SharedLimits>,
 }
 
 impl Default for Config {
@@ -138,6 +144,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
             outgoing: OutgoingRules::default(),
+            shared_limits: None,
         }
     }
 }
@@ -162,6 +169,7 @@ pub(crate) struct Inner {
     passwords: Passwords,
     fetcher: Arc<Fetcher>,
     meter: Meter,
+    limits: Limits,
     load: Arc<Load>,
     id_seed: u64,
     applied: watch::Sender<i64>,
@@ -179,6 +187,7 @@ impl Gateway {
         let seed = [getrandom::u64()?, getrandom::u64()? | 1];
         let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
         let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
+        let limits = Limits::new(config.shared_limits.clone());
         let inner = Inner {
             config,
             clock,
@@ -186,6 +195,7 @@ impl Gateway {
             passwords,
             fetcher,
             meter: Meter::default(),
+            limits,
             load: Arc::default(),
             id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
@@ -235,6 +245,36 @@ impl Gateway {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
+    /// What quotas have counted in the windows that run: to be kept over a restart.
+    pub fn quotas(&self) -> Vec<QuotaCount> {
+        self.inner.limits.quotas((self.inner.clock)())
+    }
+
+    /// A number that grows whenever a quota counts.
+    pub fn quota_changes(&self) -> u64 {
+        self.inner.limits.quota_changes()
+    }
+
+    /// Takes back what [`Self::quotas`] gave; what is counted higher already stays so.
+    pub fn restore_quotas(&self, counts: &[QuotaCount]) {
+        self.inner.limits.restore(counts);
+    }
+
+    /// How many pairs of application and product have calls that count for a limit.
+    pub fn limited_callers(&self) -> usize {
+        self.inner.limits.len()
+    }
+
+    /// How many calls this node counted alone because the shared counters did not answer in time.
+    pub fn limit_fallbacks(&self) -> u64 {
+        self.inner.limits.fallbacks()
+    }
+
+    /// Whether the shared counters answer; `None`: none are configured.
+    pub fn limits_are_shared(&self) -> Option<bool> {
+        self.inner.limits.is_shared()
+    }
+
     /// How many connections were closed at once because [`Config::max_connections`] were open.
     pub fn refused_connections(&self) -> u64 {
         self.inner.load.refused()
@@ -249,6 +289,7 @@ impl Gateway {
         tokio::select! {
             () = serving => {}
             never = keeping => match never {},
+            never = self.inner.limits.keep_shared() => match never {},
         }
     }
 
@@ -259,6 +300,7 @@ impl Gateway {
         tokio::select! {
             () = serving => {}
             never = keeping => match never {},
+            never = self.inner.limits.keep_shared() => match never {},
         }
     }
 }

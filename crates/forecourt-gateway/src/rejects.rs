@@ -51,6 +51,15 @@ pub(crate) enum Reject {
     BodyTooLarge,
     /// More requests are in flight than may be.
     TooManyInFlight,
+    /// The plan of the application has no room: its limit, and the seconds after which there is more.
+    OverLimit {
+        /// Calls.
+        count: u64,
+        /// Seconds.
+        window_seconds: u32,
+        /// Seconds, at least 1.
+        retry_after: u64,
+    },
     /// The host's callers must show a certificate, which this connection did not ask for.
     Misdirected,
 }
@@ -68,7 +77,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 19] = [
+    pub(crate) const LABELS: [&'static str; 20] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -88,6 +97,7 @@ impl Reject {
         "unusable_upstream",
         "upstream_busy",
         "untrusted_upstream",
+        "over_limit",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -132,6 +142,9 @@ impl Reject {
             }
             Self::Misdirected => {
                 (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
+            Self::OverLimit { count, window_seconds, .. } => {
+                return (19, StatusCode::TOO_MANY_REQUESTS, over_limit(*count, *window_seconds));
             }
             Self::UnusableUpstream => {
                 (16, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
@@ -181,6 +194,9 @@ impl Reject {
                     headers.append(WWW_AUTHENTICATE, challenge);
                 }
             }
+            Self::OverLimit { retry_after, .. } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after));
+            }
             Self::PasswordChecksBusy | Self::TooManyInFlight => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -188,6 +204,12 @@ impl Reject {
         }
         response
     }
+}
+
+fn over_limit(count: u64, window_seconds: u32) -> Cow<'static, str> {
+    let requests = if count == 1 { "request" } else { "requests" };
+    let seconds = if window_seconds == 1 { "second" } else { "seconds" };
+    saying(&format!("Rate limit exceeded: at most {count} {requests} in {window_seconds} {seconds}"))
 }
 
 fn saying(message: &str) -> Cow<'static, str> {
@@ -224,6 +246,7 @@ mod tests {
             Reject::UnusableUpstream,
             Reject::UpstreamBusy,
             Reject::UntrustedUpstream,
+            Reject::OverLimit { count: 5, window_seconds: 60, retry_after: 7 },
         ];
         assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod embedded_gateway;
 pub mod faces;
+pub mod limit_counts;
 pub mod listeners;
 pub mod master_key;
 pub mod serve;

@@ -23,6 +23,7 @@ use crate::{
     config::{Settings, mask_password},
     embedded_gateway::{self, Feed},
     faces::{self, Urls},
+    limit_counts,
     listeners::{GRACE, Listener, Serving},
     master_key::{self, MasterKeyError},
     status::{self, Status},
@@ -117,6 +118,7 @@ struct RunningGateway {
     tasks: Vec<JoinHandle<()>>,
     feed: Feed,
     delivery: Delivery,
+    quotas: limit_counts::Keeper,
 }
 
 /// The bound listeners.
@@ -212,6 +214,7 @@ impl Server {
             }
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
+            gateway.quotas.stop().await;
         }
     }
 }
@@ -321,6 +324,7 @@ async fn start_gateway(
     let outgoing = settings.security.ssrf_protection.rules();
     let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
+    let quotas = limit_counts::start(gateway.clone(), &settings.data_folder());
     let group = GatewayGroupId::known(settings.gateway.group.as_str());
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), group).await;
     let feed = feed.map_err(|error| app_error(settings, &error))?;
@@ -343,7 +347,7 @@ async fn start_gateway(
             }
         }));
     }
-    Ok((gateway, RunningGateway { stop, tasks, feed, delivery }))
+    Ok((gateway, RunningGateway { stop, tasks, feed, delivery, quotas }))
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

@@ -19,6 +19,7 @@ mod databases;
 mod demos;
 mod listeners;
 mod main_job;
+mod plans;
 mod plugins;
 mod portal_api;
 mod sealing;

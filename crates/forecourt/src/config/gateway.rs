@@ -7,7 +7,7 @@ use std::time::Duration;
 use forecourt_core::addresses::{Network, OutgoingRules};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, require};
+use super::{ConfigError, RedisSettings, require};
 
 /// `gateway:`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct GatewaySettings {
     pub group: String,
     /// What callers may ask of it.
     pub limits: LimitSettings,
+    /// Where nodes share what they count for plans.
+    pub redis: RedisSettings,
 }
 
 /// `gateway.limits:`
@@ -50,6 +52,7 @@ impl Default for GatewaySettings {
             tls_listen: "127.0.0.1:9443".into(),
             group: "default".into(),
             limits: LimitSettings::default(),
+            redis: RedisSettings::default(),
         }
     }
 }
@@ -93,6 +96,7 @@ impl GatewaySettings {
             drain_timeout,
             trusted_proxies,
             outgoing,
+            shared_limits: self.redis.shared_limits(),
             ..forecourt_gateway::Config::default()
         }
     }
@@ -100,6 +104,7 @@ impl GatewaySettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let problem = "must be the id of a gateway group, such as default";
         require("gateway.group", !self.group.is_empty(), problem)?;
+        self.redis.check()?;
         let limits = &self.limits;
         for (key, value, least, most) in [
             ("max_head_bytes", limits.max_head_bytes, 1_024, 1_048_576),
