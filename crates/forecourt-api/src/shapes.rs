@@ -63,7 +63,7 @@ pub(crate) fn subscription(detail: &SubscriptionDetail) -> Map<String, Value> {
         ("application_name", Some(json!(detail.application_name))),
         ("api_product_id", Some(json!(subscription.product_id))),
         ("api_product_name", Some(json!(detail.product_name))),
-        ("plan_id", Some(json!(subscription.plan_id))),
+        ("plan_id", subscription.plan_id.as_ref().map(|id| json!(id))),
         ("status", Some(json!(subscription.status.name()))),
         ("subscribed_at", subscription.subscribed_at.filter(|_| subscribed).map(|at| json!(iso(at)))),
     ])
