@@ -156,7 +156,7 @@ fn add_application(headers: &mut HeaderMap, identity: &Identity) {
     let values = [
         identity.application.id_text(),
         identity.credential.unpack(CredentialId::PREFIX),
-        identity.developer_name.as_ref().to_owned(),
+        identity.developer_name.text(),
     ];
     for (name, value) in IDENTITY.into_iter().zip(values) {
         if let Ok(value) = HeaderValue::try_from(value) {
