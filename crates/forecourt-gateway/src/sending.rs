@@ -218,8 +218,9 @@ async fn within_limits<T>(
     loop {
         let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);
         let limit: Duration = match before.0 {
-            UploadPhase::Upstream => limits.send,
-            UploadPhase::Caller | UploadPhase::Done => limits.read,
+            // A caller who is the slow one now may not be so for long: it is looked at again as soon.
+            UploadPhase::Upstream | UploadPhase::Caller => limits.send,
+            UploadPhase::Done => limits.read,
         };
         match alarm.within(limit, sending.as_mut()).await {
             Some(answered) => return Some(answered),
