@@ -100,7 +100,7 @@ fn a_granted_key_passes_and_names_who_calls() {
     let identity = permit.identity().unwrap();
     assert_eq!(identity.application.id_text(), "app");
     assert_eq!(identity.credential.unpack(CredentialId::PREFIX), "crd-key");
-    assert_eq!(&*identity.developer_name, "developer-of-app");
+    assert_eq!(identity.developer_name.text(), "developer-of-app");
     assert_eq!(identity.product.id.as_str(), "prd");
 }
 
