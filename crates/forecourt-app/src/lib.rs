@@ -38,6 +38,7 @@ pub mod settings;
 mod sign_in_limits;
 pub mod sign_in_options;
 pub mod subscriptions;
+mod upstream_certificates;
 pub mod upstreams;
 pub mod usage;
 pub mod validation;

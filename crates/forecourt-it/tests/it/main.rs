@@ -26,5 +26,6 @@ mod services;
 mod sign_in;
 mod store;
 mod suspension;
+mod upstream_certificates;
 mod upstreams;
 mod usage;
