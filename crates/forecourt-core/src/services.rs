@@ -3,6 +3,7 @@
 //! Members that this version does not know are kept and given back ([`Service::extra`]); a plugin that the gateway
 //! does not enforce is refused ([`crate::plugins`]), since configuration that nobody enforces must not look accepted.
 
+mod inputs;
 pub mod upstreams;
 
 use std::collections::BTreeMap;

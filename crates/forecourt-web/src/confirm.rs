@@ -61,10 +61,18 @@ pub enum Act {
     DeleteService,
     /// Delete a route.
     DeleteRoute,
+    /// Delete a global rule.
+    DeleteRule,
+    /// Delete a certificate.
+    DeleteCertificate,
+    /// Delete a consumer with its credentials.
+    DeleteConsumer,
+    /// Delete a credential of a consumer.
+    DeleteConsumerCredential,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 11] = [
+    const DESTRUCTIVE: [Self; 15] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -76,6 +84,10 @@ impl Act {
         Self::DeleteDeveloper,
         Self::DeleteService,
         Self::DeleteRoute,
+        Self::DeleteRule,
+        Self::DeleteCertificate,
+        Self::DeleteConsumer,
+        Self::DeleteConsumerCredential,
     ];
 
     fn of_console(self) -> bool {
@@ -124,6 +136,10 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteDeveloper => "delete_developer",
         Act::DeleteService => "delete_service",
         Act::DeleteRoute => "delete_route",
+        Act::DeleteRule => "delete_rule",
+        Act::DeleteCertificate => "delete_certificate",
+        Act::DeleteConsumer => "delete_consumer",
+        Act::DeleteConsumerCredential => "delete_consumer_credential",
     }
 }
 

@@ -3,11 +3,14 @@
 pub mod activities;
 pub mod applications;
 pub mod approvals;
+pub mod certificates;
+pub mod consumers;
 pub mod developers;
 pub mod gateway;
 mod handlers;
 pub mod overview;
 pub mod passwords;
+pub mod plugins;
 pub mod portals;
 pub mod products;
 pub mod sign_in;
@@ -47,6 +50,14 @@ pub fn samples() -> Vec<AnySample> {
         of::<gateway::ServicePage>(),
         of::<gateway::NewRoute>(),
         of::<gateway::ServiceDocument>(),
+        of::<plugins::PluginsForm>(),
+        of::<plugins::RuleList>(),
+        of::<certificates::CertificateList>(),
+        of::<certificates::CertificateForm>(),
+        of::<consumers::ConsumerList>(),
+        of::<consumers::ConsumerForm>(),
+        of::<consumers::ConsumerPage>(),
+        of::<consumers::CredentialForm>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),
