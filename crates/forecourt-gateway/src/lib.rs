@@ -62,6 +62,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turns;
 mod upgrades;
 mod uploads;
 mod upstreams;

@@ -72,7 +72,7 @@ async fn answer(
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, decision) = match decide(gateway, &head).await {
+    let (route, decision) = match decide(gateway, watch, &head).await {
         Ok(decided) => decided,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
@@ -149,7 +149,7 @@ fn check_head<'p, 'u>(
 }
 
 /// Route and verify, with what must be found out beside them in between. An error: there is no route.
-async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
+async fn decide(gateway: &Inner, watch: &Watch, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
     let mut proven = Proven::default();
     let preflight = cors::requested_method(head.method, head.headers);
     loop {
@@ -158,10 +158,13 @@ async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decisio
             None => return Ok((route, Decision::Preflight)),
             Some(Verdict::Permit(permit)) => return Ok((route, Decision::Permit(permit))),
             Some(Verdict::Reject(reject)) => return Ok((route, Decision::Reject(reject))),
-            Some(Verdict::NeedsPasswordCheck(question)) => match gateway.passwords.answer(question).await {
-                Ok(answer) => proven.add_password(answer),
-                Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
-            },
+            Some(Verdict::NeedsPasswordCheck(question)) => {
+                let address = watch.hop.caller(head.headers, &gateway.config.trusted_proxies);
+                match gateway.passwords.answer(question, address).await {
+                    Ok(answer) => proven.add_password(answer),
+                    Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
+                }
+            }
             Some(Verdict::NeedsNewerKeys(issuer)) => {
                 issuer.newer_keys(&gateway.fetcher, &gateway.clock).await;
                 proven.add_newest_keys();
