@@ -132,7 +132,7 @@ fn check_head<'p, 'u>(
         return Err(Reject::HeadTooLarge);
     }
     if begun.is_ambiguous {
-        return Err(Reject::BadRequest("the length of the body is said twice"));
+        return Err(Reject::BadRequest("the head can be read in two ways"));
     }
     let scheme = match watch.is_http2 {
         // It need not be the connection's own: a proxy in front hands on what its caller used (RFC 9113 §8.3.1).
