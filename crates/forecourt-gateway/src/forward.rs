@@ -88,7 +88,7 @@ pub(crate) async fn forward(
     } else {
         let upload = Arc::new(Upload::default());
         errand.upload = Some(Arc::clone(&upload));
-        RequestBody::Streaming(body, upload)
+        RequestBody::streaming(body, upload)
     };
     let (mut response, connection) = match errand.run(Request::from_parts(parts, body)).await {
         Ok(answered) => answered,

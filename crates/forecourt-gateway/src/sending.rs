@@ -2,7 +2,8 @@
 //!
 //! Invariants: a request is tried again only while no byte of an answer came. One that no node has taken may go to
 //! another node, whatever its method; one that a kept connection swallowed goes once more over another connection,
-//! if it may be repeated (RFC 9110 §9.2.2) and has no body.
+//! if it may be repeated (RFC 9110 §9.2.2) and has no body. One that an HTTP/2 peer says it has not processed goes
+//! once more over another connection, whatever its method, if nothing of its body was read.
 
 use std::{
     sync::Arc,
@@ -18,7 +19,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 use crate::{
-    bodies::{RequestBody, Upload, UploadPhase},
+    bodies::{RequestBody, Source, Upload, UploadPhase},
     rejects::Reject,
     upstreams::{Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
 };
@@ -111,7 +112,8 @@ impl Errand<'_> {
             let is_known = self.address(&mut request, node, connection.is_http2());
             is_known.map_err(|reject| Failure { reject, unsent: None })?;
             let may_repeat = connection.reused && repeats < MOST_REPEATS;
-            let copy = if may_repeat { copy(&request) } else { None };
+            let may_be_wanted = connection.is_http2() || (may_repeat && is_repeatable(&request));
+            let copy = may_be_wanted.then(|| Copy::of(&request));
             let sending = connection.send(request);
             let Some(answered) = within_limits(sending, &self.limits, self.upload.as_deref()).await else {
                 let (upstream_host, upstream_port) = node.name();
@@ -131,8 +133,15 @@ impl Errand<'_> {
                 Err(error) => error,
             };
             let unsent = error.take_message();
-            let is_unsent = unsent.is_some();
-            let again = unsent.or_else(|| copy.filter(|_| !connection.was_answered()));
+            let is_refused = was_not_processed(error.error());
+            let is_unsent = unsent.is_some() || is_refused;
+            let again = unsent.or_else(|| match copy? {
+                copy if is_refused => copy.once_more(self.upload.as_ref()),
+                copy if may_repeat && is_repeatable(&copy.head) && !connection.was_answered() => {
+                    copy.body.is_none().then_some(copy.head)
+                }
+                _ => None,
+            });
             connection.retire();
             match again {
                 // A connection that ended before it took anything may be followed by a better one.
@@ -205,21 +214,54 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// The request once more, if it may be repeated.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+/// The head of a request that is on its way, and where its body is.
+struct Copy {
+    head: Request<RequestBody>,
+    body: Option<Arc<Source>>,
+}
+
+impl Copy {
+    fn of(request: &Request<RequestBody>) -> Self {
+        let mut head = Request::new(RequestBody::Empty);
+        *head.method_mut() = request.method().clone();
+        *head.uri_mut() = request.uri().clone();
+        *head.version_mut() = request.version();
+        head.headers_mut().clone_from(request.headers());
+        let body = match request.body() {
+            RequestBody::Empty => None,
+            RequestBody::Streaming(body, _) => Some(Arc::clone(body)),
+        };
+        Self { head, body }
+    }
+
+    /// The request, which the upstream did not process, if its body is still whole.
+    fn once_more(self, upload: Option<&Arc<Upload>>) -> Option<Request<RequestBody>> {
+        let Self { head, body } = self;
+        let body = match (body, upload) {
+            (None, _) => RequestBody::Empty,
+            (Some(body), Some(upload)) => RequestBody::streaming(body.take_back()?, Arc::clone(upload)),
+            (Some(_), None) => return None,
+        };
+        Some(head.map(|_| body))
+    }
+}
+
+/// Whether a request may be sent again although the upstream may have processed it.
+fn is_repeatable(request: &Request<RequestBody>) -> bool {
     let is_idempotent = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
-    if !is_idempotent || !matches!(request.body(), RequestBody::Empty) {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    copy.headers_mut().clone_from(request.headers());
-    Some(copy)
+    is_idempotent && matches!(request.body(), RequestBody::Empty)
+}
+
+/// Whether an HTTP/2 peer says that it has done nothing with the request (RFC 9113 §8.7): its stream was refused, or
+/// is beyond the last one that the peer's GOAWAY admits.
+fn was_not_processed(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|error| {
+        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
 }
 
 /// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
