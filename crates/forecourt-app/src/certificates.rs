@@ -3,8 +3,7 @@
 use forecourt_core::{
     actors::{Area, Caller},
     certificates::{
-        Certificate, CertificateFilter, CertificateInput, CertificateRefusal, CertificateType, GivenPair,
-        LeafFacts,
+        Certificate, CertificateFilter, CertificateInput, CertificateRefusal, GivenPair, LeafFacts,
     },
     events::EventName,
     gateway_state::{CertificatePair, Kind, Resource, Scope},
@@ -15,7 +14,7 @@ use forecourt_core::{
 use forecourt_identity::certificates::{self, CertificateProblem};
 use serde_json::json;
 
-use crate::{App, Error, access, random::OsRandom, sealing, services, writes::Write};
+use crate::{App, Error, access, random::OsRandom, sealing, services, upstream_certificates, writes::Write};
 
 /// The certificates that `filter` wants; an unknown group is not found.
 pub async fn list(
@@ -127,9 +126,10 @@ pub(crate) async fn put_in(
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
     let certificate = Certificate::new((id, group), input, pairs, facts, created_at, write.now)?;
     match &old {
-        Some(old) => {
-            refuse_use_without(write, old, &certificate).await?;
+        Some(_) => {
+            refuse_use_without(write, &certificate).await?;
             write.save_certificate(&certificate).await?;
+            upstream_certificates::show_anew(write, &certificate).await?;
         }
         None => write.insert_certificate(&certificate).await?,
     }
@@ -172,18 +172,15 @@ fn checked(given: &GivenPair, key: &PlainSecret) -> Result<LeafFacts, Certificat
     })
 }
 
-/// Refuses to make a certificate that an upstream shows into one that it cannot show.
-async fn refuse_use_without(write: &Write<'_>, old: &Certificate, new: &Certificate) -> Result<(), Error> {
-    let shown = |certificate: &Certificate| {
-        certificate.certificate_type == CertificateType::Client && certificate.enabled
-    };
-    if shown(old)
-        && !shown(new)
-        && let Some(service) = write.service_showing_certificate(old).await?
-    {
-        return Err(CertificateRefusal::InUse(service).into());
+/// Refuses to switch off a certificate that an upstream shows.
+async fn refuse_use_without(write: &Write<'_>, new: &Certificate) -> Result<(), Error> {
+    if new.enabled {
+        return Ok(());
     }
-    Ok(())
+    match write.service_showing_certificate(new).await? {
+        Some(service) => Err(CertificateRefusal::InUse(service).into()),
+        None => Ok(()),
+    }
 }
 
 fn announce(write: &mut Write<'_>, certificate: &Certificate) {

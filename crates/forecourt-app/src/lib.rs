@@ -43,6 +43,7 @@ mod sign_in_limits;
 pub mod sign_in_options;
 pub mod subscriptions;
 pub mod sync_authority;
+mod upstream_certificates;
 pub mod upstreams;
 pub mod usage;
 pub mod validation;

@@ -1,7 +1,8 @@
 //! Where kept secrets belong, and how the change feed opens them for a gateway.
 //!
 //! Invariant: each place has one context, so that a sealed text that was moved to another row does not open. What
-//! cannot be opened is told in the log and left out; the feed goes on with everything else.
+//! cannot be opened is told in the log and left out, or handed over sealed where leaving it out would send requests
+//! in a weaker way; the feed goes on with everything else.
 
 use forecourt_core::{
     gateway_state::{
@@ -113,13 +114,11 @@ fn credential_opened(sealer: &Sealer, mut credential: CredentialState) -> Creden
     credential
 }
 
-/// Without its key the upstream's own certificate is not shown either: the upstream then says what it misses.
+/// A key that does not open stays sealed: the gateway refuses the upstream's requests then, and does not send them
+/// without the certificate.
 fn open_client_key(sealer: &Sealer, upstream: &mut UpstreamState, context: &str) {
-    if let Some(key) = &mut upstream.tls.client_key
-        && !open(sealer, key, context)
-    {
-        upstream.tls.client_chain = None;
-        upstream.tls.client_key = None;
+    if let Some(key) = &mut upstream.tls.client_key {
+        open(sealer, key, context);
     }
 }
 
@@ -158,5 +157,26 @@ mod tests {
         assert_eq!(opened_of("ssl_1", &[&strange, &own]), Some(clear), "the rest goes on");
         assert_eq!(opened_of("ssl_1", &[&strange]), None);
         assert_eq!(opened_of("ssl_2", &[&own]), None, "a key that was moved to another row");
+    }
+
+    #[test]
+    fn an_upstream_whose_key_does_not_open_keeps_its_certificate_so_that_nothing_is_sent_without_it() {
+        let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let sealed = sealer.seal(&PlainSecret::presented("key"), "service/s", &mut OsRandom).unwrap();
+        let mut upstream: UpstreamState = serde_json::from_value(serde_json::json!({
+            "scheme": "https", "nodes": [], "host": "pass",
+            "connect_timeout_ms": 1, "send_timeout_ms": 1, "read_timeout_ms": 1,
+        }))
+        .unwrap();
+        upstream.tls.client_chain = Some("chain".into());
+        upstream.tls.client_key = Some(sealed.clone());
+        let opened_at = |context: &str| {
+            let mut upstream = upstream.clone();
+            open_client_key(&sealer, &mut upstream, context);
+            (upstream.tls.client_chain, upstream.tls.client_key)
+        };
+        let chain = Some("chain".to_owned());
+        assert_eq!(opened_at("service/s"), (chain.clone(), Some(KeptSecret::Clear("key".into()))));
+        assert_eq!(opened_at("service/t"), (chain, Some(sealed)));
     }
 }

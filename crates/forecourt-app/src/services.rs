@@ -11,7 +11,7 @@ use forecourt_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{App, Error, ErrorKind, access, plugins, random::OsRandom, writes::Write};
+use crate::{App, Error, ErrorKind, access, plugins, random::OsRandom, upstream_certificates, writes::Write};
 
 /// The services that `filter` wants; an unknown group is not found.
 pub async fn list(app: &App, caller: &Caller, mut filter: ServiceFilter) -> Result<List<Service>, Error> {
@@ -129,14 +129,19 @@ pub(crate) async fn put_in(
     write: &mut Write<'_>,
     id: ServiceId,
     group: &GatewayGroupId,
-    input: ServiceInput,
+    mut input: ServiceInput,
 ) -> Result<Service, Error> {
     let old = write.service(&id).await?;
     if old.as_ref().is_some_and(|old| old.gateway_group_id != *group) {
         return Err(ServiceRefusal::IdTaken(id).into());
     }
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
+    let key = input.upstream.as_mut().and_then(|upstream| upstream.client_key.take());
     let mut service = Service::new(id, group.clone(), input, created_at, write.now)?;
+    if let Some(upstream) = &mut service.upstream {
+        let before = old.as_ref().and_then(|old| old.upstream.as_ref());
+        upstream_certificates::show(write, (group, &service.id), upstream, key, before).await?;
+    }
     if let Some(old) = &old {
         service.keep(old)?;
     }

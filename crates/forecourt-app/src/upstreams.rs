@@ -12,6 +12,7 @@ use crate::{
     App, Error,
     random::OsRandom,
     services::{announce, visible},
+    upstream_certificates,
     writes::Write,
 };
 
@@ -54,12 +55,17 @@ async fn save(
     write: &mut Write<'_>,
     mut service: Service,
     id: &str,
-    input: UpstreamInput,
+    mut input: UpstreamInput,
 ) -> Result<Service, Error> {
+    let (key, before) = (input.client_key.take(), service.upstream(id).cloned());
     if id == service.id.as_str() {
         service.put_default_upstream(input, write.now)?;
     } else {
         service.put_upstream(id, input, write.now)?;
+    }
+    let place = (service.gateway_group_id.clone(), service.id.clone());
+    if let Some(upstream) = service.upstream_mut(id) {
+        upstream_certificates::show(write, (&place.0, &place.1), upstream, key, before.as_ref()).await?;
     }
     write.save_service(&service).await?;
     announce(write, &service);

@@ -121,6 +121,14 @@ impl OpenPlugins {
     }
 }
 
+impl OpenPlugins {
+    /// The same by name, with every secret masked: given back, it changes nothing.
+    pub fn masked(&self) -> Map<String, Value> {
+        let auth = self.auth.iter().map(OpenAuth::masked);
+        auth.chain(self.other.given().clone()).collect()
+    }
+}
+
 /// Why `name` is no plugin of a consumer.
 pub(crate) fn no_plugin_of_consumers(name: &str) -> Invalid {
     match plugins::check_name(name) {

@@ -152,6 +152,23 @@ impl Route {
         })
     }
 
+    /// What makes this route as it is: what changes a part of it starts from here.
+    pub fn to_input(&self) -> RouteInput {
+        RouteInput {
+            name: Some(self.name.clone()),
+            desc: Some(self.desc.clone()),
+            labels: Some(self.labels.pairs().clone()),
+            paths: Some(self.paths.clone()),
+            methods: Some(self.methods.clone()),
+            priority: Some(self.priority),
+            plugins: Some(self.plugins.given().clone()),
+            upstream_id: self.upstream_id.clone(),
+            timeout: self.timeout,
+            enable_websocket: self.enable_websocket,
+            extra: self.extra.clone(),
+        }
+    }
+
     /// What the gateway must know.
     pub fn gateway_state(&self) -> RouteState {
         RouteState {

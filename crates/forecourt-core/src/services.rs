@@ -3,6 +3,7 @@
 //! Members that this version does not know are kept and given back ([`Service::extra`]); a plugin that the gateway
 //! does not enforce is refused ([`crate::plugins`]), since configuration that nobody enforces must not look accepted.
 
+mod inputs;
 pub mod upstreams;
 
 use std::collections::BTreeMap;
@@ -185,6 +186,27 @@ impl Service {
     /// Whether `id` names one of its upstreams; the default one has the service's id.
     pub fn has_upstream(&self, id: &str) -> bool {
         id == self.id.as_str() && self.upstream.is_some() || self.upstreams.contains_key(id)
+    }
+
+    /// Its upstream with this id; the default one has the service's id.
+    pub fn upstream(&self, id: &str) -> Option<&Upstream> {
+        if id == self.id.as_str() {
+            return self.upstream.as_ref();
+        }
+        self.upstreams.get(id).map(|further| &further.upstream)
+    }
+
+    /// As [`Self::upstream`], to be changed.
+    pub fn upstream_mut(&mut self, id: &str) -> Option<&mut Upstream> {
+        if id == self.id.as_str() {
+            return self.upstream.as_mut();
+        }
+        self.upstreams.get_mut(id).map(|further| &mut further.upstream)
+    }
+
+    /// All of its upstreams, to be changed.
+    pub fn every_upstream(&mut self) -> impl Iterator<Item = &mut Upstream> {
+        self.upstream.iter_mut().chain(self.upstreams.values_mut().map(|further| &mut further.upstream))
     }
 
     /// Makes or replaces the further upstream `id`, now.

@@ -38,7 +38,45 @@ pub(crate) enum RequestBody {
     /// None.
     Empty,
     /// As the caller sends it.
-    Streaming(CallerBody, Arc<Upload>),
+    Streaming(Arc<Source>, Arc<Upload>),
+}
+
+/// The caller's body, where it can be taken back as long as nothing of it was read.
+pub(crate) struct Source(Mutex<(Option<CallerBody>, bool)>);
+
+impl Source {
+    fn new(body: CallerBody) -> Self {
+        Self(Mutex::new((Some(body), false)))
+    }
+
+    /// The body, to be sent elsewhere; `None` once some of it was read. Whoever had it gets nothing more of it.
+    pub(crate) fn take_back(&self) -> Option<CallerBody> {
+        let (body, has_begun) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.take_if(|_| !*has_begun)
+    }
+
+    /// What `look` finds at the body; `None`: it was taken back.
+    fn look<T>(&self, look: impl FnOnce(&CallerBody) -> T) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.as_ref().map(look)
+    }
+
+    /// The next piece, and whether it is the last; `None`: the body was taken back.
+    fn poll(&self, cx: &mut Context<'_>) -> Option<Poll<(Option<Piece>, bool)>> {
+        let (body, has_begun) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = body.as_mut()?;
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        *has_begun |= polled.is_ready();
+        Some(polled.map(|piece| (piece, body.is_end_stream())))
+    }
+}
+
+type Piece = Result<Frame<Bytes>, BodyError>;
+
+impl RequestBody {
+    /// What the caller sends, from its beginning.
+    pub(crate) fn streaming(body: CallerBody, upload: Arc<Upload>) -> Self {
+        Self::Streaming(Arc::new(Source::new(body)), upload)
+    }
 }
 
 /// How far a request's body is; shared between the body and whoever waits for the answer.
@@ -120,7 +158,8 @@ impl Body for RequestBody {
         if upload.is_stopped.load(Ordering::Acquire) {
             return Poll::Ready(Some(Err(STOPPED.into())));
         }
-        let frame = match Pin::new(&mut *body).poll_frame(cx) {
+        let Some(polled) = body.poll(cx) else { return Poll::Ready(Some(Err(STOPPED.into()))) };
+        let (frame, is_last) = match polled {
             Poll::Pending => {
                 upload.enter(UploadPhase::Caller);
                 let is_stopped = upload.wait(cx);
@@ -130,7 +169,6 @@ impl Body for RequestBody {
         };
         Poll::Ready(match frame {
             Some(Ok(mut frame)) => {
-                let is_last = body.is_end_stream();
                 if let Some(trailers) = frame.trailers_mut() {
                     identity::clean(trailers);
                 }
@@ -158,25 +196,25 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Streaming(body, _) => body.is_end_stream(),
+            Self::Streaming(body, _) => body.look(CallerBody::is_end_stream).unwrap_or(false),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Streaming(body, _) => body.size_hint(),
+            Self::Streaming(body, _) => body.look(CallerBody::size_hint).unwrap_or_default(),
         }
     }
 }
 
 /// The body of an answer, and the mark that its request is still being served.
 pub(crate) struct AnswerBody {
-    source: Source,
+    source: AnswerSource,
     in_flight: InFlight,
 }
 
-enum Source {
+enum AnswerSource {
     Own(Option<Bytes>),
     Upstream(Box<UpstreamBody>),
 }
@@ -194,7 +232,7 @@ struct UpstreamBody {
 impl AnswerBody {
     /// A body of our own.
     pub(crate) fn own(body: Bytes, in_flight: InFlight) -> Self {
-        Self { source: Source::Own(Some(body).filter(|body| !body.is_empty())), in_flight }
+        Self { source: AnswerSource::Own(Some(body).filter(|body| !body.is_empty())), in_flight }
     }
 
     /// The body that comes from this connection, which is kept for reuse once the body has ended.
@@ -215,12 +253,12 @@ impl AnswerBody {
             is_waiting: false,
             ended: false,
         };
-        Self { source: Source::Upstream(Box::new(body)), in_flight }
+        Self { source: AnswerSource::Upstream(Box::new(body)), in_flight }
     }
 
     /// Whether the gateway answers by itself.
     pub(crate) const fn is_own(&self) -> bool {
-        matches!(self.source, Source::Own(_))
+        matches!(self.source, AnswerSource::Own(_))
     }
 
     /// Its answer has this status; the request's count is told.
@@ -242,8 +280,8 @@ impl Body for AnswerBody {
         let Self { source, in_flight } = self.get_mut();
         in_flight.make_room();
         let frame = match source {
-            Source::Own(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Source::Upstream(body) => body.poll(cx),
+            AnswerSource::Own(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            AnswerSource::Upstream(body) => body.poll(cx),
         };
         if frame.is_ready() {
             in_flight.hand_over();
@@ -258,15 +296,17 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Own(body) => body.is_none(),
-            Source::Upstream(body) => body.body.is_end_stream(),
+            AnswerSource::Own(body) => body.is_none(),
+            AnswerSource::Upstream(body) => body.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Own(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
-            Source::Upstream(body) => body.body.size_hint(),
+            AnswerSource::Own(body) => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
+            }
+            AnswerSource::Upstream(body) => body.body.size_hint(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) struct Watch {
 pub(crate) struct Begun {
     /// Its number on the connection, from 0.
     pub(crate) number: u64,
-    /// Its head says the body's length twice.
+    /// Its head can be read in two ways (`framing.rs`).
     pub(crate) is_ambiguous: bool,
     /// More requests are in flight than may be.
     pub(crate) is_too_many: bool,

@@ -78,7 +78,7 @@ pub(crate) async fn forward(
         if let Some(call) = &mut in_flight.call {
             call.uploads(&upload);
         }
-        RequestBody::Streaming(body, upload)
+        RequestBody::streaming(body, upload)
     };
     let (mut response, connection) = match errand.run(Request::from_parts(parts, body)).await {
         Ok(answered) => answered,

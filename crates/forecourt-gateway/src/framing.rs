@@ -2,7 +2,7 @@
 //!
 //! hyper parses requests, but hides things that we must know: a head with both `Content-Length` and
 //! `Transfer-Encoding` (it keeps the latter and drops the former), a `Content-Length` that is repeated (it keeps
-//! one), and how far an unfinished head has come. This
+//! one), a `#` in the target (it drops what follows), and how far an unfinished head has come. This
 //! reader only watches. Where it cannot follow, it says so and stops; hyper's reading is the one that counts.
 
 /// Where in the stream the reader stands.
@@ -45,6 +45,7 @@ struct Head {
     is_chunked: bool,
     repeats_length: bool,
     has_bare_line_feed: bool,
+    has_fragment: bool,
 }
 
 /// The value of `Content-Length`; one that is no number is refused by hyper unless the body is chunked.
@@ -66,6 +67,7 @@ impl Framing {
                 is_chunked: false,
                 repeats_length: false,
                 has_bare_line_feed: false,
+                has_fragment: false,
             },
             heads: 0,
             ambiguous: None,
@@ -84,7 +86,8 @@ impl Framing {
         }
     }
 
-    /// Which request of the connection, counted from 0, said its length twice, in one way or in two.
+    /// Which request of the connection, counted from 0, can be read in two ways: its length is said twice, in one way
+    /// or in two, a line ends in a line feed alone, or its target holds a `#`.
     pub(crate) const fn ambiguous(&self) -> Option<u64> {
         self.ambiguous
     }
@@ -176,6 +179,8 @@ impl Framing {
         if !self.head.has_request_line {
             // Empty lines in front of a request are skipped (RFC 9112 §2.2).
             self.head.has_request_line = !line.is_empty();
+            // A target has no fragment (RFC 9112 §3.2): others may take it for a part of the path.
+            self.head.has_fragment = memchr::memchr(b'#', line).is_some();
             return;
         }
         if line.is_empty() {
@@ -194,6 +199,7 @@ impl Framing {
         let head = std::mem::take(&mut self.head);
         if head.repeats_length
             || head.has_bare_line_feed
+            || head.has_fragment
             || (head.is_chunked && head.content_length.is_some())
         {
             self.ambiguous.get_or_insert(self.heads);
@@ -272,6 +278,16 @@ mod tests {
         ] {
             assert_eq!(follow(&[chunked, rest].concat()), (Place::Lost, Some(1)));
         }
+    }
+
+    #[test]
+    fn a_fragment_in_a_target_is_noticed_and_elsewhere_a_hash_is_a_character() {
+        for target in ["/a#b", "#", "/?a#", "http://a/#b"] {
+            let stream = format!("GET / HTTP/1.1\r\n\r\nGET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(follow(stream.as_bytes()), (Place::Between, Some(1)), "{target}");
+        }
+        let elsewhere = b"POST /%23 HTTP/1.1\r\nA: #\r\nContent-Length: 3\r\n\r\n#\r\n";
+        assert_eq!(follow(elsewhere), (Place::Between, None));
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub mod sync;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turns;
 mod upgrades;
 mod uploads;
 mod upstreams;

@@ -78,7 +78,7 @@ async fn answer(
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
     let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, decision) = match decide(gateway, &head).await {
+    let (route, decision) = match decide(gateway, watch, &head).await {
         Ok(decided) => decided,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
@@ -151,7 +151,7 @@ fn check_head<'p, 'u>(
         return Err(Reject::HeadTooLarge);
     }
     if begun.is_ambiguous {
-        return Err(Reject::BadRequest("the length of the body is said twice"));
+        return Err(Reject::BadRequest("the head can be read in two ways"));
     }
     let scheme = match watch.is_http2 {
         // It need not be the connection's own: a proxy in front hands on what its caller used (RFC 9113 §8.3.1).
@@ -168,7 +168,7 @@ fn check_head<'p, 'u>(
 }
 
 /// Route and verify, with what must be found out beside them in between. An error: there is no route.
-async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
+async fn decide(gateway: &Inner, watch: &Watch, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
     let mut proven = Proven::default();
     let preflight = cors::requested_method(head.method, head.headers);
     loop {
@@ -177,10 +177,13 @@ async fn decide(gateway: &Inner, head: &Head<'_>) -> Result<(Arc<Route>, Decisio
             None => return Ok((route, Decision::Preflight)),
             Some(Verdict::Permit(permit)) => return Ok((route, Decision::Permit(permit))),
             Some(Verdict::Reject(reject)) => return Ok((route, Decision::Reject(reject))),
-            Some(Verdict::NeedsPasswordCheck(question)) => match gateway.passwords.answer(question).await {
-                Ok(answer) => proven.add_password(answer),
-                Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
-            },
+            Some(Verdict::NeedsPasswordCheck(question)) => {
+                let address = watch.hop.caller(head.headers, &gateway.config.trusted_proxies);
+                match gateway.passwords.answer(question, address).await {
+                    Ok(answer) => proven.add_password(answer),
+                    Err(_) => return Ok((route, Decision::Reject(Reject::PasswordChecksBusy))),
+                }
+            }
             Some(Verdict::NeedsNewerKeys(issuer)) => {
                 issuer.newer_keys(&gateway.fetcher, &gateway.clock).await;
                 proven.add_newest_keys();

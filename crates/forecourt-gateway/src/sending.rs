@@ -2,7 +2,8 @@
 //!
 //! Invariants: a request is tried again only while no byte of an answer came. One that no node has taken may go to
 //! another node, whatever its method; one that a kept connection swallowed goes once more over another connection,
-//! if it may be repeated (RFC 9110 §9.2.2) and has no body.
+//! if it may be repeated (RFC 9110 §9.2.2) and has no body. One that an HTTP/2 peer says it has not processed goes
+//! once more over another connection, whatever its method, if nothing of its body was read.
 
 use std::{
     sync::Arc,
@@ -19,7 +20,7 @@ use hyper::body::{Body, Incoming};
 use crate::{
     bodies::{RequestBody, Upload, UploadPhase},
     rejects::Reject,
-    spares::Spare,
+    spares::{self, Spare},
     upstreams::{Alarm, Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
 };
 
@@ -111,7 +112,8 @@ impl Errand<'_> {
             let is_known = self.address(&mut request, node, connection.is_http2());
             is_known.map_err(|reject| Failure { reject, unsent: None })?;
             let may_repeat = connection.reused && repeats < MOST_REPEATS;
-            let spare = if may_repeat { Spare::of(&request) } else { None };
+            let may_be_wanted = connection.is_http2() || (may_repeat && spares::is_repeatable(&request));
+            let spare = may_be_wanted.then(|| Spare::of(&request));
             let (sending, alarm) = connection.send(request);
             let answered = within_limits(sending, alarm, &self.limits, self.upload.as_deref()).await;
             let Some(answered) = answered else {
@@ -132,8 +134,15 @@ impl Errand<'_> {
                 Err(error) => error,
             };
             let unsent = error.take_message();
-            let is_unsent = unsent.is_some();
-            let again = unsent.or_else(|| spare.filter(|_| !connection.was_answered()).map(Spare::unpack));
+            let is_refused = was_not_processed(error.error());
+            let is_unsent = unsent.is_some() || is_refused;
+            let again = unsent.or_else(|| match spare? {
+                spare if is_refused => spare.unpack(self.upload.as_ref()),
+                spare if may_repeat && spare.is_repeatable && !connection.was_answered() => {
+                    spare.unpack(None)
+                }
+                _ => None,
+            });
             connection.retire();
             match again {
                 // A connection that ended before it took anything may be followed by a better one.
@@ -204,6 +213,15 @@ impl Errand<'_> {
 pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     let values = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Whether an HTTP/2 peer says that it has done nothing with the request (RFC 9113 §8.7): its stream was refused, or
+/// is beyond the last one that the peer's GOAWAY admits.
+fn was_not_processed(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|error| {
+        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+    })
 }
 
 /// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body

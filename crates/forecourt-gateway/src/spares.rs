@@ -1,34 +1,43 @@
-//! A request's head put aside, so that it can be sent once more when a kept connection swallows it.
+//! A request's head put aside, so that it can be sent once more when a kept connection swallows it or an
+//! upstream did nothing with it.
 //!
 //! Nearly every request puts one aside and nearly none needs it. So the fields are written into one buffer, which
 //! costs less than a copy of the map, and read back where they are needed after all.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
-use crate::bodies::RequestBody;
+use crate::bodies::{RequestBody, Source, Upload};
 
 /// What the fields of most heads take, in bytes.
 const USUAL_LENGTH: usize = 768;
 
-/// A request without a body.
+/// Whether a request may be sent again although the upstream may have processed it (RFC 9110 §9.2.2): its method says
+/// so, and it has no body.
+pub(crate) fn is_repeatable(request: &Request<RequestBody>) -> bool {
+    let is_idempotent = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    );
+    is_idempotent && matches!(request.body(), RequestBody::Empty)
+}
+
+/// The head of a request that is on its way, and where its body is.
 pub(crate) struct Spare {
     method: Method,
     uri: Uri,
     version: Version,
     /// Each field as its name, a colon, its value and a line feed; the two can be in no name and no value.
     fields: Vec<u8>,
+    body: Option<Arc<Source>>,
+    /// Whether it may be processed twice.
+    pub(crate) is_repeatable: bool,
 }
 
 impl Spare {
-    /// The request once more; `None`: it must not be repeated, since it may not (RFC 9110 §9.2.2) or has a body.
-    pub(crate) fn of(request: &Request<RequestBody>) -> Option<Self> {
-        let is_idempotent = matches!(
-            *request.method(),
-            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-        );
-        if !is_idempotent || !matches!(request.body(), RequestBody::Empty) {
-            return None;
-        }
+    /// What it takes to send the request once more.
+    pub(crate) fn of(request: &Request<RequestBody>) -> Self {
         let headers = request.headers();
         let mut fields = Vec::with_capacity(USUAL_LENGTH);
         for (name, value) in headers {
@@ -38,17 +47,27 @@ impl Spare {
             fields.push(b'\n');
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Some(Self { method, uri, version: request.version(), fields })
+        let body = match request.body() {
+            RequestBody::Empty => None,
+            RequestBody::Streaming(body, _) => Some(Arc::clone(body)),
+        };
+        let is_repeatable = is_repeatable(request);
+        Self { method, uri, version: request.version(), fields, body, is_repeatable }
     }
 
-    /// The request.
-    pub(crate) fn unpack(self) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::Empty);
+    /// The request, if its body is still whole; `upload` is where the progress of a body is told.
+    pub(crate) fn unpack(mut self, upload: Option<&Arc<Upload>>) -> Option<Request<RequestBody>> {
+        let body = match (self.body.take(), upload) {
+            (None, _) => RequestBody::Empty,
+            (Some(body), Some(upload)) => RequestBody::streaming(body.take_back()?, Arc::clone(upload)),
+            (Some(_), None) => return None,
+        };
+        let mut request = Request::new(body);
         *request.headers_mut() = self.headers();
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
-        request
+        Some(request)
     }
 
     fn headers(&self) -> HeaderMap {
@@ -89,7 +108,7 @@ mod tests {
     #[test]
     fn a_spare_is_the_same_request_with_repeated_empty_and_foreign_values() {
         let request = request(Method::PUT);
-        let spare = Spare::of(&request).unwrap().unpack();
+        let spare = Spare::of(&request).unpack(None).unwrap();
         assert_eq!(spare.headers(), request.headers());
         assert_eq!(
             (spare.method(), spare.uri(), spare.version()),
@@ -98,9 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_may_not_be_repeated_has_no_spare() {
-        assert!(Spare::of(&request(Method::POST)).is_none());
-        assert!(Spare::of(&request(Method::PATCH)).is_none());
-        assert!(Spare::of(&request(Method::DELETE)).is_some());
+    fn what_may_be_processed_twice_is_told_by_the_method() {
+        for (method, may) in [(Method::POST, false), (Method::PATCH, false), (Method::DELETE, true)] {
+            assert_eq!(Spare::of(&request(method)).is_repeatable, may);
+        }
     }
 }

@@ -16,7 +16,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateProblem {
     /// There is no certificate, or one that cannot be read.
-    #[error("must be certificates in PEM, the server's own first")]
+    #[error("must be certificates in PEM, the one that the key belongs to first")]
     Chain,
     /// A certificate was not issued by the next one.
     #[error("must have each certificate followed by the one that issued it")]

@@ -4,6 +4,7 @@ use forecourt_core::{
     certificates::{Certificate, CertificateFilter, CertificateType},
     ids::{CertificateId, GatewayGroupId},
     lists::{List, TimeOrder},
+    services::Service,
     time::Timestamp,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -81,6 +82,15 @@ impl Reader {
         &self,
         certificate: &Certificate,
     ) -> Result<Option<String>, StoreError> {
+        let services = self.services_showing_certificate(certificate).await?;
+        Ok(services.into_iter().next().map(|service| service.name))
+    }
+
+    /// The services with an upstream that shows this certificate to its nodes, oldest first.
+    pub async fn services_showing_certificate(
+        &self,
+        certificate: &Certificate,
+    ) -> Result<Vec<Service>, StoreError> {
         use services::entity::{Column, Entity};
         let id = certificate.id.as_str();
         let backend = rows::backend(&self.connection());
@@ -91,15 +101,16 @@ impl Reader {
                 Column::Upstreams,
                 id,
             )));
+        let mut showing = Vec::new();
         for row in select.order_by_asc(Column::Id).all(&self.connection()).await? {
             let default = row.upstream.as_deref().unwrap_or("null");
             let default: Value = rows::from_json("service upstream", default)?;
             let further: Value = rows::from_json("service upstreams", &row.upstreams)?;
             if names_certificate(&default, id) || names_certificate(&further, id) {
-                return Ok(Some(row.name));
+                showing.push(services::service(row)?);
             }
         }
-        Ok(None)
+        Ok(showing)
     }
 }
 

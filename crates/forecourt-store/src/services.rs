@@ -174,7 +174,7 @@ fn row(service: &Service) -> Result<entity::ActiveModel, StoreError> {
     })
 }
 
-fn service(row: entity::Model) -> Result<Service, StoreError> {
+pub(crate) fn service(row: entity::Model) -> Result<Service, StoreError> {
     Ok(Service {
         id: ServiceId::known(row.id),
         gateway_group_id: GatewayGroupId::known(row.gateway_group_id),

@@ -67,10 +67,18 @@ pub enum Act {
     RemoveNode,
     /// Delete an instance token.
     DeleteInstanceToken,
+    /// Delete a global rule.
+    DeleteRule,
+    /// Delete a certificate.
+    DeleteCertificate,
+    /// Delete a consumer with its credentials.
+    DeleteConsumer,
+    /// Delete a credential of a consumer.
+    DeleteConsumerCredential,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 14] = [
+    const DESTRUCTIVE: [Self; 18] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -85,6 +93,10 @@ impl Act {
         Self::DeleteRoute,
         Self::RemoveNode,
         Self::DeleteInstanceToken,
+        Self::DeleteRule,
+        Self::DeleteCertificate,
+        Self::DeleteConsumer,
+        Self::DeleteConsumerCredential,
     ];
 
     fn of_console(self) -> bool {
@@ -136,6 +148,10 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteRoute => "delete_route",
         Act::RemoveNode => "remove_node",
         Act::DeleteInstanceToken => "delete_instance_token",
+        Act::DeleteRule => "delete_rule",
+        Act::DeleteCertificate => "delete_certificate",
+        Act::DeleteConsumer => "delete_consumer",
+        Act::DeleteConsumerCredential => "delete_consumer_credential",
     }
 }
 

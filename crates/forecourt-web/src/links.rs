@@ -178,6 +178,8 @@ paths! {
         SERVICE_DOCUMENT service_document(group, service) =
             "/gateway/groups/{group}/services/{service}/document";
         DELETE_SERVICE delete_service(group, service) = "/gateway/groups/{group}/services/{service}/delete";
+        EDIT_SERVICE edit_service(group, service) = "/gateway/groups/{group}/services/{service}/edit";
+        SERVICE_PLUGINS service_plugins(group, service) = "/gateway/groups/{group}/services/{service}/plugins";
         NEW_ROUTE new_route(group, service) = "/gateway/groups/{group}/services/{service}/routes/new";
         DELETE_ROUTE delete_route(group, service, route) =
             "/gateway/groups/{group}/services/{service}/routes/{route}/delete";
@@ -188,6 +190,30 @@ paths! {
         INSTANCE_TOKENS instance_tokens() = "/gateway/tokens";
         NEW_INSTANCE_TOKEN new_instance_token() = "/gateway/tokens/new";
         DELETE_INSTANCE_TOKEN delete_instance_token(token) = "/gateway/tokens/{token}/delete";
+        EDIT_ROUTE edit_route(group, service, route) =
+            "/gateway/groups/{group}/services/{service}/routes/{route}/edit";
+        ROUTE_PLUGINS route_plugins(group, service, route) =
+            "/gateway/groups/{group}/services/{service}/routes/{route}/plugins";
+        RULES rules(group) = "/gateway/groups/{group}/rules";
+        NEW_RULE new_rule(group) = "/gateway/groups/{group}/rules/new";
+        EDIT_RULE edit_rule(group, rule) = "/gateway/groups/{group}/rules/{rule}/edit";
+        DELETE_RULE delete_rule(group, rule) = "/gateway/groups/{group}/rules/{rule}/delete";
+        CERTIFICATES certificates(group) = "/gateway/groups/{group}/certificates";
+        NEW_CERTIFICATE new_certificate(group) = "/gateway/groups/{group}/certificates/new";
+        EDIT_CERTIFICATE edit_certificate(group, certificate) =
+            "/gateway/groups/{group}/certificates/{certificate}/edit";
+        DELETE_CERTIFICATE delete_certificate(group, certificate) =
+            "/gateway/groups/{group}/certificates/{certificate}/delete";
+        CONSUMERS consumers(group) = "/gateway/groups/{group}/consumers";
+        NEW_CONSUMER new_consumer(group) = "/gateway/groups/{group}/new-consumer";
+        CONSUMER consumer(group, consumer) = "/gateway/groups/{group}/consumers/{consumer}";
+        EDIT_CONSUMER edit_consumer(group, consumer) = "/gateway/groups/{group}/consumers/{consumer}/edit";
+        DELETE_CONSUMER delete_consumer(group, consumer) =
+            "/gateway/groups/{group}/consumers/{consumer}/delete";
+        NEW_CONSUMER_CREDENTIAL new_consumer_credential(group, consumer) =
+            "/gateway/groups/{group}/consumers/{consumer}/credentials/new";
+        DELETE_CONSUMER_CREDENTIAL delete_consumer_credential(group, consumer, credential) =
+            "/gateway/groups/{group}/consumers/{consumer}/credentials/{credential}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
         SIGN_IN sign_in() = "/sign-in";

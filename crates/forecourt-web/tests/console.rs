@@ -4,6 +4,8 @@
 
 #[path = "console/browsers.rs"]
 mod browsers;
+#[path = "console/gateway.rs"]
+mod gateway;
 #[path = "console/installations.rs"]
 mod installations;
 #[path = "console/nodes.rs"]

@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 ];
 
 /// Libraries that open the outside world, each with the only crates that may use it ("" is the binary).
-const OPENED_BY: [(&str, &[&str]); 19] = [
+const OPENED_BY: [(&str, &[&str]); 20] = [
     ("sea-orm", &["store"]),
     ("sea-orm-migration", &["store"]),
     ("sqlx", &["store"]),
@@ -30,6 +30,7 @@ const OPENED_BY: [(&str, &[&str]); 19] = [
     ("axum-extra", &["http", "api", "web"]),
     ("axum-server", &[""]),
     ("tower-http", &["http", "api", "web", ""]),
+    ("h2", &["gateway"]),
     ("hyper", &["gateway", "it"]),
     ("hyper-util", &["gateway", "", "it"]),
     ("reqwest", &["notify", "identity", "apisix", "it"]),

@@ -2,6 +2,7 @@
 
 use forecourt_core::{
     gateway_state::UpstreamNode,
+    secrets::PlainSecret,
     services::upstreams::{Upstream, UpstreamInput, UpstreamNodeInput, UpstreamTimeout, settings},
 };
 use forecourt_http::{bodies::Object, problem::Problem};
@@ -62,7 +63,7 @@ pub(super) fn input(body: &Object) -> Result<UpstreamInput, Problem> {
         "pass_host",
         "upstream_host",
     ];
-    let (settings, extra) =
+    let (mut settings, extra): (Map<_, _>, _) =
         extra(body, &KNOWN).into_iter().partition(|(member, _)| settings::MEMBERS.contains(&member.as_str()));
     Ok(UpstreamInput {
         name: body.text("name")?,
@@ -72,9 +73,22 @@ pub(super) fn input(body: &Object) -> Result<UpstreamInput, Problem> {
         timeout: timeout(body)?.unwrap_or_default(),
         pass_host: body.text("pass_host")?,
         upstream_host: body.text("upstream_host")?,
+        client_key: client_key(&mut settings)?,
         settings,
         extra,
     })
+}
+
+/// Takes `tls.client_key` out of the settings, which are given back: the key never is.
+fn client_key(settings: &mut Map<String, Value>) -> Result<Option<PlainSecret>, Problem> {
+    let tls = settings.get_mut("tls").and_then(Value::as_object_mut);
+    match tls.and_then(|tls| tls.shift_remove("client_key")) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(key)) => {
+            Ok(Some(PlainSecret::presented(key)).filter(|key| !key.reveal().is_empty()))
+        }
+        Some(_) => Err(Problem::bad_request("upstream.tls.client_key must be a string")),
+    }
 }
 
 /// The member `timeout`, whose limits are checked where they are kept.

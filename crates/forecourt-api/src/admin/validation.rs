@@ -20,7 +20,7 @@ use super::{
 
 /// The members of the body, in the order in which their objects refer to each other.
 const TYPES: [&str; 7] =
-    ["services", "routes", "consumers", "ssls", "global_rules", "stream_routes", "plugin_metadata"];
+    ["ssls", "services", "routes", "consumers", "global_rules", "stream_routes", "plugin_metadata"];
 
 pub(super) fn endpoints(table: Table) -> Table {
     table.post("/apisix/admin/configs/validate", validate)

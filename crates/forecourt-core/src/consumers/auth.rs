@@ -4,7 +4,7 @@
 //! gateway heeds is refused.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     credentials::BasicSecret,
@@ -142,6 +142,21 @@ impl OpenAuth {
             Self::BasicAuth { .. } => "basic-auth",
             Self::JwtAuth { .. } => "jwt-auth",
         }
+    }
+
+    /// The plugin's name and its configuration, with the secret masked.
+    pub(super) fn masked(&self) -> (String, Value) {
+        let configuration = match self {
+            Self::KeyAuth { .. } => json!({ "key": MASK }),
+            Self::BasicAuth { username, .. } => json!({ "username": username, "password": MASK }),
+            Self::JwtAuth { key, algorithm, verifier: OpenVerifier::Secret(_) } => {
+                json!({ "key": key, "algorithm": algorithm.name(), "secret": MASK })
+            }
+            Self::JwtAuth { key, algorithm, verifier: OpenVerifier::PublicKey(pem) } => {
+                json!({ "key": key, "algorithm": algorithm.name(), "public_key": pem })
+            }
+        };
+        (self.plugin().to_owned(), configuration)
     }
 }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{UpstreamHost, UpstreamNode, UpstreamState},
+    gateway_state::{CertificatePair, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls},
+    secrets::PlainSecret,
     services::upstreams::settings::UpstreamSettings,
     text::{self, Invalid},
     time::Timestamp,
@@ -40,6 +41,9 @@ pub struct Upstream {
     /// Balancing, retries, kept connections, TLS, health checks.
     #[serde(default)]
     pub settings: UpstreamSettings,
+    /// What the nodes are shown where the settings say which certificate: its chain and its sealed key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<CertificatePair>,
     /// Unknown members, as given.
     pub extra: Map<String, Value>,
 }
@@ -88,6 +92,8 @@ pub struct UpstreamInput {
     pub upstream_host: Option<String>,
     /// The members of [`settings::MEMBERS`].
     pub settings: Map<String, Value>,
+    /// The key of `tls.client_cert`, PEM. Whoever makes an [`Upstream`] of this takes it out first and seals it.
+    pub client_key: Option<PlainSecret>,
     /// Unknown members.
     pub extra: Map<String, Value>,
 }
@@ -148,8 +154,21 @@ impl Upstream {
             pass_host,
             upstream_host,
             settings: UpstreamSettings::new(input.settings)?,
+            shown: None,
             extra: input.extra,
         })
+    }
+
+    /// An upstream whose settings say that a certificate is shown, and that has none, gets a chain without a key:
+    /// gateways refuse its requests then instead of sending them without the certificate.
+    fn tls_state(&self) -> UpstreamTls {
+        let promised = self.settings.client_certificate().is_some();
+        UpstreamTls {
+            client_chain: promised
+                .then(|| self.shown.as_ref().map_or_else(String::new, |pair| pair.chain.clone())),
+            client_key: self.shown.as_ref().filter(|_| promised).map(|pair| pair.key.clone()),
+            ..self.settings.tls.clone()
+        }
     }
 
     pub(super) fn gateway_state(&self) -> UpstreamState {
@@ -158,7 +177,7 @@ impl Upstream {
             nodes: self.nodes.clone(),
             balancing: self.settings.balancing(&self.kind),
             retries: self.settings.retries,
-            tls: self.settings.tls.clone(),
+            tls: self.tls_state(),
             active_check: self.settings.active.clone(),
             passive_check: self.settings.passive.clone(),
             keepalive: self.settings.keepalive,

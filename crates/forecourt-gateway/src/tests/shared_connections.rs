@@ -156,3 +156,96 @@ async fn what_is_no_http2_is_a_502() {
     });
     assert_eq!(status(&stage(mute.await).await.ask("/", &[]).await), 504);
 }
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+/// The peer's end of stream 3: it was reset as refused, or is beyond the last one that is admitted.
+const REFUSED: [u8; 13] = [0, 0, 4, 3, 0, 0, 0, 0, 3, 0, 0, 0, 7];
+const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+
+/// Reads frames up to one of this kind.
+async fn read_up_to(stream: &mut TcpStream, kind: u8) {
+    loop {
+        let mut header = [0; 9];
+        stream.read_exact(&mut header).await.unwrap();
+        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]) as usize;
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        if header[3] == kind {
+            return;
+        }
+    }
+}
+
+/// A first connection that answers one request 200 and ends the stream of the next one with `end` when a frame of
+/// the kind `after` has come for it; later ones say the method and send back the body.
+async fn refusing(after: u8, end: &'static [u8], connections: &Arc<AtomicUsize>) -> u16 {
+    let connections = Arc::clone(connections);
+    acting(move |mut stream: TcpStream| {
+        let is_first = connections.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            if !is_first {
+                return serve_http2(stream, |request: Request<Incoming>| async move {
+                    let method = request.method().to_string();
+                    let body = request.into_body().collect().await.unwrap().to_bytes();
+                    Ok::<_, Infallible>(Response::new(Full::new([method.as_bytes(), &body].concat().into())))
+                })
+                .await;
+            }
+            stream.read_exact(&mut [0; 24]).await.unwrap();
+            stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+            read_up_to(&mut stream, HEADERS).await;
+            // `:status: 200` is one byte of the static table, and the stream ends with it.
+            stream.write_all(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]).await.unwrap();
+            read_up_to(&mut stream, HEADERS).await;
+            if after == DATA {
+                read_up_to(&mut stream, DATA).await;
+            }
+            stream.write_all(end).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_request_that_the_upstream_did_not_process_goes_once_more_with_its_whole_body() {
+    for end in [&REFUSED[..], &GOAWAY[..]] {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let stage = stage(refusing(HEADERS, end, &connections).await).await;
+        assert_eq!(status(&stage.ask("/", &[]).await), 200);
+        let mut stream = stage.connect().await;
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The caller takes its time until the gateway has been refused.
+        timeout(PATIENCE, async {
+            while connections.load(Ordering::SeqCst) < 2 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await
+        .expect("the request should go over a second connection");
+        stream.write_all(b"hello").await.unwrap();
+        let answer = super::stage::read_to_end(&mut stream).await;
+        assert_eq!((status(&answer), body(&answer)), (200, "POSThello"));
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_that_was_not_processed_goes_once_more_whatever_its_method() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let stage = stage(refusing(HEADERS, &GOAWAY, &connections).await).await;
+    assert_eq!(status(&stage.ask("/", &[]).await), 200);
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let answer = stage.exchange(post).await;
+    assert_eq!((status(&answer), body(&answer)), (200, "POST"));
+}
+
+#[tokio::test]
+async fn a_body_of_which_a_piece_was_read_is_not_sent_again() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let stage = stage(refusing(DATA, &GOAWAY, &connections).await).await;
+    assert_eq!(status(&stage.ask("/", &[]).await), 200);
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(status(&stage.exchange(post).await), 502);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}

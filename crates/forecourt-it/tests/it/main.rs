@@ -34,6 +34,7 @@ mod shared_databases;
 mod sign_in;
 mod store;
 mod suspension;
+mod upstream_certificates;
 mod upstreams;
 mod usage;
 mod usage_sums;

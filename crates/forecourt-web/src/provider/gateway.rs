@@ -6,7 +6,7 @@ use super::activities::Activity;
 use crate::{
     display::{Reference, When},
     forms::Form,
-    links::provider,
+    links::{Link, provider},
     lists::Paging,
     samples::{Sample, ago},
     templates::View,
@@ -75,16 +75,20 @@ pub struct ServiceRow {
     pub product: Option<Reference>,
 }
 
-/// `GET` and `POST` `/gateway/groups/{group}/services/new`. Fields: `name`, `hosts` (one a line), `path_prefix`,
-/// `scheme` (`http` or `https`), `upstreams` (`host:port` and maybe a weight, one a line), `strip_path_prefix`
-/// (`true`).
+/// `GET` and `POST` `/gateway/groups/{group}/services/new` and `…/services/{service}/edit`. Fields: `name`, `hosts` (one a line), `path_prefix`,
+/// `scheme` (`http`, `https`, `grpc` or `grpcs`), `upstreams` (`host:port`, maybe a weight, maybe a priority, one a
+/// line), `strip_path_prefix` and, where it is edited, `enabled` (`true`).
 #[derive(Clone, Debug, Serialize)]
 pub struct NewService {
     /// The group.
     pub group: Reference,
     /// Its id.
     pub group_id: String,
-    /// What was typed.
+    /// The service that is edited; `None`: a new one.
+    pub service: Option<Reference>,
+    /// Where the form posts to.
+    pub action: Link,
+    /// What was typed or is stored.
     pub form: Form,
 }
 
@@ -134,17 +138,19 @@ pub struct RouteRow {
     pub paths: Vec<String>,
 }
 
-/// `GET` and `POST` `/gateway/groups/{group}/services/{service}/routes/new`. Fields: `name`, `methods` (several),
-/// `paths` (one a line).
+/// `GET` and `POST` `/gateway/groups/{group}/services/{service}/routes/new` and `…/routes/{route}/edit`. Fields:
+/// `name`, `methods` (several), `paths` (one a line).
 #[derive(Clone, Debug, Serialize)]
 pub struct NewRoute {
     /// The group's id.
     pub group_id: String,
     /// The service.
     pub service: Reference,
-    /// Its id.
-    pub service_id: String,
-    /// What was typed.
+    /// The name of the route that is edited; `None`: a new one.
+    pub route: Option<String>,
+    /// Where the form posts to.
+    pub action: Link,
+    /// What was typed or is stored.
     pub form: Form,
 }
 
@@ -206,10 +212,27 @@ impl View for NewService {
             .with("name", "payments-core")
             .with("upstreams", "10.0.0.7")
             .refused("upstreams", "“10.0.0.7” has no port; it would look like 10.0.0.7:8080.");
-        let view = |form| Self { group: sample_group(), group_id: "default".to_owned(), form };
+        let view = |form| Self {
+            group: sample_group(),
+            group_id: "default".to_owned(),
+            service: None,
+            action: provider::new_service("default"),
+            form,
+        };
+        let stored = Form::new()
+            .with("name", "payments-core")
+            .with("upstreams", "10.0.0.7:8080\n10.0.0.8:8080 3")
+            .with("scheme", "https")
+            .with("enabled", "true");
+        let edited = Self {
+            service: Some(Reference::new("payments-core", provider::service("default", "svc_1"))),
+            action: provider::edit_service("default", "svc_1"),
+            ..view(stored)
+        };
         vec![
             Sample::provider("plain", view(Form::new().with("scheme", "http"))),
             Sample::provider("refused", view(refused)),
+            Sample::provider("edited", edited),
         ]
     }
 }
@@ -253,10 +276,17 @@ impl View for NewRoute {
         let view = Self {
             group_id: "default".to_owned(),
             service: Reference::new("payments-core", provider::service("default", "svc_1")),
-            service_id: "svc_1".to_owned(),
+            route: None,
+            action: provider::new_route("default", "svc_1"),
             form: Form::new(),
         };
-        vec![Sample::provider("plain", view)]
+        let edited = Self {
+            route: Some("list".to_owned()),
+            action: provider::edit_route("default", "svc_1", "rte_1"),
+            form: Form::new().with("name", "list").with("methods", "GET").with("paths", "/v2/payments"),
+            ..view.clone()
+        };
+        vec![Sample::provider("plain", view), Sample::provider("edited", edited)]
     }
 }
 

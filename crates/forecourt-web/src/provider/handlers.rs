@@ -6,6 +6,8 @@
 
 mod applications;
 mod approvals;
+mod certificates;
+mod consumers;
 mod developers;
 mod gateway;
 mod instance_tokens;
@@ -13,6 +15,7 @@ mod nodes;
 mod overview;
 mod passwords;
 mod plans;
+mod plugins;
 mod portals;
 mod products;
 mod receipts;
@@ -47,7 +50,8 @@ pub fn router(context: Context, config: Config) -> Router {
         Ok(web) => web,
         Err(error) => return handling::broken(&error),
     };
-    let routes = entrance().merge(portal_pages()).merge(gateway_pages()).merge(node_pages());
+    let routes =
+        entrance().merge(portal_pages()).merge(gateway_pages()).merge(group_pages()).merge(node_pages());
     let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
     handling::served(visited, web)
 }
@@ -105,7 +109,11 @@ fn gateway_pages() -> Router<Web> {
         .route(paths::SERVICE, get(services::page))
         .route(paths::SERVICE_DOCUMENT, get(services::document_form).post(services::save_document))
         .route(paths::DELETE_SERVICE, get(services::ask_delete).post(services::delete))
+        .route(paths::EDIT_SERVICE, get(services::edit_form).post(services::save))
+        .route(paths::SERVICE_PLUGINS, get(plugins::of_service).post(plugins::save_of_service))
         .route(paths::NEW_ROUTE, get(services::routes::new_form).post(services::routes::create))
+        .route(paths::EDIT_ROUTE, get(services::routes::edit_form).post(services::routes::save))
+        .route(paths::ROUTE_PLUGINS, get(plugins::of_route).post(plugins::save_of_route))
         .route(paths::DELETE_ROUTE, get(services::routes::ask_delete).post(services::routes::delete))
 }
 
@@ -118,4 +126,30 @@ fn node_pages() -> Router<Web> {
         .route(paths::INSTANCE_TOKENS, get(instance_tokens::list))
         .route(paths::NEW_INSTANCE_TOKEN, get(instance_tokens::new_form).post(instance_tokens::create))
         .route(paths::DELETE_INSTANCE_TOKEN, get(instance_tokens::ask_delete).post(instance_tokens::delete))
+}
+
+/// What belongs to whole gateway groups.
+fn group_pages() -> Router<Web> {
+    Router::new()
+        .route(paths::RULES, get(plugins::rules))
+        .route(paths::NEW_RULE, get(plugins::new_rule).post(plugins::create_rule))
+        .route(paths::EDIT_RULE, get(plugins::edit_rule).post(plugins::save_rule))
+        .route(paths::DELETE_RULE, get(plugins::ask_delete).post(plugins::delete))
+        .route(paths::CERTIFICATES, get(certificates::list))
+        .route(paths::NEW_CERTIFICATE, get(certificates::new_form).post(certificates::create))
+        .route(paths::EDIT_CERTIFICATE, get(certificates::edit_form).post(certificates::save))
+        .route(paths::DELETE_CERTIFICATE, get(certificates::ask_delete).post(certificates::delete))
+        .route(paths::CONSUMERS, get(consumers::list))
+        .route(paths::NEW_CONSUMER, get(consumers::new_form).post(consumers::create))
+        .route(paths::CONSUMER, get(consumers::page))
+        .route(paths::EDIT_CONSUMER, get(consumers::edit_form).post(consumers::save))
+        .route(paths::DELETE_CONSUMER, get(consumers::ask_delete).post(consumers::delete))
+        .route(
+            paths::NEW_CONSUMER_CREDENTIAL,
+            get(consumers::credentials::new_form).post(consumers::credentials::create),
+        )
+        .route(
+            paths::DELETE_CONSUMER_CREDENTIAL,
+            get(consumers::credentials::ask_delete).post(consumers::credentials::delete),
+        )
 }

@@ -3,6 +3,8 @@
 pub mod activities;
 pub mod applications;
 pub mod approvals;
+pub mod certificates;
+pub mod consumers;
 pub mod developers;
 pub mod gateway;
 mod handlers;
@@ -11,6 +13,7 @@ pub mod nodes;
 pub mod overview;
 pub mod passwords;
 pub mod plans;
+pub mod plugins;
 pub mod portals;
 pub mod products;
 pub mod receipts;
@@ -58,6 +61,14 @@ pub fn samples() -> Vec<AnySample> {
         of::<instance_tokens::InstanceTokenList>(),
         of::<instance_tokens::NewInstanceToken>(),
         of::<instance_tokens::InstanceTokenShown>(),
+        of::<plugins::PluginsForm>(),
+        of::<plugins::RuleList>(),
+        of::<certificates::CertificateList>(),
+        of::<certificates::CertificateForm>(),
+        of::<consumers::ConsumerList>(),
+        of::<consumers::ConsumerForm>(),
+        of::<consumers::ConsumerPage>(),
+        of::<consumers::CredentialForm>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),

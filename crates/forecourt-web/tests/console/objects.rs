@@ -93,7 +93,7 @@ async fn a_service_with_its_route_and_document_is_made_and_deleted_in_the_consol
     for text in ["10.0.0.8:8080\u{a0}×\u{a0}3", "/v2/*", "GET", "Present", "Service created"] {
         assert!(shown.html.contains(text), "{text}: {}", shown.main());
     }
-    let route = shown.link_holding("/routes/rte_");
+    let route = shown.link_holding("/routes/rte_").replace("/edit", "/delete");
     browser.post(&route, &[]).await;
     assert!(!browser.get(&page).await.html.contains("/v2/*"));
     assert_eq!(

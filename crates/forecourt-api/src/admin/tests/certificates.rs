@@ -8,7 +8,7 @@ use super::stage::{START, Stage};
 pub(super) const SSLS: &str = "/apisix/admin/ssls?gateway_group_id=default";
 
 /// A chain of one certificate for `names`, valid until `until`, and its key.
-fn pair(names: &[&str], until: (i32, u8, u8)) -> (String, String) {
+pub(super) fn pair(names: &[&str], until: (i32, u8, u8)) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let names = names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut params = CertificateParams::new(names).unwrap();
@@ -22,7 +22,7 @@ pub(super) fn body(names: &[&str]) -> Value {
     json!({ "cert": cert, "key": key })
 }
 
-fn with(body: &Value, members: &Value) -> Value {
+pub(super) fn with(body: &Value, members: &Value) -> Value {
     let mut body = body.clone();
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     body

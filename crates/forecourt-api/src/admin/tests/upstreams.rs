@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::{
+    certificates::{SSLS, body, pair, with},
+    stage::Stage,
+};
 
 fn blue() -> Value {
     json!({ "name": "blue", "nodes": [{ "host": "b", "port": 1, "weight": 1 }] })
@@ -124,4 +127,97 @@ async fn a_stream_service_may_have_tcp_upstreams_and_stays_one_while_it_has() {
     stage.call("PUT", "/apisix/admin/services/s/upstreams/t", tcp).await.value();
     assert_eq!(stage.call("PUT", path, json!({ "name": "s" })).await.refusal().0, 400);
     stage.call("PUT", path, stream).await.value();
+}
+
+#[tokio::test]
+async fn a_certificate_for_upstreams_comes_with_its_key_or_by_its_id_and_not_otherwise() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}/upstreams/blue");
+    let (own, other) = (body(&["a.example"]), body(&["a.example"]));
+    let (expired, expired_key) = pair(&["a.example"], (2026, 8, 1));
+    stage.call("POST", SSLS, with(&own, &json!({ "id": "ignored" }))).await.value();
+    let at = |id: &str, group: &str| format!("/apisix/admin/ssls/{id}?gateway_group_id={group}");
+    stage.call("PUT", &at("off", "default"), with(&own, &json!({ "status": 0 }))).await.value();
+    let edge = stage.id_of("POST", "/api/gateway_groups", json!({ "name": "edge" })).await;
+    stage.call("PUT", &at("theirs", &edge), own.clone()).await.value();
+    stage.call("PUT", &at("ours", "default"), own.clone()).await.value();
+    let upstream = |tls: Value| with(&blue(), &json!({ "scheme": "https", "tls": tls }));
+    let (cert, key) = (&own["cert"], &own["key"]);
+    for (tls, problem) in [
+        (json!({ "client_cert": cert }), "upstream.tls.client_key is required with client_cert"),
+        (json!({ "client_key": key }), "upstream.tls.client_key needs client_cert"),
+        (json!({ "client_cert": cert, "client_key": 1 }), "upstream.tls.client_key must be a string"),
+        (
+            json!({ "client_cert": cert, "client_key": "x" }),
+            "upstream.tls.client_key must be one unencrypted",
+        ),
+        (json!({ "client_cert": "x", "client_key": key }), "upstream.tls.client_cert must be certificates"),
+        (json!({ "client_cert": cert, "client_key": other["key"] }), "upstream.tls.client_key does not fit"),
+        (
+            json!({ "client_cert": expired, "client_key": expired_key }),
+            "upstream.tls.client_cert has expired",
+        ),
+        (
+            json!({ "client_cert": cert, "client_cert_id": "ours" }),
+            "upstream.tls.client_cert_id stands beside",
+        ),
+        (json!({ "client_key": key, "client_cert_id": "ours" }), "upstream.tls.client_key stands beside"),
+        (json!({ "client_cert_id": "none" }), "upstream.tls.client_cert_id must be the id of a certificate"),
+        (
+            json!({ "client_cert_id": "theirs" }),
+            "upstream.tls.client_cert_id must be the id of a certificate",
+        ),
+        (json!({ "client_cert_id": "off" }), "upstream.tls.client_cert_id names the certificate"),
+    ] {
+        let (status, message) = stage.call("PUT", &path, upstream(tls.clone())).await.refusal();
+        assert!(status == 400 && message.starts_with(problem), "{tls}: {message}");
+        let inline = json!({ "services": [{ "name": "s", "upstream": upstream(tls) }] });
+        let reply = stage.call("POST", "/apisix/admin/configs/validate", inline).await;
+        assert!(
+            reply.status == 400 && reply.body["message"].as_str().unwrap().contains(problem),
+            "{problem}"
+        );
+    }
+    let given = json!({ "client_cert": cert, "client_key": key });
+    let made = stage.call("PUT", &path, upstream(given)).await.value();
+    assert_eq!(made["tls"], json!({ "client_cert": cert }));
+    let newer = json!({ "client_cert": other["cert"] });
+    let (_, message) = stage.call("PUT", &path, upstream(newer)).await.refusal();
+    assert!(
+        message.starts_with("upstream.tls.client_key does not fit"),
+        "the kept key is another's: {message}"
+    );
+    let named = stage.call("PUT", &path, upstream(json!({ "client_cert_id": "ours" }))).await.value();
+    assert_eq!(named["tls"], json!({ "client_cert_id": "ours" }));
+    let borrowed = upstream(json!({ "client_cert": cert }));
+    let (_, message) = stage.call("PUT", &path, borrowed).await.refusal();
+    assert!(message.starts_with("upstream.tls.client_key is required"), "keys are not lent: {message}");
+}
+
+#[tokio::test]
+async fn a_configuration_may_bring_the_certificate_that_its_upstreams_name() {
+    let stage = Stage::start().await;
+    let upstream = with(&blue(), &json!({ "scheme": "https", "tls": { "client_cert_id": "own" } }));
+    let ssl = with(&body(&["a.example"]), &json!({ "id": "own", "type": "client" }));
+    let config = json!({ "services": [{ "name": "s", "upstream": upstream }], "ssls": [ssl] });
+    assert_eq!(stage.call("POST", "/apisix/admin/configs/validate", config).await.value(), json!({}));
+}
+
+#[tokio::test]
+async fn a_patch_reaches_the_key_although_nobody_is_shown_it() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}");
+    let (first, second) = (body(&["a.example"]), body(&["a.example"]));
+    let given = json!({ "client_cert": first["cert"], "client_key": first["key"] });
+    stage.call("PATCH", &path, json!({ "upstream": { "tls": given } })).await.value();
+    let replace = |member: &str, value: &Value| json!({ "op": "replace", "path": format!("/upstream/tls/{member}"), "value": value });
+    let alone = json!([replace("client_cert", &second["cert"])]);
+    assert_eq!(stage.call("PATCH", &path, alone).await.refusal().0, 400);
+    let both = json!([replace("client_cert", &second["cert"]), replace("client_key", &second["key"])]);
+    let after = stage.call("PATCH", &path, both).await.value();
+    assert_eq!(after["upstream"]["tls"], json!({ "client_cert": second["cert"] }));
+    let gone = stage.call("PATCH", &path, json!({ "upstream": { "tls": { "client_cert": null } } })).await;
+    assert_eq!(gone.value()["upstream"]["tls"], json!({}));
 }

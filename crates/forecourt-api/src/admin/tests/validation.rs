@@ -109,7 +109,7 @@ async fn consumers_and_certificates_are_checked_against_each_other_and_not_store
     let errors = stage.call("POST", PATH, body).await.body["errors"].clone();
     let places: Vec<_> =
         errors.as_array().unwrap().iter().map(|error| (&error["resource_type"], &error["index"])).collect();
-    let expected = [("consumers", 1), ("consumers", 2), ("ssls", 0)].map(|(kind, n)| (json!(kind), json!(n)));
+    let expected = [("ssls", 0), ("consumers", 1), ("consumers", 2)].map(|(kind, n)| (json!(kind), json!(n)));
     assert_eq!(places, expected.each_ref().map(|(kind, n)| (kind, n)), "{errors}");
     for noun in ["consumers", "ssls"] {
         assert!(stage.get(&format!("/apisix/admin/{noun}?gateway_group_id=default")).await.list().is_empty());

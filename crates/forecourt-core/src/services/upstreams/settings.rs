@@ -1,7 +1,8 @@
 //! What an upstream may say beside its targets: balancing, retries, kept connections, TLS, health checks.
 //!
 //! Invariant: [`UpstreamSettings`] is checked when it is made, and keeps what was given beside what gateways enforce.
-//! The objects in here are closed; health checks stand in `checks`.
+//! The objects in here are closed; health checks stand in `checks`. The key of a certificate that nodes are shown is
+//! no setting: it never comes here, and so is never answered.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use super::checks;
 use crate::{
     gateway_state::{ActiveCheck, Balancing, HashOn, KeepalivePool, PassiveCheck, UpstreamTls},
+    ids::CertificateId,
     members::Members,
     text::Invalid,
 };
@@ -28,6 +30,16 @@ pub struct UpstreamSettings {
     pub(super) tls: UpstreamTls,
     pub(super) active: Option<ActiveCheck>,
     pub(super) passive: Option<PassiveCheck>,
+    client: Option<ClientCertificate>,
+}
+
+/// Which certificate an upstream's nodes are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// This chain, PEM (`tls.client_cert`).
+    Chain(String),
+    /// That of a certificate of the same gateway group (`tls.client_cert_id`).
+    Named(CertificateId),
 }
 
 impl UpstreamSettings {
@@ -38,13 +50,15 @@ impl UpstreamSettings {
         let members = Members::closed("upstream", &whole, &MEMBERS)?;
         let (active, passive) = checks::parse(&members)?;
         let retries = members.integer("retries", 0..=100)?;
+        let (tls, client) = tls(&members)?;
         Ok(Self {
             hash_on: Some(hash_on(&members)?),
             retries: retries.and_then(|retries| u32::try_from(retries).ok()),
             keepalive: keepalive(&members)?,
-            tls: tls(&members)?,
+            tls,
             active,
             passive,
+            client,
             given,
         })
     }
@@ -52,6 +66,11 @@ impl UpstreamSettings {
     /// The members as they were given.
     pub const fn given(&self) -> &Map<String, Value> {
         &self.given
+    }
+
+    /// Which certificate the nodes are shown; `None`: none.
+    pub const fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.client.as_ref()
     }
 
     pub(super) fn balancing(&self, kind: &str) -> Balancing {
@@ -134,21 +153,31 @@ fn keepalive(upstream: &Members<'_>) -> Result<KeepalivePool, Invalid> {
     })
 }
 
-fn tls(upstream: &Members<'_>) -> Result<UpstreamTls, Invalid> {
-    const KNOWN: [&str; 5] = ["verify", "ca", "client_cert_id", "client_cert", "client_key"];
-    let Some(tls) = upstream.object("tls", &KNOWN)? else { return Ok(UpstreamTls::default()) };
-    for member in ["client_cert_id", "client_cert", "client_key"] {
-        if tls.has(member) {
-            let problem = "is not served by this gateway yet: it shows upstreams no certificate of its own";
-            return Err(tls.invalid(member, problem));
-        }
-    }
-    let ca = tls.text("ca")?.filter(|ca| !ca.is_empty());
+fn tls(upstream: &Members<'_>) -> Result<(UpstreamTls, Option<ClientCertificate>), Invalid> {
+    const KNOWN: [&str; 4] = ["verify", "ca", "client_cert_id", "client_cert"];
+    let Some(tls) = upstream.object("tls", &KNOWN)? else { return Ok((UpstreamTls::default(), None)) };
+    let text = |member: &str| Ok::<_, Invalid>(tls.text(member)?.filter(|text| !text.is_empty()));
+    let ca = text("ca")?;
     if ca.as_deref().is_some_and(|ca| !holds_certificates(ca)) {
         return Err(tls.invalid("ca", "must be one or more certificates in PEM"));
     }
+    let client = match (text("client_cert")?, text("client_cert_id")?) {
+        (None, None) => None,
+        (Some(chain), None) => Some(ClientCertificate::Chain(chain)),
+        (None, Some(id)) => {
+            let id = CertificateId::parse(&id);
+            let problem =
+                || tls.invalid("client_cert_id", "must be the id of a certificate of this gateway group");
+            Some(ClientCertificate::Named(id.ok_or_else(problem)?))
+        }
+        (Some(_), Some(_)) => {
+            let problem = "stands beside client_cert: give the certificate itself, or the id of one";
+            return Err(tls.invalid("client_cert_id", problem));
+        }
+    };
     // APISIX would verify only where it is told to; who talks to an unknown server should have to say so.
-    Ok(UpstreamTls { verify: tls.bool("verify")?.unwrap_or(true), ca, ..UpstreamTls::default() })
+    let verify = tls.bool("verify")?.unwrap_or(true);
+    Ok((UpstreamTls { verify, ca, ..UpstreamTls::default() }, client))
 }
 
 /// Whether `text` is certificates in PEM (RFC 7468) and nothing else.

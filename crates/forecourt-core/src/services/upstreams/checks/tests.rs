@@ -54,7 +54,12 @@ fn settings_that_nobody_would_enforce_are_refused_by_their_path() {
         (json!({ "keepalive_pool": { "more": 1 } }), "upstream.keepalive_pool.more is not a member here"),
         (json!({ "tls": { "verify": "no" } }), "upstream.tls.verify must be true or false"),
         (json!({ "tls": { "ca": "x" } }), "upstream.tls.ca must be one or more certificates"),
-        (json!({ "tls": { "client_key": "x" } }), "upstream.tls.client_key is not served"),
+        (json!({ "tls": { "client_key": "x" } }), "upstream.tls.client_key is not a member here"),
+        (json!({ "tls": { "client_cert_id": "a b" } }), "upstream.tls.client_cert_id must be the id"),
+        (
+            json!({ "tls": { "client_cert": "x", "client_cert_id": "one" } }),
+            "upstream.tls.client_cert_id stands beside client_cert",
+        ),
         (json!({ "tls": { "sni": "x" } }), "upstream.tls.sni is not a member here"),
         (json!({ "checks": {} }), "upstream.checks needs active, passive or both"),
         (json!({ "checks": { "active": { "type": "udp" } } }), "upstream.checks.active.type must be"),
@@ -155,4 +160,12 @@ fn an_authority_is_given_in_pem() {
     for bad in [format!("x{pem}"), pem.replace("END", "END OF"), pem.replace("AAA", "A!A")] {
         assert!(state("chash", json!({ "tls": { "ca": bad } })).is_err());
     }
+}
+
+#[test]
+fn an_upstream_that_lost_the_certificate_that_it_shows_reaches_gateways_as_one_that_cannot_be_used() {
+    let tls = state("roundrobin", json!({ "tls": { "client_cert_id": "one" } })).unwrap().tls;
+    assert!(tls.client_chain.is_some() && tls.client_key.is_none(), "never as one that shows none");
+    let tls = state("roundrobin", json!({ "tls": { "verify": true, "client_cert": "" } })).unwrap().tls;
+    assert_eq!((tls.client_chain, tls.client_key), (None, None));
 }

@@ -1,7 +1,7 @@
 //! Routes of a service: the rows of its page, a new one, deleting.
 
 use axum::extract::Path;
-use forecourt_app::routes;
+use forecourt_app::{Error, routes};
 use forecourt_core::{
     gateway_groups::GatewayGroup,
     ids::RouteId,
@@ -20,6 +20,8 @@ use crate::{
     links::provider,
     provider::gateway::{NewRoute, RouteRow},
 };
+
+const FIELDS: &[(&str, &str)] = &[("name", "name"), ("paths", "paths"), ("methods", "methods")];
 
 /// Every route of a service, oldest first.
 pub(super) async fn of_service(console: &Console, service: &Service) -> Result<Vec<RouteRow>, Failed> {
@@ -44,8 +46,68 @@ fn new_view(group: &GatewayGroup, service: &Service, form: Form) -> NewRoute {
     NewRoute {
         group_id: group.id.to_string(),
         service: Reference::new(service.name.clone(), href),
-        service_id: service.id.to_string(),
+        route: None,
+        action: provider::new_route(group.id.as_str(), service.id.as_str()),
         form,
+    }
+}
+
+fn edit_view(group: &GatewayGroup, service: &Service, route: &Route, form: Form) -> NewRoute {
+    NewRoute {
+        route: Some(route.name.clone()),
+        action: provider::edit_route(group.id.as_str(), service.id.as_str(), route.id.as_str()),
+        ..new_view(group, service, form)
+    }
+}
+
+/// The route that a path names, with its service and group.
+pub(in super::super) async fn known_route(
+    console: &Console,
+    (group, service, id): &(String, String, String),
+) -> Result<(GatewayGroup, Service, Route), Failed> {
+    let (group, service) = known(console, group, service).await?;
+    let id = RouteId::parse(id).ok_or(FailureKind::NotFound)?;
+    let route = routes::route(console.app(), &console.caller, &id, Some(&group.id)).await?;
+    if route.service_id != service.id {
+        return Err(FailureKind::NotFound.into());
+    }
+    Ok((group, service, route))
+}
+
+pub(in super::super) async fn edit_form(
+    console: Console,
+    Path(path): Path<(String, String, String)>,
+) -> Answer {
+    let (group, service, route) = known_route(&console, &path).await?;
+    let form = Form::new().with("name", &route.name).with("paths", route.paths.join("\n"));
+    let form = route.methods.iter().fold(form, |form, method| form.with("methods", method));
+    console.visit.show(&edit_view(&group, &service, &route, form))
+}
+
+pub(in super::super) async fn save(
+    console: Console,
+    Path(path): Path<(String, String, String)>,
+    posted: Posted,
+) -> Answer {
+    let (group, service, route) = known_route(&console, &path).await?;
+    let edit = |route: &Route| {
+        let input = RouteInput {
+            name: Some(posted.text("name").trim().to_owned()),
+            paths: Some(rows::lines(posted.text("paths"))),
+            methods: Some(posted.texts("methods")),
+            ..route.to_input()
+        };
+        Ok::<_, Error>((route.service_id.to_string(), input))
+    };
+    match routes::change(console.app(), &console.caller, &route.id, Some(&group.id), edit).await {
+        Ok(_) => {
+            let link = provider::service(group.id.as_str(), service.id.as_str());
+            Ok(console.visit.done(&link, &console.say("flash.saved", &[])))
+        }
+        Err(error) => {
+            let form = posted.refused(error, FIELDS)?;
+            console.visit.show_refused(&edit_view(&group, &service, &route, form))
+        }
     }
 }
 
@@ -76,23 +138,14 @@ pub(in super::super) async fn create(
             Ok(console.visit.done(&provider::service(group.id.as_str(), id), &text))
         }
         Err(error) => {
-            let fields = [("name", "name"), ("paths", "paths"), ("methods", "methods")];
-            let form = posted.refused(error, &fields)?;
+            let form = posted.refused(error, FIELDS)?;
             console.visit.show_refused(&new_view(&group, &service, form))
         }
     }
 }
 
-async fn question(
-    console: &Console,
-    (group, service, id): (String, String, String),
-) -> Result<(Route, Confirm), Failed> {
-    let (group, service) = known(console, &group, &service).await?;
-    let id = RouteId::parse(&id).ok_or(FailureKind::NotFound)?;
-    let route = routes::route(console.app(), &console.caller, &id, Some(&group.id)).await?;
-    if route.service_id != service.id {
-        return Err(FailureKind::NotFound.into());
-    }
+async fn question(console: &Console, path: (String, String, String)) -> Result<(Route, Confirm), Failed> {
+    let (group, service, route) = known_route(console, &path).await?;
     let (group, service) = (group.id.as_str(), service.id.as_str());
     let question = Confirm {
         act: Act::DeleteRoute,
