@@ -51,7 +51,7 @@ fn prepare() -> Result<(), String> {
     if ["chromium", "chromium-browser", "google-chrome"].into_iter().all(|name| find(name).is_none()) {
         debian::require("chromium", "chromium", "the browser test walks both sites with it")?;
     }
-    Ok(())
+    debian::require("redis-server", "redis-server", "gateways share what they count in one")
 }
 
 /// The exit codes of the runs on SQLite and on PostgreSQL.

@@ -18,6 +18,7 @@ mod group_objects;
 mod instance_tokens;
 mod labels;
 mod nodes;
+mod plans;
 mod plugins;
 mod portal_tokens;
 mod portals;
@@ -71,6 +72,7 @@ fn endpoints() -> Table {
         portal_tokens::endpoints,
         sign_in_options::endpoints,
         products::endpoints,
+        plans::endpoints,
         developers::endpoints,
         subscriptions::endpoints,
         approvals::endpoints,

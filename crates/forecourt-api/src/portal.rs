@@ -47,6 +47,7 @@ fn table() -> Table {
         .get("/api/subscriptions", subscriptions::list)
         .post("/api/subscriptions", subscriptions::create)
         .delete("/api/subscriptions/{id}", subscriptions::remove)
+        .put("/api/forecourt/subscriptions/{id}/plan", subscriptions::change_plan)
         .get("/api/applications", applications::list)
         .post("/api/applications", applications::create)
         .get("/api/applications/api_calls", usage::api_calls)

@@ -4,6 +4,7 @@ use forecourt_core::{
     applications::Application,
     approvals::{Approval, ApprovalEvent, ApprovalFilter, ApprovalOrder, ApprovalResult, ApprovalStatus},
     gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod},
+    plans::Plan,
     products::ProductAuth,
     subscriptions::{SubscriptionDetail, SubscriptionStatus},
 };
@@ -34,6 +35,22 @@ pub(crate) fn auth(auth: &ProductAuth) -> Value {
     Value::Object(members([("key-auth", key), ("basic-auth", basic), ("jwt-auth", jwt), ("dcr", dcr)]))
 }
 
+/// `plans` of a gateway product.
+pub(crate) fn plans(plans: &[Plan]) -> Value {
+    plans.iter().map(|plan| Value::Object(self::plan(plan))).collect()
+}
+
+/// A plan as both APIs show it in its product.
+pub(crate) fn plan(plan: &Plan) -> Map<String, Value> {
+    members([
+        ("id", Some(json!(plan.id))),
+        ("name", Some(json!(plan.name))),
+        ("desc", non_empty(&plan.desc)),
+        ("limits", Some(json!(plan.limits))),
+        ("default", Some(json!(plan.is_default))),
+    ])
+}
+
 /// A subscription as both APIs list it.
 pub(crate) fn subscription(detail: &SubscriptionDetail) -> Map<String, Value> {
     let SubscriptionDetail { subscription, .. } = detail;
@@ -46,6 +63,7 @@ pub(crate) fn subscription(detail: &SubscriptionDetail) -> Map<String, Value> {
         ("application_name", Some(json!(detail.application_name))),
         ("api_product_id", Some(json!(subscription.product_id))),
         ("api_product_name", Some(json!(detail.product_name))),
+        ("plan_id", subscription.plan_id.as_ref().map(|id| json!(id))),
         ("status", Some(json!(subscription.status.name()))),
         ("subscribed_at", subscription.subscribed_at.filter(|_| subscribed).map(|at| json!(iso(at)))),
     ])

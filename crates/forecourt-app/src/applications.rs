@@ -74,7 +74,7 @@ pub async fn create(
     tell(&mut write, EventName::ApplicationCreated, &application, Value::Null);
     for product in products {
         let product = subscriptions::subscribable(&write, caller, product).await?;
-        subscriptions::open(&mut write, &developer, &application, &product).await?;
+        subscriptions::open(&mut write, &developer, &application, &product, None).await?;
     }
     write.commit().await?;
     Ok(application)

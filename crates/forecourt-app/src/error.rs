@@ -113,6 +113,7 @@ refusals! {
     forecourt_core::gateway_groups::GatewayGroupRefusal,
     forecourt_core::nodes::NodeRefusal,
     forecourt_core::persons::PersonRefusal,
+    forecourt_core::plans::PlanRefusal,
     forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
     forecourt_core::products::changes::ProductRefusal,

@@ -28,6 +28,7 @@ pub mod instance_tokens;
 pub mod labels;
 pub mod nodes;
 pub mod persons;
+pub mod plans;
 mod plugins;
 pub mod portal_tokens;
 pub mod portals;

@@ -131,10 +131,7 @@ pub async fn update(
         write.rename_product_in_approvals(id, &product.name).await?;
         write.rename_in_usage(NamedInUsage::Product, id.as_str(), &product.name).await?;
     }
-    match product.gateway_state() {
-        Some(state) => write.put(scope(product), Resource::Product(state)),
-        None => write.delete(scope(product), Kind::Product, id.to_string()),
-    }
+    tell_gateways(&mut write, product);
     let name = match (change.published, change.unpublished) {
         (true, _) => EventName::ProductPublished,
         (_, true) => EventName::ProductUnpublished,
@@ -178,6 +175,14 @@ pub async fn delete(
     write.delete_product(id).await?;
     tell(&mut write, EventName::ProductDeleted, &product);
     write.commit().await
+}
+
+/// Tells gateways how the product stands now.
+pub(crate) fn tell_gateways(write: &mut Write<'_>, product: &Product) {
+    match product.gateway_state() {
+        Some(state) => write.put(scope(product), Resource::Product(state)),
+        None => write.delete(scope(product), Kind::Product, product.id.to_string()),
+    }
 }
 
 fn scope(product: &Product) -> Scope {

@@ -7,8 +7,9 @@ use forecourt_core::{
     developers::Developer,
     events::EventName,
     gateway_state::{Kind, Resource, Scope, grant_key},
-    ids::{ApplicationId, ApprovalId, ProductId, SubscriptionId},
+    ids::{ApplicationId, ApprovalId, PlanId, ProductId, SubscriptionId},
     lists::List,
+    plans::PlanRefusal,
     products::{Product, Viewer},
     subscriptions::{Subscription, SubscriptionDetail, SubscriptionFilter, SubscriptionRefusal},
 };
@@ -33,12 +34,14 @@ pub async fn list(
     Ok(app.read().subscriptions(&filter).await?)
 }
 
-/// Asks for every application × every product; all or nothing. Pairs that have a record are skipped.
+/// Asks for every application × every product; all or nothing. Pairs that have a record are skipped. A `plan` can be
+/// asked for with one product; without it each subscription gets its product's default plan, if there is one.
 pub async fn request(
     app: &App,
     caller: &Caller,
     applications: &[String],
     products: &[String],
+    plan: Option<&PlanId>,
 ) -> Result<(), Error> {
     let acting = access::developer(caller)?;
     if applications.is_empty() {
@@ -46,6 +49,9 @@ pub async fn request(
     }
     if products.is_empty() {
         return Err(SubscriptionRefusal::Empty("api_products").into());
+    }
+    if plan.is_some() && products.len() > 1 {
+        return Err(PlanRefusal::SeveralProducts.into());
     }
     let mut write = app.begin(caller).await?;
     let developer = write.developer(acting.id).await?.ok_or_else(Error::unauthenticated)?;
@@ -64,7 +70,7 @@ pub async fn request(
     }
     for application in &callers {
         for product in &called {
-            open(&mut write, &developer, application, product).await?;
+            open(&mut write, &developer, application, product, plan).await?;
         }
     }
     write.commit().await
@@ -89,9 +95,10 @@ pub(crate) async fn open(
     developer: &Developer,
     application: &Application,
     product: &Product,
+    plan: Option<&PlanId>,
 ) -> Result<(), Error> {
     let id = SubscriptionId::issue(write.now, &mut OsRandom);
-    let subscription = Subscription::request(id, application, product, write.now)?;
+    let subscription = Subscription::request(id, application, product, plan, write.now)?;
     if write.subscription_of(&application.id, &product.id).await?.is_some() {
         return Ok(());
     }
@@ -126,9 +133,50 @@ pub(crate) fn grant(write: &mut Write<'_>, subscription: &Subscription) {
     write.put(Scope::Portal(subscription.portal_id.clone()), Resource::Grant(subscription.grant()));
 }
 
-/// Ends or withdraws a subscription: a developer's own, or for administrators any.
-pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
+/// Gives a subscription another plan of its product: a developer's own where subscriptions need no approval, or for
+/// administrators any. Its credentials stay as they are.
+pub async fn change_plan(
+    app: &App,
+    caller: &Caller,
+    id: &SubscriptionId,
+    plan: &PlanId,
+) -> Result<SubscriptionDetail, Error> {
     let mut write = app.begin(caller).await?;
+    let before = visible(&write, caller, id).await?;
+    let product = write.product(&before.product_id).await?.ok_or_else(Error::not_found)?;
+    let is_administrator = !matches!(caller.actor, Actor::Developer { .. } | Actor::Guest(_));
+    let subscription = before.clone().with_plan(&product, plan, is_administrator)?;
+    if subscription.plan_id != before.plan_id {
+        write.save_subscription(&subscription).await?;
+        if subscription.is_active() {
+            grant(&mut write, &subscription);
+        }
+        tell_plan(&mut write, &before, &subscription);
+    }
+    let shown = SubscriptionFilter {
+        application_id: Some(subscription.application_id.clone()),
+        product_id: Some(subscription.product_id.clone()),
+        ..SubscriptionFilter::default()
+    };
+    let shown = write.subscriptions(&shown).await?.rows.pop().ok_or_else(Error::not_found)?;
+    write.commit().await?;
+    Ok(shown)
+}
+
+/// Records that a subscription has another plan than `before`.
+pub(crate) fn tell_plan(write: &mut Write<'_>, before: &Subscription, subscription: &Subscription) {
+    let detail = json!({
+        "application_id": subscription.application_id,
+        "product_id": subscription.product_id,
+        "plan_id": subscription.plan_id,
+        "was": before.plan_id,
+    });
+    let portal = Some(&subscription.portal_id);
+    write.tell(EventName::SubscriptionPlanChanged, "subscription", subscription.id.as_str(), portal, detail);
+}
+
+/// The subscription with this id, if the caller may act on it.
+async fn visible(write: &Write<'_>, caller: &Caller, id: &SubscriptionId) -> Result<Subscription, Error> {
     let subscription = write.subscription(id).await?.ok_or_else(Error::not_found)?;
     match &caller.actor {
         Actor::Developer { .. } | Actor::Guest(_) => {
@@ -136,6 +184,13 @@ pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(
         }
         _ => access::sees(caller, Area::Portals)?,
     }
+    Ok(subscription)
+}
+
+/// Ends or withdraws a subscription: a developer's own, or for administrators any.
+pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
+    let mut write = app.begin(caller).await?;
+    let subscription = visible(&write, caller, id).await?;
     end(&mut write, &subscription).await?;
     write.commit().await
 }
@@ -168,6 +223,7 @@ pub(crate) fn tell(write: &mut Write<'_>, name: EventName, subscription: &Subscr
     let detail = json!({
         "application_id": subscription.application_id,
         "product_id": subscription.product_id,
+        "plan_id": subscription.plan_id,
         "was": subscription.status,
     });
     write.tell(name, "subscription", subscription.id.as_str(), Some(&subscription.portal_id), detail);

@@ -125,6 +125,12 @@ named! {
         ProductUnpublished = "product_unpublished",
         /// A product was deleted.
         ProductDeleted = "product_deleted",
+        /// A plan of a product was made.
+        PlanCreated = "plan_created",
+        /// A plan of a product changed.
+        PlanUpdated = "plan_updated",
+        /// A plan of a product was deleted.
+        PlanDeleted = "plan_deleted",
         /// A developer was made or registered.
         DeveloperCreated = "developer_created",
         /// A developer was invited.
@@ -169,6 +175,8 @@ named! {
         SubscriptionRejected = "subscription_approval_rejected",
         /// A subscription ended, or was withdrawn.
         SubscriptionCancelled = "subscription_approval_cancelled",
+        /// A subscription got another plan.
+        SubscriptionPlanChanged = "subscription_plan_changed",
         /// A registration was rejected.
         RegistrationRejected = "registration_rejected",
     }

@@ -7,6 +7,7 @@
 mod certificates;
 mod consumers;
 mod digests;
+mod plans;
 mod plugins;
 mod tokens;
 mod upstreams;
@@ -19,6 +20,7 @@ pub use self::{
     certificates::{CertificatePair, CertificateState},
     consumers::{ConsumerCredentialState, ConsumerSecret, ConsumerState},
     digests::{Digests, RowsDigest, differing},
+    plans::{GrantState, PlanLimit, PlanState},
     plugins::{
         AllowedMethods, BasicAuthPlugin, ConsumerRestriction, CorsPlugin, GlobalRuleState, JwtAuthPlugin,
         KeyAuthPlugin, PluginsState, RestrictionType,
@@ -279,6 +281,9 @@ pub struct ProductState {
     /// Set when tokens of a DCR provider's clients are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dcr: Option<DcrMethod>,
+    /// Its plans; empty: calls are not limited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<PlanState>,
 }
 
 /// How API keys are read.
@@ -384,13 +389,4 @@ pub enum CredentialSecret {
         /// The client's id there.
         client_id: String,
     },
-}
-
-/// An active subscription: this application may call this product.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GrantState {
-    /// The application.
-    pub application_id: ApplicationId,
-    /// The product.
-    pub product_id: ProductId,
 }

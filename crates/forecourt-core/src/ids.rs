@@ -98,6 +98,8 @@ ids! {
     GroupObjectId "gro"
     /// An API product.
     ProductId "prd"
+    /// A plan of an API product.
+    PlanId "pln"
     /// A developer, as we know it (the caller's own name for it is [`DeveloperName`]).
     DeveloperId "dev"
     /// A developer's public id, `developer_id` on the wire: chosen by the Portal API's caller, or issued.

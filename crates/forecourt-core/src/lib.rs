@@ -32,6 +32,7 @@ pub mod nodes;
 pub mod openapi;
 pub mod organizations;
 pub mod persons;
+pub mod plans;
 pub mod plugins;
 pub mod portal_tokens;
 pub mod portals;

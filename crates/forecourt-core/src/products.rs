@@ -10,6 +10,7 @@ use crate::{
     ids::{ApplicationId, DcrProviderId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
+    plans::Plan,
     time::Timestamp,
 };
 
@@ -90,6 +91,8 @@ pub struct GatewayOffer {
     pub can_view_unsubscribed: bool,
     /// The linked services, in the order given.
     pub services: Vec<LinkedService>,
+    /// Its plans, the oldest first; they change by [`crate::plans`] alone. Empty: calls are not limited.
+    pub plans: Vec<Plan>,
 }
 
 /// Documentation.
@@ -234,6 +237,7 @@ impl Product {
             basic_auth: offer.auth.basic_auth.clone(),
             jwt_auth: offer.auth.jwt_auth.clone(),
             dcr: None,
+            plans: offer.plans.iter().map(Plan::gateway_state).collect(),
         })
     }
 }

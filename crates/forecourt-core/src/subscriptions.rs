@@ -3,8 +3,9 @@
 use crate::{
     applications::Application,
     gateway_state::GrantState,
-    ids::{ApplicationId, DeveloperId, DeveloperName, PortalId, ProductId, SubscriptionId},
+    ids::{ApplicationId, DeveloperId, DeveloperName, PlanId, PortalId, ProductId, SubscriptionId},
     lists::{Order, Paging},
+    plans::PlanRefusal,
     products::{Offer, Product, ProductStatus},
     refusals::{Refusal, RefusalKind},
     time::Timestamp,
@@ -31,6 +32,8 @@ pub struct Subscription {
     pub application_id: ApplicationId,
     /// What is called.
     pub product_id: ProductId,
+    /// The plan of the product that its calls are held to; `None` where the product has none.
+    pub plan_id: Option<PlanId>,
     /// How far it is.
     pub status: SubscriptionStatus,
     /// Since when it is in force.
@@ -48,6 +51,8 @@ pub struct SubscriptionDetail {
     pub application_name: String,
     /// Its product's name.
     pub product_name: String,
+    /// Its plan's name, where it has one.
+    pub plan_name: Option<String>,
     /// Its developer, as we know it.
     pub developer_id: DeveloperId,
     /// Its developer's public id.
@@ -94,11 +99,13 @@ pub struct SubscriptionFilter {
 impl Subscription {
     /// What a request for a subscription leads to: in force at once, or waiting for an approval.
     ///
-    /// Refused unless the product is published, a gateway product, and of the application's portal.
+    /// Refused unless the product is published, a gateway product, and of the application's portal. Asking for no
+    /// plan means the default one, where the product has plans.
     pub fn request(
         id: SubscriptionId,
         application: &Application,
         product: &Product,
+        plan: Option<&PlanId>,
         now: Timestamp,
     ) -> Result<Self, SubscriptionRefusal> {
         let Offer::Gateway(offer) = &product.offer else {
@@ -107,12 +114,14 @@ impl Subscription {
         if product.status != ProductStatus::Published || product.portal_id != application.portal_id {
             return Err(SubscriptionRefusal::UnknownProduct(product.id.to_string()));
         }
+        let plan_id = product.plan(plan)?.map(|plan| plan.id.clone());
         let at_once = offer.subscription_auto_approval;
         Ok(Self {
             id,
             portal_id: application.portal_id.clone(),
             application_id: application.id.clone(),
             product_id: product.id.clone(),
+            plan_id,
             status: if at_once {
                 SubscriptionStatus::Subscribed
             } else {
@@ -130,6 +139,23 @@ impl Subscription {
         self
     }
 
+    /// This subscription to `product` with another of its plans.
+    ///
+    /// Where subscriptions are approved, so is their plan: there only administrators change it.
+    pub fn with_plan(
+        mut self,
+        product: &Product,
+        plan: &PlanId,
+        is_administrator: bool,
+    ) -> Result<Self, PlanRefusal> {
+        let needs_approval = product.gateway_offer().is_none_or(|offer| !offer.subscription_auto_approval);
+        if needs_approval && !is_administrator {
+            return Err(PlanRefusal::NeedsApproval(product.name.clone()));
+        }
+        self.plan_id = product.plan(Some(plan))?.map(|plan| plan.id.clone());
+        Ok(self)
+    }
+
     /// Whether it is in force.
     pub fn is_active(&self) -> bool {
         self.status == SubscriptionStatus::Subscribed
@@ -137,7 +163,11 @@ impl Subscription {
 
     /// What the gateway must know once it is in force.
     pub fn grant(&self) -> GrantState {
-        GrantState { application_id: self.application_id.clone(), product_id: self.product_id.clone() }
+        GrantState {
+            application_id: self.application_id.clone(),
+            product_id: self.product_id.clone(),
+            plan_id: self.plan_id.clone(),
+        }
     }
 }
 
@@ -153,6 +183,9 @@ pub enum SubscriptionRefusal {
     /// Not there, or somebody else's.
     #[error("applications: {0:?} is not one of your applications")]
     UnknownApplication(String),
+    /// The plan that is asked for cannot be had.
+    #[error(transparent)]
+    Plan(#[from] PlanRefusal),
     /// Both lists hold at least one id.
     #[error("{0} must hold at least one id")]
     Empty(&'static str),
@@ -168,6 +201,7 @@ impl Refusal for SubscriptionRefusal {
             Self::ExternalProduct(_) => "external_product",
             Self::UnknownProduct(_) => "unknown_product",
             Self::UnknownApplication(_) => "unknown_application",
+            Self::Plan(refusal) => refusal.code(),
             Self::Empty(_) => "empty_list",
         }
     }

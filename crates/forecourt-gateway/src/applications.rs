@@ -46,6 +46,8 @@ pub(crate) struct Grant {
     pub(crate) revision: i64,
     /// The product, by the number that the gateway gave to it.
     pub(crate) product: u32,
+    /// The plan that it is held to, by the number that the gateway gave to it; `None`: the product's default one.
+    pub(crate) plan: Option<u32>,
     /// False: ended; kept so that an older row cannot revive it.
     pub(crate) live: bool,
 }

@@ -10,8 +10,8 @@ use std::{borrow::Cow, hash::BuildHasher, sync::Arc};
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, CertificateState, ConsumerState, Digests, GlobalRuleState, Kind, ProductState,
-        Resource, RouteState, ServiceState,
+        ApplicationState, CertificateState, ConsumerState, Digests, GlobalRuleState, GrantState, Kind,
+        ProductState, Resource, RouteState, ServiceState,
     },
     ids::ApplicationId,
 };
@@ -34,6 +34,7 @@ pub(crate) struct Writer {
     floor: i64,
     portals: Numbers,
     products_by_number: Numbers,
+    plans: Numbers,
     services: Rows<ServiceState>,
     routes: Rows<RouteState>,
     certificates: Rows<CertificateState>,
@@ -324,7 +325,7 @@ impl Writer {
                 self.credentials.narrow(state, row, &application);
             }
             (Kind::Credential, _) => self.credentials.delete(state, &step.key, step.revision),
-            (Kind::Grant, None) => self.put_grant(step, false),
+            (Kind::Grant, None) => self.put_grant(step, None),
             (Kind::Grant, Some(_)) => {}
         }
     }
@@ -343,20 +344,21 @@ impl Writer {
                 let application = self.slot_or_new(row.application_id.as_str());
                 self.credentials.widen(state, row, &application, step.revision);
             }
-            Some(Resource::Grant(_)) => self.put_grant(step, true),
+            Some(Resource::Grant(row)) => self.put_grant(step, Some(row)),
             // The table holds them already.
             _ => {}
         }
     }
 
-    fn put_grant(&mut self, step: &Step<'_>, live: bool) {
+    fn put_grant(&mut self, step: &Step<'_>, row: Option<&GrantState>) {
         let Some((application, product)) = step.key.split_once('/') else {
             tracing::error!(key = %step.key, "a grant whose key is not APPLICATION/PRODUCT was ignored");
             return;
         };
         let product = self.products_by_number.of(product);
-        let revision = step.revision;
-        self.slot_or_new(application).change(|view| view.put_grant(Grant { revision, product, live }));
+        let plan = row.and_then(|row| row.plan_id.as_ref()).map(|plan| self.plans.of(plan.as_str()));
+        let grant = Grant { revision: step.revision, product, plan, live: row.is_some() };
+        self.slot_or_new(application).change(|view| view.put_grant(grant));
     }
 
     fn grant(&self, key: &str) -> Option<Grant> {

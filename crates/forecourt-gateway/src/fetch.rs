@@ -116,7 +116,7 @@ impl Fetcher {
 }
 
 /// TLS with the authorities of the operating system, read anew so that changes of them count.
-async fn platform_tls() -> Result<Arc<ClientConfig>, String> {
+pub(crate) async fn platform_tls() -> Result<Arc<ClientConfig>, String> {
     let building = tokio::task::spawn_blocking(|| {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions()?.with_platform_verifier()?;

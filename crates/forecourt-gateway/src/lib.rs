@@ -9,6 +9,7 @@
 //! | passwords | `presented.rs`, `passwords.rs` |
 //! | tokens | `jwt.rs`, `signatures.rs`, `verify/tokens.rs`; providers' keys: `key_sets.rs`, `jwks.rs`, `fetch.rs` |
 //! | what costly proofs leave behind | `memory.rs` |
+//! | plans: how often an application may call | `limits.rs`, `limits/` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
@@ -42,6 +43,7 @@ mod jwks;
 mod jwt;
 mod key_sets;
 mod key_store;
+mod limits;
 mod load;
 mod memory;
 mod meter;
@@ -87,6 +89,8 @@ use forecourt_core::{
 };
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
+use limits::Limits;
+pub use limits::{QuotaCount, SharedLimits};
 use load::Load;
 use meter::Meter;
 use passwords::Passwords;
@@ -128,6 +132,8 @@ pub struct Config {
     /// For how long what the gateway was told counts when nobody tells it that it still does ([`Gateway::heard`]);
     /// after that, traffic of products and consumers is answered 503.
     pub max_staleness: Duration,
+    /// Where counts of limits are shared with other nodes; `None`: each node counts alone.
+    pub shared_limits: Option<SharedLimits>,
 }
 
 impl Default for Config {
@@ -146,6 +152,7 @@ impl Default for Config {
             max_concurrent_password_checks: std::thread::available_parallelism().map_or(1, usize::from),
             outgoing: OutgoingRules::default(),
             max_staleness: Duration::from_hours(24),
+            shared_limits: None,
         }
     }
 }
@@ -171,6 +178,7 @@ pub(crate) struct Inner {
     passwords: Passwords,
     fetcher: Arc<Fetcher>,
     meter: Arc<Meter>,
+    limits: Limits,
     load: Arc<Load>,
     id_seed: u64,
     applied: watch::Sender<i64>,
@@ -188,6 +196,7 @@ impl Gateway {
         let seed = [getrandom::u64()?, getrandom::u64()? | 1];
         let passwords = Passwords::new(password_key, config.max_concurrent_password_checks);
         let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
+        let limits = Limits::new(config.shared_limits.clone());
         let inner = Inner {
             staleness: Staleness::new(config.max_staleness),
             config,
@@ -196,6 +205,7 @@ impl Gateway {
             state: State::empty(seed),
             passwords,
             fetcher,
+            limits,
             load: Arc::default(),
             id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
@@ -278,6 +288,36 @@ impl Gateway {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
+    /// What quotas have counted in the windows that run: to be kept over a restart.
+    pub fn quotas(&self) -> Vec<QuotaCount> {
+        self.inner.limits.quotas((self.inner.clock)())
+    }
+
+    /// A number that grows whenever a quota counts.
+    pub fn quota_changes(&self) -> u64 {
+        self.inner.limits.quota_changes()
+    }
+
+    /// Takes back what [`Self::quotas`] gave; what is counted higher already stays so.
+    pub fn restore_quotas(&self, counts: &[QuotaCount]) {
+        self.inner.limits.restore(counts);
+    }
+
+    /// How many pairs of application and product have calls that count for a limit.
+    pub fn limited_callers(&self) -> usize {
+        self.inner.limits.len()
+    }
+
+    /// How many calls this node counted alone because the shared counters did not answer in time.
+    pub fn limit_fallbacks(&self) -> u64 {
+        self.inner.limits.fallbacks()
+    }
+
+    /// Whether the shared counters answer; `None`: none are configured.
+    pub fn limits_are_shared(&self) -> Option<bool> {
+        self.inner.limits.is_shared()
+    }
+
     /// How many connections were closed at once because [`Config::max_connections`] were open.
     pub fn refused_connections(&self) -> u64 {
         self.inner.load.refused()
@@ -292,6 +332,7 @@ impl Gateway {
         tokio::select! {
             () = serving => {}
             never = keeping => match never {},
+            never = self.inner.limits.keep_shared() => match never {},
         }
     }
 
@@ -302,6 +343,7 @@ impl Gateway {
         tokio::select! {
             () = serving => {}
             never = keeping => match never {},
+            never = self.inner.limits.keep_shared() => match never {},
         }
     }
 }

@@ -84,6 +84,7 @@ async fn answer(
     };
     let cors = route.plugins.as_ref().and_then(|plugins| plugins.cors.as_ref());
     let fields = cors.map(|cors| cors.fields(&parts.headers));
+    let mut standing = None;
     let mut answer = match decision {
         Decision::Preflight => Response::new(AnswerBody::own(Bytes::new(), in_flight)),
         Decision::Reject(reject) => gateway.refuse(reject, in_flight),
@@ -92,17 +93,29 @@ async fn answer(
             let trusted_proxies = &gateway.config.trusted_proxies;
             if let Some(identity) = permit.identity() {
                 let caller = watch.hop.caller(&parts.headers, trusted_proxies);
+                // A call beyond its plan counts too: it came from somebody who may call, and is answered 429.
                 in_flight.call = Some(Call::begin(identity, &route, watch, caller, arrived));
+                standing = gateway.limits.check(identity, (gateway.clock)()).await;
             }
-            let passage = Passage { permit, route: &route, path, query: uri.query(), watch, trusted_proxies };
-            match forward::forward(passage, parts, body, connections, in_flight).await {
-                Ok(response) => response,
-                Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
+            match &standing {
+                Some(standing) if !standing.admitted => gateway.refuse(standing.reject(), in_flight),
+                _ => {
+                    let query = uri.query();
+                    let passage = Passage { permit, route: &route, path, query, watch, trusted_proxies };
+                    match forward::forward(passage, parts, body, connections, in_flight).await {
+                        Ok(response) => response,
+                        Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
+                    }
+                }
             }
         }
     };
+    let headers = answer.headers_mut();
     if let Some(fields) = fields {
-        fields.put_on(answer.headers_mut());
+        fields.put_on(headers);
+    }
+    if let Some(standing) = standing {
+        standing.put_on(headers);
     }
     answer
 }

@@ -51,6 +51,15 @@ pub(crate) enum Reject {
     BodyTooLarge,
     /// More requests are in flight than may be.
     TooManyInFlight,
+    /// The plan of the application has no room: its limit, and the seconds after which there is more.
+    OverLimit {
+        /// Calls.
+        count: u64,
+        /// Seconds.
+        window_seconds: u32,
+        /// Seconds, at least 1.
+        retry_after: u64,
+    },
     /// The host's callers must show a certificate, which this connection did not ask for.
     Misdirected,
     /// Nobody has said for too long who may call.
@@ -91,6 +100,7 @@ impl Reject {
         "upstream_busy",
         "untrusted_upstream",
         "stale",
+        "over_limit",
     ];
 
     /// Place in [`Self::LABELS`], status and body: the table.
@@ -135,6 +145,9 @@ impl Reject {
             }
             Self::Misdirected => {
                 (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
+            }
+            Self::OverLimit { count, window_seconds, .. } => {
+                return (19, StatusCode::TOO_MANY_REQUESTS, over_limit(*count, *window_seconds));
             }
             Self::UnusableUpstream => {
                 (16, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)
@@ -189,6 +202,9 @@ impl Reject {
                     headers.append(WWW_AUTHENTICATE, challenge);
                 }
             }
+            Self::OverLimit { retry_after, .. } => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_after));
+            }
             Self::PasswordChecksBusy | Self::TooManyInFlight => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
@@ -196,6 +212,12 @@ impl Reject {
         }
         response
     }
+}
+
+fn over_limit(count: u64, window_seconds: u32) -> Cow<'static, str> {
+    let requests = if count == 1 { "request" } else { "requests" };
+    let seconds = if window_seconds == 1 { "second" } else { "seconds" };
+    saying(&format!("Rate limit exceeded: at most {count} {requests} in {window_seconds} {seconds}"))
 }
 
 fn saying(message: &str) -> Cow<'static, str> {
@@ -233,6 +255,7 @@ mod tests {
             Reject::UpstreamBusy,
             Reject::UntrustedUpstream,
             Reject::Stale,
+            Reject::OverLimit { count: 5, window_seconds: 60, retry_after: 7 },
         ];
         assert_eq!(all.len(), Reject::LABELS.len());
         for (place, reject) in all.into_iter().enumerate() {

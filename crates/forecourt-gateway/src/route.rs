@@ -16,7 +16,9 @@ use hashbrown::HashMap;
 use http::{HeaderName, Method};
 
 use crate::{
+    compact_ids::CompactId,
     key_sets::{Issuer, KeySets},
+    limits::Plans,
     path_table::{Entry, PathTable},
     paths,
     plugins::{self, Plugins},
@@ -96,6 +98,10 @@ pub(crate) struct Product {
     pub(crate) jwt_auth: Option<JwtRule>,
     /// Whose tokens are accepted.
     pub(crate) dcr: Option<DcrRule>,
+    /// Its id, as counts of calls carry it.
+    pub(crate) compact_id: CompactId,
+    /// How often applications may call it.
+    pub(crate) plans: Plans,
 }
 
 /// How API keys are read.
@@ -137,8 +143,16 @@ pub(crate) struct Linked {
 
 impl Linked {
     /// Puts the product's services under it, taking the place of products linked before; `key_sets` keeps its issuer.
-    pub(crate) fn link(&mut self, state: &ProductState, number: u32, portal: u32, key_sets: &KeySets) {
+    pub(crate) fn link(
+        &mut self,
+        state: &ProductState,
+        (number, portal): (u32, u32),
+        plans: Plans,
+        key_sets: &KeySets,
+    ) {
         let product = Arc::new(Product {
+            compact_id: CompactId::pack(ProductId::PREFIX, state.id.as_str()),
+            plans,
             id: state.id.clone(),
             number,
             portal,

@@ -28,6 +28,7 @@ use crate::{
     applications::ApplicationSlot,
     compact_ids::CompactId,
     key_sets::Issuer,
+    limits::Plan,
     plugins::Plugins,
     rejects::Reject,
     route::{Product, Protection, Route},
@@ -52,6 +53,8 @@ pub(crate) struct Identity {
     pub(crate) credential: CompactId,
     /// The method that succeeded.
     pub(crate) method: Method,
+    /// The plan that its calls are held to; `None`: they are not limited.
+    pub(crate) plan: Option<Arc<Plan>>,
 }
 
 /// A method of product authentication.

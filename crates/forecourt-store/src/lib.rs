@@ -29,6 +29,7 @@ mod migrations;
 mod nodes;
 mod organizations;
 mod persons;
+mod plans;
 mod portal_tokens;
 mod portals;
 mod products;

@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -22,6 +22,7 @@ const STEPS: [Step; 6] = [
     Step { name: "0004_revisions", sql: include_str!("migrations/0004_revisions.sql") },
     Step { name: "0005_nodes", sql: include_str!("migrations/0005_nodes.sql") },
     Step { name: "0006_usage", sql: include_str!("migrations/0006_usage.sql") },
+    Step { name: "0007_plans", sql: include_str!("migrations/0007_plans.sql") },
 ];
 
 /// Brings the schema up to date.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use forecourt_core::{
     ids::{GatewayGroupId, PortalId, ProductId, ServiceId},
     openapi::Document,
+    plans::Plan,
     products::{
         ExternalOffer, GatewayOffer, LinkedService, Offer, Product, ProductStatus, ProductType, Visibility,
     },
@@ -147,32 +148,35 @@ impl Reader {
     }
 
     async fn with_links(&self, models: Vec<entity::Model>) -> Result<Vec<Product>, StoreError> {
-        let mut linked: HashMap<String, Vec<LinkedService>> = HashMap::new();
+        let mut linked: HashMap<String, (Vec<LinkedService>, Vec<Plan>)> = HashMap::new();
         let gateway = ProductType::Gateway.name();
         let ids: Vec<_> =
             models.iter().filter(|row| row.product_type == gateway).map(|row| row.id.clone()).collect();
         for ids in ids.chunks(CHUNK) {
             let select = links::Entity::find().filter(links::Column::ProductId.is_in(ids.to_vec()));
             for link in select.order_by_asc(links::Column::Position).all(&self.connection()).await? {
-                linked.entry(link.product_id).or_default().push(LinkedService {
+                linked.entry(link.product_id).or_default().0.push(LinkedService {
                     gateway_group_id: GatewayGroupId::known(link.gateway_group_id),
                     service_id: ServiceId::known(link.service_id),
                     linked_hosts: rows::from_json("linked hosts", &link.linked_hosts)?,
                 });
             }
+            for plan in self.plans_of(ids.to_vec()).await? {
+                linked.entry(plan.product_id.to_string()).or_default().1.push(plan);
+            }
         }
         models
             .into_iter()
             .map(|row| {
-                let links = linked.remove(&row.id).unwrap_or_default();
-                product(row, links)
+                let (links, plans) = linked.remove(&row.id).unwrap_or_default();
+                product(row, links, plans)
             })
             .collect()
     }
 }
 
 impl Tx {
-    /// Adds a product with its links.
+    /// Adds a product with its links; its plans have writes of their own.
     pub async fn insert_product(&self, product: &Product) -> Result<(), StoreError> {
         entity::Entity::insert(row(product)?).exec_without_returning(&self.connection()).await?;
         self.write_links(product).await
@@ -186,7 +190,7 @@ impl Tx {
         self.write_links(product).await
     }
 
-    /// Removes a product with its links and subscriptions.
+    /// Removes a product with its links, plans and subscriptions.
     pub async fn delete_product(&self, id: &ProductId) -> Result<(), StoreError> {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
         Ok(())
@@ -244,13 +248,18 @@ fn row(product: &Product) -> Result<entity::ActiveModel, StoreError> {
     })
 }
 
-fn product(row: entity::Model, services: Vec<LinkedService>) -> Result<Product, StoreError> {
+fn product(
+    row: entity::Model,
+    services: Vec<LinkedService>,
+    plans: Vec<Plan>,
+) -> Result<Product, StoreError> {
     let offer = match rows::known("product type", ProductType::from_name(&row.product_type))? {
         ProductType::Gateway => Offer::Gateway(GatewayOffer {
             auth: rows::from_json("product auth", &row.auth)?,
             subscription_auto_approval: row.subscription_auto_approval,
             can_view_unsubscribed: row.can_view_unsubscribed,
             services,
+            plans,
         }),
         ProductType::External => Offer::External(ExternalOffer {
             document: row.document,

@@ -1,7 +1,7 @@
 //! Subscriptions: at most one record per application and product.
 
 use forecourt_core::{
-    ids::{ApplicationId, DeveloperId, DeveloperName, PortalId, ProductId, SubscriptionId},
+    ids::{ApplicationId, DeveloperId, DeveloperName, PlanId, PortalId, ProductId, SubscriptionId},
     lists::{List, Paging},
     subscriptions::{
         Subscription, SubscriptionDetail, SubscriptionFilter, SubscriptionOrder, SubscriptionStatus,
@@ -16,7 +16,7 @@ use sea_orm::{
     sea_query::{Func, SimpleExpr},
 };
 
-use crate::{Reader, StoreError, Tx, applications, developers, dialect, products, rows};
+use crate::{Reader, StoreError, Tx, applications, developers, dialect, plans, products, rows};
 
 pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
@@ -32,6 +32,7 @@ pub(crate) mod entity {
         pub status: String,
         pub subscribed_at: Option<i64>,
         pub created_at: i64,
+        pub plan_id: Option<String>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -55,6 +56,13 @@ fn product_of_subscription() -> RelationDef {
         .into()
 }
 
+fn plan_of_subscription() -> RelationDef {
+    entity::Entity::belongs_to(plans::entity::Entity)
+        .from(entity::Column::PlanId)
+        .to(plans::entity::Column::Id)
+        .into()
+}
+
 fn developer_of_application() -> RelationDef {
     applications::entity::Entity::belongs_to(developers::entity::Entity)
         .from(applications::entity::Column::DeveloperId)
@@ -71,6 +79,8 @@ struct Detail {
     status: String,
     subscribed_at: Option<i64>,
     created_at: i64,
+    plan_id: Option<String>,
+    plan_name: Option<String>,
     application_name: String,
     product_name: String,
     developer_id: String,
@@ -219,6 +229,8 @@ fn joined() -> Select<entity::Entity> {
         .join(JoinType::InnerJoin, application_of_subscription())
         .join(JoinType::InnerJoin, developer_of_application())
         .join(JoinType::InnerJoin, product_of_subscription())
+        .join(JoinType::LeftJoin, plan_of_subscription())
+        .column_as(plans::entity::Column::Name, "plan_name")
         .column_as(applications::entity::Column::Name, "application_name")
         .column_as(products::entity::Column::Name, "product_name")
         .column_as(applications::entity::Column::DeveloperId, "developer_id")
@@ -247,6 +259,7 @@ fn row(subscription: &Subscription) -> entity::ActiveModel {
         status: Set(subscription.status.name().to_owned()),
         subscribed_at: Set(subscription.subscribed_at.map(Timestamp::micros)),
         created_at: Set(subscription.created_at.micros()),
+        plan_id: Set(subscription.plan_id.as_ref().map(ToString::to_string)),
     }
 }
 
@@ -256,6 +269,7 @@ fn subscription(row: entity::Model) -> Result<Subscription, StoreError> {
         portal_id: PortalId::known(row.portal_id),
         application_id: ApplicationId::known(row.application_id),
         product_id: ProductId::known(row.product_id),
+        plan_id: row.plan_id.map(PlanId::known),
         status: rows::known("subscription status", SubscriptionStatus::from_name(&row.status))?,
         subscribed_at: row.subscribed_at.map(Timestamp::from_micros),
         created_at: Timestamp::from_micros(row.created_at),
@@ -272,7 +286,9 @@ fn detail(row: Detail) -> Result<SubscriptionDetail, StoreError> {
             status: row.status,
             subscribed_at: row.subscribed_at,
             created_at: row.created_at,
+            plan_id: row.plan_id,
         })?,
+        plan_name: row.plan_name,
         application_name: row.application_name,
         product_name: row.product_name,
         developer_id: DeveloperId::known(row.developer_id),

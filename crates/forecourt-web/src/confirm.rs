@@ -55,6 +55,8 @@ pub enum Act {
     UnpublishProduct,
     /// Delete a product.
     DeleteProduct,
+    /// Delete a plan of a product.
+    DeletePlan,
     /// Delete a developer.
     DeleteDeveloper,
     /// Delete a gateway service with its routes.
@@ -68,7 +70,7 @@ pub enum Act {
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 13] = [
+    const DESTRUCTIVE: [Self; 14] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -77,6 +79,7 @@ impl Act {
         Self::DeleteToken,
         Self::UnpublishProduct,
         Self::DeleteProduct,
+        Self::DeletePlan,
         Self::DeleteDeveloper,
         Self::DeleteService,
         Self::DeleteRoute,
@@ -127,6 +130,7 @@ fn sample_name(act: Act) -> &'static str {
         Act::PublishProduct => "publish_product",
         Act::UnpublishProduct => "unpublish_product",
         Act::DeleteProduct => "delete_product",
+        Act::DeletePlan => "delete_plan",
         Act::DeleteDeveloper => "delete_developer",
         Act::DeleteService => "delete_service",
         Act::DeleteRoute => "delete_route",

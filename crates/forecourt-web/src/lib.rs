@@ -17,6 +17,7 @@ pub mod links;
 pub mod lists;
 pub mod messages;
 pub mod page;
+pub mod plans;
 pub mod provider;
 pub mod samples;
 pub mod templates;

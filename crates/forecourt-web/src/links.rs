@@ -111,6 +111,8 @@ paths! {
         NEW_SUBSCRIPTION new_subscription(application) = "/applications/{application}/subscriptions/new";
         CANCEL_SUBSCRIPTION cancel_subscription(application, subscription) =
             "/applications/{application}/subscriptions/{subscription}/cancel";
+        SUBSCRIPTION_PLAN subscription_plan(application, subscription) =
+            "/applications/{application}/subscriptions/{subscription}/plan";
         NEW_CREDENTIAL new_credential(application) = "/applications/{application}/credentials/new";
         EDIT_CREDENTIAL edit_credential(application, credential) =
             "/applications/{application}/credentials/{credential}/edit";
@@ -146,6 +148,12 @@ paths! {
         PUBLISH_PRODUCT publish_product(portal, product) = "/portals/{portal}/products/{product}/publish";
         UNPUBLISH_PRODUCT unpublish_product(portal, product) = "/portals/{portal}/products/{product}/unpublish";
         DELETE_PRODUCT delete_product(portal, product) = "/portals/{portal}/products/{product}/delete";
+        NEW_PLAN new_plan(portal, product) = "/portals/{portal}/products/{product}/plans/new";
+        EDIT_PLAN edit_plan(portal, product, plan) = "/portals/{portal}/products/{product}/plans/{plan}/edit";
+        DELETE_PLAN delete_plan(portal, product, plan) =
+            "/portals/{portal}/products/{product}/plans/{plan}/delete";
+        SUBSCRIPTION_PLAN subscription_plan(portal, product, subscription) =
+            "/portals/{portal}/products/{product}/subscriptions/{subscription}/plan";
         DEVELOPERS developers(portal) = "/portals/{portal}/developers";
         INVITE_DEVELOPER invite_developer(portal) = "/portals/{portal}/developers/invite";
         DEVELOPER developer(portal, developer) = "/portals/{portal}/developers/{developer}";

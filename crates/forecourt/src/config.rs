@@ -8,6 +8,7 @@
 mod gateway;
 mod layers;
 mod outgoing;
+mod redis;
 mod restrictions;
 mod sync;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Location;
 pub use gateway::{GatewaySettings, LimitSettings};
 pub use outgoing::SsrfProtectionSettings;
+pub use redis::RedisSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 pub use sync::SyncSettings;
@@ -204,6 +206,7 @@ impl Settings {
     pub fn masked(&self) -> Self {
         let mut masked = self.clone();
         masked.database.url = mask_password(&self.database.url);
+        masked.gateway.redis.url = mask_password(&self.gateway.redis.url);
         masked.bootstrap.admin_password = match self.bootstrap.admin_password.as_str() {
             "" => "(random, printed at the first start)".into(),
             _ => "******".into(),

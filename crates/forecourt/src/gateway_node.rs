@@ -9,7 +9,7 @@ use axum::{Json, Router, extract::State, http::StatusCode, response::IntoRespons
 use clap::Args;
 use forecourt_core::addresses::Network;
 use forecourt_gateway::{
-    Config, Gateway,
+    Config, Gateway, SharedLimits,
     sync::{Folder, Node, NodeConfig, NodeStatus, NodeTls, NodeToken},
 };
 use serde_json::json;
@@ -17,7 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
 use crate::{
-    durations,
+    durations, limit_counts,
     listeners::{GRACE, Listener, Serving},
     node_folder,
     serve::{VERSION, system_clock},
@@ -75,6 +75,13 @@ pub struct GatewayOptions {
     #[arg(long, env = "FORECOURT_GATEWAY_MAX_STALENESS", value_name = "TIME", default_value = "24h",
         value_parser = durations::parse)]
     max_staleness: Duration,
+    /// The Redis where nodes share what they count for limits, redis:// or rediss:// [default: this node counts alone].
+    #[arg(long, env = "FORECOURT_GATEWAY_REDIS_URL", value_name = "URL", hide_env_values = true)]
+    redis_url: Option<String>,
+    /// Milliseconds that a call waits for it, 1 to 1000.
+    #[arg(long, env = "FORECOURT_GATEWAY_REDIS_TIMEOUT_MS", value_name = "MS", default_value_t = 20,
+        value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    redis_timeout_ms: u64,
     /// Proxies whose word counts on where a request came from.
     #[arg(long, env = "FORECOURT_GATEWAY_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
     trusted_proxies: Vec<String>,
@@ -89,6 +96,7 @@ pub struct RunningNode {
     listeners: Vec<(Listener, bool)>,
     serving: Vec<JoinHandle<()>>,
     status_serving: Option<Serving>,
+    quotas: limit_counts::Keeper,
     ready: serde_json::Value,
 }
 
@@ -125,6 +133,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     }
     let config = node_config(&options, address)?;
     let limits = limits(&options)?;
+    let data_dir = options.data_dir.clone();
     // Reading a large state takes seconds of computing.
     let opening = tokio::task::spawn_blocking(move || {
         let clock = system_clock();
@@ -137,6 +146,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let router = status_router(node_status.clone(), gateway.clone());
     let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
     let status_serving = status_serving.map_err(|error| error.to_string())?;
+    let quotas = limit_counts::start(gateway.clone(), &data_dir);
     let (stop, stopped) = watch::channel(false);
     let following = tokio::spawn(node.run(stopped));
     let listeners = [(plain, false)].into_iter().chain(tls.map(|listener| (listener, true))).collect();
@@ -148,6 +158,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
         listeners,
         serving: Vec::new(),
         status_serving,
+        quotas,
         ready,
     })
 }
@@ -191,6 +202,7 @@ impl RunningNode {
         if let Err(error) = self.following.await {
             tracing::error!(error.cause = %error, "the node ended early");
         }
+        self.quotas.stop().await;
         if let Some(serving) = self.status_serving {
             serving.stop().await;
         }
@@ -238,7 +250,11 @@ fn limits(options: &GatewayOptions) -> Result<Config, String> {
             )
         })
     });
+    let redis_timeout = Duration::from_millis(options.redis_timeout_ms);
+    let shared = options.redis_url.as_deref().filter(|url| !url.is_empty());
+    let shared = shared.map(|url| SharedLimits::new(url, redis_timeout)).transpose();
     Ok(Config {
+        shared_limits: shared.map_err(|problem| format!("--redis-url {problem}"))?,
         trusted_proxies: trusted_proxies.collect::<Result<_, _>>()?,
         max_staleness: options.max_staleness,
         drain_timeout: GRACE,

@@ -12,6 +12,7 @@ pub mod durations;
 pub mod embedded_gateway;
 pub mod faces;
 pub mod gateway_node;
+pub mod limit_counts;
 pub mod listeners;
 pub mod master_key;
 pub mod node_folder;

@@ -30,6 +30,7 @@ use crate::{
     config::{Settings, mask_password},
     embedded_gateway::{self, Feed},
     faces::{self, Urls},
+    limit_counts,
     listeners::{GRACE, Listener, Serving},
     master_key::{self, MasterKeyError},
     node_folder,
@@ -136,6 +137,7 @@ struct RunningGateway {
     tasks: Vec<JoinHandle<()>>,
     feed: Feed,
     delivery: Delivery,
+    quotas: limit_counts::Keeper,
 }
 
 impl std::fmt::Debug for Server {
@@ -227,6 +229,7 @@ impl Server {
             }
             gateway.feed.stop().await;
             gateway.delivery.stop().await;
+            gateway.quotas.stop().await;
         }
         self.keeping.stop().await;
     }
@@ -305,6 +308,7 @@ async fn start_gateway(
     let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
     let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls]);
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded).await;
+    let quotas = limit_counts::start(gateway.clone(), &settings.data_folder());
     let feed = feed.map_err(|error| app_error(settings, &error))?;
     let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder);
     let delivery = delivery.map_err(|error| system(&error))?;
@@ -326,7 +330,7 @@ async fn start_gateway(
             }
         }));
     }
-    Ok((gateway, RunningGateway { stop, tasks, feed, delivery }))
+    Ok((gateway, RunningGateway { stop, tasks, feed, delivery, quotas }))
 }
 
 /// The gateway of this process as a node among others.

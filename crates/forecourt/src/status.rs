@@ -49,6 +49,26 @@ async fn readiness(State(status): State<Status>) -> impl IntoResponse {
     (code, Json(body))
 }
 
+/// What is told of plans.
+fn limits(gateway: &Gateway) -> String {
+    let mut text = format!(
+        "# HELP forecourt_gateway_limits_fallback_total Calls counted on this node alone because Redis was away.\n\
+         # TYPE forecourt_gateway_limits_fallback_total counter\nforecourt_gateway_limits_fallback_total {}\n\
+         # HELP forecourt_gateway_limits_callers Pairs of application and product with calls that count for a limit.\n\
+         # TYPE forecourt_gateway_limits_callers gauge\nforecourt_gateway_limits_callers {}\n",
+        gateway.limit_fallbacks(),
+        gateway.limited_callers()
+    );
+    if let Some(is_shared) = gateway.limits_are_shared() {
+        text += &format!(
+            "# HELP forecourt_gateway_limits_shared Whether the counters in Redis answer: 1 or 0.\n\
+             # TYPE forecourt_gateway_limits_shared gauge\nforecourt_gateway_limits_shared {}\n",
+            u8::from(is_shared)
+        );
+    }
+    text
+}
+
 /// Prometheus' text format, version 0.0.4.
 async fn metrics(State(status): State<Status>) -> impl IntoResponse {
     let mut text = metric(
@@ -102,5 +122,5 @@ pub(crate) fn gateway_metrics(gateway: &Gateway, version: &str) -> String {
         "Connections beyond the limit.",
         &gateway.refused_connections().to_string(),
     );
-    text
+    text + &limits(gateway)
 }

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     json_patch::{self, Members},
-    shapes::{auth, members, non_empty},
+    shapes::{auth, members, non_empty, plans},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
@@ -59,6 +59,7 @@ fn shape(product: &Product) -> Map<String, Value> {
             ("can_view_unsubscribed", Some(json!(offer.can_view_unsubscribed))),
             ("auth", Some(auth(&offer.auth))),
             ("linked_gateway_services", Some(json!(offer.services))),
+            ("plans", Some(plans(&offer.plans))),
         ]),
         Offer::External(offer) => members([
             ("server_urls", Some(json!(offer.server_urls))),
@@ -156,7 +157,7 @@ const MEMBERS: Members = Members {
         "/server_url",
         "/api_desc",
     ],
-    read_only: &["id", "portal_id", "created_at", "updated_at", "raw_openapis"],
+    read_only: &["id", "portal_id", "created_at", "updated_at", "raw_openapis", "plans"],
 };
 
 async fn patch(

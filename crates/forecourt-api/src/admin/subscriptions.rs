@@ -5,10 +5,10 @@ use forecourt_app::{products, subscriptions};
 use forecourt_core::{
     actors::Caller,
     ids::{ApplicationId, DeveloperName, ProductId, SubscriptionId},
-    subscriptions::{SubscriptionFilter, SubscriptionOrder, SubscriptionStatus},
+    subscriptions::{SubscriptionDetail, SubscriptionFilter, SubscriptionOrder, SubscriptionStatus},
 };
 use forecourt_http::{Context, callers::AdminCaller, lists, problem::Problem, queries::Query};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted},
@@ -67,11 +67,14 @@ fn statuses(query: &Query) -> Result<Option<Vec<SubscriptionStatus>>, Problem> {
 
 async fn answer(context: &Context, caller: &Caller, filter: SubscriptionFilter) -> ListAnswer {
     let found = subscriptions::list(&context.app, caller, filter).await?;
-    Ok(lists::body(found.map(|detail| {
-        let mut shape = shapes::subscription(&detail);
-        shape.insert("portal_id".into(), json!(detail.subscription.portal_id));
-        Value::Object(shape)
-    })))
+    Ok(lists::body(found.map(|detail| Value::Object(shape(&detail)))))
+}
+
+/// A subscription as the Admin API shows it.
+pub(super) fn shape(detail: &SubscriptionDetail) -> Map<String, Value> {
+    let mut shape = shapes::subscription(detail);
+    shape.insert("portal_id".into(), json!(detail.subscription.portal_id));
+    shape
 }
 
 async fn list(

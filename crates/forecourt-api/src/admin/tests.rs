@@ -12,6 +12,7 @@ mod group_objects;
 mod matrix;
 mod nodes;
 mod patches;
+mod plans;
 mod plugins;
 mod portals;
 mod products;

@@ -18,7 +18,7 @@ use forecourt_http::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{auth, members, non_empty};
+use crate::shapes::{auth, members, non_empty, plans};
 
 pub(super) async fn list(
     context: State<Context>,
@@ -76,6 +76,7 @@ fn body(product: &Product, subscription: Option<SubscriptionState>) -> Map<Strin
             ("auth", Some(auth(&offer.auth))),
             ("subscription_auto_approval", Some(json!(offer.subscription_auto_approval))),
             ("can_view_unsubscribed", Some(json!(offer.can_view_unsubscribed))),
+            ("plans", Some(plans(&offer.plans))),
         ]),
         Offer::External(offer) => members([
             ("server_urls", Some(json!(offer.server_urls))),

@@ -1,12 +1,13 @@
 //! `/api/subscriptions`: asked for one by one or as a cross product, listed, ended.
 
 use axum::{
+    Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use forecourt_app::{Error, subscriptions};
 use forecourt_core::{
-    ids::{ApplicationId, ProductId, SubscriptionId},
+    ids::{ApplicationId, PlanId, ProductId, SubscriptionId},
     lists::Order,
     products::SubscriptionState,
     subscriptions::{SubscriptionFilter, SubscriptionOrder, SubscriptionStatus},
@@ -79,7 +80,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let applications = given.texts("applications")?.unwrap_or_default();
     let products = given.texts("api_products")?.unwrap_or_default();
-    subscriptions::request(&context.app, &caller, &applications, &products).await?;
+    subscriptions::request(&context.app, &caller, &applications, &products, plan(&given)?.as_ref()).await?;
     Ok(created_empty())
 }
 
@@ -90,8 +91,28 @@ pub(super) async fn create_for_product(
     given: Object,
 ) -> Result<Response, Problem> {
     let application = given.required_text("application_id")?;
-    subscriptions::request(&context.app, &caller, &[application], &[product]).await?;
+    subscriptions::request(&context.app, &caller, &[application], &[product], plan(&given)?.as_ref()).await?;
     Ok(created_empty())
+}
+
+/// The plan that a body asks for.
+fn plan(given: &Object) -> Result<Option<PlanId>, Problem> {
+    let Some(text) = given.text("plan_id")? else { return Ok(None) };
+    let id = PlanId::parse(&text);
+    id.map(Some).ok_or_else(|| Problem::bad_request(format!("plan_id: {text:?} is not a plan")))
+}
+
+/// `PUT /api/forecourt/subscriptions/{id}/plan`.
+pub(super) async fn change_plan(
+    context: State<Context>,
+    DeveloperCaller(caller): DeveloperCaller,
+    Path(id): Path<String>,
+    given: Object,
+) -> Result<Response, Problem> {
+    let id = SubscriptionId::parse(&id).ok_or_else(Error::not_found)?;
+    let plan = plan(&given)?.ok_or_else(|| Problem::bad_request("plan_id is required"))?;
+    let changed = subscriptions::change_plan(&context.app, &caller, &id, &plan).await?;
+    Ok(Json(shapes::subscription(&changed)).into_response())
 }
 
 pub(super) async fn remove(

@@ -90,6 +90,7 @@ impl Product {
                 subscription_auto_approval: false,
                 can_view_unsubscribed: true,
                 services: Vec::new(),
+                plans: Vec::new(),
             }),
             ProductType::External => Offer::External(ExternalOffer::default()),
         };

@@ -5,7 +5,7 @@
 //! belongs to an application of its own that is subscribed. `--callers FILE` writes what the callers show, one in a
 //! line; `--report FILE` writes resident bytes before and after, how long the
 //! state took, and nanoseconds per decision (half, and 99 of 100); `--changing` changes
-//! one further credential every millisecond. The rows are in `rows.rs`, the method in `docs/bench.md`.
+//! one further credential every millisecond; `--limited` holds every call to a plan of two limits. The rows are in `rows.rs`, the method in `docs/bench.md`.
 
 mod rows;
 
@@ -42,7 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let credentials: usize = argument("--credentials").ok_or("--credentials is required")?.parse()?;
     let method = argument("--method").ok_or("--method is required")?;
     let clock = clock();
-    let installation = Installation::new(&method, &upstream, clock())?;
+    let mut installation = Installation::new(&method, &upstream, clock())?;
+    if env::args().any(|argument| argument == "--limited") {
+        installation = installation.limited();
+    }
 
     let gateway = Gateway::new(Config::default(), clock)?;
     gateway.apply(&installation.services());

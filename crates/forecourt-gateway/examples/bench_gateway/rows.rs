@@ -11,11 +11,11 @@ use forecourt_core::{
     gateway_state::{
         ApplicationState, Balancing, BasicAuthMethod, CredentialSecret, CredentialState,
         CredentialVersionState, GrantState, JwtAlgorithm, JwtAuthMethod, KeepalivePool, KeyAuthMethod,
-        PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState, TokenSecret,
-        UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
+        PlanLimit, PlanState, PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState,
+        TokenSecret, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
     },
     ids::{
-        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId,
+        ApplicationId, CredentialId, CredentialVersionId, DeveloperId, DeveloperName, GatewayGroupId, PlanId,
         PortalId, ProductId, RouteId, ServiceId,
     },
     secrets::{KeptSecret, SecretDigest},
@@ -41,6 +41,7 @@ enum Method {
 pub(crate) struct Installation {
     method: Method,
     upstream: UpstreamNode,
+    plans: Vec<PlanState>,
 }
 
 impl Installation {
@@ -59,7 +60,25 @@ impl Installation {
             "jwt-auth" => Method::Jwt { expires_at: now.seconds() + TOKEN_LIFE },
             other => return Err(format!("--method {other} is not measured")),
         };
-        Ok(Self { method, upstream: UpstreamNode { host: host.to_owned(), port, weight: 1, priority: 0 } })
+        Ok(Self {
+            method,
+            upstream: UpstreamNode { host: host.to_owned(), port, weight: 1, priority: 0 },
+            plans: Vec::new(),
+        })
+    }
+
+    /// The same with calls limited to a number that is not reached: a minute's and a day's.
+    #[must_use]
+    pub(crate) fn limited(mut self) -> Self {
+        let limits = [60, 86_400].map(|window_seconds| PlanLimit { count: 1_000_000_000, window_seconds });
+        let plan = PlanState {
+            id: PlanId::known("pln_bench"),
+            name: "bench".into(),
+            limits: limits.to_vec(),
+            default: true,
+        };
+        self.plans = vec![plan];
+        self
     }
 
     /// The services, their routes, and the product.
@@ -83,6 +102,7 @@ impl Installation {
             jwt_auth: matches!(self.method, Method::Jwt { .. })
                 .then_some(JwtAuthMethod { hide_credentials: false }),
             dcr: None,
+            plans: self.plans.clone(),
         }));
         batch(resources, 1, true)
     }
@@ -144,7 +164,11 @@ impl Installation {
                     secret,
                 }],
             }),
-            Resource::Grant(GrantState { application_id, product_id: ProductId::known("prd_bench") }),
+            Resource::Grant(GrantState {
+                application_id,
+                product_id: ProductId::known("prd_bench"),
+                plan_id: None,
+            }),
         ]
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Writer;
 use crate::{
     certificates::Certificates,
+    limits::Plans,
     route::{Linked, RoutingTable},
     state::{State, Table},
 };
@@ -59,7 +60,8 @@ impl Writer {
         for (_, product) in products {
             let number = self.products_by_number.of(product.id.as_str());
             let portal = self.portals.of(product.portal_id.as_str());
-            linked.link(product, number, portal, &state.key_sets);
+            let plans = Plans::compile(&product.plans, |plan| self.plans.of(plan));
+            linked.link(product, (number, portal), plans, &state.key_sets);
         }
         let mut rules: Vec<_> = self.global_rules.values().filter_map(|row| row.state.as_deref()).collect();
         rules.sort_by(|a, b| a.id.cmp(&b.id));

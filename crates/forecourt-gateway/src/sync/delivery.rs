@@ -64,7 +64,7 @@ impl SpooledUsage {
     async fn keep(&mut self) -> bool {
         let counts = std::mem::take(&mut self.taken);
         let written = self.with(move |spool| match spool.append(&counts) {
-            Ok(()) => (None, Vec::new()),
+            Ok(_) => (None, Vec::new()),
             Err(error) => (Some(error), counts),
         });
         let Some((error, left)) = written.await else { return false };

@@ -80,6 +80,7 @@ pub(crate) fn product(id: &str, services: &[&str]) -> ProductState {
         basic_auth: Some(BasicAuthMethod { hide_credentials: false }),
         jwt_auth: None,
         dcr: None,
+        plans: Vec::new(),
     }
 }
 
@@ -94,7 +95,11 @@ pub(crate) fn application(id: &str) -> ApplicationState {
 }
 
 pub(crate) fn grant(application: &str, product: &str) -> GrantState {
-    GrantState { application_id: ApplicationId::known(application), product_id: ProductId::known(product) }
+    GrantState {
+        application_id: ApplicationId::known(application),
+        product_id: ProductId::known(product),
+        plan_id: None,
+    }
 }
 
 /// A credential that its secrets belong to without end.

@@ -138,11 +138,17 @@ fn admit(
 ) -> Option<Identity> {
     let view = application.view();
     let live = view.admitted_to(product.number, product.portal)?;
+    let plan = if product.plans.is_empty() {
+        None
+    } else {
+        product.plans.of(view.grant(product.number).and_then(|grant| grant.plan)).cloned()
+    };
     Some(Identity {
         product: Arc::clone(product),
         application: Arc::clone(application),
         developer_name: Arc::clone(&live.developer_name),
         credential: credential.clone(),
         method,
+        plan,
     })
 }

@@ -46,7 +46,8 @@ fn product() -> ProductId {
 }
 
 fn grant(application: &str) -> Resource {
-    Resource::Grant(GrantState { application_id: ApplicationId::known(application), product_id: product() })
+    let application_id = ApplicationId::known(application);
+    Resource::Grant(GrantState { application_id, product_id: product(), plan_id: None })
 }
 
 async fn put(store: &Store, application: &str) -> i64 {

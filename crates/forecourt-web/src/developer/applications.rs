@@ -103,6 +103,8 @@ pub struct SubscriptionRow {
     pub product: Reference,
     /// Its state.
     pub status: Status,
+    /// Its plan's name, where it has one.
+    pub plan: Option<String>,
     /// When it was asked for.
     pub created_at: When,
 }
@@ -256,6 +258,7 @@ fn sample_page() -> ApplicationPage {
         id: id("sub", number),
         product: Reference::new(name, developer::product(&id("prd", number))),
         status,
+        plan: (number == 1).then(|| "Bronze".to_owned()),
         created_at: ago(86_400 * 3 * i64::from(number)),
     };
     let hours: Vec<u64> = vec![

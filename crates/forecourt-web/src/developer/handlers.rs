@@ -49,6 +49,7 @@ fn routes() -> Router<Web> {
         .route(at::EDIT_APPLICATION, get(applications::edit).post(applications::update))
         .route(at::DELETE_APPLICATION, get(applications::ask_delete).post(applications::delete))
         .route(at::NEW_SUBSCRIPTION, get(subscriptions::new).post(subscriptions::create))
+        .route(at::SUBSCRIPTION_PLAN, get(subscriptions::ask_plan).post(subscriptions::change_plan))
         .route(at::CANCEL_SUBSCRIPTION, get(subscriptions::ask_cancel).post(subscriptions::cancel))
         .route(at::NEW_CREDENTIAL, get(credentials::new).post(credentials::create))
         .route(at::EDIT_CREDENTIAL, get(credentials::edit).post(credentials::update))

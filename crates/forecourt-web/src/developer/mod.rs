@@ -26,6 +26,7 @@ pub fn samples() -> Vec<AnySample> {
         of::<credentials::CredentialForm>(),
         of::<credentials::SecretShown>(),
         of::<subscriptions::Subscribe>(),
+        of::<crate::plans::ChoosePlan>(),
         of::<sign_in::SignIn>(),
         of::<sign_in::SignUp>(),
         of::<sign_in::FirstPassword>(),

@@ -10,6 +10,7 @@ use crate::{
     forms::Form,
     links::{Link, developer},
     lists::Paging,
+    plans::{PlanShown, sample_plans},
     samples::{Sample, id},
     templates::View,
 };
@@ -76,6 +77,8 @@ pub struct ProductPage {
     pub servers: Vec<String>,
     /// How callers prove themselves.
     pub authentication: Vec<AuthMethod>,
+    /// Its plans, the oldest first.
+    pub plans: Vec<PlanShown>,
     /// What the viewer can do about access.
     pub access: Access,
     /// The viewer's subscriptions to it.
@@ -162,6 +165,8 @@ pub struct OwnSubscription {
     pub application: Reference,
     /// Its state.
     pub status: Status,
+    /// Its plan's name, where it has one.
+    pub plan: Option<String>,
 }
 
 /// One document of a product.
@@ -236,6 +241,7 @@ impl View for ProductPage {
         let external = Self {
             kind: ProductKind::External,
             authentication: Vec::new(),
+            plans: Vec::new(),
             access: Access::Open,
             subscriptions: Vec::new(),
             documents: Vec::new(),
@@ -301,6 +307,7 @@ fn sample_page() -> ProductPage {
             },
             AuthMethod { kind: AuthKind::BasicAuth, header: Some("Authorization".to_owned()), query: None },
         ],
+        plans: sample_plans(),
         access: Access::Choose {
             applications: vec![
                 Choice::new(id("app", 2), "Warehouse sync"),
@@ -312,6 +319,7 @@ fn sample_page() -> ProductPage {
         subscriptions: vec![OwnSubscription {
             application: Reference::new("Checkout frontend", developer::application(&id("app", 1))),
             status: Status::Subscribed,
+            plan: Some("Bronze".to_owned()),
         }],
         for_subscribers: false,
         documents: vec![Document {

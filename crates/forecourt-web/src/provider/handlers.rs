@@ -12,6 +12,7 @@ mod instance_tokens;
 mod nodes;
 mod overview;
 mod passwords;
+mod plans;
 mod portals;
 mod products;
 mod receipts;
@@ -78,6 +79,10 @@ fn portal_pages() -> Router<Web> {
         .route(paths::PUBLISH_PRODUCT, get(products::ask_publish).post(products::publish))
         .route(paths::UNPUBLISH_PRODUCT, get(products::ask_unpublish).post(products::unpublish))
         .route(paths::DELETE_PRODUCT, get(products::ask_delete).post(products::delete))
+        .route(paths::NEW_PLAN, get(plans::blank).post(plans::create))
+        .route(paths::EDIT_PLAN, get(plans::filled).post(plans::save))
+        .route(paths::DELETE_PLAN, get(plans::ask_delete).post(plans::delete))
+        .route(paths::SUBSCRIPTION_PLAN, get(plans::ask_change).post(plans::change))
         .route(paths::DEVELOPERS, get(developers::list))
         .route(paths::INVITE_DEVELOPER, get(developers::invite_form).post(developers::invite))
         .route(paths::DEVELOPER, get(developers::page))

@@ -10,6 +10,7 @@ pub mod instance_tokens;
 pub mod nodes;
 pub mod overview;
 pub mod passwords;
+pub mod plans;
 pub mod portals;
 pub mod products;
 pub mod receipts;
@@ -34,6 +35,7 @@ pub fn samples() -> Vec<AnySample> {
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),
+        of::<plans::PlanForm>(),
         of::<applications::ApplicationList>(),
         of::<applications::ApplicationPage>(),
         of::<applications::Suspension>(),

@@ -10,6 +10,7 @@ use crate::{
     forms::Form,
     links::{Link, provider},
     lists::{Chip, Paging, Search},
+    plans::{PlanShown, sample_plans},
     samples::{Sample, ago, id},
     templates::View,
 };
@@ -94,6 +95,8 @@ pub struct ProductPage {
     pub authentication: Vec<AuthMethod>,
     /// The linked services.
     pub services: Vec<Reference>,
+    /// Its plans, the oldest first.
+    pub plans: Vec<PlanShown>,
     /// Its newest subscriptions, up to ten.
     pub subscriptions: Vec<ProductSubscription>,
     /// How many there are.
@@ -115,6 +118,8 @@ pub struct ProductSubscription {
     pub developer: Reference,
     /// Its state.
     pub status: Status,
+    /// Its plan's name and where to change it, where the product has plans.
+    pub plan: Option<Reference>,
     /// When it was asked for.
     pub created_at: When,
 }
@@ -238,6 +243,7 @@ impl View for ProductPage {
             subscriptions: Vec::new(),
             subscription_count: 0,
             services: Vec::new(),
+            plans: Vec::new(),
             labels: Vec::new(),
             activity: Vec::new(),
             authentication: Vec::new(),
@@ -255,6 +261,9 @@ impl View for ProductPage {
 
 fn sample_page() -> ProductPage {
     let application = |name: &str| Reference::new(name, provider::application("default", &id("app", 1)));
+    let plan = |name: &str| {
+        Reference::new(name, provider::subscription_plan("default", &id("prd", 1), &id("sub", 1)))
+    };
     let developer = || Reference::new("Analytical Engines Ltd", provider::developer("default", "org_1"));
     ProductPage {
         id: id("prd", 1),
@@ -271,17 +280,20 @@ fn sample_page() -> ProductPage {
             query: None,
         }],
         services: vec![Reference::new("payments-core", provider::service("default", "svc_1"))],
+        plans: sample_plans(),
         subscriptions: vec![
             ProductSubscription {
                 application: application("Checkout frontend"),
                 developer: developer(),
                 status: Status::Subscribed,
+                plan: Some(plan("Bronze")),
                 created_at: ago(86_400),
             },
             ProductSubscription {
                 application: application("Month-end reconciliation"),
                 developer: developer(),
                 status: Status::WaitForApproval,
+                plan: Some(plan("Gold")),
                 created_at: ago(300),
             },
         ],

@@ -112,7 +112,9 @@ impl Installation {
         let input = ApplicationInput { name: Some(application.to_owned()), ..Default::default() };
         let made = applications::create(&self.app, &caller, input, &[]).await.unwrap().id.to_string();
         let products = [product.to_owned()];
-        subscriptions::request(&self.app, &caller, std::slice::from_ref(&made), &products).await.unwrap();
+        subscriptions::request(&self.app, &caller, std::slice::from_ref(&made), &products, None)
+            .await
+            .unwrap();
         made
     }
 

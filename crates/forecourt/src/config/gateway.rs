@@ -7,7 +7,7 @@ use std::time::Duration;
 use forecourt_core::addresses::{Network, OutgoingRules};
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, require};
+use super::{ConfigError, RedisSettings, require};
 use crate::durations;
 
 /// `gateway:`
@@ -24,6 +24,8 @@ pub struct GatewaySettings {
     pub max_staleness: String,
     /// What callers may ask of it.
     pub limits: LimitSettings,
+    /// Where nodes share what they count for plans.
+    pub redis: RedisSettings,
 }
 
 /// `gateway.limits:`
@@ -55,6 +57,7 @@ impl Default for GatewaySettings {
             group: "default".into(),
             max_staleness: "24h".into(),
             limits: LimitSettings::default(),
+            redis: RedisSettings::default(),
         }
     }
 }
@@ -100,6 +103,7 @@ impl GatewaySettings {
             max_staleness: durations::parse(&self.max_staleness).unwrap_or(config.max_staleness),
             trusted_proxies,
             outgoing,
+            shared_limits: self.redis.shared_limits(),
             ..config
         }
     }
@@ -110,6 +114,7 @@ impl GatewaySettings {
         if let Err(problem) = durations::parse(&self.max_staleness) {
             require("gateway.max_staleness", false, &problem)?;
         }
+        self.redis.check()?;
         let limits = &self.limits;
         for (key, value, least, most) in [
             ("max_head_bytes", limits.max_head_bytes, 1_024, 1_048_576),

@@ -160,3 +160,18 @@ fn limits_of_the_gateway_are_whole_numbers_within_their_range() {
         assert_eq!(text, "setting gateway.limits.max_connections must be a whole number, such as 10000");
     }
 }
+
+#[test]
+fn a_redis_that_cannot_be_meant_is_refused_and_its_password_is_never_shown() {
+    for (name, value, problem) in [
+        ("URL", "http://:s3cret@h", "setting gateway.redis.url must be redis://"),
+        ("URL", "redis://:s3cret@h/x", "setting gateway.redis.url must end in the number of a database"),
+        ("TIMEOUT_MS", "0", "setting gateway.redis.timeout_ms must be from 1 to 1000; it is 0"),
+    ] {
+        let name = format!("FORECOURT__GATEWAY__REDIS__{name}");
+        let refused = load(&[(name.as_str(), value)]).unwrap_err();
+        assert!(refused.starts_with(problem) && !refused.contains("s3cret"), "{refused}");
+    }
+    let settings = load(&[("FORECOURT__GATEWAY__REDIS__URL", "redis://:s3cret@h:7000/1")]).unwrap();
+    assert_eq!(settings.masked().gateway.redis.url, "redis://:******@h:7000/1");
+}

@@ -108,9 +108,9 @@ pub(super) async fn make(app: &App, admin: &KnownAdministrator, site: &str) -> R
     make_key(app, &developer, &batch, "nightly").await?;
     let ids = |products: &[&ProductId]| products.iter().map(|id| id.to_string()).collect::<Vec<_>>();
     let wanted = ids(&[&orders, &catalogue]);
-    subscriptions::request(app, &developer, &[mobile.id.to_string()], &wanted).await?;
+    subscriptions::request(app, &developer, &[mobile.id.to_string()], &wanted, None).await?;
     accept_subscriptions(app, &provider, &portal).await?;
-    subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders])).await?;
+    subscriptions::request(app, &developer, &[batch.id.to_string()], &ids(&[&orders]), None).await?;
     let called = [(&orders, "orders"), (&catalogue, "catalogue")];
     tell_history(app, &mobile, &key.credential.credential.id, &called).await?;
     let key = key.secret.ok_or_else(Error::not_found)?;

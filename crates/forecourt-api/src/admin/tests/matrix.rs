@@ -77,6 +77,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
             GroupObject
         }
+        ("POST", "forecourt/plans") => Addition,
         ("POST", noun) if noun.ends_with("api_products") || noun.ends_with("invites") => Addition,
         ("POST", noun) if noun.ends_with("login_options") => Addition,
         ("GET", noun)
@@ -99,6 +100,7 @@ struct Existing {
     certificate: String,
     credential: String,
     product: String,
+    plan: String,
     user: String,
     option: String,
     token: String,
@@ -132,6 +134,8 @@ impl Existing {
         let application = stage.subscribed(&ada, "mobile", &product).await;
         let (instance_token, text) = stage.instance_token("default").await;
         let node = stage.node(&text, "one").await.to_string();
+        let plan = json!({ "api_product_id": product, "name": "Bronze", "limits": [] });
+        let plan = stage.id_of("POST", "/api/forecourt/plans", plan).await;
         let first = async |path: &str| stage.get(path).await.list()[0]["id"].as_str().unwrap().to_owned();
         let tokens = format!("/api/portal/tokens?portal_id={portal}");
         Self {
@@ -140,6 +144,7 @@ impl Existing {
             token: stage.id_of("POST", &tokens, json!({ "name": "t" })).await,
             approval: first("/api/approvals").await,
             subscription: first("/api/subscriptions").await,
+            plan,
             stage,
             portal,
             service,
@@ -160,6 +165,7 @@ impl Existing {
             "tokens" => &self.token,
             "login_options" => &self.option,
             "api_products" => &self.product,
+            "plans" => &self.plan,
             "subscriptions" => &self.subscription,
             "approvals" => &self.approval,
             "applications" => &self.application,

@@ -26,7 +26,7 @@ async fn a_gateway_product_is_answered_with_its_defaults_and_documents() {
         "id": id, "portal_id": portal, "type": "gateway", "name": "Orders", "labels": {}, "status": "draft",
         "visibility": "public", "subscription_auto_approval": false, "can_view_unsubscribed": true,
         "auth": { "key-auth": { "header": "apikey", "query": "apikey", "hide_credentials": false } },
-        "linked_gateway_services": [link], "notifications": [], "raw_openapis": [text],
+        "linked_gateway_services": [link], "plans": [], "notifications": [], "raw_openapis": [text],
         "created_at": at, "updated_at": at,
     });
     assert_eq!(made, wanted);

@@ -230,7 +230,9 @@ impl Stage {
         let input = ApplicationInput { name: Some(name.into()), ..ApplicationInput::default() };
         let application = applications::create(&self.app, developer, input, &[]).await.unwrap();
         let (id, product) = (application.id.to_string(), product.to_owned());
-        subscriptions::request(&self.app, developer, std::slice::from_ref(&id), &[product]).await.unwrap();
+        subscriptions::request(&self.app, developer, std::slice::from_ref(&id), &[product], None)
+            .await
+            .unwrap();
         id
     }
 }

@@ -56,6 +56,8 @@ fn matrix() -> Vec<(Method, &'static str, Class, Value, u16)> {
         (post.clone(), credentials, Owner, key.clone(), 201),
         (get.clone(), credential, Owner, Value::Null, 200),
         (put.clone(), credential, Owner, key, 200),
+        // Its owner is told that the plans of a product that asks for approval are its administrators' to change.
+        (put.clone(), "/api/forecourt/subscriptions/{id}/plan", Owner, json!({ "plan_id": "pln_none" }), 400),
         (
             put,
             "/api/applications/{id}/credentials/{credential_id}/regenerate",
@@ -117,6 +119,7 @@ impl Objects {
             Some("api_products") => &self.product,
             Some("subscriptions") => &self.subscription,
             Some("approvals") => &self.approval,
+            Some("forecourt") => &self.subscription,
             _ => &self.application,
         };
         let path = template.replace("{id}", id).replace("{credential_id}", &self.credential);

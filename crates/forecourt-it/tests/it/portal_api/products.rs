@@ -51,6 +51,7 @@ async fn a_gateway_product_shows_its_methods_with_defaults_and_nothing_of_its_se
             "labels",
             "logo",
             "name",
+            "plans",
             "status",
             "subscription_auto_approval",
             "subscription_status",

@@ -53,6 +53,7 @@ fn sentence(member: &Member, event: EventName, name: &str) -> Option<String> {
         EventName::SubscriptionCreated => web.say("own_activity.subscription_created", &name),
         EventName::SubscriptionRequested => web.say("own_activity.subscription_requested", &name),
         EventName::SubscriptionAccepted => web.say("own_activity.subscription_accepted", &name),
+        EventName::SubscriptionPlanChanged => web.say("own_activity.subscription_plan_changed", &name),
         _ => return None,
     })
 }

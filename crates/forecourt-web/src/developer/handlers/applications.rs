@@ -289,6 +289,7 @@ fn subscription_row(detail: &SubscriptionDetail) -> SubscriptionRow {
             developer::product(subscription.product_id.as_str()),
         ),
         status: subscription_status(subscription.status),
+        plan: detail.plan_name.clone(),
         created_at: When::of(subscription.subscribed_at.unwrap_or(subscription.created_at)),
     }
 }

@@ -1,20 +1,23 @@
 //! A product's page, its documents, and the subscribe panel.
 
+use std::collections::HashMap;
+
 use axum::{
     extract::Path,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use forecourt_app::{
-    applications,
+    App, applications,
     products::catalogue::{self, CataloguePage, CatalogueProduct},
     subscriptions,
 };
 use forecourt_core::{
     actors::Caller,
     applications::ApplicationFilter,
-    ids::ProductId,
+    ids::{ApplicationId, PlanId, ProductId},
     products::{Offer, Product, ProductAuth, SubscriptionState},
+    subscriptions::SubscriptionFilter,
 };
 
 use super::{
@@ -32,6 +35,7 @@ use crate::{
     handling::{Asked, Failed, Posted, Visit},
     links::developer,
     lists::Paging,
+    plans::PlanShown,
 };
 
 /// The most operations of one document on one page.
@@ -129,6 +133,7 @@ async fn page(
         labels: labels(product),
         servers,
         authentication: methods(product),
+        plans: product.plans().iter().map(PlanShown::of).collect(),
         access,
         subscriptions: own,
         for_subscribers: found.documents.is_none(),
@@ -192,14 +197,16 @@ async fn access(
     let app = visitor.visit.web.app();
     let own = applications::list(app, caller, ApplicationFilter::default()).await?.rows;
     let states = applications::subscription_states(app, &own, product.id.as_str()).await?;
+    let plans = own_plans(app, caller, product).await?;
     let (mut free, mut subscribed) = (Vec::new(), Vec::new());
     for (application, state) in own.iter().zip(states) {
         match badge(state) {
             None => free.push(Choice::new(application.id.as_str(), application.name.as_str())),
             Some(status) => {
+                let plan = plans.get(&application.id).cloned();
                 let href = developer::application(application.id.as_str());
                 let application = Reference::new(application.name.as_str(), href);
-                subscribed.push(OwnSubscription { application, status });
+                subscribed.push(OwnSubscription { application, status, plan });
             }
         }
     }
@@ -216,6 +223,21 @@ async fn access(
     Ok((access, subscribed))
 }
 
+/// The names of the plans that the caller's applications have for a product.
+async fn own_plans(
+    app: &App,
+    caller: &Caller,
+    product: &Product,
+) -> Result<HashMap<ApplicationId, String>, Failed> {
+    if product.plans().is_empty() {
+        return Ok(HashMap::new());
+    }
+    let filter = SubscriptionFilter { product_id: Some(product.id.clone()), ..Default::default() };
+    let found = subscriptions::list(app, caller, filter).await?.rows;
+    let named = found.into_iter().filter_map(|row| Some((row.subscription.application_id, row.plan_name?)));
+    Ok(named.collect())
+}
+
 /// `POST /products/{product}/subscribe`.
 pub(super) async fn subscribe(
     visitor: Visitor,
@@ -228,7 +250,8 @@ pub(super) async fn subscribe(
     let app = visit.web.app();
     let found = catalogue::product(app, &caller, &product_id(&id)?, None).await?;
     let wanted = posted.texts("application");
-    match subscriptions::request(app, &caller, &wanted, std::slice::from_ref(&id)).await {
+    let plan = posted.given("plan").map(PlanId::known);
+    match subscriptions::request(app, &caller, &wanted, std::slice::from_ref(&id), plan.as_ref()).await {
         Ok(()) => {
             let needs_approval =
                 found.product.gateway_offer().is_some_and(|offer| !offer.subscription_auto_approval);
@@ -241,7 +264,7 @@ pub(super) async fn subscribe(
             Ok(visit.done(&developer::product(&id), &text))
         }
         Err(error) => {
-            let form = posted.refused(error, &[("applications", "application")])?;
+            let form = posted.refused(error, &[("applications", "application"), ("plan_id", "plan")])?;
             visit.show_refused(&page(&visitor, &caller, found, &asked, form).await?)
         }
     }

@@ -1,10 +1,10 @@
 //! Subscriptions, from the application's side.
 
 use axum::{extract::Path, response::Response};
-use forecourt_app::{applications, subscriptions};
+use forecourt_app::{applications, products::catalogue, subscriptions};
 use forecourt_core::{
     applications::Application,
-    ids::{ProductId, SubscriptionId},
+    ids::{PlanId, ProductId, SubscriptionId},
     subscriptions::SubscriptionDetail,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     forms::Form,
     handling::{Asked, Failed, Posted},
     links::developer,
+    plans::{ChoosePlan, PlanShown, chosen},
 };
 
 async fn subscribe_page(member: &Member, found: &Application, form: Form) -> Result<Subscribe, Failed> {
@@ -51,7 +52,7 @@ pub(super) async fn create(
         let form = posted.form().refused("products", visit.web.say("subscription.choose", &[]));
         return visit.show_refused(&subscribe_page(&member, &found, form).await?);
     }
-    match subscriptions::request(app, &member.caller, std::slice::from_ref(&id), &products).await {
+    match subscriptions::request(app, &member.caller, std::slice::from_ref(&id), &products, None).await {
         Ok(()) => {
             let text = visit.web.say("subscription.asked", &[("count", &products.len().to_string())]);
             Ok(visit.done(&developer::application(&id), &text))
@@ -107,4 +108,56 @@ pub(super) async fn cancel(
     subscriptions::cancel(visit.web.app(), &member.caller, id).await?;
     let text = visit.web.say("subscription.ended", &[("name", &detail.product_name)]);
     Ok(visit.done(&developer::application(application.id.as_str()), &text))
+}
+
+/// The page that offers the plans of the subscription's product.
+async fn plan_page(
+    member: &Member,
+    application: &Application,
+    detail: &SubscriptionDetail,
+    form: Form,
+) -> Result<ChoosePlan, Failed> {
+    let product = &detail.subscription.product_id;
+    let found = catalogue::product(member.visit.web.app(), &member.caller, product, None).await?;
+    let (application_id, id) = (application.id.as_str(), detail.subscription.id.as_str());
+    Ok(ChoosePlan {
+        application: application.name.clone(),
+        product: detail.product_name.clone(),
+        plans: found.product.plans().iter().map(PlanShown::of).collect(),
+        form,
+        action: developer::subscription_plan(application_id, id),
+        back: developer::application(application_id),
+    })
+}
+
+/// `GET /applications/{application}/subscriptions/{subscription}/plan`.
+pub(super) async fn ask_plan(
+    member: Member,
+    Path((application, subscription)): Path<(String, String)>,
+) -> Result<Response, Failed> {
+    let (application, detail) = found(&member, &application, &subscription).await?;
+    let form = chosen(detail.subscription.plan_id.as_ref());
+    member.visit.show(&plan_page(&member, &application, &detail, form).await?)
+}
+
+/// `POST /applications/{application}/subscriptions/{subscription}/plan`.
+pub(super) async fn change_plan(
+    member: Member,
+    Path((application, subscription)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, Failed> {
+    let visit = &member.visit;
+    let (application, detail) = found(&member, &application, &subscription).await?;
+    let plan = PlanId::known(posted.text("plan"));
+    let id = &detail.subscription.id;
+    match subscriptions::change_plan(visit.web.app(), &member.caller, id, &plan).await {
+        Ok(_) => {
+            let text = visit.web.say("subscription.plan_changed", &[("name", &detail.product_name)]);
+            Ok(visit.done(&developer::application(application.id.as_str()), &text))
+        }
+        Err(error) => {
+            let form = posted.refused(error, &[("plan_id", "plan")])?;
+            visit.show_refused(&plan_page(&member, &application, &detail, form).await?)
+        }
+    }
 }

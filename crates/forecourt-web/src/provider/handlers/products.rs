@@ -25,6 +25,7 @@ use crate::{
     links::provider,
     lists::Search,
     page::Tone,
+    plans::PlanShown,
     provider::products::{ProductList, ProductPage, ProductRow, ProductSubscription},
 };
 
@@ -118,6 +119,7 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
         needs_approval: offer.is_some_and(|offer| !offer.subscription_auto_approval),
         authentication: methods(offer),
         services: linked(&console, offer).await?,
+        plans: product.plans().iter().map(PlanShown::of).collect(),
         subscription_count: found.total,
         subscriptions: found.rows.into_iter().map(subscription).collect(),
         created_at: When::of(product.created_at),
@@ -149,6 +151,10 @@ fn subscription(found: SubscriptionDetail) -> ProductSubscription {
     ProductSubscription {
         application: Reference::new(found.application_name, application),
         developer: Reference::new(found.developer_name, developer),
+        plan: found.plan_name.map(|name| {
+            let (product, id) = (found.subscription.product_id.as_str(), found.subscription.id.as_str());
+            Reference::new(name, provider::subscription_plan(portal, product, id))
+        }),
         status: rows::subscription_status(found.subscription.status),
         created_at: When::of(found.subscription.subscribed_at.unwrap_or(found.subscription.created_at)),
     }

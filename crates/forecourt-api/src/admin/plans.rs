@@ -1,0 +1,142 @@
+//! Plans of API products, and the plan of a subscription.
+
+use axum::extract::State;
+use forecourt_app::{access, plans, subscriptions};
+use forecourt_core::{
+    actors::Area,
+    gateway_state::PlanLimit,
+    ids::{PlanId, ProductId, SubscriptionId},
+    lists::{List, Paging},
+    plans::{Plan, PlanInput},
+};
+use forecourt_http::{
+    Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query, times::iso,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, deleted, value},
+    segments::Segments,
+    subscriptions::shape as subscription_shape,
+    table::Table,
+};
+use crate::shapes;
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .get("/api/forecourt/plans", list)
+        .post("/api/forecourt/plans", create)
+        .get("/api/forecourt/plans/{id}", plan)
+        .put("/api/forecourt/plans/{id}", update)
+        .delete("/api/forecourt/plans/{id}", delete)
+        .put("/api/forecourt/subscriptions/{id}/plan", change)
+}
+
+fn shape(plan: &Plan) -> Map<String, Value> {
+    let mut shape = shapes::plan(plan);
+    shape.insert("api_product_id".into(), json!(plan.product_id));
+    shape.insert("created_at".into(), json!(iso(plan.created_at)));
+    shape.insert("updated_at".into(), json!(iso(plan.updated_at)));
+    shape
+}
+
+fn input(body: &Object) -> Result<PlanInput, Problem> {
+    let limits = body.objects("limits")?;
+    Ok(PlanInput {
+        name: body.text("name")?,
+        desc: body.text("desc")?,
+        limits: limits.map(|limits| limits.iter().map(limit).collect()).transpose()?,
+        is_default: body.bool("default")?,
+    })
+}
+
+/// A limit; what is out of a number's own range is 0, which core refuses with the right range.
+fn limit(given: &Object) -> Result<PlanLimit, Problem> {
+    given.closed(&["count", "window_seconds"])?;
+    let count = given.integer("count")?.unwrap_or(0);
+    let window = given.integer("window_seconds")?.unwrap_or(0);
+    Ok(PlanLimit {
+        count: u64::try_from(count).unwrap_or(0),
+        window_seconds: u32::try_from(window).unwrap_or(0),
+    })
+}
+
+/// The plan that a body asks for.
+fn wanted(body: &Object) -> Result<PlanId, Problem> {
+    let given = body.required_text("plan_id")?;
+    PlanId::parse(&given).ok_or_else(|| Problem::bad_request(format!("plan_id: {given:?} is not a plan")))
+}
+
+async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
+    // Text that cannot be an id is compared all the same: it fits no row.
+    let product = query.text("api_product_id").map(ProductId::known);
+    let paging = query.paging()?;
+    let found = plans::list(&context.app, &caller, product.as_ref()).await?;
+    let total = found.len() as u64;
+    let (skipped, most) = match paging {
+        Paging::All => (0, total),
+        Paging::Page { page, size } => ((page - 1).saturating_mul(size), size),
+    };
+    let index = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let rows = found.iter().skip(index(skipped)).take(index(most));
+    let rows = rows.map(|plan| Value::Object(shape(plan))).collect();
+    Ok(lists::body(List { rows, total }))
+}
+
+async fn create(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    access::adds(&caller, Area::Portals)?;
+    let body = body?;
+    let product = match (body.text("api_product_id")?, query.text("api_product_id")) {
+        (Some(product), _) => product,
+        (None, Some(product)) => product.to_owned(),
+        (None, None) => return Err(Problem::bad_request("api_product_id is required")),
+    };
+    value(shape(&plans::create(&context.app, &caller, &product, input(&body)?).await?))
+}
+
+async fn plan(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    value(shape(&plans::plan(&context.app, &caller, &segments.id(PlanId::parse)?).await?))
+}
+
+async fn update(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.id(PlanId::parse)?;
+    plans::plan(&context.app, &caller, &id).await?;
+    let body = body?;
+    value(shape(&plans::update(&context.app, &caller, &id, input(&body)?).await?))
+}
+
+async fn delete(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(PlanId::parse)?;
+    plans::delete(&context.app, &caller, &id).await?;
+    deleted(id.as_str())
+}
+
+async fn change(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.id(SubscriptionId::parse)?;
+    access::sees(&caller, Area::Portals)?;
+    let plan = wanted(&body?)?;
+    value(subscription_shape(&subscriptions::change_plan(&context.app, &caller, &id, &plan).await?))
+}
