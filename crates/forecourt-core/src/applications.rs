@@ -174,3 +174,43 @@ impl Refusal for ApplicationRefusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::DeveloperName;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1);
+
+    fn developer() -> Developer {
+        let (id, portal) = (DeveloperId::known("dev"), PortalId::known("prt"));
+        Developer::from_front_end(id, portal, DeveloperName::known("ada"), NOW)
+    }
+
+    fn application(developer: &Developer) -> Application {
+        let input = ApplicationInput { name: Some("demo".into()), ..Default::default() };
+        Application::new(ApplicationId::known("app"), developer, input, NOW).unwrap()
+    }
+
+    #[test]
+    fn gateways_hear_of_an_application_as_active_only_while_it_and_its_developer_are() {
+        let active = developer();
+        let waiting = Developer { status: DeveloperStatus::Pending, ..developer() };
+        let app = application(&active);
+        assert!(app.gateway_state(&active).active);
+        assert!(!app.gateway_state(&waiting).active, "its developer waits for approval");
+        let suspended = app.clone().suspended("too many calls", NOW).unwrap();
+        assert!(!suspended.gateway_state(&active).active);
+        assert!(!suspended.gateway_state(&waiting).active);
+        assert!(suspended.resumed(NOW).unwrap().gateway_state(&active).active);
+        assert!(app.gateway_state(&waiting.activated(NOW).unwrap()).active);
+    }
+
+    #[test]
+    fn gateways_hear_the_developer_s_public_id() {
+        let ada = developer();
+        let state = application(&ada).gateway_state(&ada);
+        assert_eq!((state.developer_name.as_str(), state.developer_id.as_str()), ("ada", "dev"));
+        assert_eq!((state.id.as_str(), state.portal_id.as_str()), ("app", "prt"));
+    }
+}

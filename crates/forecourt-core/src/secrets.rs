@@ -1,9 +1,13 @@
 //! Secrets as types: a plain one that cannot be logged or stored, and the digest that is kept instead.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::random::{self, Random};
 
@@ -37,8 +41,25 @@ impl fmt::Debug for PlainSecret {
 }
 
 /// SHA-256 of a random secret: a look-up key that tells nothing about the secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Two are compared in a time that does not depend on where they differ.
+#[derive(Clone, Copy, Eq, PartialOrd, Ord)]
 pub struct SecretDigest([u8; 32]);
+
+impl PartialEq for SecretDigest {
+    fn eq(&self, other: &Self) -> bool {
+        // By words, which takes an eighth of the time that bytes take: gateways compare with every call.
+        let pairs = self.0.as_chunks::<8>().0.iter().zip(other.0.as_chunks::<8>().0);
+        let words = pairs.map(|(own, other)| u64::from_ne_bytes(*own).ct_eq(&u64::from_ne_bytes(*other)));
+        words.fold(Choice::from(1), |all, same| all & same).into()
+    }
+}
+
+impl Hash for SecretDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl SecretDigest {
     /// The digest of `bytes`.
@@ -218,6 +239,17 @@ mod tests {
             "frc_ä0123456789012345678901234567890100000",
         ] {
             assert!(!is_api_key(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_are_equal_only_if_every_byte_is() {
+        let digest = SecretDigest::of(b"a");
+        assert_eq!(digest, SecretDigest::of(b"a"));
+        for place in 0..32 {
+            let mut other = digest;
+            other.0[place] ^= 0x80;
+            assert_ne!(digest, other, "byte {place}");
         }
     }
 

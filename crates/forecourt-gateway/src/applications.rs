@@ -1,31 +1,36 @@
 //! What a gateway knows of one application: whether it may call, and which products it is granted.
 //!
 //! Credentials point at their application's [`ApplicationSlot`], so a suspended application with a thousand
-//! credentials is one swap of one small view. A slot exists from the first row that names the application and
+//! credentials is one change of one small view. A slot exists from the first row that names the application and
 //! may be empty: a credential or grant can arrive before its application's row, and then opens nothing.
+//!
+//! There are as many slots as applications, and each call reads one. So everything that a call reads of an
+//! application lies in one piece of 112 bytes, behind a lock that only its own calls and changes take.
 
-use std::sync::Arc;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use arc_swap::{ArcSwap, Guard};
-use forecourt_core::{ids::ApplicationId, time::Timestamp};
+use forecourt_core::{
+    ids::{ApplicationId, DeveloperName},
+    time::Timestamp,
+};
 
 use crate::compact_ids::CompactId;
 
 /// The place of one application; lives as long as anything points at it.
 pub(crate) struct ApplicationSlot {
     id: CompactId,
-    view: ArcSwap<ApplicationView>,
+    view: RwLock<ApplicationView>,
 }
 
-/// An application at one moment; replaced, never changed.
-#[derive(Clone, Default)]
+/// An application as it stands.
+#[derive(Default)]
 pub(crate) struct ApplicationView {
     /// The revision of the application's own row, or of its deletion; 0: never seen.
     pub(crate) revision: i64,
     /// `None`: no such application (yet, or any more).
     pub(crate) live: Option<LiveApplication>,
-    /// The products it is or was granted, in no order.
-    pub(crate) grants: Box<[Grant]>,
+    /// The products it is or was granted.
+    pub(crate) grants: Grants,
 }
 
 /// The row of an existing application.
@@ -36,11 +41,28 @@ pub(crate) struct LiveApplication {
     /// Whether both it and its developer are active.
     pub(crate) active: bool,
     /// Its developer's public id.
-    pub(crate) developer_name: Arc<str>,
+    pub(crate) developer_name: PublicName,
+}
+
+/// A developer's public id.
+#[derive(Clone, PartialEq)]
+pub(crate) struct PublicName(CompactId);
+
+/// The grants of one application, in no order; nearly all have one product.
+#[derive(Default)]
+pub(crate) enum Grants {
+    /// None.
+    #[default]
+    Nothing,
+    /// Of one product.
+    One(Grant),
+    /// Of several; the list lies elsewhere, so that the common case stays small.
+    #[expect(clippy::box_collection, reason = "one word, not three")]
+    Several(Box<Vec<Grant>>),
 }
 
 /// A subscription of the application, or the memory of an ended one.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Grant {
     /// The revision that made or ended it.
     pub(crate) revision: i64,
@@ -52,10 +74,65 @@ pub(crate) struct Grant {
     pub(crate) live: bool,
 }
 
+impl PublicName {
+    /// The name as its text.
+    pub(crate) fn text(&self) -> String {
+        self.0.unpack(DeveloperName::PREFIX)
+    }
+}
+
+impl From<&DeveloperName> for PublicName {
+    fn from(name: &DeveloperName) -> Self {
+        Self(CompactId::pack(DeveloperName::PREFIX, name.as_str()))
+    }
+}
+
+impl Grants {
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Grant> {
+        self.as_slice().iter()
+    }
+
+    fn as_slice(&self) -> &[Grant] {
+        match self {
+            Self::Nothing => &[],
+            Self::One(grant) => std::slice::from_ref(grant),
+            Self::Several(grants) => grants,
+        }
+    }
+
+    /// Records a grant in place of any older one of the same product.
+    fn put(&mut self, grant: Grant) {
+        match self {
+            Self::One(other) if other.product != grant.product => {
+                *self = Self::Several(Box::new(vec![*other, grant]));
+            }
+            Self::Nothing | Self::One(_) => *self = Self::One(grant),
+            Self::Several(grants) => match grants.iter_mut().find(|other| other.product == grant.product) {
+                Some(other) => *other = grant,
+                None => grants.push(grant),
+            },
+        }
+    }
+
+    /// Drops those that `keep` does not hold for.
+    fn retain(&mut self, keep: impl Fn(&Grant) -> bool) {
+        let mut kept: Vec<Grant> = self.iter().copied().filter(keep).collect();
+        *self = match kept.as_slice() {
+            [] => Self::Nothing,
+            [grant] => Self::One(*grant),
+            _ => {
+                kept.shrink_to_fit();
+                Self::Several(Box::new(kept))
+            }
+        };
+    }
+}
+
 impl ApplicationSlot {
     /// An empty slot for the application with this id.
     pub(crate) fn new(id: CompactId) -> Self {
-        Self { id, view: ArcSwap::from_pointee(ApplicationView::default()) }
+        Self { id, view: RwLock::default() }
     }
 
     /// The id in its compact form.
@@ -68,16 +145,14 @@ impl ApplicationSlot {
         self.id.unpack(ApplicationId::PREFIX)
     }
 
-    /// The application as it stands now.
-    pub(crate) fn view(&self) -> Guard<Arc<ApplicationView>> {
-        self.view.load()
+    /// The application as it stands now; it cannot change while this is held, so it is held for a moment only.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, ApplicationView> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Replaces the view by a changed copy; only the single writer calls this.
+    /// Changes the view; only the single writer calls this.
     pub(crate) fn change(&self, change: impl FnOnce(&mut ApplicationView)) {
-        let mut view = ApplicationView::clone(&self.view.load());
-        change(&mut view);
-        self.view.store(Arc::new(view));
+        change(&mut self.view.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -96,8 +171,7 @@ impl ApplicationView {
 
     /// Records a grant in place of any older one of the same product.
     pub(crate) fn put_grant(&mut self, grant: Grant) {
-        let others = self.grants.iter().filter(|other| other.product != grant.product).copied();
-        self.grants = others.chain([grant]).collect();
+        self.grants.put(grant);
     }
 
     /// Whether it holds the memory of something deleted at or before `floor`.
@@ -111,17 +185,49 @@ impl ApplicationView {
         if self.live.is_none() && self.revision <= floor {
             self.revision = 0;
         }
-        self.grants =
-            self.grants.iter().filter(|grant| grant.live || grant.revision > floor).copied().collect();
+        self.grants.retain(|grant| grant.live || grant.revision > floor);
     }
 
     /// Whether it says nothing that a fresh slot would not say.
     pub(crate) fn is_blank(&self) -> bool {
-        self.live.is_none() && self.grants.is_empty() && self.revision == 0
+        self.live.is_none() && matches!(self.grants, Grants::Nothing) && self.revision == 0
     }
 }
 
 /// From when on a credential version is refused, as a number that compares without cases.
 pub(crate) fn end_of(valid_until: Option<Timestamp>) -> i64 {
     valid_until.map_or(i64::MAX, Timestamp::micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(product: u32, revision: i64, live: bool) -> Grant {
+        Grant { revision, product, live }
+    }
+
+    #[test]
+    fn a_grant_takes_the_place_of_the_older_one_of_its_product_and_of_no_other() {
+        let mut view = ApplicationView::default();
+        for put in
+            [grant(1, 1, true), grant(1, 2, false), grant(2, 3, true), grant(3, 4, true), grant(2, 5, false)]
+        {
+            view.put_grant(put);
+        }
+        let all: Vec<_> = view.grants.iter().copied().collect();
+        assert_eq!(all, [grant(1, 2, false), grant(2, 5, false), grant(3, 4, true)]);
+        assert_eq!(view.grant(2), Some(grant(2, 5, false)));
+        assert_eq!(view.grant(4), None);
+        view.forget_deleted(2);
+        assert_eq!(view.grant(1), None);
+        view.forget_deleted(5);
+        assert!(matches!(view.grants, Grants::One(only) if only == grant(3, 4, true)));
+    }
+
+    #[test]
+    fn an_application_with_one_grant_is_one_piece_of_112_bytes() {
+        // Two words for the counts of an `Arc` stand before it.
+        assert_eq!(size_of::<ApplicationSlot>() + 16, 112);
+    }
 }

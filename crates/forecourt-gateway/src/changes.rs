@@ -371,7 +371,7 @@ impl Writer {
         LiveApplication {
             portal: self.portals.of(row.portal_id.as_str()),
             active: row.active,
-            developer_name: row.developer_name.as_str().into(),
+            developer_name: (&row.developer_name).into(),
         }
     }
 

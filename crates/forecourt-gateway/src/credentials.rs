@@ -39,7 +39,8 @@ struct Entry {
 enum Held {
     Nothing,
     Key(KeyPlace),
-    Several(Box<[Place]>),
+    #[expect(clippy::box_collection, reason = "one word, not three")]
+    Several(Box<Vec<Place>>),
 }
 
 #[derive(Clone, PartialEq)]
@@ -176,18 +177,18 @@ impl Held {
         match self {
             Self::Nothing => Vec::new(),
             Self::Key(place) => vec![Place::Key(*place)],
-            Self::Several(places) => places.to_vec(),
+            Self::Several(places) => places.as_ref().clone(),
         }
     }
 
     fn into_places(self) -> Vec<Place> {
-        if let Self::Several(places) = self { places.into_vec() } else { self.places() }
+        if let Self::Several(places) = self { *places } else { self.places() }
     }
 
     fn from_places(places: Vec<Place>) -> Self {
         match places.as_slice() {
             [Place::Key(place)] => Self::Key(*place),
-            _ => Self::Several(places.into()),
+            _ => Self::Several(Box::new(places)),
         }
     }
 }

@@ -8,10 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 use forecourt_core::{addresses::Network, gateway_state::HashOn};
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version,
-    header::{
-        CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRANSFER_ENCODING, UPGRADE,
-    },
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -32,18 +29,8 @@ use crate::{
     verify::Permit,
 };
 
-/// `Trailer` is not among them: it announces what comes after the body, which is passed on.
-const HOP_BY_HOP: [HeaderName; 9] = [
-    CONNECTION,
-    HeaderName::from_static("http2-settings"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
+/// What [`add_own_headers`] puts on at most, so that the map grows once.
+const MOST_OWN_HEADERS: usize = 8;
 
 /// A request on its way: what was matched and who let it pass.
 pub(crate) struct Passage<'a> {
@@ -188,22 +175,44 @@ fn target(passage: &Passage<'_>, asked: &Uri, query: Option<Cow<'_, str>>) -> Op
 
 /// Removes the fields that are meant for one connection only (RFC 9110 §7.6.1).
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+    // Most heads have none: one look at each field is cheaper than a search for each of the names.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
+    let mut gone: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
         .filter_map(|name| name.parse().ok())
         .filter(|name| ![HOST, CONTENT_LENGTH, X_REQUEST_ID].contains(name))
         .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
+    gone.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
+    for name in gone {
         headers.remove(name);
     }
 }
 
+/// Whether fields of this name concern one connection. `Trailer` does not: it announces what comes after the body,
+/// which is passed on.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
 fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
+    headers.reserve(MOST_OWN_HEADERS);
     passage.watch.hop.announce(headers);
     identity::add(headers, &passage.permit);
 }

@@ -96,10 +96,8 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
             None => (authority, None),
         }
     };
-    let is_name = host.starts_with('[')
-        || host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
-    let has_empty_label = host.starts_with('.') || host.contains("..");
-    if host.is_empty() || host.len() > 255 || !is_name || has_empty_label {
+    let is_name = host.starts_with('[') || is_name(host);
+    if host.is_empty() || host.len() > 255 || !is_name {
         return None;
     }
     let port = match port {
@@ -108,6 +106,19 @@ fn split(authority: &str) -> Option<(&str, Option<u16>)> {
         Some(_) => return None,
     };
     Some((host, port))
+}
+
+/// Whether all labels of a host are of letters, digits, `-`, `_` and `~`, and none is empty but the one behind a last
+/// dot.
+fn is_name(host: &str) -> bool {
+    let mut is_behind_dot = true;
+    host.bytes().all(|byte| {
+        let is_dot = byte == b'.';
+        let fits =
+            (is_dot && !is_behind_dot) || byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+        is_behind_dot = is_dot;
+        fits
+    })
 }
 
 #[cfg(test)]

@@ -34,8 +34,11 @@ const WAY: [HeaderName; 5] = [
 
 /// Removes what only the gateway may say: identity headers, also in spellings that some servers take for them.
 pub(crate) fn clean(headers: &mut HeaderMap) {
-    for name in IDENTITY {
-        headers.remove(name);
+    // One look at each field is cheaper than a search for each of the names, and nearly all heads have none.
+    if headers.keys().any(|name| IDENTITY.contains(name)) {
+        for name in IDENTITY {
+            headers.remove(name);
+        }
     }
     // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack; so do the
     // names of what the gateway says about the way of a request.
@@ -156,7 +159,7 @@ fn add_application(headers: &mut HeaderMap, identity: &Identity) {
     let values = [
         identity.application.id_text(),
         identity.credential.unpack(CredentialId::PREFIX),
-        identity.developer_name.as_ref().to_owned(),
+        identity.developer_name.text(),
     ];
     for (name, value) in IDENTITY.into_iter().zip(values) {
         if let Ok(value) = HeaderValue::try_from(value) {

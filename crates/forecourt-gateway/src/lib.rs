@@ -13,7 +13,7 @@
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
 //! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
-//! | upstreams | `sending.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
+//! | upstreams | `sending.rs`, `spares.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | a node on its own machine: stream, disk, staleness | `sync.rs` |
 //! | every answer of our own | `rejects.rs` |
 //!
@@ -61,6 +61,7 @@ mod sending;
 mod serving;
 mod signatures;
 mod sockets;
+mod spares;
 mod state;
 pub mod sync;
 #[cfg(test)]

@@ -10,7 +10,8 @@ use std::borrow::Cow;
 pub(crate) fn normalise(path: &str) -> Option<Cow<'_, str>> {
     let unescaped =
         if path.contains('%') { Cow::Owned(decode_unreserved(path)?) } else { Cow::Borrowed(path) };
-    if !unescaped.contains("//") && !unescaped.contains("/.") {
+    let is_normal = |pair: &[u8]| !matches!(pair, b"//" | b"/.");
+    if unescaped.as_bytes().windows(2).all(is_normal) {
         return Some(unescaped);
     }
     Some(Cow::Owned(without_dot_segments(&unescaped)))

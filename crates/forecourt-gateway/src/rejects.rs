@@ -79,7 +79,7 @@ pub(crate) struct AcceptedMethods {
 
 impl Reject {
     /// The labels of [`Reject::label`], in the order of [`Reject::number`].
-    pub(crate) const LABELS: [&'static str; 20] = [
+    pub(crate) const LABELS: [&'static str; 21] = [
         "bad_request",
         "no_route",
         "unauthorized",
@@ -147,7 +147,7 @@ impl Reject {
                 (15, StatusCode::MISDIRECTED_REQUEST, r#"{"message":"open a TLS connection for this host"}"#)
             }
             Self::OverLimit { count, window_seconds, .. } => {
-                return (19, StatusCode::TOO_MANY_REQUESTS, over_limit(*count, *window_seconds));
+                return (20, StatusCode::TOO_MANY_REQUESTS, over_limit(*count, *window_seconds));
             }
             Self::UnusableUpstream => {
                 (16, StatusCode::BAD_GATEWAY, r#"{"message":"the upstream's settings cannot be used"}"#)

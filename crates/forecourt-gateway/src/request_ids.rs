@@ -3,7 +3,6 @@
 //! Ours look like a UUIDv7 and cost neither a lock nor a system call: their random part is mixed from a seed of the
 //! connection and the number of the request on it.
 
-use bytes::Bytes;
 use forecourt_core::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -11,7 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const LONGEST: usize = 128;
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// Where each four digits of a UUID stand; dashes fill the gaps.
+const QUARTETS: [usize; 8] = [0, 4, 9, 14, 19, 24, 28, 32];
 
 /// The id of the request with these fields, which is put into them. `own` makes one.
 pub(crate) fn settle(headers: &mut HeaderMap, own: impl FnOnce() -> HeaderValue) -> HeaderValue {
@@ -36,17 +36,15 @@ pub(crate) fn make(seed: u64, number: u64, now: Timestamp) -> HeaderValue {
     let low = mix(seed.wrapping_add(number));
     let high = (millis << 16) | 0x7000 | (mix(low) & 0x0fff);
     let low = (low >> 2) | (1 << 63);
+    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
     let mut text = [b'-'; 36];
-    let mut places = text.iter_mut().enumerate().filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));
-    for byte in high.to_be_bytes().into_iter().chain(low.to_be_bytes()) {
-        for digit in [byte >> 4, byte & 15] {
-            if let (Some((_, place)), Some(digit)) = (places.next(), DIGITS.get(usize::from(digit))) {
-                *place = *digit;
-            }
+    for (pair, place) in bytes.as_chunks::<2>().0.iter().zip(QUARTETS) {
+        if let Some(digits) = text.get_mut(place..place + 4) {
+            // Two bytes always fill four digits.
+            let _ = hex::encode_to_slice(pair, digits);
         }
     }
-    let text = Bytes::copy_from_slice(&text);
-    HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("unknown"))
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
 /// Spreads the bits of a counter (the finaliser of SplitMix64); equal only for equal input.

@@ -10,17 +10,17 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
+    HeaderMap, HeaderValue, Request, Response, Uri, Version,
     header::{CONNECTION, HOST, TE, TRANSFER_ENCODING},
     uri::{Authority, PathAndQuery, Scheme},
 };
 use hyper::body::{Body, Incoming};
-use tokio::time::timeout;
 
 use crate::{
     bodies::{RequestBody, Upload, UploadPhase},
     rejects::Reject,
-    upstreams::{Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
+    spares::Spare,
+    upstreams::{Alarm, Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
 };
 
 /// How often a request that kept connections swallowed is sent again. After the first time an HTTP/1.1 connection is
@@ -111,9 +111,10 @@ impl Errand<'_> {
             let is_known = self.address(&mut request, node, connection.is_http2());
             is_known.map_err(|reject| Failure { reject, unsent: None })?;
             let may_repeat = connection.reused && repeats < MOST_REPEATS;
-            let copy = if may_repeat { copy(&request) } else { None };
-            let sending = connection.send(request);
-            let Some(answered) = within_limits(sending, &self.limits, self.upload.as_deref()).await else {
+            let spare = if may_repeat { Spare::of(&request) } else { None };
+            let (sending, alarm) = connection.send(request);
+            let answered = within_limits(sending, alarm, &self.limits, self.upload.as_deref()).await;
+            let Some(answered) = answered else {
                 let (upstream_host, upstream_port) = node.name();
                 tracing::warn!(upstream_host, upstream_port, "the upstream took too long");
                 self.upstream.note(node, Outcome::TimedOut);
@@ -132,7 +133,7 @@ impl Errand<'_> {
             };
             let unsent = error.take_message();
             let is_unsent = unsent.is_some();
-            let again = unsent.or_else(|| copy.filter(|_| !connection.was_answered()));
+            let again = unsent.or_else(|| spare.filter(|_| !connection.was_answered()).map(Spare::unpack));
             connection.retire();
             match again {
                 // A connection that ended before it took anything may be followed by a better one.
@@ -205,27 +206,11 @@ pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// The request once more, if it may be repeated.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let is_idempotent = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-    );
-    if !is_idempotent || !matches!(request.body(), RequestBody::Empty) {
-        return None;
-    }
-    let mut copy = Request::new(RequestBody::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    copy.headers_mut().clone_from(request.headers());
-    Some(copy)
-}
-
 /// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body
 /// waits for the upstream. While the caller is the slow one, its own limit counts (`sockets.rs`).
 async fn within_limits<T>(
     sending: impl Future<Output = T>,
+    alarm: &mut Alarm,
     limits: &Limits,
     upload: Option<&Upload>,
 ) -> Option<T> {
@@ -233,12 +218,13 @@ async fn within_limits<T>(
     loop {
         let before = upload.map_or((UploadPhase::Done, 0), Upload::phase);
         let limit: Duration = match before.0 {
-            UploadPhase::Upstream => limits.send,
-            UploadPhase::Caller | UploadPhase::Done => limits.read,
+            // A caller who is the slow one now may not be so for long: it is looked at again as soon.
+            UploadPhase::Upstream | UploadPhase::Caller => limits.send,
+            UploadPhase::Done => limits.read,
         };
-        match timeout(limit, sending.as_mut()).await {
-            Ok(answered) => return Some(answered),
-            Err(_) => {
+        match alarm.within(limit, sending.as_mut()).await {
+            Some(answered) => return Some(answered),
+            None => {
                 let after = upload.map_or((UploadPhase::Done, 0), Upload::phase);
                 if after == before && after.0 != UploadPhase::Caller {
                     return None;

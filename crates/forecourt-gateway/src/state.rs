@@ -1,8 +1,9 @@
 //! What the gateway enforces now: read by every request, changed in place by one writer.
 //!
 //! Routing (services, routes, products, plugins) and consumers are two immutable tables behind one pointer, so
-//! that both are swapped together; credentials lie in sharded maps; each application is a small view behind its own pointer. So a change of one credential among a million
-//! touches one shard for a moment, and a request takes no lock that all others need.
+//! that both are swapped together; credentials lie in sharded maps; each application is a small view behind a lock
+//! of its own. So a change of one credential among a million touches one shard for a moment, and a request takes no
+//! lock that all others need.
 //!
 //! **No request is let through by half a batch.** What a request needs beside the table is a set of facts (this
 //! version is live, this application is active, this grant exists), and more facts never forbid. A batch is

@@ -4,6 +4,7 @@
 //! connections and what it knows of its nodes' health. `balance.rs` chooses, `node.rs` keeps connections, `dial.rs`
 //! makes them (`tls.rs`, `wire.rs`), `health.rs` and `probes.rs` judge; `sending.rs` is who asks.
 
+mod alarm;
 mod balance;
 mod dial;
 mod hashing;
@@ -24,14 +25,15 @@ use forecourt_core::gateway_state::{
 use http::{HeaderValue, uri::Authority};
 use tokio::task::JoinSet;
 
-use self::{balance::Balance, tls::Tls};
 pub(crate) use self::{
+    alarm::Alarm,
     balance::Lease,
     hashing::{Traits, key},
     health::Outcome,
     node::{Connection, Node, Purpose},
     tls::SystemRoots,
 };
+use self::{balance::Balance, tls::Tls};
 use crate::rejects::Reject;
 
 /// Without a number of its own an upstream's requests are tried again at this many further nodes at most.

@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 use self::{consumers::Stop, product::Finding, restriction::Subject};
 use crate::{
-    applications::ApplicationSlot,
+    applications::{ApplicationSlot, PublicName},
     compact_ids::CompactId,
     key_sets::Issuer,
     limits::Plan,
@@ -48,7 +48,7 @@ pub(crate) struct Identity {
     /// The calling application.
     pub(crate) application: Arc<ApplicationSlot>,
     /// Its developer's public id.
-    pub(crate) developer_name: Arc<str>,
+    pub(crate) developer_name: PublicName,
     /// The credential that was shown.
     pub(crate) credential: CompactId,
     /// The method that succeeded.

@@ -1,7 +1,8 @@
 //! Product authentication over real connections: one refusal for everything, and changes that hold at once.
 
 use forecourt_core::{
-    gateway_state::{JwtAuthMethod, Kind},
+    gateway_state::{DcrMethod, JwtAuthMethod, Kind},
+    ids::DcrProviderId,
     time::Timestamp,
 };
 use serde_json::json;
@@ -47,6 +48,20 @@ async fn all_refusals_are_the_same_answer() {
     assert!(lines.contains(&r#"www-authenticate: apikey realm="key""#.to_owned()), "{lines:?}");
     assert!(lines.contains(&r#"www-authenticate: Basic realm="basic""#.to_owned()), "{lines:?}");
     assert!(lines.contains(&"content-type: application/json".to_owned()), "{lines:?}");
+}
+
+#[tokio::test]
+async fn two_methods_that_take_a_bearer_token_have_one_challenge() {
+    let stage = Stage::protected().await;
+    let mut by_token = product("prd", &["s"]);
+    by_token.jwt_auth = Some(JwtAuthMethod { hide_credentials: false });
+    by_token.dcr =
+        Some(DcrMethod { provider_id: DcrProviderId::known("p"), issuer: "http://127.0.0.1:1".into() });
+    stage.apply(vec![put(2, by_token)]);
+    let answer = stage.ask("/s/x", &[]).await;
+    let challenges: Vec<_> =
+        answer.lines().filter_map(|line| line.strip_prefix("www-authenticate: ")).collect();
+    assert_eq!(challenges, [r#"apikey realm="key""#, r#"Basic realm="basic""#, "Bearer"], "{answer}");
 }
 
 #[tokio::test]

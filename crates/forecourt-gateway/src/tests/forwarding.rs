@@ -136,6 +136,33 @@ async fn prefix_and_host_are_rewritten_as_the_service_says() {
 }
 
 #[tokio::test]
+async fn a_prefix_that_shall_stay_is_sent_on() {
+    let stage = Stage::with(Config::default(), Vec::new()).await;
+    let mut row = service("s");
+    row.path_prefix = Some("/shop".into());
+    row.strip_path_prefix = false;
+    row.upstream = Some(upstream(echo().await));
+    stage.apply(vec![put(1, row), put(1, route("r", "s", "/orders/*"))]);
+    let answer = stage.ask("/shop/orders/7?a", &[]).await;
+    assert!(body(&answer).starts_with("GET /shop/orders/7?a\n"), "{answer}");
+    assert_eq!(status(&stage.ask("/orders/7", &[]).await), 404, "the prefix is part of what is matched");
+}
+
+#[tokio::test]
+async fn a_credential_that_is_not_hidden_goes_on_as_it_came() {
+    let stage = Stage::protected().await;
+    let basic = "Authorization: Basic YWRhOnB3";
+    let answer = stage.ask("/s/x?a=%7e&apikey=k&b=+", &[basic]).await;
+    assert!(body(&answer).starts_with("GET /s/x?a=%7e&apikey=k&b=+\n"), "{answer}");
+    assert_eq!(seen(&answer, "x-credential-identifier"), Some("crd-key"));
+    assert_eq!(seen(&answer, "authorization"), Some("Basic YWRhOnB3"));
+    let answer = stage.ask("/s/x?b", &[basic, "apikey: wrong"]).await;
+    assert_eq!(seen(&answer, "x-credential-identifier"), Some("crd-user"));
+    assert_eq!(seen(&answer, "authorization"), Some("Basic YWRhOnB3"));
+    assert_eq!(seen(&answer, "apikey"), Some("wrong"));
+}
+
+#[tokio::test]
 async fn bodies_pass_in_both_framings() {
     let stage = Stage::protected().await;
     let head = "POST /open/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n";

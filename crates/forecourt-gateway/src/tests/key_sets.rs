@@ -1,5 +1,8 @@
 //! Providers over real connections: discovery, rotation, absence, and what their junk costs.
 
+#[path = "key_sets/outgoing.rs"]
+mod outgoing;
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -113,10 +116,14 @@ impl Provider {
 
     /// A gateway whose application `app` may call `/s/x` as client `c` of this provider.
     async fn stage(&self) -> Stage {
+        self.stage_with(Config::default()).await
+    }
+
+    async fn stage_with(&self, config: Config) -> Stage {
         let mut changes = protected_by(echo().await);
         changes.push(put(2, self.product()));
         changes.push(put(2, credential("crd-client", "app", &[client("provider", "c")])));
-        Stage::with(Config::default(), changes).await
+        Stage::with(config, changes).await
     }
 
     fn token(&self, signer: &Signer, kid: &str) -> String {

@@ -1,22 +1,16 @@
 //! Compiled plugins: shared while nothing changes, and nothing where nothing is configured.
 
-use std::{
-    fmt::{Debug, Write},
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
 use forecourt_core::gateway_state::{Kind, PluginsState};
 use http::Method;
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
-};
+use tracing::Level;
 
 use super::{Plugins, over};
 use crate::{
     state::State,
     tests::{
+        logs::Log,
         plugin_rows::{basic_auth, consumer, cors, guarded, its_key, key_auth, with_cors, with_plugins},
         rows::{batch, delete, product, put, route, service},
     },
@@ -75,48 +69,11 @@ fn changes_elsewhere_leave_compiled_plugins_consumers_and_routes_as_they_are() {
     assert!(!Arc::ptr_eq(&plugins(&state).unwrap(), &compiled));
 }
 
-/// The errors that were logged, one text each.
-#[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<String>>>);
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, "{field}={value:?} ").unwrap();
-    }
-}
-
-impl Subscriber for Errors {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.0.lock().unwrap().push(text.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[test]
 fn a_mixture_of_product_and_consumers_is_an_error_in_the_log_once_per_table() {
-    let errors = Errors::default();
-    let log = errors.clone();
-    let logged = move || std::mem::take(&mut *log.0.lock().unwrap());
-    tracing::subscriber::with_default(errors, || {
+    let log = Log::of(Level::ERROR);
+    let logged = || log.take();
+    tracing::subscriber::with_default(log.clone(), || {
         let state = State::empty([3, 5]);
         let another = with_plugins(route("r2", "s", "/two"), basic_auth());
         state.apply(&batch(vec![put(1, service("s")), put(1, guarded(key_auth())), put(1, another)]));

@@ -76,6 +76,25 @@ async fn options_that_is_no_preflight_needs_a_credential_and_reaches_the_upstrea
     }
 }
 
+#[tokio::test]
+async fn a_preflight_passes_consumers_plugins_too() {
+    let stage = Stage::protected().await;
+    let mut only_eve = restriction();
+    only_eve.whitelist = Some(names(&["eve"]));
+    let plugins = over(&over(&with_cors(cors()), &key_auth()), &with_restriction(only_eve));
+    stage.apply(vec![
+        put(2, with_plugins(route("r-open", "open", "/open/*"), plugins)),
+        put(2, consumer("ada", &[its_key("c", "k-ada")])),
+    ]);
+    for fields in [PREFLIGHT.to_vec(), [PREFLIGHT, &["apikey: k-ada"]].concat()] {
+        let answer = options(&stage, "/open/x", &fields).await;
+        assert_eq!((status(&answer), body(&answer)), (200, ""), "{answer}");
+        assert!(has(&answer, "access-control-allow-origin: *"), "{answer}");
+    }
+    assert_eq!(status(&options(&stage, "/open/x", &[]).await), 401, "what is no preflight must show a key");
+    assert_eq!(status(&options(&stage, "/open/x", &["apikey: k-ada"]).await), 403, "of somebody listed");
+}
+
 /// `/s/x` for GET, POST and OPTIONS by routes of their own, with these plugins.
 async fn by_method(get: PluginsState, post: PluginsState, options: PluginsState) -> Stage {
     let stage = Stage::with(Config::default(), protected_by(echo().await)).await;

@@ -30,7 +30,11 @@ const GIVEN: &[Given] = &[
 ];
 
 fn table(disabled: &[&str]) -> RoutingTable {
-    let services: Vec<_> = GIVEN
+    table_of(GIVEN, disabled)
+}
+
+fn table_of(given: &[Given], disabled: &[&str]) -> RoutingTable {
+    let services: Vec<_> = given
         .iter()
         .map(|(id, hosts, prefix, ..)| {
             let mut row = service(id);
@@ -40,7 +44,7 @@ fn table(disabled: &[&str]) -> RoutingTable {
             row
         })
         .collect();
-    let routes: Vec<_> = GIVEN
+    let routes: Vec<_> = given
         .iter()
         .map(|(id, _, _, path, methods, priority, age)| RouteState {
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
@@ -88,6 +92,44 @@ fn each_request_finds_the_most_specific_route() {
     ] {
         let method: Method = method.parse().unwrap();
         assert_eq!(found(&table, &method, host, path), Some(expected), "{method} {host} {path}");
+    }
+}
+
+#[test]
+fn the_host_decides_before_the_path() {
+    let table = table_of(
+        &[
+            ("exact-wide", &["one.example"], "", "/p*", &[], 0, 1),
+            ("wild-narrow", &["*.example"], "", "/p/x", &[], 0, 1),
+            ("any-narrow", &[], "", "/p/x", &[], 0, 1),
+        ],
+        &[],
+    );
+    let get = |host| found(&table, &Method::GET, host, "/p/x");
+    assert_eq!(get("one.example"), Some("exact-wide"));
+    assert_eq!(get("two.example"), Some("wild-narrow"));
+    assert_eq!(get("else"), Some("any-narrow"));
+}
+
+#[test]
+fn priority_never_beats_a_more_specific_path() {
+    let table = table_of(
+        &[
+            ("any", &[], "", "/*", &[], 99, 1),
+            ("orders", &[], "/shop", "/orders/*", &[], 9, 1),
+            ("order-list", &[], "/shop", "/orders/list", &[], 0, 1),
+            ("deep", &[], "/shop", "/orders/deep/*", &[], 0, 1),
+            ("urgent", &[], "/shop", "/orders/deep/*", &[], 1, 9),
+        ],
+        &[],
+    );
+    for (path, expected) in [
+        ("/shop/orders/list", "order-list"),
+        ("/shop/orders/7", "orders"),
+        ("/shop/orders/deep/1", "urgent"),
+        ("/shop", "any"),
+    ] {
+        assert_eq!(found(&table, &Method::GET, "other", path), Some(expected), "{path}");
     }
 }
 

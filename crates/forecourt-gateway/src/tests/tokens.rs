@@ -1,5 +1,8 @@
-//! Tokens at products, line by line of docs/gateway.md §3, §4 and §10; those of providers are in `tokens/providers.rs`.
+//! Tokens at products, line by line of docs/gateway.md §3, §4 and §10; those of providers are in `tokens/providers.rs`,
+//! the order of the methods in `tokens/order.rs`.
 
+#[path = "tokens/order.rs"]
+mod order;
 #[path = "tokens/providers.rs"]
 mod providers;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forecourt_core::{
-    gateway_state::{CredentialState, Kind},
+    gateway_state::{CredentialState, KeyAuthMethod, Kind},
     ids::{CredentialId, PortalId},
     time::Timestamp,
 };
@@ -100,7 +100,7 @@ fn a_granted_key_passes_and_names_who_calls() {
     let identity = permit.identity().unwrap();
     assert_eq!(identity.application.id_text(), "app");
     assert_eq!(identity.credential.unpack(CredentialId::PREFIX), "crd-key");
-    assert_eq!(&*identity.developer_name, "developer-of-app");
+    assert_eq!(identity.developer_name.text(), "developer-of-app");
     assert_eq!(identity.product.id.as_str(), "prd");
 }
 
@@ -184,6 +184,24 @@ fn the_header_wins_over_the_query() {
     );
     assert_eq!(outcome(&request(&state, &[], Some("APIKEY=k"), &Proven::default())), "refused");
     assert_eq!(outcome(&request(&state, &[], None, &Proven::default())), "refused");
+}
+
+#[test]
+fn a_product_has_names_of_its_own_for_header_and_query() {
+    let mut named = product("prd", &["s"]);
+    named.key_auth =
+        Some(KeyAuthMethod { header: "X-Key".into(), query: "k e y".into(), hide_credentials: false });
+    let state = after(put(2, named));
+    let asked =
+        |fields: &[(&'static str, &str)], query| outcome(&request(&state, fields, query, &Proven::default()));
+    for query in ["k+e+y=k", "k%20e%20y=k", "a=1&k+e+y=k"] {
+        assert_eq!(asked(&[], Some(query)), "crd-key", "{query}");
+    }
+    for query in ["apikey=k", "X-Key=k", "K+e+y=k", "key=k"] {
+        assert_eq!(asked(&[], Some(query)), "refused", "{query}");
+    }
+    assert_eq!(asked(&[("x-key", "k")], None), "crd-key");
+    assert_eq!(asked(&[("apikey", "k")], None), "refused");
 }
 
 #[test]

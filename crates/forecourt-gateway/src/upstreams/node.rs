@@ -25,7 +25,7 @@ use hyper::{
 use rustls::pki_types::ServerName;
 use tokio::time::timeout;
 
-use super::{balance::Lease, bare_host, hashing, health::Health, wire::Heard};
+use super::{alarm::Alarm, balance::Lease, bare_host, hashing, health::Health, wire::Heard};
 use crate::bodies::RequestBody;
 
 /// After this time an idle HTTP/1.1 connection is not used again; common servers close after 5 s.
@@ -64,6 +64,7 @@ pub(crate) struct Node {
 pub(crate) struct Connection {
     sender: Sender,
     heard: Arc<Heard>,
+    alarm: Alarm,
     /// Whether it has served a request before.
     pub(crate) reused: bool,
     served: u32,
@@ -89,6 +90,7 @@ pub(super) enum Sender {
 struct Idle {
     sender: http1::SendRequest<RequestBody>,
     heard: Arc<Heard>,
+    alarm: Alarm,
     served: u32,
     since: Instant,
 }
@@ -176,6 +178,7 @@ impl Node {
                 return Some(Connection {
                     sender: Sender::Http1(idle.sender),
                     heard: idle.heard,
+                    alarm: idle.alarm,
                     reused: true,
                     served: idle.served,
                     node: Arc::clone(self),
@@ -206,6 +209,7 @@ impl Node {
         let connection = Connection {
             sender: Sender::Http2(one.sender.clone(), Stream(Arc::clone(&one.load))),
             heard: Arc::clone(&one.heard),
+            alarm: Alarm::default(),
             reused: true,
             served: one.served,
             node: Arc::clone(self),
@@ -227,6 +231,7 @@ impl Node {
         Connection {
             sender: Sender::Http1(sender),
             heard,
+            alarm: Alarm::default(),
             reused: false,
             served: 0,
             node: Arc::clone(self),
@@ -255,18 +260,19 @@ impl Node {
             self.shared.lock().unwrap_or_else(PoisonError::into_inner).push(one);
         }
         let sender = Sender::Http2(sender, stream);
-        Connection { sender, heard, reused: false, served: 1, node: Arc::clone(self), lease: None }
+        let (alarm, node) = (Alarm::default(), Arc::clone(self));
+        Connection { sender, heard, alarm, reused: false, served: 1, node, lease: None }
     }
 
-    fn keep(&self, sender: http1::SendRequest<RequestBody>, heard: Arc<Heard>, served: u32) {
+    fn keep(&self, connection: Idle) {
         let longest = self.longest_idle(LONGEST_IDLE);
-        let since = Instant::now();
+        let since = connection.since;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= longest) {
             idle.pop_front();
         }
         if idle.len() < self.pool.size as usize {
-            idle.push_back(Idle { sender, heard, served, since });
+            idle.push_back(connection);
         }
     }
 
@@ -292,15 +298,21 @@ impl Connection {
     }
 
     /// Sends a request in the form that its version of HTTP asks for.
-    pub(crate) async fn send(
+    /// The alarm is for whoever waits for the answer.
+    pub(crate) fn send(
         &mut self,
         request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+    ) -> (impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>, &mut Alarm)
+    {
         self.heard.begin();
-        match &mut self.sender {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2(sender, _) => sender.try_send_request(request).await,
-        }
+        let Self { sender, alarm, .. } = self;
+        let sending = async move {
+            match sender {
+                Sender::Http1(sender) => sender.try_send_request(request).await,
+                Sender::Http2(sender, _) => sender.try_send_request(request).await,
+            }
+        };
+        (sending, alarm)
     }
 
     /// Whether something came since the request was sent; on a shared connection that says nothing.
@@ -318,7 +330,8 @@ impl Connection {
         if let Sender::Http1(sender) = self.sender {
             let served = self.served.saturating_add(1);
             if !sender.is_closed() && !self.node.is_worn(served) {
-                self.node.keep(sender, self.heard, served);
+                let (heard, alarm, since) = (self.heard, self.alarm, Instant::now());
+                self.node.keep(Idle { sender, heard, alarm, served, since });
             }
         }
     }

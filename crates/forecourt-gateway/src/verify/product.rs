@@ -146,7 +146,7 @@ fn admit(
     Some(Identity {
         product: Arc::clone(product),
         application: Arc::clone(application),
-        developer_name: Arc::clone(&live.developer_name),
+        developer_name: live.developer_name.clone(),
         credential: credential.clone(),
         method,
         plan,

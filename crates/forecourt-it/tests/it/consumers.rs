@@ -209,6 +209,40 @@ async fn consumers_and_developers_never_open_each_other_s_doors() {
 }
 
 #[tokio::test]
+async fn what_a_consumer_shows_goes_on_to_the_upstream_unless_it_shall_be_hidden() {
+    let f = Forecourt::start().await;
+    put_service(&f, "keys", json!({ "plugins": { "key-auth": {} } })).await;
+    put_service(&f, "tokens", json!({ "plugins": { "jwt-auth": {} } })).await;
+    put_consumer(&f, "ada", json!({ "plugins": { "key-auth": { "key": "ada-key" } } })).await;
+    let secret = "a secret of thirty-two bytes, and more";
+    put_credential(&f, "ada", "one", json!({ "jwt-auth": { "key": "ada-token", "secret": secret } })).await;
+    let ends = f.clock().now().plus_seconds(600);
+    let token = signed(JwtAlgorithm::Hs256, "ada-token", &PlainSecret::presented(secret), ends).unwrap();
+    let bearer = format!("Bearer {}", token.reveal());
+    let by_query = format!("/tokens/a?jwt={}", token.reveal());
+    let field =
+        |name: &str| f.upstream().last().headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+
+    f.gateway().with("apikey", "ada-key").get("/keys/a").await.expect(200);
+    assert_eq!(field("apikey").as_deref(), Some("ada-key"));
+    f.gateway().get("/keys/a?b=1&apikey=ada-key").await.expect(200);
+    assert_eq!(f.upstream().last().target, "/a?b=1&apikey=ada-key");
+    f.gateway().with("authorization", &bearer).get("/tokens/a").await.expect(200);
+    assert_eq!(field("authorization"), Some(bearer.clone()));
+    f.gateway().get(&by_query).await.expect(200);
+    assert_eq!(f.upstream().last().target, by_query.trim_start_matches("/tokens"));
+
+    for (id, plugin) in [("keys", "key-auth"), ("tokens", "jwt-auth")] {
+        let hiding = json!({ "plugins": { plugin: { "hide_credentials": true } } });
+        f.admin().await.patch(&admin_path(&format!("services/{id}")), hiding).await.expect(200);
+    }
+    f.gateway().with("apikey", "ada-key").get("/keys/a?apikey=ada-key").await.expect(200);
+    assert_eq!((field("apikey"), f.upstream().last().target), (None, "/a".to_owned()));
+    f.gateway().with("authorization", &bearer).get("/tokens/a").await.expect(200);
+    assert_eq!(field("authorization"), None);
+}
+
+#[tokio::test]
 async fn consumers_of_another_gateway_group_are_strangers() {
     let f = Forecourt::start().await;
     put_service(&f, "shop", json!({ "plugins": { "key-auth": {} } })).await;

@@ -6,6 +6,8 @@ use forecourt_it::Forecourt;
 use forecourt_store::Store;
 use serde_json::json;
 
+use crate::services::{put_route, put_service};
+
 #[tokio::test]
 async fn a_product_that_asks_for_credentials_and_a_plugin_that_does_keep_each_other_out() {
     let f = Forecourt::start().await;
@@ -80,6 +82,22 @@ async fn what_is_configured_reaches_gateways_as_rows_until_it_is_deleted() {
 
     admin.delete("/apisix/admin/global_rules/all").await.expect(200);
     assert_eq!(self::rows(&f, "default").await.iter().find_map(age), None);
+}
+
+#[tokio::test]
+async fn a_label_of_scopes_that_names_none_asks_for_none() {
+    let f = Forecourt::start().await;
+    put_service(&f, "shop", json!({})).await;
+    for (label, expected) in [("   ", &[][..]), (" read ", &["read"]), (" ", &[])] {
+        let labels = json!({ "portal:dcr:require_any_scopes": label });
+        put_route(&f, "shop", "shop-all", json!({ "paths": ["/*"], "labels": labels })).await;
+        let routes = rows(&f, "default").await;
+        let asked = routes.iter().find_map(|row| match row {
+            Resource::Route(route) => Some(route.required_scopes.clone()),
+            _ => None,
+        });
+        assert_eq!(asked.unwrap(), expected, "{label:?}");
+    }
 }
 
 #[tokio::test]

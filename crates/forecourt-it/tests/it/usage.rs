@@ -5,19 +5,24 @@ use std::time::Duration;
 use forecourt_it::{Client, Developer, Forecourt, deadlines::eventually, installations::text};
 use serde_json::Value;
 
+/// How long a call may take to its developer's figures.
+const PROMISED: Duration = Duration::from_secs(10);
+
 /// The developer's rows over the whole time of the tests.
 async fn rows(developer: &Developer<'_>) -> Vec<Value> {
     let path = "/api/applications/api_calls?start_at=1786000000&end_at=1787000000";
     developer.api.get(path).await.expect(200)["list"].as_array().unwrap().clone()
 }
 
+/// Waits no longer than is promised.
 async fn calls_reach(developer: &Developer<'_>, calls: u64) -> Vec<Value> {
     let counted = |rows: &[Value]| rows.iter().map(|row| row["api_calls"].as_u64().unwrap()).sum::<u64>();
-    eventually(&format!("{calls} calls are counted"), || async {
+    let what = format!("{calls} calls are counted");
+    let counting = eventually(&what, || async {
         let rows = rows(developer).await;
         (counted(&rows) >= calls).then_some(rows)
-    })
-    .await
+    });
+    tokio::time::timeout(PROMISED, counting).await.expect("calls are counted within ten seconds")
 }
 
 #[tokio::test]

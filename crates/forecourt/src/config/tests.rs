@@ -1,5 +1,7 @@
 //! What settings may be, what wins, and what is said about those that may not be.
 
+use std::time::Duration;
+
 use super::*;
 
 fn load(pairs: &[(&str, &str)]) -> Result<Settings, String> {
@@ -174,4 +176,38 @@ fn a_redis_that_cannot_be_meant_is_refused_and_its_password_is_never_shown() {
     }
     let settings = load(&[("FORECOURT__GATEWAY__REDIS__URL", "redis://:s3cret@h:7000/1")]).unwrap();
     assert_eq!(settings.masked().gateway.redis.url, "redis://:******@h:7000/1");
+}
+
+/// What the gateway is told by these settings, with nothing of other sections.
+fn gateway_config(settings: &Settings) -> forecourt_gateway::Config {
+    settings.gateway.config(Vec::new(), Default::default(), Duration::from_secs(7))
+}
+
+#[test]
+fn the_gateway_s_ports_and_limits_are_those_that_are_promised() {
+    let settings = Settings::default();
+    assert_eq!(settings.gateway.listen, "127.0.0.1:9080");
+    assert_eq!(settings.gateway.tls_listen, "127.0.0.1:9443");
+    let config = gateway_config(&settings);
+    assert_eq!(config.header_timeout, Duration::from_secs(10));
+    assert_eq!(config.body_idle_timeout, Duration::from_secs(60));
+    assert_eq!(config.max_head_bytes, 32 * 1024);
+    assert_eq!(config.max_head_fields, 100);
+}
+
+#[test]
+fn each_limit_reaches_the_gateway_under_its_own_name() {
+    let text = "gateway: { limits: { max_connections: 1001, max_requests_in_flight: 1002, \
+        max_request_body_bytes: 1003, max_head_bytes: 1024, max_head_fields: 105, header_timeout_ms: 1006, \
+        keep_alive_timeout_ms: 1007, body_idle_timeout_ms: 1008 } }";
+    let config = gateway_config(&from_file(text, &[]).unwrap());
+    assert_eq!(config.max_connections, 1_001);
+    assert_eq!(config.max_requests_in_flight, 1_002);
+    assert_eq!(config.max_request_body_bytes, 1_003);
+    assert_eq!(config.max_head_bytes, 1_024);
+    assert_eq!(config.max_head_fields, 105);
+    assert_eq!(config.header_timeout, Duration::from_millis(1_006));
+    assert_eq!(config.keep_alive_timeout, Duration::from_millis(1_007));
+    assert_eq!(config.body_idle_timeout, Duration::from_millis(1_008));
+    assert_eq!(config.drain_timeout, Duration::from_secs(7));
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The provider's signer, whose keys the issuer of this state has.
-fn provider(state: &State) -> Signer {
+pub(super) fn provider(state: &State) -> Signer {
     let signer = Signer::fresh("ES256");
     know(state, ISSUER, &[signer.jwk("one")], NOW);
     signer
@@ -42,7 +42,7 @@ fn theirs(claims: Value) -> Value {
     whole
 }
 
-fn theirs_of(signer: &Signer, claims: Value) -> String {
+pub(super) fn theirs_of(signer: &Signer, claims: Value) -> String {
     signer.token(&json!({ "kid": "one" }), &theirs(claims))
 }
 
@@ -114,6 +114,25 @@ fn a_providers_token_is_refused_when_a_claim_is_wrong() {
     }
     for claims in [json!({ "exp": 999_941 }), json!({ "nbf": 1_000_060, "iat": 1_000_060 })] {
         assert_eq!(bearer(&state, &theirs_of(&signer, claims.clone())), "crd-client", "{claims}");
+    }
+}
+
+#[test]
+fn the_client_is_named_by_azp_then_client_id_then_cid() {
+    let state = granted();
+    let signer = provider(&state);
+    for (named, expected) in [
+        (json!({ "azp": "c", "client_id": "d", "cid": "d" }), "crd-client"),
+        (json!({ "azp": "d", "client_id": "c", "cid": "c" }), "refused"),
+        (json!({ "client_id": "c", "cid": "d" }), "crd-client"),
+        (json!({ "client_id": "d", "cid": "c" }), "refused"),
+        (json!({ "client_id": "c" }), "crd-client"),
+        (json!({ "cid": "c" }), "crd-client"),
+        (json!({ "sub": "c" }), "refused"),
+    ] {
+        let mut claims = json!({ "iss": ISSUER, "exp": 1_000_100 });
+        claims.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+        assert_eq!(bearer(&state, &signer.token(&json!({ "kid": "one" }), &claims)), expected, "{named}");
     }
 }
 

@@ -1,0 +1,79 @@
+//! Several processes on one PostgreSQL database, and one whose database is in trouble while calls come in.
+//!
+//! SQLite has neither: its file is one process's. There these stories have nothing to tell.
+
+use std::time::{Duration, Instant};
+
+use forecourt_it::{Forecourt, ForecourtProcess, deadlines::eventually, postgres};
+
+/// How long a change may take to a gateway that is connected.
+const PROMISED: Duration = Duration::from_secs(1);
+/// How often it is measured. A machine that pauses once or twice does not fail the story: the median counts.
+const ROUNDS: usize = 5;
+
+#[tokio::test]
+async fn a_change_by_another_process_is_in_force_within_a_second() {
+    let f = Forecourt::start().await;
+    if !f.database().is_postgres() {
+        return;
+    }
+    let orders = f.product("Orders").await;
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    let other = ForecourtProcess::serve(f.database());
+    let mut taken = Vec::new();
+    for _ in 0..ROUNDS {
+        let key = application.key("prod").await;
+        let caller = other.client("gateway").with("apikey", &key.key);
+        let status_becomes = async |expected: u16| {
+            eventually(&format!("the other gateway answers {expected}"), || async {
+                (caller.get(&orders.path).await.status == expected).then_some(())
+            })
+            .await;
+        };
+        status_becomes(200).await;
+        let path = format!("/api/applications/{}/credentials/{}", application.id, key.id);
+        application.api.delete(&path).await.expect(204);
+        let begun = Instant::now();
+        status_becomes(401).await;
+        taken.push(begun.elapsed());
+    }
+    taken.sort();
+    assert!(taken[ROUNDS / 2] <= PROMISED, "{taken:?}");
+    assert_eq!(other.stop("TERM").status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() {
+    let f = Forecourt::start().await;
+    if !f.database().is_postgres() {
+        return;
+    }
+    let orders = f.product("Orders").await;
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    let key = application.key("prod").await;
+    let other = ForecourtProcess::serve(f.database());
+    let guest = other.client("gateway");
+    let caller = guest.with("apikey", &key.key);
+    caller.get(&orders.path).await.expect(200);
+
+    let database = f.database().url();
+    postgres::query(&database, "ALTER TABLE gateway_resources RENAME TO out_of_reach").unwrap();
+    // For longer than it takes to look at the log again, as what the process says in the end shows.
+    let begun = Instant::now();
+    while begun.elapsed() < 2 * PROMISED {
+        caller.get(&orders.path).await.expect(200);
+        guest.get(&orders.path).await.expect(401);
+        guest.with("apikey", "wrong").get(&orders.path).await.expect(401);
+    }
+    postgres::query(&database, "ALTER TABLE out_of_reach RENAME TO gateway_resources").unwrap();
+
+    application.unsubscribe(&orders).await;
+    eventually("the other gateway follows again", || async {
+        (caller.get(&orders.path).await.status == 401).then_some(())
+    })
+    .await;
+    let ended = other.stop("TERM");
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let said = "the change log cannot be read; the gateway goes on with what it knows";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
+}
