@@ -291,68 +291,48 @@ async fn readiness(State(asked): State<Asked>) -> impl IntoResponse {
 /// Prometheus' text format, version 0.0.4.
 async fn metrics(State(asked): State<Asked>) -> impl IntoResponse {
     let (status, gateway) = &*asked;
-    let mut text = status::gateway_metrics(gateway, VERSION);
+    let text = status::gateway_metrics(gateway, VERSION) + &link_metrics(status) + &disk_metrics(status);
+    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// How the node stands with its control plane.
+fn link_metrics(status: &NodeStatus) -> String {
+    let flag = |value: bool| u8::from(value).to_string();
+    let staleness = format!("{:.3}", status.staleness().as_secs_f64());
+    let offset = format!("{:.3}", status.clock_offset_ms() as f64 / 1_000.0);
+    let drift = status.drift().len().to_string();
+    [
+        ("ready", "Whether a whole state is in force that is not too old.", flag(status.is_ready())),
+        ("connected", "Whether a control plane's stream is open.", flag(status.is_connected())),
+        ("turned_away", "Whether the control plane refused this node.", flag(status.is_turned_away())),
+        ("staleness_seconds", "For how long the control plane has not been heard.", staleness),
+        ("drift", "Kinds of rows in which the state was found to differ.", drift),
+        ("clock_offset_seconds", "By how much this machine's clock is corrected.", offset),
+    ]
+    .into_iter()
+    .map(|(name, help, value)| status::metric("gauge", &format!("forecourt_node_{name}"), help, &value))
+    .collect()
+}
+
+/// What is on the node's disk.
+fn disk_metrics(status: &NodeStatus) -> String {
     let (failures, is_failing) = status.disk_failures();
     let (batches, dropped) = status.usage();
-    let gauge = |name: &str, help: &str, value: String| status::metric("gauge", name, help, &value);
-    let counter =
-        |name: &str, help: &str, value: u64| status::metric("counter", name, help, &value.to_string());
-    let flag = |value: bool| u8::from(value).to_string();
-    text += &gauge(
-        "forecourt_node_ready",
-        "Whether a whole state is in force that is not too old.",
-        flag(status.is_ready()),
-    );
-    text += &gauge(
-        "forecourt_node_connected",
-        "Whether a control plane's stream is open.",
-        flag(status.is_connected()),
-    );
-    text += &gauge(
-        "forecourt_node_turned_away",
-        "Whether the control plane refused this node.",
-        flag(status.is_turned_away()),
-    );
-    text += &gauge(
-        "forecourt_node_staleness_seconds",
-        "For how long the control plane has not been heard.",
-        format!("{:.3}", status.staleness().as_secs_f64()),
-    );
-    text += &gauge(
-        "forecourt_node_kept_revision",
-        "The revision up to which everything is on the disk.",
-        status.kept_revision().unwrap_or(0).to_string(),
-    );
-    text += &gauge(
-        "forecourt_node_drift",
-        "Kinds of rows in which the state was found to differ.",
-        status.drift().len().to_string(),
-    );
-    text += &gauge(
-        "forecourt_node_clock_offset_seconds",
-        "By how much this machine's clock is corrected.",
-        format!("{:.3}", status.clock_offset_ms() as f64 / 1_000.0),
-    );
-    text += &gauge("forecourt_node_disk_failing", "Whether the disk takes no state now.", flag(is_failing));
-    text += &counter(
-        "forecourt_node_disk_failures_total",
-        "How often the disk did not take the state.",
-        failures,
-    );
-    text += &counter(
-        "forecourt_node_damaged_states_total",
-        "States that were set aside as damaged.",
-        status.set_aside(),
-    );
-    text += &gauge(
-        "forecourt_node_pending_usage_batches",
-        "Batches of counted calls that wait on the disk.",
-        batches.to_string(),
-    );
-    text += &counter(
-        "forecourt_node_dropped_usage_batches_total",
-        "Batches of counted calls that were lost.",
-        dropped,
-    );
-    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
+    let kept = status.kept_revision().unwrap_or(0);
+    [
+        ("gauge", "kept_revision", "The revision up to which everything is on the disk.", kept.to_string()),
+        ("gauge", "disk_failing", "Whether the disk takes no state now.", u8::from(is_failing).to_string()),
+        ("counter", "disk_failures_total", "How often the disk took no state.", failures.to_string()),
+        ("counter", "damaged_states_total", "States set aside as damaged.", status.set_aside().to_string()),
+        ("gauge", "pending_usage_batches", "Counted calls that wait, in batches.", batches.to_string()),
+        (
+            "counter",
+            "dropped_usage_batches_total",
+            "Counted calls that were lost, in batches.",
+            dropped.to_string(),
+        ),
+    ]
+    .into_iter()
+    .map(|(kind, name, help, value)| status::metric(kind, &format!("forecourt_node_{name}"), help, &value))
+    .collect()
 }

@@ -10,7 +10,7 @@ use std::{
 
 use forecourt_wire::{
     sync::{USAGE, UsageStored},
-    usage::{UsageBatch, UsageCount},
+    usage::{MOST_COUNTS, UsageBatch, UsageCount},
 };
 use http::StatusCode;
 use tokio::{
@@ -54,7 +54,9 @@ impl SpooledUsage {
             if self.taken.is_empty() {
                 self.taken = gateway.take_usage();
             }
-            if self.taken.is_empty() || !self.keep().await {
+            // Under load there is always something to take: what is counted from here on waits for the next time.
+            let is_last = self.taken.len() < MOST_COUNTS;
+            if self.taken.is_empty() || !self.keep().await || is_last {
                 return;
             }
         }

@@ -1,8 +1,9 @@
 //! Batches of counted calls on the disk: none lost, none numbered twice.
 
 use forecourt_core::{
-    ids::{ApplicationId, CredentialId, ProductId},
+    ids::{ApplicationId, CredentialId, ProductId, RouteId},
     time::Timestamp,
+    usage::{StatusClass, Totals},
 };
 
 use super::*;
@@ -12,16 +13,18 @@ fn node() -> NodeId {
 }
 
 fn counts(calls: u64) -> Vec<UsageCount> {
-    let json = serde_json::json!({
-        "product_id": ProductId::known("p"),
-        "application_id": ApplicationId::known("a"),
-        "credential_id": CredentialId::known("c"),
-        "hour": Timestamp::from_seconds(3_600),
-        "calls": calls,
-        "last_used_at": Timestamp::from_seconds(3_700),
-        "last_used_from": "127.0.0.1",
-    });
-    vec![serde_json::from_value(json).unwrap()]
+    let totals = Totals { calls, ..Totals::default() };
+    vec![UsageCount {
+        product_id: ProductId::known("p"),
+        application_id: ApplicationId::known("a"),
+        credential_id: CredentialId::known("c"),
+        route_id: RouteId::known("r"),
+        minute: Timestamp::from_seconds(3_600),
+        status_class: StatusClass::of(200),
+        totals,
+        last_used_at: Timestamp::from_seconds(3_700),
+        last_used_from: "127.0.0.1".into(),
+    }]
 }
 
 fn open(folder: &Path) -> Spool {
