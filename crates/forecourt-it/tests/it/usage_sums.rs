@@ -258,6 +258,7 @@ async fn on_postgresql_hours_counted_by_an_earlier_version_are_moved() {
     let pieces = store.read().usage_inbox(10).await.unwrap();
     let counts: Vec<UsageCount> = serde_json::from_str(&pieces[0].body).unwrap();
     assert_eq!((pieces.len(), counts[0].totals.calls, counts[0].minute.seconds()), (1, 42, HOUR));
-    let names = store.read().usage_names(forecourt_store::NamedInUsage::Product, &["prd_1".into()]);
-    assert_eq!(names.await.unwrap()["prd_1"], "It's \"Orders\"");
+    let ids = ["prd_1".to_owned()];
+    let names = store.read().usage_names(forecourt_store::NamedInUsage::Product, &ids).await.unwrap();
+    assert_eq!(names["prd_1"], "It's \"Orders\"");
 }
