@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 16] = [
+    const NOT_OWNED: [(&str, &str, &str); 17] = [
         ("events", "actor_id", "a record outlives who made it"),
         ("events", "noun_id", "a record outlives what it tells of"),
         ("events", "portal_id", "a record outlives its portal"),

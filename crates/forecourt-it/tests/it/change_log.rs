@@ -27,7 +27,7 @@ fn group() -> Scope {
 
 fn grant(application: &str) -> Resource {
     let (application_id, product_id) = (ApplicationId::known(application), ProductId::known("prd_1"));
-    Resource::Grant(GrantState { application_id, product_id })
+    Resource::Grant(GrantState { application_id, product_id, plan_id: None })
 }
 
 fn key(application: &str) -> String {

@@ -8,7 +8,6 @@ use std::{
 
 use forecourt_it::{
     Client, Credential, Forecourt, ForecourtProcess,
-    applications::Credential,
     deadlines::eventually,
     installations::text,
     processes::{binary, run},

@@ -170,7 +170,7 @@ mod tests {
         let mut tx = store.begin().await.unwrap();
         for application in ["app_1", "app_2"] {
             let (application_id, product_id) = (ApplicationId::known(application), ProductId::known("prd_1"));
-            tx.put(scope.clone(), Resource::Grant(GrantState { application_id, product_id }));
+            tx.put(scope.clone(), Resource::Grant(GrantState { application_id, product_id, plan_id: None }));
         }
         let now = Timestamp::from_micros(1);
         let revision = tx.commit(now).await.unwrap().revision.unwrap();

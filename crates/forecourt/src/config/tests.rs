@@ -49,10 +49,8 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 
 #[test]
 fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
-    for (text, key) in [("audit: { retention_days: 60 }", "audit.retention_days")] {
-        let expected = format!("setting {key} is not yet in this version: remove it");
-        assert_eq!(from_file(text, &[]).unwrap_err(), expected);
-    }
+    let refused = from_file("audit: { retention_days: 60 }", &[]).unwrap_err();
+    assert_eq!(refused, "setting audit.retention_days is not yet in this version: remove it");
 }
 
 #[test]
