@@ -93,7 +93,7 @@ impl Step {
     pub const fn fitting(start: Timestamp, end: Timestamp) -> Self {
         match end.seconds().saturating_sub(start.seconds()) {
             ..=10_800 => Self::Minute,
-            ..=2_678_400 => Self::Hour,
+            10_801..=2_678_400 => Self::Hour,
             _ => Self::Day,
         }
     }

@@ -152,7 +152,7 @@ fn add_counts(
     calls: u64,
     dice: &mut Dice,
 ) {
-    let failed = if dice.roll() % 8 == 0 { calls.min(1 + dice.roll() % 4) } else { 0 };
+    let failed = if dice.roll().is_multiple_of(8) { calls.min(1 + dice.roll() % 4) } else { 0 };
     for (class, calls) in [(200, calls - failed), ([404, 500][(dice.roll() % 2) as usize], failed)] {
         if calls == 0 {
             continue;

@@ -1,3 +1,5 @@
+//! Sketches against the exact percentiles of the same values.
+
 use super::{ACCURACY, Sketch};
 use proptest::prelude::*;
 

@@ -107,11 +107,8 @@ async fn adding_up_by_many_at_once_loses_and_doubles_nothing() {
     assert_eq!(calls(&app).await, 3 * 10 * 4 * 2);
 }
 
-#[tokio::test]
-async fn sums_of_every_grain_and_step_are_the_sums_of_what_was_delivered() {
-    let f = Forecourt::start().await;
-    let app = f.app();
-    let ids = [application(&f, "ada").await, application(&f, "bob").await];
+/// Counts of both applications that differ in everything, over three hours.
+fn various(ids: &[ApplicationId; 2]) -> Vec<UsageCount> {
     let mut all: Vec<UsageCount> = Vec::new();
     for number in 0..240u64 {
         let at = HOUR - 5_400 + i64::try_from(number).unwrap() * 37;
@@ -123,6 +120,15 @@ async fn sums_of_every_grain_and_step_are_the_sums_of_what_was_delivered() {
         one.route_id = RouteId::known(format!("rte_{}", number % 7));
         all.push(one);
     }
+    all
+}
+
+#[tokio::test]
+async fn sums_of_every_grain_and_step_are_the_sums_of_what_was_delivered() {
+    let f = Forecourt::start().await;
+    let app = f.app();
+    let ids = [application(&f, "ada").await, application(&f, "bob").await];
+    let all = various(&ids);
     for (number, counts) in (1..).zip(all.chunks(31)) {
         deliver(&app, "nod_a", number, counts.to_vec()).await;
         if number % 3 == 0 {
