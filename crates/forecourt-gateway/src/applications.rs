@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn grant(product: u32, revision: i64, live: bool) -> Grant {
-        Grant { revision, product, live }
+        Grant { revision, product, plan: None, live }
     }
 
     #[test]

@@ -68,7 +68,7 @@ async fn a_call_beyond_the_plan_is_429_and_every_answer_says_how_it_stands() {
     assert_eq!((status(&refused), field(&refused, "retry-after").unwrap()), (429, "28736"));
 
     // All of them came from somebody who may call, so all of them count; the reasons are told apart.
-    assert_eq!(stage.gateway.take_usage().iter().map(|count| count.calls).sum::<u64>(), 5);
+    assert_eq!(stage.gateway.take_usage().iter().map(|count| count.totals.calls).sum::<u64>(), 5);
     assert_eq!(stage.gateway.rejected().find(|(label, _)| *label == "over_limit").unwrap().1, 2);
 }
 
