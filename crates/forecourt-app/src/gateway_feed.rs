@@ -39,6 +39,8 @@ pub(crate) struct Feed {
 #[derive(Clone, Debug, Default)]
 pub struct Position {
     revision: i64,
+    /// The revision's mark, where it has one.
+    mark: Option<String>,
     scopes: Option<Vec<Scope>>,
 }
 
@@ -88,6 +90,37 @@ pub fn embedded(app: &App) -> Option<i64> {
     app.feed().embedded.get().map(|applied| *applied.borrow())
 }
 
+/// Whether the database has left the line of revisions that `position` is on: it was restored, or a replica that
+/// lacked its last commits took its place. Then the position is back at the beginning, and the snapshot that follows
+/// must take the place of everything that the gateway has.
+///
+/// A position that is so old that deletions after it are no longer known is sent a snapshot too, of the same line.
+pub async fn left_the_line(app: &App, position: &mut Position) -> Result<bool, Error> {
+    if position.revision == 0 {
+        return Ok(false);
+    }
+    let latest = app.read().revision().await?;
+    let known = app.read().revision_mark(position.revision).await?.map(|known| known.mark);
+    let is_other = match (&known, &position.mark) {
+        (Some(known), Some(mark)) => known != mark,
+        (None, _) => position.revision > latest,
+        (Some(_), None) => false,
+    };
+    if is_other {
+        let before = std::mem::take(position);
+        app.feed().diverged.fetch_add(1, Ordering::Relaxed);
+        app.feed().latest.send_replace(latest);
+        tracing::error!(
+            gateway.revision = before.revision, database.revision = latest,
+            "the database is not where it was: it was restored, or another took its place; this process's gateway \
+             starts from what it says now"
+        );
+    } else if position.revision < app.read().forgotten_revision().await? {
+        *position = Position::default();
+    }
+    Ok(is_other)
+}
+
 /// What a gateway of `group` at `position` has not heard yet; moves the position.
 ///
 /// The first batch is a snapshot, and so is one after which the group needs other portals than before.
@@ -111,7 +144,12 @@ pub async fn changes(
         scopes = now_needed;
     };
     let revision = logged.last().map_or(latest, |change| change.revision.max(latest));
-    *position = Position { revision, scopes: Some(scopes) };
+    let mark = if revision == position.revision && position.mark.is_some() {
+        position.mark.take()
+    } else {
+        app.read().revision_mark(revision).await?.map(|known| known.mark)
+    };
+    *position = Position { revision, mark, scopes: Some(scopes) };
     Ok(ChangeBatch { revision, snapshot, changes: handed_out(app, logged) })
 }
 

@@ -41,7 +41,7 @@ pub async fn create(app: &App, caller: &Caller, product: &str, input: PlanInput)
     };
     let product = found.ok_or_else(|| PlanRefusal::UnknownProduct(product.to_owned()))?;
     let id = PlanId::issue(write.now, &mut OsRandom);
-    let change = Plan::new(id, &product, input, write.now)?;
+    let change = Plan::create(id, &product, input, write.now)?;
     if let Some(former) = &change.former_default {
         write.save_plan(former).await?;
     }

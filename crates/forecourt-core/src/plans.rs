@@ -64,7 +64,7 @@ pub struct PlanChange {
 
 impl Plan {
     /// A new plan of `product`; the first one is the default.
-    pub fn new(
+    pub fn create(
         id: PlanId,
         product: &Product,
         input: PlanInput,

@@ -134,10 +134,7 @@ impl Node {
         let gateway = Gateway::new(gateway, clock.as_clock()).map_err(|_| NodeError::Random)?;
         let set_aside = Arc::new(AtomicU64::new(0));
         let extent = load(&folder, &gateway, contact.as_ref(), &set_aside).map_err(NodeError::Disk)?;
-        // A node that cannot tell when it heard from anyone has not heard for ever.
-        let ago =
-            contact.map_or(i64::MAX, |contact| clock.now().micros().saturating_sub(contact.at.micros()));
-        gateway.heard(Duration::from_micros(u64::try_from(ago).unwrap_or(0)));
+        gateway.heard(unheard(contact.map(|contact| contact.at), clock.now()));
         let position = extent.as_ref().map(|extent| extent.position.clone());
         let keeper = Keeper::start(folder.path(), folder.node(), extent).map_err(NodeError::Disk)?;
         let spool =
@@ -291,6 +288,19 @@ impl std::fmt::Display for NodeError {
 
 impl std::error::Error for NodeError {}
 
+/// By how much a clock may have gone back since a contact was noted.
+const TOLERATED: i64 = 2_000_000;
+
+/// For how long nobody was heard, by the contact that is on the disk. A node that cannot tell, or whose clock says that
+/// the contact is still to come, has not heard anybody for ever.
+fn unheard(contact: Option<Timestamp>, now: Timestamp) -> Duration {
+    let ago = contact.map(|at| now.micros().saturating_sub(at.micros()));
+    match ago {
+        Some(ago) if ago >= -TOLERATED => Duration::from_micros(u64::try_from(ago).unwrap_or(0)),
+        _ => Duration::MAX,
+    }
+}
+
 fn check(config: &NodeConfig) -> Result<(), NodeError> {
     if config.control_planes.is_empty() {
         return Err(NodeError::ControlPlane("name at least one control plane, https://HOST:PORT".into()));
@@ -358,4 +368,19 @@ fn put_aside(path: &Path) -> io::Result<std::path::PathBuf> {
     let aside = path.with_extension("damaged");
     fs::rename(path, &aside)?;
     Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contact_that_is_still_to_come_is_no_contact() {
+        let now = Timestamp::from_seconds(1_000);
+        let since = |seconds| unheard(Some(Timestamp::from_seconds(seconds)), now);
+        assert_eq!(since(940), Duration::from_secs(60));
+        assert_eq!(since(1_001), Duration::ZERO, "clocks are a little apart");
+        assert_eq!(since(1_003), Duration::MAX, "this machine's clock went back");
+        assert_eq!(unheard(None, now), Duration::MAX);
+    }
 }

@@ -110,6 +110,7 @@ async fn apply(
     group: &GatewayGroupId,
     position: &mut gateway_feed::Position,
 ) -> Result<(), forecourt_app::Error> {
+    let is_other_line = gateway_feed::left_the_line(app, position).await?;
     let batch = gateway_feed::changes(app, group, position).await?;
     // The database answered: what is in force is what it says, or will be in a moment.
     gateway.heard(Duration::ZERO);
@@ -120,7 +121,11 @@ async fn apply(
     if batch.snapshot {
         // A large one takes seconds of computing: beside the threads that answer requests.
         let gateway = gateway.clone();
-        let applied = tokio::task::spawn_blocking(move || gateway.apply(&batch)).await;
+        let applied = tokio::task::spawn_blocking(move || match is_other_line {
+            true => gateway.replace(&batch),
+            false => gateway.apply(&batch),
+        })
+        .await;
         if let Err(error) = applied {
             *position = gateway_feed::Position::default();
             tracing::error!(error.cause = %error, "a snapshot could not be applied");

@@ -91,7 +91,10 @@ pub struct GatewayOptions {
 pub struct RunningNode {
     status: NodeStatus,
     gateway: Gateway,
+    /// Ends what callers use.
     stop: watch::Sender<bool>,
+    /// Ends what the control plane is told, once no call is left.
+    leave: watch::Sender<bool>,
     following: JoinHandle<()>,
     listeners: Vec<(Listener, bool)>,
     serving: Vec<JoinHandle<()>>,
@@ -147,13 +150,15 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
     let status_serving = status_serving.map_err(|error| error.to_string())?;
     let quotas = limit_counts::start(gateway.clone(), &data_dir);
-    let (stop, stopped) = watch::channel(false);
-    let following = tokio::spawn(node.run(stopped));
+    let stop = watch::Sender::new(false);
+    let (leave, left) = watch::channel(false);
+    let following = tokio::spawn(node.run(left));
     let listeners = [(plain, false)].into_iter().chain(tls.map(|listener| (listener, true))).collect();
     Ok(RunningNode {
         status: node_status,
         gateway,
         stop,
+        leave,
         following,
         listeners,
         serving: Vec::new(),
@@ -199,6 +204,7 @@ impl RunningNode {
                 tracing::error!(error.cause = %error, "the gateway ended early");
             }
         }
+        self.leave.send_replace(true);
         if let Err(error) = self.following.await {
             tracing::error!(error.cause = %error, "the node ended early");
         }

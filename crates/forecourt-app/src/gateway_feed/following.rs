@@ -163,11 +163,12 @@ async fn why_not_from(
 ) -> Result<Option<SnapshotReason>, Error> {
     let revision = position.revision;
     let (mark, scopes_mark) = position.mark.split_once('.').unwrap_or((&position.mark, ""));
+    let is_unmarked = mark.is_empty() && revision == app.read().revision().await?;
     if let Some(known) = app.read().revision_mark(revision).await? {
         if known.mark != mark {
             return Ok(Some(SnapshotReason::Diverged));
         }
-    } else {
+    } else if !is_unmarked {
         // Marks are forgotten from the oldest on; one that is missing after that was never made here.
         let oldest = app.read().oldest_mark().await?.map_or(0, |oldest| oldest.revision);
         let is_old = (0..oldest).contains(&revision);

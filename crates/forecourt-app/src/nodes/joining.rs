@@ -68,7 +68,7 @@ pub async fn admit(app: &App, token_text: &str, hello: &Hello) -> Result<Admitte
     if let Some(known) = &known {
         refuse_stranger(known, &token)?;
     }
-    let held = hello.position.as_ref().map_or(0, |position| position.revision.max(0));
+    let held = held(&tx, hello).await?;
     let known = known.map(|known| app.nodes().newest(known));
     // What it was known to have and has no longer, it must tell anew; what it claims beyond that, it tells as well.
     let (revision, applied_at, created_at) = match &known {
@@ -210,6 +210,17 @@ pub async fn acknowledge(app: &App, node: &NodeId, revision: i64, drift: &[Kind]
         live.differs(drift);
     });
     Ok(())
+}
+
+/// How far the node is on this database's line of revisions; 0 where it is on another, of which nothing counts here.
+async fn held(tx: &Tx, hello: &Hello) -> Result<i64, Error> {
+    let Some(position) = &hello.position else { return Ok(0) };
+    let mark = position.mark.split_once('.').map_or(position.mark.as_str(), |(mark, _)| mark);
+    let is_other = match tx.revision_mark(position.revision).await? {
+        Some(known) => known.mark != mark,
+        None => position.revision > tx.revision().await?,
+    };
+    Ok(if is_other { 0 } else { position.revision.max(0) })
 }
 
 fn note(app: &App, node: &NodeId, change: impl FnOnce(&mut LiveNode)) {

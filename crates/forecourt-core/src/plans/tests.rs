@@ -35,7 +35,7 @@ fn input(name: &str, limits: &[PlanLimit]) -> PlanInput {
 
 fn made(product: &Product, name: &str) -> Plan {
     let id = PlanId::known(format!("pln_{name}"));
-    Plan::new(id, product, input(name, &[limit(5, 60)]), NOW).unwrap().plan
+    Plan::create(id, product, input(name, &[limit(5, 60)]), NOW).unwrap().plan
 }
 
 /// A product with the plans Bronze, the default, and Gold.
@@ -48,7 +48,7 @@ fn two_plans() -> Product {
 #[test]
 fn the_first_plan_is_the_default_whatever_it_asks_and_the_second_is_not() {
     let asked = PlanInput { is_default: Some(false), ..input("Bronze", &[]) };
-    let first = Plan::new(PlanId::known("pln_1"), &product(Vec::new()), asked, NOW).unwrap();
+    let first = Plan::create(PlanId::known("pln_1"), &product(Vec::new()), asked, NOW).unwrap();
     assert!(first.plan.is_default && first.former_default.is_none());
     let second = made(&product(vec![first.plan]), "Gold");
     assert!(!second.is_default);
@@ -84,7 +84,7 @@ fn a_plan_in_use_stays_and_the_last_one_may_go_when_nobody_has_it() {
 #[test]
 fn names_are_unique_within_the_product_and_a_plan_may_keep_its_own() {
     let product = two_plans();
-    let refused = Plan::new(PlanId::known("pln_3"), &product, input("Gold", &[]), NOW).unwrap_err();
+    let refused = Plan::create(PlanId::known("pln_3"), &product, input("Gold", &[]), NOW).unwrap_err();
     assert_eq!(refused, PlanRefusal::NameTaken("Gold".into()));
     let gold = product.plans().last().unwrap().clone();
     assert!(gold.changed(&product, input("Gold", &[limit(9, 1)]), NOW).is_ok());
@@ -93,7 +93,7 @@ fn names_are_unique_within_the_product_and_a_plan_may_keep_its_own() {
 #[test]
 fn limits_out_of_range_are_refused_by_their_place_and_the_largest_pass() {
     let refused = |limits: &[PlanLimit]| {
-        Plan::new(PlanId::known("pln_1"), &product(Vec::new()), input("P", limits), NOW)
+        Plan::create(PlanId::known("pln_1"), &product(Vec::new()), input("P", limits), NOW)
             .unwrap_err()
             .to_string()
     };
@@ -104,7 +104,7 @@ fn limits_out_of_range_are_refused_by_their_place_and_the_largest_pass() {
     assert!(refused(&[limit(1, 60), limit(2, 60)]).contains("the same as another"));
     assert_eq!(refused(&[1, 2, 3, 4, 5, 6].map(|w| limit(1, w))), "limits must hold at most 5 limits");
     let most = [limit(MOST_CALLS, LONGEST_WINDOW), limit(1, 1)];
-    assert!(Plan::new(PlanId::known("p"), &product(Vec::new()), input("P", &most), NOW).is_ok());
+    assert!(Plan::create(PlanId::known("p"), &product(Vec::new()), input("P", &most), NOW).is_ok());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn an_external_product_has_no_plans() {
         ..ProductInput::default()
     };
     let external = Product::new(ProductId::known("p"), PortalId::known("q"), external, NOW).unwrap();
-    let refused = Plan::new(PlanId::known("pln_1"), &external, input("P", &[]), NOW).unwrap_err();
+    let refused = Plan::create(PlanId::known("pln_1"), &external, input("P", &[]), NOW).unwrap_err();
     assert_eq!(refused, PlanRefusal::ExternalProduct("Billing".into()));
 }
 

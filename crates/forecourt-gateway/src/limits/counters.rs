@@ -39,6 +39,14 @@ struct Ring {
     calls: [u32; PLACES],
 }
 
+/// Begins the window `current`. A call whose time was read just before the window began counts in the open one, so
+/// that it cannot give away again what was used; a clock that went back further has its own windows.
+const fn turn_over(window: &mut i64, used: &mut u64, current: i64) {
+    if current > *window || current < *window - 1 {
+        (*window, *used) = (current, 0);
+    }
+}
+
 impl Counter {
     /// A counter for this limit's window that has counted nothing.
     pub(super) fn new(limit: PlanLimit) -> Self {
@@ -62,10 +70,8 @@ impl Counter {
         match &mut self.kind {
             Kind::Quota { window, used } => {
                 let current = now.div_euclid(length);
-                if *window != current {
-                    (*window, *used) = (current, 0);
-                }
-                (*used, (current + 1) * length)
+                turn_over(window, used, current);
+                (*used, (*window + 1) * length)
             }
             Kind::Sliding(ring) => {
                 let step = length / STEPS;
@@ -81,9 +87,7 @@ impl Counter {
         match &mut self.kind {
             Kind::Quota { window, used } => {
                 let current = now.div_euclid(length);
-                if *window != current {
-                    (*window, *used) = (current, 0);
-                }
+                turn_over(window, used, current);
                 *used += u64::from(calls);
             }
             Kind::Sliding(ring) => {

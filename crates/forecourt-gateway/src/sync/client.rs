@@ -13,7 +13,7 @@ use std::{
 };
 
 use forecourt_core::{gateway_state::Kind, ids::NodeId, time::Timestamp};
-use forecourt_wire::sync::{ACKNOWLEDGEMENTS, Acknowledgement, GoodbyeReason, Hello, WATCH};
+use forecourt_wire::sync::{ACKNOWLEDGEMENTS, Acknowledgement, GoodbyeReason, Hello, Message, WATCH};
 use http::StatusCode;
 use tokio::{
     sync::watch,
@@ -206,8 +206,13 @@ impl Client {
                 Ok(None) => return Ended::Failed("the stream ended".into()),
                 Err(why) => return Ended::Failed(why),
             };
-            self.gateway.heard(Duration::ZERO);
-            match self.intake.take(message, &self.keeper) {
+            // Only these say that everything up to now was told: a greeting, or half a state, makes nothing fresh.
+            let is_up_to_date = matches!(message, Message::Reached { .. } | Message::Heartbeat { .. });
+            let outcome = self.intake.take(message, &self.keeper);
+            if is_up_to_date && matches!(outcome, Ok(Outcome::GoOn | Outcome::Reached(_))) {
+                self.gateway.heard(Duration::ZERO);
+            }
+            match outcome {
                 Err(why) => return Ended::Failed(why),
                 Ok(Outcome::GoOn) => {}
                 Ok(Outcome::Welcome(heartbeat_ms)) => {

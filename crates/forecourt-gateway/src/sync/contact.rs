@@ -1,7 +1,7 @@
 //! When the control plane was last heard, kept on the disk: a node that was restarted is as stale as it was.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
@@ -44,7 +44,8 @@ impl Contact {
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&coming)?;
         file.write_all(&record)?;
         file.sync_data()?;
-        fs::rename(coming, folder.join(NAME))
+        fs::rename(coming, folder.join(NAME))?;
+        File::open(folder)?.sync_all()
     }
 }
 

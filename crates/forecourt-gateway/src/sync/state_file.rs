@@ -109,6 +109,8 @@ impl StateFile {
     pub(crate) fn reopen(path: &Path, length: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         file.set_len(length)?;
+        // What was read may not have been forced to the disk before a kill, and is about to be acknowledged.
+        file.sync_all()?;
         Ok(Self { file, length })
     }
 
