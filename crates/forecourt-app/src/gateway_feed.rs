@@ -9,7 +9,10 @@ mod others;
 mod upkeep;
 
 use std::{
-    sync::{OnceLock, atomic::AtomicU64},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -111,7 +114,8 @@ pub async fn left_the_line(app: &App, position: &mut Position) -> Result<bool, E
         app.feed().diverged.fetch_add(1, Ordering::Relaxed);
         app.feed().latest.send_replace(latest);
         tracing::error!(
-            gateway.revision = before.revision, database.revision = latest,
+            gateway.revision = before.revision,
+            database.revision = latest,
             "the database is not where it was: it was restored, or another took its place; this process's gateway \
              starts from what it says now"
         );

@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use forecourt_core::{gateway_state::Kind, ids::NodeId};
+use forecourt_core::{gateway_state::Kind, ids::NodeId, time::Timestamp};
 use forecourt_wire::{changes::ChangeBatch, sync::Position};
 use tokio::sync::watch;
 use url::Url;

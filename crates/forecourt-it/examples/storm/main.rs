@@ -13,6 +13,7 @@
     clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::unwrap_used,
+    clippy::disallowed_methods,
     reason = "a run that goes wrong ends loudly, and it tells what it sees"
 )]
 

@@ -61,7 +61,8 @@ async fn becomes(node: &ForecourtProcess, path: &str, credential: &Credential, s
 async fn metric(node: &ForecourtProcess, name: &str) -> f64 {
     let text = node.client("status").get("/metrics").await.text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    assert!(line.is_some(), "no {name} in {text}");
+    line.unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
