@@ -168,3 +168,20 @@ impl Ring {
         (latest - STEPS..latest).find(has_calls).unwrap_or(latest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_whose_time_was_read_before_the_window_began_gives_nothing_away() {
+        const HOUR: i64 = 3_600 * MICROS;
+        let mut quota = Counter { window_seconds: 3_600, kind: Kind::Quota { window: 0, used: 0 } };
+        quota.add(5, 10 * HOUR - 1);
+        quota.add(2, 10 * HOUR);
+        assert_eq!(quota.used(10 * HOUR - 1), (2, 11 * HOUR), "it counts in the window that is open");
+        quota.add(1, 10 * HOUR - 1);
+        assert_eq!(quota.used(10 * HOUR + 1), (3, 11 * HOUR));
+        assert_eq!(quota.used(4 * HOUR).0, 0, "a clock that went back by hours has its own windows");
+    }
+}

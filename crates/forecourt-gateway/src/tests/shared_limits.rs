@@ -1,7 +1,7 @@
 //! Limits that two gateways share in a Redis, and what happens when it is away or hangs.
 
 use std::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -20,9 +20,20 @@ struct Redis {
 }
 
 impl Redis {
+    /// On a port that was free a moment ago; another one where somebody took it first.
     fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self::start_on(free)
+        loop {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut redis = Self::start_on(free);
+            let deadline = Instant::now() + PATIENCE;
+            while redis.server.try_wait().unwrap().is_none() {
+                if TcpStream::connect(("127.0.0.1", free)).is_ok() {
+                    return redis;
+                }
+                assert!(Instant::now() < deadline, "redis-server does not listen");
+                std::thread::yield_now();
+            }
+        }
     }
 
     fn start_on(port: u16) -> Self {

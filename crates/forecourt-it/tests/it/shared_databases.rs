@@ -77,3 +77,34 @@ async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() 
     let said = "the change log cannot be read; the gateway goes on with what it knows";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
+
+/// What a database says that lost its last commits: the counter and the marks of an earlier moment, and rows as new
+/// commits made them since.
+#[tokio::test]
+async fn a_database_that_went_back_under_a_running_gateway_is_noticed_and_believed() {
+    let f = Forecourt::start().await;
+    if !f.database().is_postgres() {
+        return;
+    }
+    let orders = f.product("Orders").await;
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    let key = application.key("prod").await;
+    let other = ForecourtProcess::serve(f.database());
+    let caller = other.client("gateway").with("apikey", &key.key);
+    caller.get(&orders.path).await.expect(200);
+
+    let back = "UPDATE revision_counter SET value = value - 3; \
+                DELETE FROM revisions WHERE revision > (SELECT value FROM revision_counter); \
+                UPDATE gateway_resources SET revision = (SELECT value FROM revision_counter) \
+                WHERE revision > (SELECT value FROM revision_counter)";
+    postgres::query(&f.database().url(), back).unwrap();
+    // Its revision is one that the gateway believes to have.
+    let path = format!("/api/applications/{}/credentials/{}", application.id, key.id);
+    application.api.delete(&path).await.expect(204);
+    eventually("the revoked key is refused", || async {
+        (caller.get(&orders.path).await.status == 401).then_some(())
+    })
+    .await;
+    let ended = other.stop("TERM");
+    assert!(ended.stderr.contains("the database is not where it was"), "{}", ended.stderr);
+}

@@ -1,7 +1,14 @@
 //! Nodes and the tokens that let them in.
 
-use forecourt_app::{ErrorKind, nodes};
-use forecourt_core::{gateway_state::Kind, ids::NodeId};
+use forecourt_app::{
+    ErrorKind,
+    gateway_feed::{Following, News},
+    nodes,
+};
+use forecourt_core::{
+    gateway_state::Kind,
+    ids::{GatewayGroupId, NodeId},
+};
 use forecourt_wire::sync::Position;
 use serde_json::{Value, json};
 
@@ -201,20 +208,42 @@ async fn a_deleted_token_shuts_its_nodes_out_and_leaves_them_in_the_list() {
     assert_eq!(stage.get("/api/forecourt/nodes").await.names(), ["one"]);
 }
 
+/// The position of whoever has heard everything.
+async fn reached(stage: &Stage) -> Position {
+    let group = GatewayGroupId::default_group();
+    let mut following = Following::begin(&stage.app, &group, None, &[]).await.unwrap();
+    loop {
+        for news in following.next(&stage.app).await.unwrap() {
+            if let News::Reached(position) = news {
+                return position;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_lost_what_it_had_must_tell_it_anew() {
     let stage = Stage::start().await;
     let (_, token) = stage.instance_token("default").await;
     let id = stage.node(&token, "one").await;
     stage.service("orders").await;
+    let one = reached(&stage).await;
     stage.service("payments").await;
+    let two = reached(&stage).await;
     for revision in [1, 2] {
         nodes::acknowledge(&stage.app, &id, revision, &[]).await.unwrap();
     }
     let revision =
         async || stage.get(&format!("/api/forecourt/nodes/{id}")).await.value()["revision"].clone();
-    let held = |revision| Some(Position { revision, mark: "00".into() });
-    for (position, wanted) in [(held(2), 2), (held(1), 1), (held(2), 1), (None, 0)] {
+    let other = Position { revision: 1, mark: two.mark.clone() };
+    for (position, wanted) in [
+        (Some(two.clone()), 2),
+        (Some(one.clone()), 1),
+        (Some(two), 1),
+        (Some(other), 0),
+        (Some(one), 0),
+        (None, 0),
+    ] {
         let hello = forecourt_wire::sync::Hello { position, ..hello("one") };
         nodes::admit(&stage.app, &token, &hello).await.unwrap();
         nodes::write_down(&stage.app).await.unwrap();

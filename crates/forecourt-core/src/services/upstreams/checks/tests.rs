@@ -41,6 +41,24 @@ fn a_hash_is_taken_of_what_hash_on_and_key_name() {
 }
 
 #[test]
+fn settings_of_tls_are_refused_by_their_path() {
+    for (settings, problem) in [
+        (json!({ "tls": { "verify": "no" } }), "upstream.tls.verify must be true or false"),
+        (json!({ "tls": { "ca": "x" } }), "upstream.tls.ca must be one or more certificates"),
+        (json!({ "tls": { "client_key": "x" } }), "upstream.tls.client_key is not a member here"),
+        (json!({ "tls": { "client_cert_id": "a b" } }), "upstream.tls.client_cert_id must be the id"),
+        (
+            json!({ "tls": { "client_cert": "x", "client_cert_id": "one" } }),
+            "upstream.tls.client_cert_id stands beside client_cert",
+        ),
+        (json!({ "tls": { "sni": "x" } }), "upstream.tls.sni is not a member here"),
+    ] {
+        let message = state("chash", settings.clone()).unwrap_err();
+        assert!(message.starts_with(problem), "{settings}: {message}");
+    }
+}
+
+#[test]
 fn settings_that_nobody_would_enforce_are_refused_by_their_path() {
     for (settings, problem) in [
         (json!({ "hash_on": "vars_combinations" }), "upstream.hash_on vars_combinations is not served"),
@@ -52,15 +70,6 @@ fn settings_that_nobody_would_enforce_are_refused_by_their_path() {
         (json!({ "keepalive_pool": { "size": 0 } }), "upstream.keepalive_pool.size must be"),
         (json!({ "keepalive_pool": { "idle_timeout": -1 } }), "upstream.keepalive_pool.idle_timeout must be"),
         (json!({ "keepalive_pool": { "more": 1 } }), "upstream.keepalive_pool.more is not a member here"),
-        (json!({ "tls": { "verify": "no" } }), "upstream.tls.verify must be true or false"),
-        (json!({ "tls": { "ca": "x" } }), "upstream.tls.ca must be one or more certificates"),
-        (json!({ "tls": { "client_key": "x" } }), "upstream.tls.client_key is not a member here"),
-        (json!({ "tls": { "client_cert_id": "a b" } }), "upstream.tls.client_cert_id must be the id"),
-        (
-            json!({ "tls": { "client_cert": "x", "client_cert_id": "one" } }),
-            "upstream.tls.client_cert_id stands beside client_cert",
-        ),
-        (json!({ "tls": { "sni": "x" } }), "upstream.tls.sni is not a member here"),
         (json!({ "checks": {} }), "upstream.checks needs active, passive or both"),
         (json!({ "checks": { "active": { "type": "udp" } } }), "upstream.checks.active.type must be"),
         (json!({ "checks": { "active": { "http_path": "x" } } }), "upstream.checks.active.http_path must"),
