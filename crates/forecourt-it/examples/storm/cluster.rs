@@ -49,6 +49,8 @@ struct Ports {
 pub(crate) struct NodeSlot {
     /// Where callers reach it.
     pub(crate) base: String,
+    /// Where it says how it is.
+    pub(crate) status: String,
     /// Its id, once it said it.
     pub(crate) id: Mutex<String>,
     /// One wire to each control plane.
@@ -56,6 +58,7 @@ pub(crate) struct NodeSlot {
     /// What it goes through.
     pub(crate) outage: Mutex<Outage>,
     port: u16,
+    status_port: u16,
     folder: TempDir,
     token: String,
     process: Mutex<Option<ForecourtProcess>>,
@@ -85,15 +88,17 @@ impl Cluster {
             for plane in &planes {
                 wires.push(Wire::to(SocketAddr::from(([127, 0, 0, 1], plane.ports.sync))).await);
             }
-            let port = free_port();
+            let (port, status_port) = (free_port(), free_port());
             let folder = tempfile::Builder::new().prefix(&format!("storm-node-{number}-")).tempdir().unwrap();
             let base = format!("http://127.0.0.1:{port}");
             let slot = NodeSlot {
                 base,
+                status: format!("http://127.0.0.1:{status_port}"),
                 id: Mutex::default(),
                 wires,
                 outage: Mutex::default(),
                 port,
+                status_port,
                 folder,
                 token,
                 process: Mutex::default(),
@@ -195,6 +200,7 @@ impl NodeSlot {
             .args(["gateway", "--control-plane", &planes.join(","), "--data-dir"])
             .arg(self.folder.path())
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--max-staleness", &staleness])
+            .args(["--status-listen", &format!("127.0.0.1:{}", self.status_port)])
             .env("FORECOURT_GATEWAY_TOKEN", &self.token)
             .env("FORECOURT_LOG", "error")
             .stdin(std::process::Stdio::null())

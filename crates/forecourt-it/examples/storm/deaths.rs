@@ -7,12 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use forecourt_it::Client;
 use http::Method;
 use tokio::time::sleep;
 
 use crate::{
     MAX_STALENESS, NODES,
-    cluster::{Cluster, PATIENCE, locked},
+    cluster::{Cluster, NodeSlot, PATIENCE, locked},
 };
 
 /// Names the folder of a PostgreSQL that is started again whenever it dies.
@@ -73,8 +74,8 @@ impl Deaths {
     /// Everything is there again, and every node answers.
     pub(crate) async fn heal(&self, cluster: &Cluster) {
         for node in &cluster.nodes {
-            node.wires.iter().for_each(|wire| wire.mend());
-            hears_again(cluster, node).await;
+            mend(node);
+            hears_again(node).await;
         }
         sleep(Duration::from_secs(3)).await;
     }
@@ -96,10 +97,11 @@ async fn kill_plane(cluster: &Cluster, number: usize) {
     }
     cluster.kill_plane(number);
     sleep(Duration::from_millis(1_500)).await;
+    cluster.nodes.iter().for_each(|node| locked(&node.outage).may_hear());
     cluster.start_plane(number);
     if alone {
         for node in &cluster.nodes {
-            hears_again(cluster, node).await;
+            hears_again(node).await;
         }
     }
 }
@@ -107,18 +109,19 @@ async fn kill_plane(cluster: &Cluster, number: usize) {
 async fn kill_node(cluster: &Cluster, number: usize, cut_off: bool) {
     let node = &cluster.nodes[number];
     if cut_off {
-        locked(&node.outage).deafen();
         node.wires.iter().for_each(|wire| wire.cut(true));
     }
+    // When it last heard of changes stands on its disk now and then, so it may be stale until it hears again.
+    locked(&node.outage).deafen();
     locked(&node.outage).die();
     node.kill();
     node.start();
     if cut_off {
         // It serves from its disk, as long as it may.
         sleep(MAX_STALENESS / 2).await;
-        node.wires.iter().for_each(|wire| wire.mend());
-        hears_again(cluster, node).await;
     }
+    mend(node);
+    hears_again(node).await;
     locked(&node.outage).live();
 }
 
@@ -127,8 +130,8 @@ async fn cut_off(cluster: &Cluster, number: usize) {
     node.wires.iter().for_each(|wire| wire.cut(true));
     locked(&node.outage).deafen();
     sleep(MAX_STALENESS + Duration::from_secs(3)).await;
-    node.wires.iter().for_each(|wire| wire.mend());
-    hears_again(cluster, node).await;
+    mend(node);
+    hears_again(node).await;
 }
 
 /// kill -9 of the server that every other of its processes follows; a shell starts it again.
@@ -139,29 +142,32 @@ async fn kill_postgres(cluster: &Cluster) {
     let pid = pid.lines().next().expect("a process id").trim().to_owned();
     let killed = Command::new("kill").args(["-s", "KILL", &pid]).status().expect("kill");
     assert!(killed.success(), "PostgreSQL could not be killed");
+    // It is started again at once, and nobody says when it is there.
+    cluster.nodes.iter().for_each(|node| locked(&node.outage).may_hear());
     for node in &cluster.nodes {
-        hears_again(cluster, node).await;
+        hears_again(node).await;
     }
 }
 
-/// Waits until the control plane lists the node as connected and not behind.
-async fn hears_again(cluster: &Cluster, node: &crate::cluster::NodeSlot) {
+fn mend(node: &NodeSlot) {
+    locked(&node.outage).may_hear();
+    node.wires.iter().for_each(|wire| wire.mend());
+}
+
+/// Waits until the node says that it hears of changes and that what it has counts.
+async fn hears_again(node: &NodeSlot) {
     let begun = Instant::now();
-    let path = format!("/api/forecourt/nodes/{}", locked(&node.id));
+    let client = Client::new(&node.status);
     loop {
-        for admin in cluster.admins() {
-            if let Ok(answer) = admin.try_send(Method::GET, &path, None).await
-                && answer.status == 200
-                && answer.json()["value"]["state"] == "connected"
-                && answer.json()["value"]["lag_ms"].as_f64().is_some_and(|lag| lag < 1_000.0)
-            {
-                // Connected, as the control plane has it, is a moment before the node has read it.
-                sleep(Duration::from_millis(500)).await;
-                locked(&node.outage).hear();
-                return;
-            }
+        if let Ok(answer) = client.try_send(Method::GET, "/readyz", None).await
+            && answer.status == 200
+            && answer.json()["connected"] == true
+            && answer.json()["staleness_seconds"].as_u64().is_some_and(|seconds| seconds < 2)
+        {
+            locked(&node.outage).hear();
+            return;
         }
-        assert!(begun.elapsed() < PATIENCE, "a node did not come back: {path}");
-        sleep(Duration::from_millis(100)).await;
+        assert!(begun.elapsed() < PATIENCE, "a node did not come back: {}", node.base);
+        sleep(Duration::from_millis(50)).await;
     }
 }

@@ -14,6 +14,8 @@ const UNSAVED: Duration = Duration::from_secs(2);
 pub(crate) struct Outage {
     /// Since when none of its wires leads to a living control plane.
     deaf_since: Option<Instant>,
+    /// Whether there is a way again, which it may have found or not.
+    may_hear: bool,
     /// Whether its process is dead, or was within the last moments.
     dead: bool,
     /// When its last calls were answered 200, no longer ago than [`UNSAVED`].
@@ -26,16 +28,22 @@ impl Outage {
     /// Its last way to a control plane is gone.
     pub(crate) fn deafen(&mut self) {
         self.deaf_since.get_or_insert_with(Instant::now);
+        self.may_hear = false;
     }
 
-    /// There may be a way again.
+    /// There is about to be a way again.
+    pub(crate) fn may_hear(&mut self) {
+        self.may_hear = true;
+    }
+
+    /// It has found the way.
     pub(crate) fn hear(&mut self) {
         self.deaf_since = None;
     }
 
     /// Whether a call that begins now must be refused.
     pub(crate) fn is_stale(&self) -> bool {
-        self.deaf_since.is_some_and(|since| since.elapsed() > MAX_STALENESS + NOTICE)
+        !self.may_hear && self.deaf_since.is_some_and(|since| since.elapsed() > MAX_STALENESS + NOTICE)
     }
 
     /// Whether a node that began to be deaf now and then may be stale by now, or not yet be fresh again.

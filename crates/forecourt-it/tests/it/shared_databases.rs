@@ -93,11 +93,13 @@ async fn a_database_that_went_back_under_a_running_gateway_is_noticed_and_believ
     let caller = other.client("gateway").with("apikey", &key.key);
     caller.get(&orders.path).await.expect(200);
 
-    let back = "UPDATE revision_counter SET value = value - 3; \
-                DELETE FROM revisions WHERE revision > (SELECT value FROM revision_counter); \
-                UPDATE gateway_resources SET revision = (SELECT value FROM revision_counter) \
-                WHERE revision > (SELECT value FROM revision_counter)";
-    postgres::query(&f.database().url(), back).unwrap();
+    let latest = "(SELECT value FROM revision_counter WHERE id = 1)";
+    let back = format!(
+        "UPDATE revision_counter SET value = value - 3 WHERE id = 1; \
+         DELETE FROM revisions WHERE revision > {latest}; \
+         UPDATE gateway_resources SET revision = {latest} WHERE revision > {latest}"
+    );
+    postgres::query(&f.database().url(), &back).unwrap();
     // Its revision is one that the gateway believes to have.
     let path = format!("/api/applications/{}/credentials/{}", application.id, key.id);
     application.api.delete(&path).await.expect(204);
