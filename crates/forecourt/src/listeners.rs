@@ -8,7 +8,11 @@ use std::{
 };
 
 use axum::Router;
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle,
+    accept::NoDelayAcceptor,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use hyper_util::rt::TokioTimer;
 use tokio::task::JoinHandle;
 
@@ -73,6 +77,9 @@ impl Listener {
 
     /// Answers requests with `router`, over TLS where `tls` is given, until [`Serving::stop`].
     ///
+    /// What is written is sent at once: a small message behind another one, such as a change on a node's stream, would
+    /// wait for the other side's acknowledgement otherwise, 40 ms with Linux.
+    ///
     /// # Errors
     /// Only when there is no runtime.
     pub fn serve(self, router: Router, tls: Option<RustlsConfig>) -> std::io::Result<Serving> {
@@ -80,7 +87,9 @@ impl Listener {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let task = match tls {
             Some(tls) => {
-                let mut server = axum_server::from_tcp_rustls(self.socket, tls)?.handle(handle.clone());
+                let acceptor = RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new());
+                let mut server =
+                    axum_server::from_tcp(self.socket)?.acceptor(acceptor).handle(handle.clone());
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
                 // A peer that vanished without a word would hold its streams for hours.
                 server
@@ -92,7 +101,8 @@ impl Listener {
                 tokio::spawn(server.serve(service))
             }
             None => {
-                let mut server = axum_server::from_tcp(self.socket)?.handle(handle.clone());
+                let server = axum_server::from_tcp(self.socket)?.acceptor(NoDelayAcceptor::new());
+                let mut server = server.handle(handle.clone());
                 server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
                 tokio::spawn(server.http1_only().serve(service))
             }
