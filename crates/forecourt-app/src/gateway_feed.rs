@@ -45,6 +45,8 @@ pub struct Position {
     /// The revision's mark, where it has one.
     mark: Option<String>,
     scopes: Option<Vec<Scope>>,
+    /// The database left the line that it was on, and the snapshot that is owed for it was not read yet.
+    left_its_line: bool,
 }
 
 impl Feed {
@@ -100,7 +102,8 @@ pub fn embedded(app: &App) -> Option<i64> {
 /// A position that is so old that deletions after it are no longer known is sent a snapshot too, of the same line.
 pub async fn left_the_line(app: &App, position: &mut Position) -> Result<bool, Error> {
     if position.revision == 0 {
-        return Ok(false);
+        // Said again until the snapshot was read: a look that failed in between must not make it an ordinary one.
+        return Ok(position.left_its_line);
     }
     let latest = app.read().revision().await?;
     let known = app.read().revision_mark(position.revision).await?.map(|known| known.mark);
@@ -110,7 +113,7 @@ pub async fn left_the_line(app: &App, position: &mut Position) -> Result<bool, E
         (Some(_), None) => false,
     };
     if is_other {
-        let before = std::mem::take(position);
+        let before = std::mem::replace(position, Position { left_its_line: true, ..Position::default() });
         app.feed().diverged.fetch_add(1, Ordering::Relaxed);
         app.feed().latest.send_replace(latest);
         tracing::error!(
@@ -153,7 +156,7 @@ pub async fn changes(
     } else {
         app.read().revision_mark(revision).await?.map(|known| known.mark)
     };
-    *position = Position { revision, mark, scopes: Some(scopes) };
+    *position = Position { revision, mark, scopes: Some(scopes), left_its_line: false };
     Ok(ChangeBatch { revision, snapshot, changes: handed_out(app, logged) })
 }
 
