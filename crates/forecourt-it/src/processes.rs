@@ -87,6 +87,9 @@ pub fn run(mut command: Command) -> Ended {
 
 impl ForecourtProcess {
     /// `forecourt serve` on `database`, once it is ready.
+    ///
+    /// Blocks its thread. A story that also runs an installation in its own process needs more than one
+    /// (`flavor = "multi_thread"`).
     pub fn serve(database: &TestDatabase) -> Self {
         Self::start(command(&binary(), &["serve"], database))
     }

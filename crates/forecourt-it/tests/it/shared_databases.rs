@@ -1,6 +1,9 @@
 //! Several processes on one PostgreSQL database, and one whose database is in trouble while calls come in.
 //!
 //! SQLite has neither: its file is one process's. There these stories have nothing to tell.
+//!
+//! They block their thread while a process starts, so the installation within this one needs threads of its own: a
+//! write that stood still in between would keep the writers' lock from the process that starts.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +14,7 @@ const PROMISED: Duration = Duration::from_secs(1);
 /// How often it is measured. A machine that pauses once or twice does not fail the story: the median counts.
 const ROUNDS: usize = 5;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_by_another_process_is_in_force_within_a_second() {
     let f = Forecourt::start().await;
     if !f.database().is_postgres() {
@@ -42,7 +45,7 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     assert_eq!(other.stop("TERM").status.code(), Some(0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() {
     let f = Forecourt::start().await;
     if !f.database().is_postgres() {
@@ -80,7 +83,7 @@ async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() 
 
 /// What a database says that lost its last commits: the counter and the marks of an earlier moment, and rows as new
 /// commits made them since.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_went_back_under_a_running_gateway_is_noticed_and_believed() {
     let f = Forecourt::start().await;
     if !f.database().is_postgres() {
