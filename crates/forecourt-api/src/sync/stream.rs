@@ -64,7 +64,7 @@ impl Session {
             () = sender.closed() => None,
         };
         if let Some(reason) = ended {
-            let _too_late = timeout(LAST_WORD, wire.send(&Message::Goodbye { reason })).await;
+            let _too_late = timeout(LAST_WORD, wire.send(&[Message::Goodbye { reason }])).await;
         }
         tracing::info!(node.id = %admitted.node, goodbye = ?ended, "a node's stream ended");
         nodes::disconnected(&app, &admitted.node);
@@ -72,13 +72,17 @@ impl Session {
 }
 
 impl Wire {
-    async fn send(&mut self, message: &Message) -> Result<(), Gone> {
-        let mut line = serde_json::to_vec(message).map_err(|error| {
-            tracing::error!(error.cause = %error, "a message to a node could not be written");
-            Gone
-        })?;
-        line.push(b'\n');
-        let sent = timeout(PATIENCE, self.sender.send(line.into())).await;
+    /// Sends these messages in one piece.
+    async fn send(&mut self, messages: &[Message]) -> Result<(), Gone> {
+        let mut lines = Vec::new();
+        for message in messages {
+            serde_json::to_writer(&mut lines, message).map_err(|error| {
+                tracing::error!(error.cause = %error, "a message to a node could not be written");
+                Gone
+            })?;
+            lines.push(b'\n');
+        }
+        let sent = timeout(PATIENCE, self.sender.send(lines.into())).await;
         self.last_sent = Instant::now();
         sent.map_err(|_| Gone)?.map_err(|_| Gone)
     }
@@ -97,7 +101,7 @@ async fn tell_all(
     wire: &mut Wire,
 ) -> Result<Infallible, Gone> {
     let heartbeat_ms = u64::try_from(config.heartbeat.as_millis()).unwrap_or(u64::MAX);
-    wire.send(&Message::Welcome { at: app.now(), heartbeat_ms }).await?;
+    wire.send(&[Message::Welcome { at: app.now(), heartbeat_ms }]).await?;
     // Taken before the first look, so that a change meanwhile is seen as one.
     let mut latest = gateway_feed::latest(app);
     let begun = Following::begin(app, &admitted.group, hello.position.as_ref(), &hello.drift).await;
@@ -106,10 +110,10 @@ async fn tell_all(
     loop {
         let news = following.next(app).await.map_err(|error| unreadable(admitted, &error))?;
         let is_told = news.is_empty();
-        for news in news {
-            wire.send(&message(app, news)).await?;
-        }
         if !is_told {
+            // Rows and the word that they are all go out together, so that they take effect together.
+            let messages: Vec<_> = news.into_iter().map(|news| message(app, news)).collect();
+            wire.send(&messages).await?;
             continue;
         }
         // Half of the promised silence, since a look takes time as well.
@@ -121,7 +125,7 @@ async fn tell_all(
             if checkpoint.is_some() {
                 checkpoint_at = Instant::now() + config.checkpoint;
             }
-            wire.send(&Message::Heartbeat { at: app.now(), checkpoint }).await?;
+            wire.send(&[Message::Heartbeat { at: app.now(), checkpoint }]).await?;
             nodes::heard(app, &admitted.node);
         }
         tokio::select! {

@@ -38,6 +38,9 @@ impl Wire {
                 let mut end = ends.subscribe();
                 tokio::spawn(async move {
                     let Ok(mut far) = TcpStream::connect(target).await else { return };
+                    // A wire delays nothing: small messages would wait for the acknowledgement of earlier ones.
+                    near.set_nodelay(true).expect("a socket");
+                    far.set_nodelay(true).expect("a socket");
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                         _ = end.changed() => {}
