@@ -18,10 +18,10 @@ mod screenshots;
 mod servers;
 mod soak;
 mod storm;
+mod story_benches;
 mod tests;
 mod tidy;
 mod toml;
-mod usage_bench;
 
 use std::process::ExitCode;
 
@@ -39,6 +39,8 @@ cargo xtask COMMAND
   bench               what the gateway costs, against nginx and HAProxy in the same run
   bench usage [MILLIONS]
                       how fast 90 days of usage are told, of 100 million calls unless told
+  bench portal [SECONDS]
+                      how fast APIs and pages answer with 10,000 applications, at 200 requests a second
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
@@ -58,10 +60,11 @@ fn main() -> ExitCode {
         "screenshots" => screenshots::run(),
         "bench" => match rest.split_first() {
             None => benches::run(),
-            Some((word, rest)) if word == "usage" => usage_bench::run(rest),
-            Some((word, _)) => {
-                Err(format!("there is no bench {word:?}; there is usage, and the gateway's without a word"))
-            }
+            Some((word, rest)) if word == "usage" => story_benches::usage(rest),
+            Some((word, rest)) if word == "portal" => story_benches::portal(rest),
+            Some((word, _)) => Err(format!(
+                "there is no bench {word:?}; there are usage and portal, and the gateway's without a word"
+            )),
         },
         "soak" => soak::run(&rest),
         "storm" => storm::run(&rest),

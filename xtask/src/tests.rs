@@ -17,8 +17,13 @@ use crate::{
 /// The variable in which tests look for a server; absent, they use SQLite.
 const DATABASE: &str = "FORECOURT_TEST_DATABASE";
 
-/// The crates whose tests touch the database.
-const ON_POSTGRES: [&str; 4] = ["--package", "forecourt-store", "--package", "forecourt-it"];
+/// What both halves are made from. Choosing fewer packages would choose other features of what they share, and build
+/// it all again; the half on PostgreSQL is chosen by the runner's profile instead.
+const ALL: [&str; 1] = ["--workspace"];
+/// The profile of `.config/nextest.toml` that runs the crates whose tests touch the database.
+const ON_POSTGRES: [&str; 3] = ["--workspace", "--profile", "postgres"];
+/// The same for the plain runner, which knows no profiles.
+const PACKAGES_ON_POSTGRES: [&str; 4] = ["--package", "forecourt-store", "--package", "forecourt-it"];
 
 /// Runs all tests; `arguments` choose among them as the runner's own command line does.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -57,15 +62,16 @@ fn prepare() -> Result<(), String> {
 /// The exit codes of the runs on SQLite and on PostgreSQL.
 fn halves(arguments: &[String]) -> Result<[i32; 2], String> {
     // The stories of the process run the binary itself, which a test build alone does not make.
-    println!("== test: the binary");
-    processes::run(processes::cargo().args(["build", "--locked", "--package", "forecourt"]))?;
+    println!("== test: the binary, and the tests");
+    processes::run(processes::cargo().args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
     let runner = Runner::found();
     println!("== test: all crates, on SQLite");
-    let sqlite = processes::exit_code(runner.command(&["--workspace"], arguments).env_remove(DATABASE))?;
+    let sqlite = processes::exit_code(runner.command(&ALL, arguments).env_remove(DATABASE))?;
     println!("== test: store and stories, on PostgreSQL");
     let postgres = Postgres::start()?;
     println!("   {}", postgres.url());
-    let code = processes::exit_code(runner.command(&ON_POSTGRES, arguments).env(DATABASE, postgres.url()))?;
+    let chosen = runner.on_postgres();
+    let code = processes::exit_code(runner.command(chosen, arguments).env(DATABASE, postgres.url()))?;
     Ok([sqlite, code])
 }
 
@@ -85,6 +91,14 @@ impl Runner {
         println!("-- cargo-nextest is missing: using cargo test, which is slower");
         println!("   (`cargo install cargo-nextest --locked` gets it)");
         Self::Cargo
+    }
+
+    /// The tests that touch the database.
+    const fn on_postgres(self) -> &'static [&'static str] {
+        match self {
+            Self::Nextest => &ON_POSTGRES,
+            Self::Cargo => &PACKAGES_ON_POSTGRES,
+        }
     }
 
     /// The run of the tests of `packages` that `arguments` choose.

@@ -157,7 +157,7 @@ pub async fn by_password(
 ) -> Result<KnownAdministrator, Error> {
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
-    app.limits().attempt(&account, now)?;
+    let attempt = app.limits().attempt(&account, now).await?;
     // PostgreSQL cannot even be asked for a text with NUL; no account has one.
     let found = match username.contains('\0') {
         true => None,
@@ -167,9 +167,10 @@ pub async fn by_password(
     if app.password_fits(&account, password, hash).await?
         && let Some(administrator) = found
     {
-        app.limits().succeeded(&account, now);
+        attempt.succeeded();
         return Ok(KnownAdministrator { administrator, session: None });
     }
+    drop(attempt);
     Err(app.limits().failed(address, now))
 }
 

@@ -141,7 +141,7 @@ pub async fn sign_in(
     let now = app.now();
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
-    app.limits().attempt(&account, now)?;
+    let attempt = app.limits().attempt(&account, now).await?;
     let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
     let found = match &option {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
@@ -155,6 +155,7 @@ pub async fn sign_in(
     let stored = found.as_ref().map(|person| person.password.hash.as_str());
     let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
     let Some(person) = found.filter(|_| fits) else {
+        drop(attempt);
         let error = app.limits().failed(caller.address.as_deref(), now);
         // Who is told to wait leaves no further record: that would be a write for everybody who asks.
         if error.kind() == ErrorKind::Unauthenticated {
@@ -164,7 +165,7 @@ pub async fn sign_in(
         }
         return Err(error);
     };
-    app.limits().succeeded(&account, now);
+    attempt.succeeded();
     let token = TokenKind::Session.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
     if write.person(&person.id).await?.is_none_or(|current| current.password != person.password) {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use forecourt_core::time::Timestamp;
+use tokio::sync::Notify;
 
 use crate::{Error, ErrorKind};
 
@@ -34,35 +35,82 @@ const REMEMBERED: usize = 50_000;
 
 type Recent = HashMap<String, VecDeque<Timestamp>>;
 
-/// Recent failures.
+/// Recent failures, and the attempts that are not decided yet.
 pub(crate) struct Failures {
     limits: SignInLimits,
     recent: Mutex<Recent>,
+    undecided: Mutex<HashMap<String, usize>>,
+    decided: Notify,
+}
+
+/// An attempt on an account that is not decided yet. Dropping it, also because nobody waits for it any more, makes it a
+/// failure.
+pub(crate) struct Attempt<'a> {
+    failures: &'a Failures,
+    key: String,
+    started: Timestamp,
+    is_right: bool,
+}
+
+impl Attempt<'_> {
+    /// It was right, and leaves no trace.
+    pub(crate) fn succeeded(mut self) {
+        self.is_right = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_right {
+            let mut recent = self.failures.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            self.failures.note(&mut recent, self.key.clone(), self.started);
+        }
+        let mut undecided = self.failures.undecided.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = undecided.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                undecided.remove(&self.key);
+            }
+        }
+        drop(undecided);
+        self.failures.decided.notify_waiters();
+    }
 }
 
 impl Failures {
     pub(crate) fn new(limits: SignInLimits) -> Self {
-        Self { limits, recent: Mutex::new(HashMap::new()) }
+        Self { limits, recent: Mutex::default(), undecided: Mutex::default(), decided: Notify::new() }
     }
 
-    /// Starts an attempt on an account: it counts as failed until [`Self::succeeded`] takes it back, so that attempts
-    /// at the same time cannot slip past the limit together. Refused for an account that failed too often.
-    pub(crate) fn attempt(&self, account: &str, now: Timestamp) -> Result<(), Error> {
+    /// Starts an attempt on an account; refused for one that failed too often.
+    ///
+    /// No more attempts are undecided at a time than may still fail, so that attempts at the same time cannot slip past
+    /// the limit together. One more waits: while right ones are being proved, nobody is refused because of them.
+    pub(crate) async fn attempt(&self, account: &str, now: Timestamp) -> Result<Attempt<'_>, Error> {
         let key = format!("account:{account}");
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        self.check(&mut recent, &key, self.limits.per_account, now)?;
-        self.note(&mut recent, key, now);
-        Ok(())
+        loop {
+            let mut decided = std::pin::pin!(self.decided.notified());
+            // Enlisted before the look, so that a decision in between is not missed.
+            decided.as_mut().enable();
+            if self.enter(&key, now)? {
+                return Ok(Attempt { failures: self, key, started: now, is_right: false });
+            }
+            decided.await;
+        }
     }
 
-    /// Takes back the attempt that was started at `started`: it was right.
-    pub(crate) fn succeeded(&self, account: &str, started: Timestamp) {
+    /// Whether there is room for another undecided attempt; then it is counted as one.
+    fn enter(&self, key: &str, now: Timestamp) -> Result<bool, Error> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(times) = recent.get_mut(&format!("account:{account}"))
-            && let Some(place) = times.iter().rposition(|time| *time == started)
-        {
-            times.remove(place);
+        self.check(&mut recent, key, self.limits.per_account, now)?;
+        let failed = recent.get(key).map_or(0, VecDeque::len);
+        let mut undecided = self.undecided.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = undecided.get(key).copied().unwrap_or(0);
+        let fits = failed + count < self.limits.per_account;
+        if fits {
+            undecided.insert(key.to_owned(), count + 1);
         }
+        Ok(fits)
     }
 
     /// Notes a failure from an address, and gives the answer to it: unauthorized, or a wait for an address that
@@ -118,25 +166,54 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Waker},
+    };
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
     }
 
-    #[test]
-    fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
+    fn is_pending<T>(future: Pin<&mut impl Future<Output = T>>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    #[tokio::test]
+    async fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
         let failures = Failures::new(SignInLimits::default());
         for second in 0..20 {
-            assert!(failures.attempt("ann", at(second)).is_ok());
+            drop(failures.attempt("ann", at(second)).await.unwrap());
             // A right attempt leaves no trace.
-            assert!(failures.attempt("bob", at(second)).is_ok());
-            failures.succeeded("bob", at(second));
+            failures.attempt("bob", at(second)).await.unwrap().succeeded();
         }
-        let refused = failures.attempt("ann", at(20)).unwrap_err();
+        let refused = failures.attempt("ann", at(20)).await.err().unwrap();
         assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });
-        assert!(failures.attempt("bob", at(20)).is_ok());
-        assert!(failures.attempt("ann", at(301)).is_ok());
+        assert!(failures.attempt("bob", at(20)).await.is_ok());
+        assert!(failures.attempt("ann", at(301)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn beyond_what_may_still_fail_an_attempt_waits_for_another_to_be_decided() {
+        let failures = Failures::new(SignInLimits::default());
+        drop(failures.attempt("ann", at(0)).await.unwrap());
+        let mut running = Vec::new();
+        for _ in 0..19 {
+            running.push(failures.attempt("ann", at(1)).await.unwrap());
+        }
+        let mut next = Box::pin(failures.attempt("ann", at(1)));
+        assert!(is_pending(next.as_mut()));
+        // Another account has nothing to do with it.
+        failures.attempt("bob", at(1)).await.unwrap().succeeded();
+        assert!(is_pending(next.as_mut()));
+        running.pop().unwrap().succeeded();
+        next.await.unwrap().succeeded();
+        // All others were wrong: now the account has failed too often, and nobody waits.
+        drop(running);
+        drop(failures.attempt("ann", at(2)).await.unwrap());
+        assert!(failures.attempt("ann", at(2)).await.is_err());
     }
 
     #[test]

@@ -37,11 +37,17 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// The binary beside this test's own executable.
+/// The variable that names another binary than the one beside: measurements are made with an optimised one.
+pub const BINARY: &str = "FORECOURT_BINARY";
+
+/// The binary beside this test's own executable, or the one that [`BINARY`] names.
 ///
 /// # Panics
 /// When it was not built: `cargo xtask test` builds it, and so does `cargo build --package forecourt`.
 pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os(BINARY) {
+        return named.into();
+    }
     let own = std::env::current_exe().unwrap();
     let folder = own.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
     let binary = folder.join("forecourt");

@@ -48,3 +48,22 @@ async fn attempts_at_the_same_time_do_not_slip_past_the_limit_together() {
     }
     assert_eq!(limited, 10, "20 failures within 5 minutes are answered plainly, the rest is told to wait");
 }
+
+#[tokio::test]
+async fn right_passwords_at_the_same_time_do_not_keep_each_other_out() {
+    let f = Forecourt::start().await;
+    f.admin().await;
+    // A password that was not shown before, so that every call finds the slow check still running.
+    let invited = f.admin().await.post("/api/invites", json!({ "username": "ann", "password": "first" })).await;
+    invited.expect(200);
+    let first = f.guest().with_basic("ann", "first");
+    first.put("/api/password", json!({ "new_password": "second" })).await.expect(200);
+    let calls = (0..60).map(|_| {
+        let ann = f.guest().with_basic("ann", "second");
+        tokio::spawn(async move { ann.get("/api/me").await.status.as_u16() })
+    });
+    let calls: Vec<_> = calls.collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap(), 200);
+    }
+}

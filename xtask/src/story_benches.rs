@@ -1,0 +1,27 @@
+//! Measurements that the test harness makes against whole installations: `cargo xtask bench usage`, `… portal`.
+//!
+//! Each is an example of `forecourt-it`, on SQLite, and on PostgreSQL where the variable that stories read names a
+//! server. Where the installation is a process of its own, that process is optimised and what drives it is not, since
+//! only the former is measured.
+
+use crate::{assets, doctor, paths, processes};
+
+/// Questions about 90 days of usage, with 100 million calls unless told: builds and runs it.
+pub(crate) fn usage(arguments: &[String]) -> Result<(), String> {
+    doctor::run()?;
+    assets::run()?;
+    let run = ["run", "--release", "--locked", "--package", "forecourt-it", "--example", "usage", "--"];
+    processes::run(processes::cargo().args(run).args(arguments))
+}
+
+/// A portal of 10,000 applications under 200 requests a second, for 30 seconds unless told.
+pub(crate) fn portal(arguments: &[String]) -> Result<(), String> {
+    doctor::run()?;
+    assets::run()?;
+    println!("== bench: building the binary as it is released");
+    processes::run(processes::cargo().args(["build", "--release", "--locked", "--package", "forecourt"]))?;
+    let run = ["run", "--locked", "--package", "forecourt-it", "--example", "portal", "--"];
+    let mut command = processes::cargo();
+    command.args(run).args(arguments).env("FORECOURT_BINARY", paths::target().join("release/forecourt"));
+    processes::run(&mut command)
+}
