@@ -227,6 +227,8 @@ struct UpstreamBody {
     waiting: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
     ended: bool,
+    /// Why it broke off, until that is told.
+    broken: Option<BodyError>,
 }
 
 impl AnswerBody {
@@ -252,6 +254,7 @@ impl AnswerBody {
             waiting: None,
             is_waiting: false,
             ended: false,
+            broken: None,
         };
         Self { source: AnswerSource::Upstream(Box::new(body)), in_flight }
     }
@@ -313,14 +316,27 @@ impl Body for AnswerBody {
 
 impl UpstreamBody {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let Self { body, connection, .. } = self;
+        let mut next = |cx: &mut Context<'_>| Pin::new(&mut *body).poll_frame(cx);
+        let polled = match connection {
+            Some(connection) => connection.drive(cx, next),
+            None => next(cx),
+        };
+        match polled {
+            Poll::Ready(Some(Err(error))) => {
+                // It may have come together with the head. hyper throws away what it has not written yet when it hears
+                // of an error, so it is first given time to write.
+                self.broken = Some(error.into());
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             Poll::Ready(frame) => {
                 self.is_waiting = false;
-                self.ended = match &frame {
-                    Some(Ok(frame)) => frame.is_trailers(),
-                    Some(Err(_)) => false,
-                    None => true,
-                };
+                let is_last = |frame: &Result<Frame<Bytes>, _>| frame.as_ref().is_ok_and(Frame::is_trailers);
+                self.ended = frame.as_ref().is_none_or(is_last);
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
             Poll::Pending => {

@@ -4,6 +4,8 @@
 
 use hashbrown::Equivalent;
 
+use crate::hex_digits;
+
 /// An id without its kind's prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CompactId {
@@ -26,13 +28,10 @@ impl CompactId {
     pub(crate) fn unpack(&self, prefix: &str) -> String {
         match self {
             Self::Issued(bytes) => {
-                let mut digits = [0u8; 32];
                 let mut text = String::with_capacity(prefix.len() + 33);
                 text.push_str(prefix);
                 text.push('_');
-                if hex::encode_to_slice(bytes, &mut digits).is_ok()
-                    && let Ok(digits) = std::str::from_utf8(&digits)
-                {
+                if let Ok(digits) = std::str::from_utf8(&hex_digits::of(*bytes)) {
                     text.push_str(digits);
                 }
                 text

@@ -3,7 +3,10 @@
 //! Invariant: what a caller says about the way it came counts only if the connection is a trusted proxy's. Anybody
 //! else's fields are replaced, and a chain that cannot be read is dropped even where it is trusted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::OnceLock,
+};
 
 use forecourt_core::addresses::Network;
 use http::{
@@ -27,6 +30,8 @@ pub(crate) struct Hop {
     peer_text: HeaderValue,
     port: HeaderValue,
     is_trusted: bool,
+    /// The connection's first host and our element of `Forwarded` for it: nearly all requests name no other.
+    first: OnceLock<(HeaderValue, HeaderValue)>,
 }
 
 impl Hop {
@@ -41,6 +46,7 @@ impl Hop {
             peer_text: text,
             port: port.into(),
             is_trusted: trusted.iter().any(|network| network.contains(peer)),
+            first: OnceLock::new(),
         }
     }
 
@@ -76,7 +82,8 @@ impl Hop {
         if self.is_trusted {
             if let Some(earlier) = joined(headers, &FORWARDED).filter(|chain| forwarded_for(chain).is_some())
             {
-                ours = format!("{earlier}, {ours}");
+                let element = ours.as_ref().and_then(|ours| ours.to_str().ok());
+                ours = element.and_then(|ours| HeaderValue::try_from(format!("{earlier}, {ours}")).ok());
             }
             if let Some(earlier) =
                 joined(headers, &X_FORWARDED_FOR).filter(|chain| addresses(chain).is_some())
@@ -87,10 +94,9 @@ impl Hop {
             }
         }
         headers.insert(X_FORWARDED_FOR, chain);
-        if let Ok(ours) = HeaderValue::try_from(ours) {
-            headers.insert(FORWARDED, ours);
-        } else {
-            headers.remove(FORWARDED);
+        match ours {
+            Some(ours) => drop(headers.insert(FORWARDED, ours)),
+            None => drop(headers.remove(FORWARDED)),
         }
         let proto = HeaderValue::from_static(if self.is_tls { "https" } else { "http" });
         self.keep_or(headers, X_FORWARDED_PROTO, proto, |text| matches!(text, "http" | "https"));
@@ -123,8 +129,25 @@ impl Hop {
         }
     }
 
-    /// Our element of `Forwarded`, in one buffer of its length, since each request needs it.
-    fn element(&self, host: Option<&HeaderValue>) -> String {
+    /// Our element of `Forwarded`; `None`: it can be no field.
+    fn element(&self, host: Option<&HeaderValue>) -> Option<HeaderValue> {
+        if let Some((first, element)) = self.first.get()
+            && Some(first) == host
+        {
+            return Some(element.clone());
+        }
+        let element = HeaderValue::try_from(self.element_text(host)).ok()?;
+        if let Some(host) = host
+            // A copy, since what came in holds on to the buffer that it was read into.
+            && let Ok(host) = HeaderValue::from_bytes(host.as_bytes())
+        {
+            let _ = self.first.set((host, element.clone()));
+        }
+        Some(element)
+    }
+
+    /// Its text, in one buffer of its length.
+    fn element_text(&self, host: Option<&HeaderValue>) -> String {
         let host = host.and_then(|host| host.to_str().ok());
         let needs_quotes = host.is_some_and(|host| host.bytes().any(|byte| matches!(byte, b':' | b'[')));
         let quote = if needs_quotes { "\"" } else { "" };
@@ -272,6 +295,21 @@ mod tests {
         assert_eq!(announced("192.0.2.1", &[GIVEN, GIVEN].concat()), ours);
         let six = "for=\"[2001:db8::1]\";host=\"api.example:8443\";proto=https";
         assert_eq!(announced("2001:db8::1", &[])[4], six);
+    }
+
+    #[test]
+    fn requests_of_one_connection_may_be_for_different_hosts() {
+        let hop = hop("192.0.2.1", &ten());
+        let announced = |host: Option<&'static str>| {
+            let mut headers = fields(host.map(|host| ("host", host)).as_slice());
+            hop.announce(&mut headers);
+            headers["forwarded"].to_str().unwrap().to_owned()
+        };
+        for _ in 0..2 {
+            assert_eq!(announced(Some("a.example")), "for=192.0.2.1;host=a.example;proto=https");
+            assert_eq!(announced(Some("b:1")), "for=192.0.2.1;host=\"b:1\";proto=https");
+            assert_eq!(announced(None), "for=192.0.2.1;proto=https");
+        }
     }
 
     #[test]

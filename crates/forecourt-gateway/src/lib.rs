@@ -38,6 +38,7 @@ mod frames;
 mod framing;
 mod grpc;
 mod heads;
+mod hex_digits;
 mod identity;
 mod jwks;
 mod jwt;

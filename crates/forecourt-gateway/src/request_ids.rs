@@ -6,6 +6,8 @@
 use forecourt_core::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::hex_digits;
+
 /// The field.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,12 +38,11 @@ pub(crate) fn make(seed: u64, number: u64, now: Timestamp) -> HeaderValue {
     let low = mix(seed.wrapping_add(number));
     let high = (millis << 16) | 0x7000 | (mix(low) & 0x0fff);
     let low = (low >> 2) | (1 << 63);
-    let bytes = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    let digits = hex_digits::of((u128::from(high) << 64 | u128::from(low)).to_be_bytes());
     let mut text = [b'-'; 36];
-    for (pair, place) in bytes.as_chunks::<2>().0.iter().zip(QUARTETS) {
+    for (four, place) in digits.as_chunks::<4>().0.iter().zip(QUARTETS) {
         if let Some(digits) = text.get_mut(place..place + 4) {
-            // Two bytes always fill four digits.
-            let _ = hex::encode_to_slice(pair, digits);
+            digits.copy_from_slice(four);
         }
     }
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("unknown"))

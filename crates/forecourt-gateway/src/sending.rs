@@ -128,6 +128,11 @@ impl Errand<'_> {
             let mut error = match answered {
                 Ok(response) => {
                     self.upstream.note(node, Outcome::Status(response.status().as_u16()));
+                    let upload = self.upload.as_ref();
+                    if upload.is_some_and(|upload| upload.phase().0 != UploadPhase::Done) {
+                        // A caller may go on sending for long before it reads the answer.
+                        connection.detach();
+                    }
                     connection.lease = lease.take();
                     return Ok((response, connection));
                 }

@@ -2,11 +2,12 @@
 //!
 //! Invariant: an upstream whose row did not change is the same value over any number of table rebuilds, with its
 //! connections and what it knows of its nodes' health. `balance.rs` chooses, `node.rs` keeps connections, `dial.rs`
-//! makes them (`tls.rs`, `wire.rs`), `health.rs` and `probes.rs` judge; `sending.rs` is who asks.
+//! makes them (`tls.rs`, `wire.rs`, `exclusive.rs`), `health.rs` and `probes.rs` judge; `sending.rs` is who asks.
 
 mod alarm;
 mod balance;
 mod dial;
+mod exclusive;
 mod hashing;
 mod health;
 mod node;

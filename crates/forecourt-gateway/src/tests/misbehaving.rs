@@ -149,6 +149,37 @@ async fn an_answer_before_the_body_was_read_is_passed_on_and_ends_the_upload() {
 }
 
 #[tokio::test]
+async fn an_upload_goes_on_while_its_caller_reads_nothing_of_an_answer_that_came_early() {
+    // More than the kernel holds between two ends that do not read.
+    const LENGTH: usize = 24 * 1_024 * 1_024;
+    let port = acting(|mut stream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let (mut reading, mut writing) = stream.split();
+        let answer = async {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {LENGTH}\r\n\r\n");
+            writing.write_all(head.as_bytes()).await.unwrap();
+            writing.write_all(&vec![b'a'; LENGTH]).await.unwrap();
+        };
+        let upload = async { reading.read_exact(&mut vec![0; LENGTH]).await.unwrap() };
+        tokio::join!(answer, upload);
+    })
+    .await;
+    let stage = Stage::with(Config::default(), open_by(port)).await;
+    let mut stream = stage.connect().await;
+    let head = format!("POST /open/x HTTP/1.1\r\nHost: a\r\nContent-Length: {LENGTH}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The answer has begun before the body does.
+    let begun = timeout(PATIENCE, stream.readable()).await;
+    begun.expect("the answer should have begun").unwrap();
+    let sent = timeout(PATIENCE, stream.write_all(&vec![b'q'; LENGTH])).await;
+    sent.expect("the upload should not wait for its caller to read").unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    let mut answer = vec![0; LENGTH];
+    timeout(PATIENCE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.iter().all(|byte| *byte == b'a'));
+}
+
+#[tokio::test]
 async fn requests_in_flight_survive_a_change_of_their_route_and_of_their_upstream() {
     let (arrived, mut wait_arrived) = mpsc::unbounded_channel();
     let release = Arc::new(Notify::new());
@@ -225,6 +256,57 @@ async fn connections_are_kept_as_the_row_says_and_over_changes_elsewhere() {
             stage.apply(vec![put(revision, route("other", "s", &format!("/{revision}")))]);
         }
         assert_eq!(seen, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_idles_for_long_is_closed_though_nobody_asks_again() {
+    let (ended, mut wait_ended) = mpsc::unbounded_channel();
+    let port = acting(move |mut stream| {
+        let ended = ended.clone();
+        async move {
+            read_until(&mut stream, "\r\n\r\n").await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            ended.send(()).unwrap();
+        }
+    })
+    .await;
+    let mut row = service("s");
+    row.upstream = Some(upstream(port));
+    row.upstream.as_mut().unwrap().keepalive.idle_timeout_ms = Some(30);
+    let stage = Stage::with(Config::default(), vec![put(1, row), put(1, route("r", "s", "/*"))]).await;
+    for _ in 0..2 {
+        assert_eq!(body(&stage.ask("/", &[]).await), "ok");
+        timeout(PATIENCE, wait_ended.recv()).await.expect("it should have been closed").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_on_which_something_unasked_came_is_not_used_again() {
+    let (arrived, mut wait_arrived) = mpsc::unbounded_channel();
+    let release = Arc::new(Notify::new());
+    let released = Arc::clone(&release);
+    let port = acting(move |mut stream| {
+        let (arrived, released) = (arrived.clone(), Arc::clone(&released));
+        async move {
+            read_until(&mut stream, "\r\n\r\n").await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            // Only after the answer was taken, or this would come with it.
+            released.notified().await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nunasked").await.unwrap();
+            arrived.send(()).unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    })
+    .await;
+    let stage = Stage::with(Config::default(), open_by(port)).await;
+    for method in ["GET", "POST", "GET", "POST"] {
+        let head = format!("{method} /open/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = stage.exchange(head).await;
+        assert_eq!((status(&answer), body(&answer)), (200, "ok"), "{method}");
+        release.notify_one();
+        timeout(PATIENCE, wait_arrived.recv()).await.unwrap().unwrap();
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     Protocol, Upstream, bare_host,
+    exclusive::Exclusive,
     node::{Connection, Load, MOST_STREAMS, Node, Purpose},
     tls::chose_http2,
     wire::{Heard, Open, Stream, Wire},
@@ -49,12 +50,16 @@ impl Upstream {
                 Protocol::Grpc | Protocol::Grpcs => true,
             };
         if !is_shared {
-            if newer_than.is_none()
-                && let Some(connection) = node.reuse().await
-            {
-                return Ok(connection);
+            let kept = if newer_than.is_none() { node.reuse().await } else { None };
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => self.dial(node, protocol, purpose, limit).await?,
+            };
+            if purpose == Purpose::Upgrade {
+                // What it changes to is no answer that anybody waits for.
+                connection.detach();
             }
-            return self.dial(node, protocol, purpose, limit).await;
+            return Ok(connection);
         }
         if let Some(connection) = node.share(newer_than) {
             return Ok(connection);
@@ -129,12 +134,7 @@ impl Upstream {
 async fn exclusive(node: &Arc<Node>, wire: TokioIo<Wire>, heard: Arc<Heard>) -> Result<Connection, Reject> {
     let handshake = http1::Builder::new().max_header_size(LONGEST_HEAD).handshake::<_, RequestBody>(wire);
     let (sender, connection) = handshake.await.map_err(|_| Reject::Unreachable)?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "an upstream connection ended");
-        }
-    });
-    Ok(node.fresh(sender, heard))
+    Ok(node.fresh(Exclusive::new(sender, connection), heard))
 }
 
 async fn shared(node: &Arc<Node>, wire: TokioIo<Wire>, heard: Arc<Heard>) -> Result<Connection, Reject> {

@@ -1,18 +1,19 @@
 //! One target, and the connections kept open to it.
 //!
-//! HTTP/1.1 connections carry one request at a time and are kept most recently used first; one that idled for long
-//! is not trusted, since its other end may just be closing it. HTTP/2 connections are shared, the oldest first, so
-//! that those made for a burst fall idle after it.
+//! HTTP/1.1 connections carry one request at a time (`exclusive.rs`) and are kept most recently used first; one that
+//! idled for long is not trusted, since its other end may just be closing it, and is closed. HTTP/2 connections are
+//! shared, the oldest first, so that those made for a burst fall idle after it.
 
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{
             AtomicBool, AtomicU32, AtomicUsize,
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -20,20 +21,20 @@ use forecourt_core::gateway_state::{KeepalivePool, UpstreamNode, UpstreamState};
 use http::{HeaderValue, Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::{TrySendError, http1, http2},
+    client::conn::{TrySendError, http2},
 };
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::sleep};
 
-use super::{alarm::Alarm, balance::Lease, bare_host, hashing, health::Health, wire::Heard};
+use super::{
+    alarm::Alarm, balance::Lease, bare_host, exclusive::Exclusive, hashing, health::Health, wire::Heard,
+};
 use crate::bodies::RequestBody;
 
 /// After this time an idle HTTP/1.1 connection is not used again; common servers close after 5 s.
 const LONGEST_IDLE: Duration = Duration::from_secs(4);
 /// The same for HTTP/2, whose servers say that they are going to close.
 const LONGEST_IDLE_SHARED: Duration = Duration::from_secs(60);
-/// How long a connection may take to become ready after its last answer was read.
-const SETTLING: Duration = Duration::from_millis(100);
 /// Requests at a time on one HTTP/2 connection, unless the other end allows fewer.
 pub(super) const MOST_STREAMS: u32 = 100;
 
@@ -56,7 +57,7 @@ pub(crate) struct Node {
     /// Held by whoever makes a connection that others are going to share.
     pub(super) dialling: tokio::sync::Mutex<()>,
     pool: KeepalivePool,
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<Kept>,
     shared: Mutex<Vec<Shared>>,
 }
 
@@ -83,12 +84,20 @@ pub(crate) enum Purpose {
 }
 
 pub(super) enum Sender {
-    Http1(http1::SendRequest<RequestBody>),
+    Http1(Exclusive),
     Http2(http2::SendRequest<RequestBody>, Stream),
 }
 
+/// Idle HTTP/1.1 connections, that which has idled longest first.
+#[derive(Default)]
+struct Kept {
+    connections: VecDeque<Idle>,
+    /// Whether somebody closes those that idle for long.
+    is_swept: bool,
+}
+
 struct Idle {
-    sender: http1::SendRequest<RequestBody>,
+    exclusive: Exclusive,
     heard: Arc<Heard>,
     alarm: Alarm,
     served: u32,
@@ -169,18 +178,14 @@ impl Node {
     pub(super) async fn reuse(self: &Arc<Self>) -> Option<Connection> {
         let longest = self.longest_idle(LONGEST_IDLE);
         loop {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop_back()?;
-            if idle.since.elapsed() >= longest || idle.sender.is_closed() {
-                continue;
-            }
-            // Its task may not have run since the last answer ended; one that stays busy is let go.
-            if idle.sender.is_ready() || matches!(timeout(SETTLING, idle.sender.ready()).await, Ok(Ok(()))) {
+            let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).connections.pop_back()?;
+            if kept.since.elapsed() < longest && kept.exclusive.is_fit().await {
                 return Some(Connection {
-                    sender: Sender::Http1(idle.sender),
-                    heard: idle.heard,
-                    alarm: idle.alarm,
+                    sender: Sender::Http1(kept.exclusive),
+                    heard: kept.heard,
+                    alarm: kept.alarm,
                     reused: true,
-                    served: idle.served,
+                    served: kept.served,
                     node: Arc::clone(self),
                     lease: None,
                 });
@@ -223,13 +228,9 @@ impl Node {
     }
 
     /// A new HTTP/1.1 connection.
-    pub(super) fn fresh(
-        self: &Arc<Self>,
-        sender: http1::SendRequest<RequestBody>,
-        heard: Arc<Heard>,
-    ) -> Connection {
+    pub(super) fn fresh(self: &Arc<Self>, exclusive: Exclusive, heard: Arc<Heard>) -> Connection {
         Connection {
-            sender: Sender::Http1(sender),
+            sender: Sender::Http1(exclusive),
             heard,
             alarm: Alarm::default(),
             reused: false,
@@ -264,16 +265,33 @@ impl Node {
         Connection { sender, heard, alarm, reused: false, served: 1, node, lease: None }
     }
 
-    fn keep(&self, connection: Idle) {
+    fn keep(self: &Arc<Self>, connection: Idle) {
         let longest = self.longest_idle(LONGEST_IDLE);
-        let since = connection.since;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= longest) {
-            idle.pop_front();
+        if longest.is_zero() || idle.connections.len() >= self.pool.size as usize {
+            return;
         }
-        if idle.len() < self.pool.size as usize {
-            idle.push_back(connection);
+        idle.connections.push_back(connection);
+        if !idle.is_swept
+            && let Ok(runtime) = Handle::try_current()
+        {
+            idle.is_swept = true;
+            runtime.spawn(sweep(Arc::downgrade(self), longest));
         }
+    }
+
+    /// Closes connections that idled for so long; false: none is left.
+    fn close_idle(&self, longest: Duration) -> bool {
+        let now = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = idle.connections.partition_point(|one| now.duration_since(one.since) >= longest);
+        let old: Vec<_> = idle.connections.drain(..recent).collect();
+        let are_left = !idle.connections.is_empty();
+        idle.is_swept = are_left;
+        drop(idle);
+        // Closing takes its time; nobody waits for it.
+        drop(old);
+        are_left
     }
 
     fn longest_idle(&self, otherwise: Duration) -> Duration {
@@ -283,6 +301,17 @@ impl Node {
     /// Whether a connection has carried as many requests as it may.
     fn is_worn(&self, served: u32) -> bool {
         self.pool.requests.is_some_and(|most| served >= most)
+    }
+}
+
+/// Closes a node's connections that idle for long, as long as there are any: nobody may come by again.
+async fn sweep(node: Weak<Node>, longest: Duration) {
+    loop {
+        sleep(longest).await;
+        let Some(node) = node.upgrade() else { return };
+        if !node.close_idle(longest) {
+            return;
+        }
     }
 }
 
@@ -308,11 +337,30 @@ impl Connection {
         let Self { sender, alarm, .. } = self;
         let sending = async move {
             match sender {
-                Sender::Http1(sender) => sender.try_send_request(request).await,
+                Sender::Http1(exclusive) => exclusive.send(request).await,
                 Sender::Http2(sender, _) => sender.try_send_request(request).await,
             }
         };
         (sending, alarm)
+    }
+
+    /// Goes on until `ask` has got what it wants: a piece of the answer's body.
+    pub(crate) fn drive<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match &mut self.sender {
+            Sender::Http1(exclusive) => exclusive.drive(cx, ask),
+            Sender::Http2(..) => ask(cx),
+        }
+    }
+
+    /// Lets it go on by itself, whether anybody reads its answer or not.
+    pub(crate) fn detach(&mut self) {
+        if let Sender::Http1(exclusive) = &mut self.sender {
+            exclusive.detach();
+        }
     }
 
     /// Whether something came since the request was sent; on a shared connection that says nothing.
@@ -327,11 +375,11 @@ impl Connection {
 
     /// Gives the connection back after an answer was read to its end.
     pub(crate) fn recycle(self) {
-        if let Sender::Http1(sender) = self.sender {
+        if let Sender::Http1(exclusive) = self.sender {
             let served = self.served.saturating_add(1);
-            if !sender.is_closed() && !self.node.is_worn(served) {
+            if !exclusive.has_ended() && !self.node.is_worn(served) {
                 let (heard, alarm, since) = (self.heard, self.alarm, Instant::now());
-                self.node.keep(Idle { sender, heard, alarm, served, since });
+                self.node.keep(Idle { exclusive, heard, alarm, served, since });
             }
         }
     }
