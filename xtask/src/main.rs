@@ -14,6 +14,7 @@ mod doctor;
 mod licences;
 mod paths;
 mod processes;
+mod revocation_bench;
 mod screenshots;
 mod servers;
 mod soak;
@@ -39,6 +40,8 @@ cargo xtask COMMAND
   bench               what the gateway costs, against nginx and HAProxy in the same run
   bench usage [MILLIONS]
                       how fast 90 days of usage are told, of 100 million calls unless told
+  bench revocations [COUNT]
+                      how long three nodes serve a credential that was revoked, 1,000 times unless told
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
@@ -59,9 +62,10 @@ fn main() -> ExitCode {
         "bench" => match rest.split_first() {
             None => benches::run(),
             Some((word, rest)) if word == "usage" => usage_bench::run(rest),
-            Some((word, _)) => {
-                Err(format!("there is no bench {word:?}; there is usage, and the gateway's without a word"))
-            }
+            Some((word, rest)) if word == "revocations" => revocation_bench::run(rest),
+            Some((word, _)) => Err(format!(
+                "there is no bench {word:?}; there are usage, revocations, and the gateway's without a word"
+            )),
         },
         "soak" => soak::run(&rest),
         "storm" => storm::run(&rest),
