@@ -1,7 +1,7 @@
 //! Counted calls: batches as they come in, the sums that they add up to, and what is read from those.
 //!
-//! A batch is put down as it is (`usage_inbox`), once per node, spool and number, and added up a little later, a piece at a
-//! time: into chunks (`chunks.rs`) of the series (`series.rs`) that it belongs to (`adding.rs`). A piece leaves the
+//! A batch is put down as it is (`usage_inbox`), once per node, spool and number, and added up a little later, a piece
+//! at a time: into chunks (`chunks.rs`) of the series (`series.rs`) that it belongs to (`adding.rs`). A piece leaves the
 //! inbox in the transaction that adds it, so each call is in exactly one of the two. See
 //! `docs/adr/0012-usage-in-chunks.md`. Questions are answered from the coarsest series that hold them (`reading.rs`).
 

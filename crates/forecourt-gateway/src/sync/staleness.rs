@@ -1,7 +1,7 @@
 //! For how long a gateway trusts what it knows without hearing from its control plane.
 //!
-//! Time is counted by a clock that only goes forward, also while the machine sleeps. Past the limit, product and consumer traffic is refused: whoever
-//! was cut off that long may have lost every right that is written down here.
+//! Time is counted by a clock that only goes forward, also while the machine sleeps. Past the limit, product and
+//! consumer traffic is refused: whoever was cut off that long may have lost every right that is written down here.
 
 use std::{
     sync::{
