@@ -41,6 +41,8 @@ cargo xtask COMMAND
                       how fast 90 days of usage are told, of 100 million calls unless told
   bench portal [SECONDS]
                       how fast APIs and pages answer with 10,000 applications, at 200 requests a second
+  bench revocations [COUNT]
+                      how long three nodes serve a credential that was revoked, 1,000 times unless told
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
@@ -62,8 +64,9 @@ fn main() -> ExitCode {
             None => benches::run(),
             Some((word, rest)) if word == "usage" => story_benches::usage(rest),
             Some((word, rest)) if word == "portal" => story_benches::portal(rest),
+            Some((word, rest)) if word == "revocations" => story_benches::revocations(rest),
             Some((word, _)) => Err(format!(
-                "there is no bench {word:?}; there are usage and portal, and the gateway's without a word"
+                "there is no bench {word:?}; there are usage, portal and revocations, and the gateway's without one"
             )),
         },
         "soak" => soak::run(&rest),

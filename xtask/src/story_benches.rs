@@ -1,4 +1,5 @@
-//! Measurements that the test harness makes against whole installations: `cargo xtask bench usage`, `… portal`.
+//! Measurements that the test harness makes against whole installations: `cargo xtask bench usage`,
+//! `… portal` and `… revocations`.
 //!
 //! Each is an example of `forecourt-it`, on SQLite, and on PostgreSQL where the variable that stories read names a
 //! server. Where the installation is a process of its own, that process is optimised and what drives it is not, since
@@ -16,12 +17,20 @@ pub(crate) fn usage(arguments: &[String]) -> Result<(), String> {
 
 /// A portal of 10,000 applications under 200 requests a second, for 30 seconds unless told.
 pub(crate) fn portal(arguments: &[String]) -> Result<(), String> {
+    against_the_binary(&["--example", "portal", "--"], arguments)
+}
+
+/// How long three nodes serve a credential that was revoked, 1,000 times unless told.
+pub(crate) fn revocations(arguments: &[String]) -> Result<(), String> {
+    against_the_binary(&["--example", "storm", "--", "latency"], arguments)
+}
+
+fn against_the_binary(example: &[&str], arguments: &[String]) -> Result<(), String> {
     doctor::run()?;
     assets::run()?;
     println!("== bench: building the binary as it is released");
     processes::run(processes::cargo().args(["build", "--release", "--locked", "--package", "forecourt"]))?;
-    let run = ["run", "--locked", "--package", "forecourt-it", "--example", "portal", "--"];
     let mut command = processes::cargo();
-    command.args(run).args(arguments).env("FORECOURT_BINARY", paths::target().join("release/forecourt"));
-    processes::run(&mut command)
+    command.args(["run", "--locked", "--package", "forecourt-it"]).args(example).args(arguments);
+    processes::run(command.env("FORECOURT_BINARY", paths::target().join("release/forecourt")))
 }

@@ -82,7 +82,7 @@ async fn acknowledge(State(sync): State<Sync>, request: Request) -> Result<Statu
     let token = token(request.headers())?;
     let told: Acknowledgement = body(request).await?;
     nodes::recognise(&sync.app, &token, &told.node).await?;
-    nodes::acknowledge(&sync.app, &told.node, told.revision, &told.drift).await?;
+    nodes::acknowledge(&sync.app, &told).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

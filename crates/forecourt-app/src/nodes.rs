@@ -1,10 +1,11 @@
 //! Gateway nodes: what administrators see of them, and their end.
 //!
 //! How a node joins and what it tells stands in `nodes/joining.rs`; what this process remembers of it before it is
-//! written down, in `nodes/live.rs`.
+//! written down, in `nodes/live.rs`, and how lists and receipts see that, in `nodes/told.rs`.
 
 mod joining;
 mod live;
+mod told;
 
 use forecourt_core::{
     actors::{Actor, Area, Caller},
@@ -19,8 +20,8 @@ use tokio::sync::watch;
 pub(crate) use self::live::Live;
 pub use self::{
     joining::{
-        Admitted, EmbeddedNode, acknowledge, admit, connected, disconnected, heard, is_admitted, recognise,
-        register_embedded,
+        Admitted, EmbeddedNode, Standing, acknowledge, admit, connected, disconnected, heard, recognise,
+        register_embedded, standing,
     },
     live::write_down,
 };
@@ -33,15 +34,18 @@ pub async fn list(app: &App, caller: &Caller, filter: NodeFilter) -> Result<List
         return Ok(none);
     };
     let filter = NodeFilter { gateway_group_id, ..filter };
+    let told = app.nodes().told();
     let found = app.read().nodes(&filter, &app.nodes().alive(app.now())).await?;
-    Ok(found.map(|node| app.nodes().newest(node)))
+    let told = told.of_line(app.read()).await?;
+    Ok(found.map(|node| app.nodes().newest(node, &told)))
 }
 
 /// One node.
 pub async fn node(app: &App, caller: &Caller, id: &NodeId) -> Result<Node, Error> {
+    let told = app.nodes().told();
     let node = app.read().node(id, &app.nodes().alive(app.now())).await?.ok_or_else(Error::not_found)?;
     access::sees(caller, Area::GatewayGroup(&node.gateway_group_id))?;
-    Ok(app.nodes().newest(node))
+    Ok(app.nodes().newest(node, &told.of_line(app.read()).await?))
 }
 
 /// How many other nodes joined last with the token that `node` joined with last: they are shut out with it.
@@ -79,7 +83,7 @@ pub async fn remove(app: &App, caller: &Caller, id: &NodeId) -> Result<(), Error
 }
 
 /// Wakes whoever holds streams when this process removed a node, a token or a group. What other processes removed is
-/// found by asking [`is_admitted`] now and then.
+/// found by asking for its [`standing`] now and then.
 pub fn removals(app: &App) -> watch::Receiver<u64> {
     app.nodes().removals()
 }

@@ -1,7 +1,7 @@
 //! Receipts: which gateway nodes have applied a revision, and how far each is.
 //!
 //! Invariant: a receipt is complete only once every node that the revision concerns has told that it has it. A node
-//! that is cut off keeps it incomplete until it is back or removed.
+//! that is cut off keeps it incomplete until it is back or removed, and so does one whose id two processes go by.
 
 use std::collections::HashMap;
 
@@ -124,13 +124,17 @@ async fn of_groups(
     revision: i64,
     is_wanted: impl Fn(&GatewayGroupId) -> bool,
 ) -> Result<RevisionReceipt, Error> {
+    let told = app.nodes().told();
+    let now = app.now();
     let committed_at = concerned(app, revision).await?.0;
-    let all = app.read().nodes(&NodeFilter::default(), &app.nodes().alive(app.now())).await?.rows;
+    let all = app.read().nodes(&NodeFilter::default(), &app.nodes().alive(now)).await?.rows;
+    let told = told.of_line(app.read()).await?;
     let mut nodes = Vec::new();
     for node in all.into_iter().filter(|node| is_wanted(&node.gateway_group_id)) {
-        let node = app.nodes().newest(node);
-        let applied_at = if node.revision >= revision {
-            let unwritten = app.nodes().acknowledged_at(&node.id, revision);
+        let node = app.nodes().newest(node, &told);
+        // Where two processes go by one id, what the one has applied says nothing of the other.
+        let applied_at = if node.revision >= revision && !node.is_duplicated(now) {
+            let unwritten = told.acknowledged_at(&node, revision);
             let written = app.read().acknowledged_at(&node.id, revision).await?;
             Some([written, unwritten].into_iter().flatten().min().unwrap_or(node.applied_at))
         } else {

@@ -1,8 +1,13 @@
 //! Where kept secrets belong, and how the change feed opens them for a gateway.
 //!
 //! Invariant: each place has one context, so that a sealed text that was moved to another row does not open. What
-//! cannot be opened is told in the log and left out, or handed over sealed where leaving it out would send requests
-//! in a weaker way; the feed goes on with everything else.
+//! cannot be opened is told in the log once and left out, or handed over sealed where leaving it out would send
+//! requests in a weaker way; the row itself is handed over all the same, since digests count it.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
 
 use forecourt_core::{
     gateway_state::{
@@ -10,7 +15,7 @@ use forecourt_core::{
         TokenSecret, UpstreamState,
     },
     ids::{CertificateId, CredentialId, GatewayGroupId, ServiceId},
-    secrets::{KeptSecret, PlainSecret},
+    secrets::{KeptSecret, PlainSecret, SecretDigest},
 };
 use forecourt_identity::sealing::Sealer;
 
@@ -44,17 +49,39 @@ pub(crate) fn seal(app: &App, secret: &PlainSecret, context: &str) -> Result<Kep
     Ok(app.sealer().seal(secret, context, &mut OsRandom)?)
 }
 
-/// `resource` with its secrets in clear, as a gateway needs them. A part whose secret cannot be opened is left out;
-/// `None` where nothing useful is left.
-pub(crate) fn opened(sealer: &Sealer, resource: Resource) -> Option<Resource> {
-    Some(match resource {
-        Resource::Certificate(certificate) => Resource::Certificate(certificate_opened(sealer, certificate)?),
-        Resource::Consumer(consumer) => Resource::Consumer(consumer_opened(sealer, consumer)),
-        Resource::Credential(credential) => Resource::Credential(credential_opened(sealer, credential)),
+/// Which kept secrets would not open: each is told once, though every node asks for it again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Unopened(Mutex<HashSet<String>>);
+
+impl Unopened {
+    /// Whether this is the first time.
+    fn is_news(&self, kept: &KeptSecret, context: &str) -> bool {
+        let text = match kept {
+            KeptSecret::Sealed(text) | KeptSecret::Clear(text) => text,
+        };
+        let name = SecretDigest::of(format!("{context}\n{text}").as_bytes()).to_hex();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+    }
+}
+
+/// What opens secrets, and what is known not to open.
+#[derive(Clone, Copy)]
+pub(crate) struct Opener<'a> {
+    pub(crate) sealer: &'a Sealer,
+    pub(crate) unopened: &'a Unopened,
+}
+
+/// `resource` with its secrets in clear, as a gateway needs them. A part whose secret cannot be opened is left out; a
+/// certificate may have no pair left then, and a gateway serves nobody with it.
+pub(crate) fn opened(opener: Opener<'_>, resource: Resource) -> Resource {
+    match resource {
+        Resource::Certificate(certificate) => Resource::Certificate(certificate_opened(opener, certificate)),
+        Resource::Consumer(consumer) => Resource::Consumer(consumer_opened(opener, consumer)),
+        Resource::Credential(credential) => Resource::Credential(credential_opened(opener, credential)),
         Resource::Service(mut service) => {
             let context = of_service(&service.id);
             for upstream in service.upstream.iter_mut().chain(service.upstreams.values_mut()) {
-                open_client_key(sealer, upstream, &context);
+                open_client_key(opener, upstream, &context);
             }
             Resource::Service(service)
         }
@@ -63,35 +90,42 @@ pub(crate) fn opened(sealer: &Sealer, resource: Resource) -> Option<Resource> {
         | Resource::Product(_)
         | Resource::Application(_)
         | Resource::Grant(_) => resource,
-    })
+    }
 }
 
 /// Whether `kept` is clear now.
-fn open(sealer: &Sealer, kept: &mut KeptSecret, context: &str) -> bool {
-    match sealer.open(kept, context) {
+fn open(opener: Opener<'_>, kept: &mut KeptSecret, context: &str) -> bool {
+    match opener.sealer.open(kept, context) {
         Ok(secret) => {
             *kept = KeptSecret::Clear(secret.reveal().to_owned());
             true
         }
         Err(error) => {
-            tracing::error!(secret.place = context, error.cause = %error, "a kept secret is not handed to gateways");
+            if opener.unopened.is_news(kept, context) {
+                tracing::error!(
+                    secret.place = context,
+                    error.cause = %error,
+                    "a kept secret cannot be opened and is not handed to gateways; write it anew, or start with the \
+                     master key that it was sealed under"
+                );
+            }
             false
         }
     }
 }
 
-fn certificate_opened(sealer: &Sealer, mut certificate: CertificateState) -> Option<CertificateState> {
+fn certificate_opened(opener: Opener<'_>, mut certificate: CertificateState) -> CertificateState {
     let context = of_certificate(&certificate.id);
-    certificate.pairs.retain_mut(|pair| open(sealer, &mut pair.key, &context));
-    (!certificate.pairs.is_empty()).then_some(certificate)
+    certificate.pairs.retain_mut(|pair| open(opener, &mut pair.key, &context));
+    certificate
 }
 
-fn consumer_opened(sealer: &Sealer, mut consumer: ConsumerState) -> ConsumerState {
+fn consumer_opened(opener: Opener<'_>, mut consumer: ConsumerState) -> ConsumerState {
     let ConsumerState { gateway_group_id, username, credentials, .. } = &mut consumer;
     credentials.retain_mut(|credential| match &mut credential.secret {
         ConsumerSecret::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => {
             let context = of_consumer(gateway_group_id, username, credential.id.as_deref());
-            open(sealer, secret, &context)
+            open(opener, secret, &context)
         }
         ConsumerSecret::JwtAuth { .. }
         | ConsumerSecret::KeyAuth { .. }
@@ -100,11 +134,11 @@ fn consumer_opened(sealer: &Sealer, mut consumer: ConsumerState) -> ConsumerStat
     consumer
 }
 
-fn credential_opened(sealer: &Sealer, mut credential: CredentialState) -> CredentialState {
+fn credential_opened(opener: Opener<'_>, mut credential: CredentialState) -> CredentialState {
     let context = of_credential(&credential.id);
     credential.versions.retain_mut(|version| match &mut version.secret {
         CredentialSecret::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => {
-            open(sealer, secret, &context)
+            open(opener, secret, &context)
         }
         CredentialSecret::JwtAuth { .. }
         | CredentialSecret::KeyAuth { .. }
@@ -116,9 +150,9 @@ fn credential_opened(sealer: &Sealer, mut credential: CredentialState) -> Creden
 
 /// A key that does not open stays sealed: the gateway refuses the upstream's requests then, and does not send them
 /// without the certificate.
-fn open_client_key(sealer: &Sealer, upstream: &mut UpstreamState, context: &str) {
+fn open_client_key(opener: Opener<'_>, upstream: &mut UpstreamState, context: &str) {
     if let Some(key) = &mut upstream.tls.client_key {
-        open(sealer, key, context);
+        open(opener, key, context);
     }
 }
 
@@ -145,23 +179,37 @@ mod tests {
     #[test]
     fn a_gateway_gets_keys_in_clear_and_goes_without_those_that_do_not_open() {
         let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let opener = Opener { sealer: &sealer, unopened: &Unopened::default() };
         let other = Sealer::new(&MasterKey::issue(&mut OsRandom));
         let key = PlainSecret::presented("key");
         let own = sealer.seal(&key, "certificate/ssl_1", &mut OsRandom).unwrap();
         let strange = other.seal(&key, "certificate/ssl_1", &mut OsRandom).unwrap();
         let opened_of = |id: &str, keys: &[&KeptSecret]| {
-            opened(&sealer, certificate(id, keys.iter().copied().cloned().collect()))
+            opened(opener, certificate(id, keys.iter().copied().cloned().collect()))
         };
         let clear = certificate("ssl_1", vec![KeptSecret::Clear("key".into())]);
-        assert_eq!(opened_of("ssl_1", &[&own]), Some(clear.clone()));
-        assert_eq!(opened_of("ssl_1", &[&strange, &own]), Some(clear), "the rest goes on");
-        assert_eq!(opened_of("ssl_1", &[&strange]), None);
-        assert_eq!(opened_of("ssl_2", &[&own]), None, "a key that was moved to another row");
+        assert_eq!(opened_of("ssl_1", &[&own]), clear);
+        assert_eq!(opened_of("ssl_1", &[&strange, &own]), clear, "the rest goes on");
+        // The row is counted by digests, so it is handed over, with nothing that a caller could be shown.
+        assert_eq!(opened_of("ssl_1", &[&strange]), certificate("ssl_1", Vec::new()));
+        let moved = opened_of("ssl_2", &[&own]);
+        assert_eq!(moved, certificate("ssl_2", Vec::new()), "a key that was moved to another row");
+    }
+
+    #[test]
+    fn a_secret_that_does_not_open_is_told_once() {
+        let unopened = Unopened::default();
+        let (one, two) = (KeptSecret::Sealed("one".into()), KeptSecret::Sealed("two".into()));
+        assert!(unopened.is_news(&one, "certificate/ssl_1"));
+        assert!(!unopened.is_news(&one, "certificate/ssl_1"));
+        assert!(unopened.is_news(&two, "certificate/ssl_1"), "another secret in the same place");
+        assert!(unopened.is_news(&one, "certificate/ssl_2"));
     }
 
     #[test]
     fn an_upstream_whose_key_does_not_open_keeps_its_certificate_so_that_nothing_is_sent_without_it() {
         let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
+        let opener = Opener { sealer: &sealer, unopened: &Unopened::default() };
         let sealed = sealer.seal(&PlainSecret::presented("key"), "service/s", &mut OsRandom).unwrap();
         let mut upstream: UpstreamState = serde_json::from_value(serde_json::json!({
             "scheme": "https", "nodes": [], "host": "pass",
@@ -172,7 +220,7 @@ mod tests {
         upstream.tls.client_key = Some(sealed.clone());
         let opened_at = |context: &str| {
             let mut upstream = upstream.clone();
-            open_client_key(&sealer, &mut upstream, context);
+            open_client_key(opener, &mut upstream, context);
             (upstream.tls.client_chain, upstream.tls.client_key)
         };
         let chain = Some("chain".to_owned());

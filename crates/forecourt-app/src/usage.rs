@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use forecourt_core::{
     actors::{Actor, Area, Caller, Source},
-    ids::{ApplicationId, NodeId, ProductId},
+    ids::{ApplicationId, NodeId, ProductId, is_chosen_id},
     usage::{Grouping, ProductHour, Step, UsageFilter, UsagePoint, UsageQuery},
 };
 use forecourt_store::NamedInUsage;
@@ -41,17 +41,22 @@ pub fn new_node(app: &App) -> NodeId {
 }
 
 /// Stores a node's batch; one that was stored before changes nothing. It is added up soon after ([`add_up`]).
+///
+/// Refused: a spool that is called by something else than letters and digits, or by too many (invalid).
 pub async fn ingest(app: &App, batch: &UsageBatch) -> Result<(), Error> {
+    if !batch.spool.is_empty() && !is_chosen_id(&batch.spool) {
+        return Err(Error::invalid("invalid_field", "spool must be a word of letters and digits"));
+    }
     let caller = Caller::system(Source::Job, app.new_request_id());
     let tx = app.begin(&caller).await?.into_tx();
-    let last = tx.last_usage_batch(&batch.node).await?;
+    let last = tx.last_usage_batch(&batch.node, &batch.spool).await?;
     if batch.number <= last {
         return Ok(());
     }
     if batch.number > last.saturating_add(1) && last > 0 {
         tracing::warn!(
             node = %batch.node, usage.batch = batch.number, usage.last = last,
-            "batches of counted calls are missing; they were lost with the node's disk"
+            "batches of counted calls are missing; the node lost them: its disk was full or damaged"
         );
     }
     let mut counts: Vec<_> = batch.counts.iter().collect();
@@ -71,8 +76,9 @@ pub async fn ingest(app: &App, batch: &UsageBatch) -> Result<(), Error> {
         })?;
         tx.deliver_usage(piece.len() as u64, body).await?;
     }
-    tx.save_usage_batch(&batch.node, batch.number).await?;
-    tx.commit(app.now()).await?;
+    let now = app.now();
+    tx.save_usage_batch(&batch.node, &batch.spool, batch.number, now).await?;
+    tx.commit(now).await?;
     Ok(())
 }
 

@@ -45,6 +45,68 @@ pub struct Node {
     pub drift: Vec<Kind>,
     /// When it was first seen.
     pub created_at: Timestamp,
+    /// Which processes have gone by its id.
+    pub instances: Instances,
+}
+
+/// Seconds for which a second process counts as running after it was heard of.
+const DUPLICATED_FOR: i64 = 60;
+/// The most former processes that are remembered.
+const MOST_FORMER: usize = 16;
+
+/// Which processes have gone by a node's id: one after the other, unless its data folder was copied.
+///
+/// Each start of a process calls itself by a random text. One that comes back after another took its place runs still,
+/// so there are two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instances {
+    /// The one that speaks for the node; empty: one that did not say.
+    pub present: String,
+    /// Those whose place another took, the latest last.
+    pub former: Vec<String>,
+    /// When a second one was last heard of; `None`: never.
+    pub duplicated_at: Option<Timestamp>,
+}
+
+/// What becomes of a process that wants to speak for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the one that spoke before.
+    Same,
+    /// It takes the place of the one that spoke before.
+    Taken,
+    /// Another process, which took its place, holds the node's stream.
+    Refused,
+}
+
+impl Instances {
+    /// The process `instance` wants to speak for the node. `is_held`: the present one holds the node's stream.
+    pub fn claim(&mut self, instance: &str, is_held: bool, now: Timestamp) -> Claim {
+        if instance == self.present {
+            return Claim::Same;
+        }
+        if self.former.iter().any(|former| former == instance) {
+            self.duplicated_at = Some(now);
+            if is_held {
+                return Claim::Refused;
+            }
+            self.former.retain(|former| former != instance);
+        }
+        let before = std::mem::replace(&mut self.present, instance.to_owned());
+        if !before.is_empty() {
+            self.former.push(before);
+            let too_many = self.former.len().saturating_sub(MOST_FORMER);
+            self.former.drain(..too_many);
+        }
+        Claim::Taken
+    }
+}
+
+impl Node {
+    /// Whether two processes go by its id, as far as is known: then what the one has applied says nothing of the other.
+    pub fn is_duplicated(&self, now: Timestamp) -> bool {
+        self.instances.duplicated_at.is_some_and(|at| at.plus_seconds(DUPLICATED_FOR) > now)
+    }
 }
 
 /// Which nodes a list shows.
@@ -104,5 +166,39 @@ impl Refusal for NodeRefusal {
         match self {
             Self::Embedded => "node_embedded",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_comes_back_after_another_took_its_place_shows_that_there_are_two() {
+        let now = Timestamp::from_seconds(1_000);
+        let mut instances = Instances::default();
+        assert_eq!(instances.claim("a", true, now), Claim::Taken);
+        assert_eq!(instances.claim("a", true, now), Claim::Same, "the same process, on another connection");
+        assert_eq!(
+            instances.claim("b", true, now),
+            Claim::Taken,
+            "a restart: the old stream may not have ended yet"
+        );
+        assert_eq!(instances.duplicated_at, None);
+        assert_eq!(instances.claim("a", true, now), Claim::Refused);
+        assert_eq!((instances.present.as_str(), instances.duplicated_at), ("b", Some(now)));
+        assert_eq!(instances.claim("a", false, now), Claim::Taken, "the other one is gone");
+        assert_eq!(instances.former, ["b"]);
+    }
+
+    #[test]
+    fn a_node_that_starts_again_and_again_is_one_process_and_forgets_the_oldest() {
+        let now = Timestamp::from_seconds(1_000);
+        let mut instances = Instances::default();
+        for start in 0..100 {
+            assert_eq!(instances.claim(&start.to_string(), true, now), Claim::Taken);
+        }
+        assert_eq!((instances.former.len(), instances.duplicated_at), (MOST_FORMER, None));
+        assert_eq!(instances.former.last().map(String::as_str), Some("98"));
     }
 }

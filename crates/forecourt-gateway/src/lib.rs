@@ -99,7 +99,7 @@ use meter::Meter;
 use passwords::Passwords;
 use rejects::Reject;
 use state::State;
-use sync::staleness::Staleness;
+use sync::staleness::{self, Staleness};
 use tokio::{net::TcpListener, sync::watch};
 
 /// Tells the time; an argument so that tests can move it.
@@ -201,7 +201,7 @@ impl Gateway {
         let fetcher = Arc::new(Fetcher::new(config.outgoing.clone()));
         let limits = Limits::new(config.shared_limits.clone());
         let inner = Inner {
-            staleness: Staleness::new(config.max_staleness),
+            staleness: Staleness::new(config.max_staleness, Arc::new(staleness::since_boot)),
             config,
             meter: Arc::new(Meter::new(Arc::clone(&clock))),
             clock,

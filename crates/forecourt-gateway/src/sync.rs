@@ -139,6 +139,7 @@ impl Node {
         let keeper = Keeper::start(folder.path(), folder.node(), extent).map_err(NodeError::Disk)?;
         let spool =
             Spool::open(folder.path(), folder.node().clone(), Spool::MOST).map_err(NodeError::Disk)?;
+        let instance = random_word().map_err(|_| NodeError::Random)?;
         let link = watch::Sender::new(Link { is_whole: position.is_some(), ..Link::default() });
         let status = NodeStatus {
             gateway: gateway.clone(),
@@ -150,6 +151,7 @@ impl Node {
         };
         let client = Client {
             node: folder.node().clone(),
+            instance,
             name: config.name,
             version: config.version,
             address: config.address,
@@ -287,6 +289,14 @@ impl std::fmt::Display for NodeError {
 }
 
 impl std::error::Error for NodeError {}
+
+/// 32 random digits: what nothing else calls itself.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn random_word() -> Result<String, getrandom::Error> {
+    Ok(format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?))
+}
 
 /// By how much a clock may have gone back since a contact was noted.
 const TOLERATED: i64 = 2_000_000;

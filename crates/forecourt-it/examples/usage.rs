@@ -135,7 +135,8 @@ async fn fill(f: &Forecourt, calls: u64) -> (u64, u64) {
             counts_sent += counts.len() as u64;
             for counts in counts.chunks(MOST_COUNTS) {
                 number += 1;
-                let batch = UsageBatch { node: node.clone(), number, counts: counts.to_vec() };
+                let batch =
+                    UsageBatch { node: node.clone(), spool: String::new(), number, counts: counts.to_vec() };
                 usage::ingest(&app, &batch).await.unwrap();
             }
             while usage::add_up(&app).await.unwrap() {}

@@ -31,6 +31,7 @@ pub mod postgres;
 pub mod processes;
 pub mod products;
 pub mod upstreams;
+pub mod wires;
 
 pub use applications::{Application, Credential};
 pub use clients::{Answer, Client};

@@ -132,7 +132,9 @@ pub fn hello(node: &NodeId, position: Option<Position>) -> Hello {
         name: "a node of the tests".into(),
         version: "0.0.0".into(),
         address: String::new(),
+        instance: "started".into(),
         position,
+        in_force: None,
         drift: Vec::new(),
     }
 }

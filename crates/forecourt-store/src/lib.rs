@@ -49,7 +49,7 @@ pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use listening::Listening;
-pub use nodes::{Alive, NodeNews};
+pub use nodes::{Alive, Applied, NodeNews};
 pub use settings::StoredAuthority;
 pub use transactions::Tx;
 pub use usage::{CountedCalls, Delivered, KeptSteps, NamedInUsage, UsageRows};

@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 9] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -23,6 +23,8 @@ const STEPS: [Step; 7] = [
     Step { name: "0005_nodes", sql: include_str!("migrations/0005_nodes.sql") },
     Step { name: "0006_usage", sql: include_str!("migrations/0006_usage.sql") },
     Step { name: "0007_plans", sql: include_str!("migrations/0007_plans.sql") },
+    Step { name: "0008_node_instances", sql: include_str!("migrations/0008_node_instances.sql") },
+    Step { name: "0009_usage_spools", sql: include_str!("migrations/0009_usage_spools.sql") },
 ];
 
 /// Brings the schema up to date.

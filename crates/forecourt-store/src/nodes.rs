@@ -6,7 +6,7 @@ use forecourt_core::{
     gateway_state::Kind,
     ids::{GatewayGroupId, InstanceTokenId, NodeId},
     lists::{Direction, List},
-    nodes::{Node, NodeConnection, NodeFilter},
+    nodes::{Instances, Node, NodeConnection, NodeFilter},
     time::Timestamp,
 };
 use sea_orm::{
@@ -35,6 +35,9 @@ mod entity {
         pub last_contact_at: i64,
         pub drift: String,
         pub created_at: i64,
+        pub instance: String,
+        pub former_instances: String,
+        pub duplicated_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -78,14 +81,27 @@ pub struct Alive {
 pub struct NodeNews {
     /// Which.
     pub id: NodeId,
+    /// Which of the processes that have gone by its id.
+    pub instance: String,
     /// Whether this process holds its stream now.
     pub held: bool,
     /// When it was last heard of.
     pub last_contact_at: Timestamp,
     /// The kinds of rows in which it differs.
     pub drift: Vec<Kind>,
-    /// What it has applied, and when it told so, ascending.
-    pub applied: Vec<(i64, Timestamp)>,
+    /// What it has applied, ascending.
+    pub applied: Vec<Applied>,
+}
+
+/// A node told that it has a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Up to where it has everything.
+    pub revision: i64,
+    /// The mark that it knows this revision by; empty: the revision had none.
+    pub mark: String,
+    /// When it told so.
+    pub at: Timestamp,
 }
 
 impl Alive {
@@ -138,6 +154,17 @@ impl Reader {
         Ok(select.count(&self.connection()).await?)
     }
 
+    /// Those of `applied` whose revisions have the same mark here: the others were told of another line of revisions,
+    /// before this database was put back.
+    pub async fn of_this_line<'a>(&self, applied: &'a [Applied]) -> Result<Vec<&'a Applied>, StoreError> {
+        let marks = self.marks_of(&applied.iter().map(|applied| applied.revision).collect()).await?;
+        let is_ours = |applied: &&Applied| match marks.get(&applied.revision) {
+            Some(mark) => *mark == applied.mark,
+            None => applied.mark.is_empty(),
+        };
+        Ok(applied.iter().filter(is_ours).collect())
+    }
+
     /// When the node first told that it has `revision` or a later one, as far as this is still kept.
     pub async fn acknowledged_at(
         &self,
@@ -171,6 +198,9 @@ impl Tx {
                 Column::AppliedAt,
                 Column::LastContactAt,
                 Column::Drift,
+                Column::Instance,
+                Column::FormerInstances,
+                Column::DuplicatedAt,
             ])
             .to_owned();
         entity::Entity::insert(row(node, held_by)?)
@@ -180,17 +210,31 @@ impl Tx {
         Ok(())
     }
 
-    /// Writes down what `process` heard of a node; `false` where the node was removed, and nothing is written.
+    /// Notes when a second process that goes by the node's id was last heard of.
+    pub async fn note_duplicate(&self, node: &Node) -> Result<(), StoreError> {
+        use entity::Column;
+        entity::Entity::update_many()
+            .col_expr(Column::DuplicatedAt, Expr::value(node.instances.duplicated_at.map(Timestamp::micros)))
+            .filter(Column::Id.eq(node.id.as_str()))
+            .exec(&self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes down what `process` heard of a node, without what was told of another line of revisions; `false` where
+    /// the node was removed, or another process goes by its id now, and nothing is written.
     pub async fn note_node(&self, news: &NodeNews, process: &str) -> Result<bool, StoreError> {
         use entity::Column;
+        let applied = self.of_this_line(&news.applied).await?;
         let mut update = entity::Entity::update_many()
             .col_expr(Column::LastContactAt, Expr::value(news.last_contact_at.micros()))
             .col_expr(Column::Drift, Expr::value(rows::to_json("node drift", &news.drift)?))
-            .filter(Column::Id.eq(news.id.as_str()));
-        if let Some((revision, at)) = news.applied.last() {
+            .filter(Column::Id.eq(news.id.as_str()))
+            .filter(Column::Instance.eq(news.instance.as_str()));
+        if let Some(last) = applied.last() {
             update = update
-                .col_expr(Column::Revision, Expr::value(*revision))
-                .col_expr(Column::AppliedAt, Expr::value(at.micros()));
+                .col_expr(Column::Revision, Expr::value(last.revision))
+                .col_expr(Column::AppliedAt, Expr::value(last.at.micros()));
         }
         if news.held {
             update = update.col_expr(Column::HeldBy, Expr::value(process));
@@ -207,18 +251,17 @@ impl Tx {
                 .exec(&self.connection())
                 .await?;
         }
-        self.insert_acknowledgements(news).await?;
+        self.insert_acknowledgements(&news.id, &applied).await?;
         Ok(true)
     }
 
-    async fn insert_acknowledgements(&self, news: &NodeNews) -> Result<(), StoreError> {
-        let rows: Vec<_> = news
-            .applied
+    async fn insert_acknowledgements(&self, node: &NodeId, applied: &[&Applied]) -> Result<(), StoreError> {
+        let rows: Vec<_> = applied
             .iter()
-            .map(|(revision, at)| acknowledgements::ActiveModel {
-                node_id: Set(news.id.to_string()),
-                revision: Set(*revision),
-                applied_at: Set(at.micros()),
+            .map(|applied| acknowledgements::ActiveModel {
+                node_id: Set(node.to_string()),
+                revision: Set(applied.revision),
+                applied_at: Set(applied.at.micros()),
             })
             .collect();
         // The first telling counts, whoever heard it.
@@ -291,6 +334,9 @@ fn row(node: &Node, held_by: &str) -> Result<entity::ActiveModel, StoreError> {
         last_contact_at: Set(node.last_contact_at.micros()),
         drift: Set(rows::to_json("node drift", &node.drift)?),
         created_at: Set(node.created_at.micros()),
+        instance: Set(node.instances.present.clone()),
+        former_instances: Set(node.instances.former.join(" ")),
+        duplicated_at: Set(node.instances.duplicated_at.map(Timestamp::micros)),
     })
 }
 
@@ -311,5 +357,10 @@ fn node(row: entity::Model) -> Result<Node, StoreError> {
         last_contact_at: Timestamp::from_micros(row.last_contact_at),
         drift: rows::from_json("node drift", &row.drift)?,
         created_at: Timestamp::from_micros(row.created_at),
+        instances: Instances {
+            present: row.instance,
+            former: row.former_instances.split_whitespace().map(str::to_owned).collect(),
+            duplicated_at: row.duplicated_at.map(Timestamp::from_micros),
+        },
     })
 }

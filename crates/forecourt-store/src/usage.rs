@@ -1,7 +1,7 @@
 //! Counted calls: batches as they come in, the sums that they add up to, and what is read from those.
 //!
-//! A batch is put down as it is (`usage_inbox`), once per node and number, and added up a little later, a piece at a
-//! time: into chunks (`chunks.rs`) of the series (`series.rs`) that it belongs to (`adding.rs`). A piece leaves the
+//! A batch is put down as it is (`usage_inbox`), once per node, spool and number, and added up a little later, a piece
+//! at a time: into chunks (`chunks.rs`) of the series (`series.rs`) that it belongs to (`adding.rs`). A piece leaves the
 //! inbox in the transaction that adds it, so each call is in exactly one of the two. See
 //! `docs/adr/0012-usage-in-chunks.md`. Questions are answered from the coarsest series that hold them (`reading.rs`).
 
@@ -23,15 +23,18 @@ use sea_orm::{
 pub use self::{names::NamedInUsage, reading::UsageRows};
 use crate::{Reader, StoreError, Tx};
 
-mod batches {
+mod spools {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "usage_batches")]
+    #[sea_orm(table_name = "usage_spools")]
     pub struct Model {
         #[sea_orm(primary_key, auto_increment = false)]
         pub node: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub spool: String,
         pub last_number: i64,
+        pub stored_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -119,12 +122,11 @@ impl KeptSteps {
 const PIECES: u64 = 256;
 
 impl Reader {
-    /// The number of the node's last batch that was added; 0 before the first.
-    pub async fn last_usage_batch(&self, node: &NodeId) -> Result<i64, StoreError> {
-        Ok(batches::Entity::find_by_id(node.as_str())
-            .one(&self.connection())
-            .await?
-            .map_or(0, |row| row.last_number))
+    /// The number of the last batch of this spool that was added; 0 before the first.
+    pub async fn last_usage_batch(&self, node: &NodeId, spool: &str) -> Result<i64, StoreError> {
+        let key = (node.to_string(), spool.to_owned());
+        let row = spools::Entity::find_by_id(key).one(&self.connection()).await?;
+        Ok(row.map_or(0, |row| row.last_number))
     }
 
     /// The oldest pieces of the inbox that hold `most` counts together; one at least, if there is one.
@@ -151,13 +153,37 @@ impl Reader {
 }
 
 impl Tx {
-    /// Notes that the node's batch `number` is stored.
-    pub async fn save_usage_batch(&self, node: &NodeId, number: i64) -> Result<(), StoreError> {
-        let row = batches::ActiveModel { node: Set(node.to_string()), last_number: Set(number) };
-        let replace =
-            OnConflict::column(batches::Column::Node).update_column(batches::Column::LastNumber).to_owned();
-        batches::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.connection()).await?;
+    /// Notes that the batch `number` of this spool is stored.
+    pub async fn save_usage_batch(
+        &self,
+        node: &NodeId,
+        spool: &str,
+        number: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        use spools::Column;
+        let row = spools::ActiveModel {
+            node: Set(node.to_string()),
+            spool: Set(spool.to_owned()),
+            last_number: Set(number),
+            stored_at: Set(now.micros()),
+        };
+        let replace = OnConflict::columns([Column::Node, Column::Spool])
+            .update_columns([Column::LastNumber, Column::StoredAt])
+            .to_owned();
+        spools::Entity::insert(row).on_conflict(replace).exec_without_returning(&self.connection()).await?;
         Ok(())
+    }
+
+    /// Forgets which batches of those spools are stored that brought none since `before`.
+    pub async fn forget_usage_spools(&self, before: Timestamp) -> Result<u64, StoreError> {
+        use spools::Column;
+        let forgotten = spools::Entity::delete_many()
+            .filter(Column::StoredAt.lt(before.micros()))
+            .filter(Column::Spool.ne(""))
+            .exec(&self.connection())
+            .await?;
+        Ok(forgotten.rows_affected)
     }
 
     /// Puts a piece of so many counts into the inbox.

@@ -145,9 +145,12 @@ async fn fill(site: &Site, ada: &mut Browser, products: &[ProductId]) {
         last_used_from: "192.0.2.17".to_owned(),
     };
     let node = NodeId::parse("nod_sample").unwrap();
-    usage::ingest(&site.app, &UsageBatch { node, number: 1, counts: (0..24).map(count).collect() })
-        .await
-        .unwrap();
+    usage::ingest(
+        &site.app,
+        &UsageBatch { node, spool: String::new(), number: 1, counts: (0..24).map(count).collect() },
+    )
+    .await
+    .unwrap();
     while usage::add_up(&site.app).await.unwrap() {}
     let page = ada.get("/applications?search=Month").await;
     let path = page.text.split('"').find(|part| part.starts_with("/applications/app_")).unwrap();

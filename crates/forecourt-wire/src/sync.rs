@@ -45,8 +45,15 @@ pub struct Hello {
     /// Where callers reach it, as a URL; empty: not said.
     #[serde(default)]
     pub address: String,
-    /// How far it is; `None`: it has nothing and needs a snapshot.
+    /// Which start of its process this is: random, so that two processes that go by one id are told apart. Empty: not
+    /// said, by a version that did not know of it.
+    #[serde(default)]
+    pub instance: String,
+    /// How far it is, on its disk; `None`: it has nothing and needs a snapshot.
     pub position: Option<Position>,
+    /// How far what it enforces goes, where that is not what its disk has: the disk took nothing for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force: Option<Position>,
     /// The kinds of rows in which it found itself to differ; not empty: it needs a snapshot.
     #[serde(default)]
     pub drift: Vec<Kind>,
@@ -128,7 +135,7 @@ pub enum GoodbyeReason {
     Removed,
     /// The process stops; another may be there.
     Stopping,
-    /// The same node opened another stream.
+    /// The same node opened another stream, or another process that goes by the same id did.
     Replaced,
 }
 
@@ -137,8 +144,12 @@ pub enum GoodbyeReason {
 pub struct Acknowledgement {
     /// Who.
     pub node: NodeId,
-    /// The revision up to which it has everything, in force and on its disk.
-    pub revision: i64,
+    /// Which start of its process: as in its [`Hello`].
+    #[serde(default)]
+    pub instance: String,
+    /// Up to where it has everything, in force and on its disk. Counts only where the revision has this mark still.
+    #[serde(flatten)]
+    pub position: Position,
     /// The kinds of rows in which it found itself to differ from the last checkpoint; empty: none.
     #[serde(default)]
     pub drift: Vec<Kind>,
@@ -147,6 +158,6 @@ pub struct Acknowledgement {
 /// The answer to a usage batch: known or new, it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageStored {
-    /// The number of the node's last batch that is stored.
+    /// The number of the batch.
     pub number: i64,
 }

@@ -10,12 +10,16 @@ use serde::{Deserialize, Serialize};
 /// The most counts that a batch holds; a node with more sends several batches.
 pub const MOST_COUNTS: usize = 1_000;
 
-/// Calls counted by one node since its last batch; added exactly once per (node, number).
+/// Calls counted by one node since its last batch; added exactly once per (node, spool, number).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageBatch {
     /// The node that counted.
     pub node: NodeId,
-    /// Grows by one per batch of this node, from 1.
+    /// What the process called itself that counted: a random text, so that no two batches ever have the same name, also
+    /// where a data folder was put back or copied. Empty: a version that numbered all batches of a node in one row.
+    #[serde(default)]
+    pub spool: String,
+    /// Grows with each batch of this spool, from 1 or above.
     pub number: i64,
     /// The counts, at most [`MOST_COUNTS`].
     pub counts: Vec<UsageCount>,

@@ -3,14 +3,15 @@
 //! Invariant: the gateway hears changes from one loop alone, which starts from a snapshot and never skips a revision.
 //! A change by this process wakes the loop at once; changes by others on the same database are found by looking.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forecourt_app::{
-    App, gateway_feed,
+    App, ErrorKind, gateway_feed,
     nodes::{self, EmbeddedNode},
 };
-use forecourt_core::ids::{GatewayGroupId, NodeId};
+use forecourt_core::ids::NodeId;
 use forecourt_gateway::Gateway;
+use forecourt_wire::sync::Acknowledgement;
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often the change log is read when nobody wakes the loop.
@@ -19,6 +20,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// After so many revisions the gateway drops its memory of deleted rows, about 60 bytes each.
 const FORGET_EVERY: i64 = 4_096;
 
+/// How long a gateway that could not be listed among the nodes waits before it is tried again.
+const REGISTER_AGAIN: Duration = Duration::from_secs(10);
+
 /// The feed of a running gateway.
 #[derive(Debug)]
 pub struct Feed {
@@ -26,6 +30,18 @@ pub struct Feed {
     task: JoinHandle<()>,
     app: App,
     node: NodeId,
+}
+
+/// What one gateway is told, and tells.
+struct Follower {
+    app: App,
+    gateway: Gateway,
+    embedded: EmbeddedNode,
+    position: gateway_feed::Position,
+    /// Whether it could not be listed among the nodes, which was said.
+    is_unlisted: bool,
+    /// Until when that is not tried again.
+    register_after: Option<Instant>,
 }
 
 /// Applies the first snapshot, then follows the change log until [`Feed::stop`].
@@ -39,23 +55,22 @@ pub async fn follow(
     gateway: Gateway,
     embedded: EmbeddedNode,
 ) -> Result<Feed, forecourt_app::Error> {
-    let (node, group) = (embedded.id.clone(), embedded.group.clone());
-    let mut position = gateway_feed::Position::default();
+    let node = embedded.id.clone();
     // Taken before the snapshot, so that a change while it is read is seen as one.
     let mut latest = gateway_feed::latest(&app);
-    apply(&app, &gateway, &group, &mut position).await?;
-    // Without its group it serves nothing and is nobody's node; the group may be made later.
-    if let Err(error) = nodes::register_embedded(&app, embedded).await {
-        tracing::warn!(
-            error.cause = %error, gateway_group.id = %group,
-            "this process's gateway is not listed among the nodes: is there such a gateway group?"
-        );
-    }
-    acknowledge(&app, &gateway, &node).await;
-    gateway_feed::embed(&app, gateway.applied());
+    let mut follower = Follower {
+        app: app.clone(),
+        gateway,
+        embedded,
+        position: gateway_feed::Position::default(),
+        is_unlisted: false,
+        register_after: None,
+    };
+    follower.apply().await?;
+    follower.register().await;
+    follower.acknowledge().await;
+    gateway_feed::embed(&app, follower.gateway.applied());
     let (stop, mut stopped) = watch::channel(false);
-    let feed = |task| Feed { stop, task, app: app.clone(), node: node.clone() };
-    let (app, node) = (app.clone(), node.clone());
     let task = tokio::spawn(async move {
         let mut is_away = false;
         loop {
@@ -64,7 +79,7 @@ pub async fn follow(
                 _ = tokio::time::sleep(LOOK_AGAIN) => {}
                 changed = latest.changed(), if !is_away => if changed.is_err() { return },
             }
-            let outcome = apply(&app, &gateway, &group, &mut position).await;
+            let outcome = follower.apply().await;
             match &outcome {
                 Err(error) if !is_away => tracing::warn!(
                     error.cause = %error,
@@ -75,19 +90,11 @@ pub async fn follow(
             }
             is_away = outcome.is_err();
             if !is_away {
-                acknowledge(&app, &gateway, &node).await;
+                follower.acknowledge().await;
             }
         }
     });
-    Ok(feed(task))
-}
-
-/// Tells what is in force here; kept in memory and written beside, so it costs nothing.
-async fn acknowledge(app: &App, gateway: &Gateway, node: &NodeId) {
-    let applied = *gateway.applied().borrow();
-    if let Err(error) = nodes::acknowledge(app, node, applied, &[]).await {
-        tracing::debug!(error.cause = %error, gateway.revision = applied, "a revision was not acknowledged");
-    }
+    Ok(Feed { stop, task, app, node })
 }
 
 impl Feed {
@@ -104,39 +111,89 @@ impl Feed {
     }
 }
 
-async fn apply(
-    app: &App,
-    gateway: &Gateway,
-    group: &GatewayGroupId,
-    position: &mut gateway_feed::Position,
-) -> Result<(), forecourt_app::Error> {
-    let is_other_line = gateway_feed::left_the_line(app, position).await?;
-    let batch = gateway_feed::changes(app, group, position).await?;
-    // The database answered: what is in force is what it says, or will be in a moment.
-    gateway.heard(Duration::ZERO);
-    let position_before = *gateway.applied().borrow();
-    if !batch.snapshot && batch.revision <= position_before {
-        return Ok(());
-    }
-    if batch.snapshot {
-        // A large one takes seconds of computing: beside the threads that answer requests.
-        let gateway = gateway.clone();
-        let applied = tokio::task::spawn_blocking(move || match is_other_line {
-            true => gateway.replace(&batch),
-            false => gateway.apply(&batch),
-        })
-        .await;
-        if let Err(error) = applied {
-            *position = gateway_feed::Position::default();
-            tracing::error!(error.cause = %error, "a snapshot could not be applied");
+impl Follower {
+    async fn apply(&mut self) -> Result<(), forecourt_app::Error> {
+        let is_other_line = gateway_feed::left_the_line(&self.app, &mut self.position).await?;
+        let batch = gateway_feed::changes(&self.app, &self.embedded.group, &mut self.position).await?;
+        // The database answered: what is in force is what it says, or will be in a moment.
+        self.gateway.heard(Duration::ZERO);
+        if is_other_line {
+            // What it told before, it told of a line that is gone.
+            self.register().await;
         }
-    } else {
-        gateway.apply(&batch);
-        // This loop reads in order and is alone: nothing at or before its position can arrive any more. Looking
-        // through all rows for deleted ones costs milliseconds, so it is done now and then.
-        if batch.revision / FORGET_EVERY > position_before / FORGET_EVERY {
-            gateway.forget_deleted(batch.revision);
+        let applied_before = *self.gateway.applied().borrow();
+        if !batch.snapshot && batch.revision <= applied_before {
+            return Ok(());
+        }
+        if batch.snapshot {
+            // A large one takes seconds of computing: beside the threads that answer requests.
+            let gateway = self.gateway.clone();
+            let applied = tokio::task::spawn_blocking(move || match is_other_line {
+                true => gateway.replace(&batch),
+                false => gateway.apply(&batch),
+            })
+            .await;
+            if let Err(error) = applied {
+                self.position = gateway_feed::Position::default();
+                tracing::error!(error.cause = %error, "a snapshot could not be applied");
+            }
+        } else {
+            self.gateway.apply(&batch);
+            // This loop reads in order and is alone: nothing at or before its position can arrive any more. Looking
+            // through all rows for deleted ones costs milliseconds, so it is done now and then.
+            if batch.revision / FORGET_EVERY > applied_before / FORGET_EVERY {
+                self.gateway.forget_deleted(batch.revision);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what is in force here; kept in memory and written beside, so it costs a look at the mark.
+    ///
+    /// A gateway that is not among the nodes is put there: its group may have been made since, or its row removed
+    /// while its database was away.
+    async fn acknowledge(&mut self) {
+        let Some(position) = self.position.told() else { return };
+        if position.revision != *self.gateway.applied().borrow() || self.is_unlisted && !self.register().await
+        {
+            return;
+        }
+        let (node, instance) = (self.embedded.id.clone(), self.embedded.instance.clone());
+        let told = Acknowledgement { node, instance, position, drift: Vec::new() };
+        let mut outcome = nodes::acknowledge(&self.app, &told).await;
+        let is_unknown = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::Forbidden);
+        if outcome.as_ref().is_err_and(|error| is_unknown(error.kind())) && self.register().await {
+            outcome = nodes::acknowledge(&self.app, &told).await;
+        }
+        if let Err(error) = outcome {
+            let revision = told.position.revision;
+            tracing::debug!(error.cause = %error, gateway.revision = revision, "a revision was not acknowledged");
         }
     }
-    Ok(())
+
+    /// Lists it among the nodes; false: it is not, and nobody counts it in receipts.
+    async fn register(&mut self) -> bool {
+        if self.register_after.is_some_and(|after| Instant::now() < after) {
+            return false;
+        }
+        self.register_after = None;
+        let Err(error) = nodes::register_embedded(&self.app, &self.embedded).await else {
+            if std::mem::take(&mut self.is_unlisted) {
+                tracing::info!("this process's gateway is listed among the nodes again");
+            }
+            return true;
+        };
+        // Looking whether there is such a group costs next to nothing; all else is a write.
+        if error.kind() != ErrorKind::NotFound {
+            self.register_after = Some(Instant::now() + REGISTER_AGAIN);
+        }
+        if !std::mem::replace(&mut self.is_unlisted, true) {
+            tracing::error!(
+                error.cause = %error,
+                gateway_group.id = %self.embedded.group,
+                "this process's gateway is not listed among the nodes, and no receipt tells of it"
+            );
+        }
+        false
+    }
 }

@@ -17,6 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
 use crate::{
+    config::LimitSettings,
     durations, limit_counts,
     listeners::{GRACE, Listener, Serving},
     node_folder,
@@ -85,6 +86,9 @@ pub struct GatewayOptions {
     /// Proxies whose word counts on where a request came from.
     #[arg(long, env = "FORECOURT_GATEWAY_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
     trusted_proxies: Vec<String>,
+    /// What callers may ask of it.
+    #[command(flatten)]
+    limits: LimitSettings,
 }
 
 /// A running node.
@@ -264,7 +268,7 @@ fn limits(options: &GatewayOptions) -> Result<Config, String> {
         trusted_proxies: trusted_proxies.collect::<Result<_, _>>()?,
         max_staleness: options.max_staleness,
         drain_timeout: GRACE,
-        ..Config::default()
+        ..options.limits.on(Config::default())
     })
 }
 
@@ -341,4 +345,47 @@ fn disk_metrics(status: &NodeStatus) -> String {
     .into_iter()
     .map(|(kind, name, help, value)| status::metric(kind, &format!("forecourt_node_{name}"), help, &value))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_stands_in_the_documentation_with_its_variable_and_default() {
+        let nodes = include_str!("../../../docs/nodes.md");
+        let command = GatewayOptions::augment_args(clap::Command::new("gateway"));
+        for argument in command.get_arguments() {
+            let name = argument.get_long().unwrap();
+            let line = nodes.lines().find(|line| line.contains(&format!("`--{name}`")));
+            let line = line.unwrap_or_else(|| panic!("--{name} is not in docs/nodes.md"));
+            for value in argument.get_default_values() {
+                let value = value.to_str().unwrap();
+                assert!(line.contains(&format!("`{value}`")), "the default {value} of --{name}: {line}");
+            }
+            let variable = argument.get_env().unwrap().to_str().unwrap();
+            let short = format!("…{}", variable.trim_start_matches("FORECOURT_GATEWAY_CLIENT"));
+            assert!(line.contains(variable) || line.contains(&short), "{variable}: {line}");
+        }
+    }
+
+    #[test]
+    fn limits_are_those_of_the_embedded_gateway_unless_told_and_out_of_range_they_are_refused() {
+        let parse = |more: &[&str]| {
+            let command = GatewayOptions::augment_args(clap::Command::new("gateway"));
+            let given = ["gateway", "--control-plane", "h:1", "--token", "t", "--data-dir", "d"];
+            let matches = command.try_get_matches_from(given.iter().chain(more))?;
+            <GatewayOptions as clap::FromArgMatches>::from_arg_matches(&matches)
+        };
+        assert_eq!(parse(&[]).unwrap().limits, LimitSettings::default());
+        let config =
+            limits(&parse(&["--max-connections", "7", "--header-timeout-ms", "250"]).unwrap()).unwrap();
+        assert_eq!((config.max_connections, config.header_timeout), (7, Duration::from_millis(250)));
+        for wrong in
+            [["--max-head-bytes", "1023"], ["--max-head-fields", "0"], ["--body-idle-timeout-ms", "99"]]
+        {
+            let refused = parse(&wrong).unwrap_err().to_string();
+            assert!(refused.contains(wrong[0]), "{refused}");
+        }
+    }
 }

@@ -306,7 +306,7 @@ async fn start_gateway(
     let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
     make_data_dir(&settings.data_folder())?;
     let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
-    let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls]);
+    let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls])?;
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded).await;
     let quotas = limit_counts::start(gateway.clone(), &settings.data_folder());
     let feed = feed.map_err(|error| app_error(settings, &error))?;
@@ -334,16 +334,22 @@ async fn start_gateway(
 }
 
 /// The gateway of this process as a node among others.
-fn embedded_node(settings: &Settings, id: NodeId, listeners: [&Option<Listener>; 2]) -> EmbeddedNode {
+fn embedded_node(
+    settings: &Settings,
+    id: NodeId,
+    listeners: [&Option<Listener>; 2],
+) -> Result<EmbeddedNode, StartError> {
+    let instance = forecourt_gateway::sync::random_word();
     let [plain, tls] = listeners.map(|listener| listener.as_ref().map(Listener::authority));
     let address = plain.map(|at| format!("http://{at}")).or(tls.map(|at| format!("https://{at}")));
-    EmbeddedNode {
+    Ok(EmbeddedNode {
         id,
+        instance: instance.map_err(|error| StartError::System(error.to_string()))?,
         name: node_folder::host_name(),
         version: VERSION.into(),
         address: address.unwrap_or_default(),
         group: GatewayGroupId::known(settings.gateway.group.as_str()),
-    }
+    })
 }
 
 fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {

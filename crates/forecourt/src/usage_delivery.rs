@@ -1,7 +1,7 @@
 //! Counted calls on their way from the embedded gateway to the database, every second.
 //!
-//! Invariant: counts are on the disk before they are delivered, a batch keeps its number until it is known to be
-//! stored, and the database adds each number once. So no failure loses a batch or counts one twice, neither the end of
+//! Invariant: counts are on the disk before they are delivered, a batch keeps its name until it is known to be
+//! stored, and the database adds each name once. So no failure loses a batch or counts one twice, neither the end of
 //! this process nor that of the database, also when only the answer to a commit was lost.
 
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Courier {
                 );
                 return;
             }
-            if !self.usage.stored(&batch, batch.number).await {
+            if !self.usage.stored(&batch).await {
                 return;
             }
         }

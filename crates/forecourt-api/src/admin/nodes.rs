@@ -6,6 +6,7 @@ use forecourt_core::{
     ids::NodeId,
     lists::List,
     nodes::{Node, NodeConnection, NodeFilter},
+    time::Timestamp,
 };
 use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query, times::iso};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ pub(super) fn endpoints(table: Table) -> Table {
         .delete("/api/forecourt/nodes/{id}", remove)
 }
 
-fn shape(node: &Node, lag_ms: i64) -> Value {
+fn shape(node: &Node, lag_ms: i64, now: Timestamp) -> Value {
     json!({
         "id": node.id,
         "name": node.name,
@@ -35,6 +36,7 @@ fn shape(node: &Node, lag_ms: i64) -> Value {
         "lag_ms": lag_ms,
         "last_contact_at": iso(node.last_contact_at),
         "drift": node.drift.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
+        "duplicated": node.is_duplicated(now),
         "created_at": iso(node.created_at),
     })
 }
@@ -47,7 +49,8 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
     };
     let found = nodes::list(&context.app, &caller, filter).await?;
     let lags = receipts::lags(&context.app, &found.rows).await?;
-    let rows = found.rows.iter().zip(lags).map(|(node, lag)| shape(node, lag)).collect();
+    let now = context.app.now();
+    let rows = found.rows.iter().zip(lags).map(|(node, lag)| shape(node, lag, now)).collect();
     Ok(lists::body(List { rows, total: found.total }))
 }
 
@@ -59,7 +62,7 @@ async fn node(
     let id = segments.id(NodeId::parse)?;
     let node = nodes::node(&context.app, &caller, &id).await?;
     let lag = receipts::lags(&context.app, std::slice::from_ref(&node)).await?;
-    value(shape(&node, lag.first().copied().unwrap_or(0)))
+    value(shape(&node, lag.first().copied().unwrap_or(0), context.app.now()))
 }
 
 async fn remove(

@@ -8,13 +8,13 @@ use std::{
 
 use forecourt_app::{
     App,
-    nodes::{self, Admitted},
+    nodes::{self, Admitted, Standing},
 };
 use forecourt_core::ids::NodeId;
 use forecourt_wire::sync::GoodbyeReason;
 use tokio::sync::{oneshot, watch};
 
-/// How often it is looked whether another process removed a node or its token.
+/// How often it is looked whether another process removed a node or its token, or let a node's other process in.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The streams of this process: one a node.
@@ -64,8 +64,10 @@ impl Endings {
                 _ = look.tick() => {}
             }
             // While the database is away nothing can be removed either.
-            if let Ok(false) = nodes::is_admitted(app, admitted).await {
-                return GoodbyeReason::Removed;
+            match nodes::standing(app, admitted).await {
+                Ok(Standing::Removed) => return GoodbyeReason::Removed,
+                Ok(Standing::Replaced) => return GoodbyeReason::Replaced,
+                Ok(Standing::Admitted) | Err(_) => {}
             }
         }
     }

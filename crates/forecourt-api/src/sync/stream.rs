@@ -104,7 +104,7 @@ async fn tell_all(
     wire.send(&[Message::Welcome { at: app.now(), heartbeat_ms }]).await?;
     // Taken before the first look, so that a change meanwhile is seen as one.
     let mut latest = gateway_feed::latest(app);
-    let begun = Following::begin(app, &admitted.group, hello.position.as_ref(), &hello.drift).await;
+    let begun = Following::begin(app, &admitted.group, hello).await;
     let mut following = begun.map_err(|error| unreadable(admitted, &error))?;
     let mut checkpoint_at = Instant::now();
     loop {

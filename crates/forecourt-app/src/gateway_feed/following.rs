@@ -5,18 +5,17 @@
 
 use std::sync::atomic::Ordering;
 
-use forecourt_core::{
-    gateway_state::{Kind, Scope},
-    ids::GatewayGroupId,
-    secrets::SecretDigest,
-};
+use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId, secrets::SecretDigest};
 use forecourt_store::PagePlace;
 use forecourt_wire::{
     changes::Change,
-    sync::{Checkpoint, MOST_ROWS, Position, SnapshotReason},
+    sync::{Checkpoint, Hello, MOST_ROWS, Position, SnapshotReason},
 };
 
-use super::handed_out;
+use super::{
+    handed_out,
+    lines::{self, LineMark},
+};
 use crate::{App, Error};
 
 /// What a node is told next.
@@ -40,6 +39,8 @@ pub struct Following {
     deleted_after: i64,
     /// The last position that was reached.
     reached: Option<Position>,
+    /// The latest revision when it was last looked; `None`: nothing was told yet.
+    line: Option<LineMark>,
     /// Whether rows were told since.
     is_between: bool,
     owed: Option<SnapshotReason>,
@@ -51,26 +52,28 @@ pub fn diverged(app: &App) -> u64 {
 }
 
 impl Following {
-    /// Goes on from `position` where the log still knows the way from there, and from a whole state otherwise.
-    ///
-    /// `drift`: the kinds of rows in which the node found itself to differ.
+    /// Goes on from where the node says that it is, where the log still knows the way from there, and from a whole
+    /// state otherwise.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn begin(
-        app: &App,
-        group: &GatewayGroupId,
-        position: Option<&Position>,
-        drift: &[Kind],
-    ) -> Result<Self, Error> {
+    pub async fn begin(app: &App, group: &GatewayGroupId, hello: &Hello) -> Result<Self, Error> {
         let scopes = app.read().scopes_of_group(group).await?;
-        let owed = match position {
+        let position = hello.position.as_ref();
+        let mut owed = match position {
             None => Some(SnapshotReason::First),
             Some(position) => match why_not_from(app, position, &scopes).await? {
-                None if !drift.is_empty() => Some(SnapshotReason::Drift),
+                None if !hello.drift.is_empty() => Some(SnapshotReason::Drift),
                 why => why,
             },
         };
+        // Changes of this line would be laid upon what another one left in force.
+        if let (Some(in_force), None | Some(SnapshotReason::TooOld | SnapshotReason::Scopes)) =
+            (&hello.in_force, owed)
+            && !lines::holds(app.read(), &in_force.into()).await?
+        {
+            owed = Some(SnapshotReason::Diverged);
+        }
         if owed == Some(SnapshotReason::Diverged) {
             app.feed().diverged.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(
@@ -87,6 +90,7 @@ impl Following {
             place: PagePlace::after_revision(revision),
             deleted_after: revision,
             reached: position.filter(|_| owed.is_none()).cloned(),
+            line: hello.in_force.as_ref().or(position).filter(|_| owed.is_none()).map(LineMark::from),
             is_between: false,
             owed,
         })
@@ -95,43 +99,68 @@ impl Following {
     /// What there is to tell, in order; nothing: the node has been told everything. To be called again until then.
     ///
     /// # Errors
-    /// When the database cannot be read. The next call goes on from the same place.
+    /// When the database cannot be read, or was put back since this began. The node must come again then.
     pub async fn next(&mut self, app: &App) -> Result<Vec<News>, Error> {
-        let latest = app.read().revision().await?;
-        if let Some(reason) = self.owed {
-            self.scopes = app.read().scopes_of_group(&self.group).await?;
-            self.place = PagePlace::default();
-            self.deleted_after = latest;
-            self.is_between = true;
-            self.owed = None;
-            return Ok(vec![News::Snapshot(reason)]);
+        loop {
+            let latest = lines::latest(app.read(), self.line.as_ref()).await?;
+            let news = self.read(app, &latest).await?;
+            lines::stay(app.read(), self.line.as_ref(), &latest).await?;
+            self.line = Some(latest);
+            if let Some(news) = news {
+                return Ok(news);
+            }
         }
-        let is_current = !self.is_between && self.reached.as_ref().is_some_and(|at| at.revision == latest);
-        let page = if is_current {
+    }
+
+    /// What there is up to the revision `latest`; `None`: only what came after it, so that it must be looked again.
+    async fn read(&mut self, app: &App, latest: &LineMark) -> Result<Option<Vec<News>>, Error> {
+        if let Some(reason) = self.owed {
+            return self.begin_state(app, reason, latest.revision).await.map(Some);
+        }
+        let is_current =
+            !self.is_between && self.reached.as_ref().is_some_and(|at| at.revision == latest.revision);
+        let mut page = if is_current {
             Vec::new()
         } else {
             let most = u64::try_from(MOST_ROWS).unwrap_or(u64::MAX);
             app.read().page_of_changes(&self.scopes, &self.place, self.deleted_after, most).await?
         };
-        if page.len() >= MOST_ROWS {
+        let is_whole = page.len() < MOST_ROWS;
+        let there = page.len();
+        // By which line later rows were made is not known.
+        page.retain(|row| row.revision <= latest.revision);
+        if !is_whole || page.len() < there {
             self.pass(page.last().map(PagePlace::after));
-            return Ok(vec![News::Rows(handed_out(app, page))]);
+            return Ok((!page.is_empty()).then(|| vec![News::Rows(handed_out(app, page))]));
         }
         if app.read().scopes_of_group(&self.group).await? != self.scopes {
-            self.owed = Some(SnapshotReason::Scopes);
-            return Box::pin(self.next(app)).await;
+            return self.begin_state(app, SnapshotReason::Scopes, latest.revision).await.map(Some);
         }
         if is_current {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         // The page was not full: what was read is the state when it was read, and no revision since concerns it.
-        let revision = page.last().map_or(latest, |last| last.revision.max(latest));
-        let position = position(app, revision, &self.scopes).await?;
-        self.pass(Some(PagePlace::after_revision(revision)));
+        let position = position(latest, &self.scopes);
+        self.pass(Some(PagePlace::after_revision(latest.revision)));
         self.is_between = false;
         self.reached = Some(position.clone());
         let rows = (!page.is_empty()).then(|| News::Rows(handed_out(app, page)));
-        Ok(rows.into_iter().chain([News::Reached(position)]).collect())
+        Ok(Some(rows.into_iter().chain([News::Reached(position)]).collect()))
+    }
+
+    async fn begin_state(
+        &mut self,
+        app: &App,
+        reason: SnapshotReason,
+        latest: i64,
+    ) -> Result<Vec<News>, Error> {
+        // Deleted rows are told only from here on: the node never had those from before.
+        self.scopes = app.read().scopes_of_group(&self.group).await?;
+        self.place = PagePlace::default();
+        self.deleted_after = latest;
+        self.is_between = true;
+        self.owed = None;
+        Ok(vec![News::Snapshot(reason)])
     }
 
     /// What the node must hold at the position that it has reached; `None` while it is on its way to another, or the
@@ -182,9 +211,8 @@ async fn why_not_from(
 
 /// A revision's mark and, after a dot, that of the scopes: a node that was away while its group came to concern itself
 /// with other portals lacks rows that are older than its revision.
-async fn position(app: &App, revision: i64, scopes: &[Scope]) -> Result<Position, Error> {
-    let mark = app.read().revision_mark(revision).await?.map(|known| known.mark).unwrap_or_default();
-    Ok(Position { revision, mark: format!("{mark}.{}", mark_of(scopes)) })
+fn position(latest: &LineMark, scopes: &[Scope]) -> Position {
+    Position { revision: latest.revision, mark: format!("{}.{}", latest.mark, mark_of(scopes)) }
 }
 
 fn mark_of(scopes: &[Scope]) -> String {

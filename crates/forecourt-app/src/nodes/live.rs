@@ -17,11 +17,10 @@ use forecourt_core::{
     actors::{Caller, Source},
     gateway_state::Kind,
     ids::NodeId,
-    nodes::{Node, NodeConnection},
     secrets::SecretDigest,
     time::Timestamp,
 };
-use forecourt_store::{Alive, NodeNews};
+use forecourt_store::{Alive, Applied, NodeNews};
 use tokio::sync::watch;
 
 use super::Admitted;
@@ -62,6 +61,8 @@ pub(super) struct LiveNode {
     pub(super) shown: Option<(SecretDigest, Admitted)>,
     /// How many streams of it this process holds: two for a moment when it opens another.
     pub(super) streams: u32,
+    /// Which of the processes that have gone by its id this is about.
+    pub(super) instance: String,
     /// Whether it was let in and its stream is about to open, so that it must not be forgotten meanwhile.
     pub(super) is_expected: bool,
     pub(super) last_contact_at: Timestamp,
@@ -69,7 +70,7 @@ pub(super) struct LiveNode {
     /// The highest revision that it has told.
     pub(super) revision: i64,
     /// What it has told and is not written down, ascending.
-    unwritten: Vec<(i64, Timestamp)>,
+    unwritten: Vec<Applied>,
     /// The last contact that is written down.
     written_contact_at: Timestamp,
     /// Whether its connection or its drift changed since.
@@ -78,10 +79,11 @@ pub(super) struct LiveNode {
 
 impl LiveNode {
     /// A node that this process has not heard of before.
-    pub(super) const fn new(revision: i64, now: Timestamp) -> Self {
+    pub(super) const fn new(instance: String, revision: i64, now: Timestamp) -> Self {
         Self {
             shown: None,
             streams: 0,
+            instance,
             is_expected: false,
             last_contact_at: now,
             drift: Vec::new(),
@@ -92,13 +94,13 @@ impl LiveNode {
         }
     }
 
-    /// Notes that it has `revision`; what is late or repeated changes nothing.
-    pub(super) fn applied(&mut self, revision: i64, now: Timestamp) {
-        if revision <= self.revision {
+    /// Notes that it has this; what is late or repeated changes nothing.
+    pub(super) fn applied(&mut self, applied: Applied) {
+        if applied.revision <= self.revision {
             return;
         }
-        self.revision = revision;
-        self.unwritten.push((revision, now));
+        self.revision = applied.revision;
+        self.unwritten.push(applied);
         if self.unwritten.len() > MOST_UNWRITTEN {
             let mut keep = true;
             self.unwritten.retain(|_| {
@@ -111,7 +113,12 @@ impl LiveNode {
     /// Notes that it has nothing above `revision`.
     pub(super) fn fell_back(&mut self, revision: i64) {
         self.revision = revision;
-        self.unwritten.retain(|(applied, _)| *applied <= revision);
+        self.unwritten.retain(|applied| applied.revision <= revision);
+    }
+
+    /// What it has told and is not written down, ascending.
+    pub(super) fn unwritten(&self) -> &[Applied] {
+        &self.unwritten
     }
 
     /// Notes the kinds of rows in which it differs.
@@ -185,30 +192,6 @@ impl Live {
         alive
     }
 
-    /// `node` as the database has it, with what is not written down yet.
-    pub(crate) fn newest(&self, mut node: Node) -> Node {
-        if let Some(live) = self.lock().get(&node.id) {
-            if let Some((revision, at)) = live.unwritten.last()
-                && *revision > node.revision
-            {
-                (node.revision, node.applied_at) = (*revision, *at);
-            }
-            if live.streams > 0 {
-                node.drift.clone_from(&live.drift);
-                node.connection = NodeConnection::Connected;
-            }
-            node.last_contact_at = node.last_contact_at.max(live.last_contact_at);
-        }
-        node
-    }
-
-    /// When a node told that it has `revision` or a later one, as far as that is not written down yet.
-    pub(crate) fn acknowledged_at(&self, id: &NodeId, revision: i64) -> Option<Timestamp> {
-        let nodes = self.lock();
-        let told = nodes.get(id)?.unwritten.iter().find(|(applied, _)| *applied >= revision)?;
-        Some(told.1)
-    }
-
     pub(super) fn removals(&self) -> watch::Receiver<u64> {
         self.removals.subscribe()
     }
@@ -233,6 +216,7 @@ impl Live {
         let due = nodes.iter().filter(|(_, node)| node.is_due());
         due.map(|(id, node)| NodeNews {
             id: id.clone(),
+            instance: node.instance.clone(),
             held: node.streams > 0,
             last_contact_at: node.last_contact_at,
             drift: node.drift.clone(),
@@ -245,8 +229,8 @@ impl Live {
     fn written(&self, news: &NodeNews) {
         let mut nodes = self.lock();
         let Some(node) = nodes.get_mut(&news.id) else { return };
-        if let Some((revision, _)) = news.applied.last() {
-            node.unwritten.retain(|(applied, _)| applied > revision);
+        if let Some(last) = news.applied.last() {
+            node.unwritten.retain(|applied| applied.revision > last.revision);
         }
         node.written_contact_at = news.last_contact_at;
         node.is_changed = (node.streams > 0) != news.held || node.drift != news.drift;
@@ -319,7 +303,7 @@ pub async fn write_down(app: &App) -> Result<(), Error> {
     for news in &news {
         live.written(news);
     }
-    // Removed by another process: the streams find out by themselves.
+    // Removed, or taken over, through another process: the streams find out by themselves.
     for id in removed {
         live.lock().remove(&id);
     }

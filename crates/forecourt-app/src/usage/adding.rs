@@ -72,13 +72,19 @@ pub async fn add_up(app: &App) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Seconds for which it is remembered which batches of a process are stored, after its last: one that was put back from
+/// a copy as old as that would be counted again.
+const SPOOLS_KEPT: i64 = 30 * 24 * 3_600;
+
 /// Takes away the oldest of what is older than is kept; false: there is nothing.
 pub async fn prune(app: &App) -> Result<bool, Error> {
     let caller = Caller::system(Source::Job, app.new_request_id());
     let tx = app.begin(&caller).await?.into_tx();
-    let has_pruned = tx.prune_usage(&app.usage_kept().steps(app.now())).await?;
-    if has_pruned {
-        tx.commit(app.now()).await?;
+    let now = app.now();
+    let has_pruned = tx.prune_usage(&app.usage_kept().steps(now)).await?;
+    let forgotten = tx.forget_usage_spools(now.plus_seconds(-SPOOLS_KEPT)).await?;
+    if has_pruned || forgotten > 0 {
+        tx.commit(now).await?;
     }
     Ok(has_pruned)
 }

@@ -13,7 +13,9 @@ use std::{
 };
 
 use forecourt_core::{gateway_state::Kind, ids::NodeId, time::Timestamp};
-use forecourt_wire::sync::{ACKNOWLEDGEMENTS, Acknowledgement, GoodbyeReason, Hello, Message, WATCH};
+use forecourt_wire::sync::{
+    ACKNOWLEDGEMENTS, Acknowledgement, GoodbyeReason, Hello, Message, Position, WATCH,
+};
 use http::StatusCode;
 use tokio::{
     sync::watch,
@@ -25,7 +27,7 @@ use url::Url;
 use super::{
     clock::CorrectedClock,
     connection::{Connection, Dialer, Messages, Refusal},
-    intake::{Intake, Outcome},
+    intake::{Begun, Intake, Outcome},
     keeper::{Keeper, Kept},
 };
 use crate::Gateway;
@@ -60,6 +62,8 @@ pub(crate) struct Link {
 /// Keeps one node fed.
 pub(crate) struct Client {
     pub(crate) node: NodeId,
+    /// Which start of this process it is.
+    pub(crate) instance: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) address: String,
@@ -148,13 +152,15 @@ impl Client {
             Ok(connection) => Arc::new(connection),
             Err(refusal) => return Ended::from(refusal),
         };
-        let (stream, position, drift) = self.intake.begin(&self.keeper).await;
+        let Begun { stream, position, in_force, drift } = self.intake.begin(&self.keeper).await;
         let hello = Hello {
             node: self.node.clone(),
+            instance: self.instance.clone(),
             name: self.name.clone(),
             version: self.version.clone(),
             address: self.address.clone(),
             position,
+            in_force,
             drift,
         };
         let response = match connection.post(WATCH, &hello).await {
@@ -166,6 +172,7 @@ impl Client {
         let drift = watch::Sender::new(Vec::new());
         let acknowledging = Acknowledging {
             node: self.node.clone(),
+            instance: self.instance.clone(),
             stream,
             connection: Arc::clone(&connection),
             kept: self.keeper.kept(),
@@ -208,6 +215,9 @@ impl Client {
             };
             // Only these say that everything up to now was told: a greeting, or half a state, makes nothing fresh.
             let is_up_to_date = matches!(message, Message::Reached { .. } | Message::Heartbeat { .. });
+            if let Message::Goodbye { reason } = &message {
+                tracing::info!(?reason, "the control plane ended the stream");
+            }
             let outcome = self.intake.take(message, &self.keeper);
             if is_up_to_date && matches!(outcome, Ok(Outcome::GoOn | Outcome::Reached(_))) {
                 self.gateway.heard(Duration::ZERO);
@@ -275,6 +285,7 @@ impl From<Refusal> for Ended {
 /// Tells the control plane what is in force and on the disk, one acknowledgement at a time.
 struct Acknowledging {
     node: NodeId,
+    instance: String,
     stream: u64,
     connection: Arc<Connection>,
     kept: watch::Receiver<Kept>,
@@ -283,24 +294,22 @@ struct Acknowledging {
 
 impl Acknowledging {
     async fn run(mut self) {
-        let mut told: Option<(i64, Vec<Kind>)> = None;
+        let mut told: Option<(Position, Vec<Kind>)> = None;
         loop {
             let drift = self.drift.borrow_and_update().clone();
-            let revision = {
+            let position = {
                 let kept = self.kept.borrow_and_update();
                 // A position from before this stream might be of another line of revisions.
-                kept.position
-                    .as_ref()
-                    .filter(|_| kept.stream == self.stream)
-                    .map(|position| position.revision)
+                kept.position.clone().filter(|_| kept.stream == self.stream)
             };
-            if let Some(revision) = revision
-                && told.as_ref() != Some(&(revision, drift.clone()))
-            {
-                let word = Acknowledgement { node: self.node.clone(), revision, drift: drift.clone() };
+            let news = position.map(|position| (position, drift));
+            if let Some((position, drift)) = news.filter(|news| told.as_ref() != Some(news)) {
+                let (node, instance) = (self.node.clone(), self.instance.clone());
+                let word = Acknowledgement { node, instance, position, drift };
                 match self.connection.ask(ACKNOWLEDGEMENTS, &word).await {
-                    Ok(_) => told = Some((revision, drift)),
+                    Ok(_) => told = Some((word.position, word.drift)),
                     Err(refusal) => {
+                        let revision = word.position.revision;
                         tracing::debug!(error.cause = %refusal, revision, "an acknowledgement was not taken");
                         let _pause = timeout_at(Instant::now() + LONGEST, self.kept.changed()).await;
                     }

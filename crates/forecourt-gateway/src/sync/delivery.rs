@@ -94,17 +94,10 @@ impl SpooledUsage {
         }
     }
 
-    /// The control plane answered to `batch` that it has everything up to `stored`. False: what waits must not be sent
-    /// before the disk has taken that.
-    pub async fn stored(&self, batch: &UsageBatch, stored: i64) -> bool {
+    /// The control plane has `batch`, the first. False: it is still here, and would be sent again.
+    pub async fn stored(&self, batch: &UsageBatch) -> bool {
         let number = batch.number;
-        let noted =
-            self.with(
-                move |spool| {
-                    if stored > number { spool.continue_after(stored) } else { spool.delivered(number) }
-                },
-            );
-        match noted.await {
+        match self.with(move |spool| spool.delivered(number)).await {
             Some(Ok(())) => true,
             Some(Err(error)) => {
                 tracing::error!(error.cause = %error, "a delivery cannot be written to the disk");
@@ -197,11 +190,11 @@ async fn send_all(usage: &SpooledUsage, link: &watch::Receiver<Link>) {
                 return;
             }
         };
-        if stored < batch.number {
-            tracing::warn!(usage.batch = batch.number, stored, "the control plane did not store a batch");
+        if stored != batch.number {
+            tracing::warn!(usage.batch = batch.number, stored, "the control plane answered to another batch");
             return;
         }
-        if !usage.stored(&batch, stored).await {
+        if !usage.stored(&batch).await {
             return;
         }
     }

@@ -30,6 +30,20 @@ pub(crate) enum Outcome {
     Differs(Vec<Kind>),
 }
 
+/// Where a stream begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// Its number.
+    pub(crate) stream: u64,
+    /// Where it must go on from: what is on the disk.
+    pub(crate) position: Option<Position>,
+    /// How far what is in force goes, where that is something else, since the disk took nothing: it must be of the
+    /// same line of revisions, or changes would be laid upon what another one left.
+    pub(crate) in_force: Option<Position>,
+    /// In what the state differs.
+    pub(crate) drift: Vec<Kind>,
+}
+
 /// The rows since the last position.
 enum Arriving {
     /// Changes.
@@ -70,14 +84,19 @@ impl Intake {
         }
     }
 
-    /// Begins a stream: its number, where it must go on from, and in what the state differs.
-    pub(crate) async fn begin(&mut self, keeper: &Keeper) -> (u64, Option<Position>, Vec<Kind>) {
+    /// Begins a stream.
+    pub(crate) async fn begin(&mut self, keeper: &Keeper) -> Begun {
         self.stream += 1;
         self.arriving = Arriving::Changes(Vec::new());
         self.is_confirmed = false;
         self.clock.forget_readings();
         self.position = keeper.begin_stream(self.stream).await;
-        (self.stream, self.position.clone(), self.drift.clone())
+        Begun {
+            stream: self.stream,
+            position: self.position.clone(),
+            in_force: self.in_force.clone().filter(|at| self.position.as_ref() != Some(at)),
+            drift: self.drift.clone(),
+        }
     }
 
     /// How far what is in force goes; `None`: nothing whole is.

@@ -1,8 +1,9 @@
 //! Counted calls on the disk, until the control plane has them.
 //!
-//! Each batch is a file, `usage/NUMBER`, a single record (`records.rs`). It is forced onto the disk before it is sent,
-//! and its number is written to `usage/delivered` before it is removed; so a batch survives any crash, and no number
-//! is ever used for two batches. What the control plane added under a number it does not add again.
+//! Each batch is a file, `usage/NUMBER`, a single record (`records.rs`), forced onto the disk before it is sent and
+//! removed when the control plane has it. It bears the number and a random text of the process that wrote it, and the
+//! control plane adds each such pair once: so a batch may be sent any number of times, also from a folder that was put
+//! back from a copy, and what another process writes under the same number is another batch.
 
 use std::{
     collections::VecDeque,
@@ -15,11 +16,13 @@ use std::{
 use forecourt_core::ids::NodeId;
 use forecourt_wire::usage::{UsageBatch, UsageCount};
 
-use super::records::{self, Found};
+use super::{
+    random_word,
+    records::{self, Found},
+};
 
 /// The folder within the data folder.
 const FOLDER: &str = "usage";
-const DELIVERED: &str = "delivered";
 const COMING: &str = "coming";
 
 /// Batches that are still to be delivered, on the disk.
@@ -27,6 +30,8 @@ const COMING: &str = "coming";
 pub struct Spool {
     folder: PathBuf,
     node: NodeId,
+    /// What this process's own batches are called.
+    name: String,
     /// The most bytes that batches may take.
     most: u64,
     /// Number and size of each batch, oldest first.
@@ -60,25 +65,11 @@ impl Spool {
             }
         }
         found.sort_unstable();
-        let delivered = match fs::read(folder.join(DELIVERED)) {
-            Ok(bytes) => number_of(&bytes).ok_or_else(|| {
-                let path = folder.join(DELIVERED);
-                io::Error::other(format!(
-                    "{} is damaged; remove it to number on from the batches",
-                    path.display()
-                ))
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-        // Written down as delivered, and then the process ended.
-        for (number, _) in found.iter().filter(|(number, _)| *number <= delivered) {
-            fs::remove_file(folder.join(number.to_string()))?;
-        }
-        found.retain(|(number, _)| *number > delivered);
-        let last = found.last().map_or(delivered, |(number, _)| *number);
+        let last = found.last().map_or(0, |(number, _)| *number);
+        let name = random_word().map_err(io::Error::other)?;
         let bytes = found.iter().map(|(_, size)| size).sum();
-        Ok(Self { folder, node, most, batches: found.into(), bytes, last, dropped: 0, damaged: 0 })
+        let batches = found.into();
+        Ok(Self { folder, node, name, most, batches, bytes, last, dropped: 0, damaged: 0 })
     }
 
     /// How many batches wait.
@@ -97,7 +88,8 @@ impl Spool {
     /// When the disk does not take them; then nothing has changed.
     pub fn append(&mut self, counts: &[UsageCount]) -> io::Result<i64> {
         let number = self.last + 1;
-        let batch = UsageBatch { node: self.node.clone(), number, counts: counts.to_vec() };
+        let (node, spool) = (self.node.clone(), self.name.clone());
+        let batch = UsageBatch { node, spool, number, counts: counts.to_vec() };
         let size = self.write(&batch)?;
         self.last = number;
         self.batches.push_back((number, size));
@@ -113,7 +105,16 @@ impl Spool {
     pub fn first(&mut self) -> io::Result<Option<UsageBatch>> {
         while let Some((number, size)) = self.batches.front().copied() {
             let path = self.path(number);
-            let bytes = fs::read(&path)?;
+            let bytes = match fs::read(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    tracing::error!(file = %path.display(), "a batch of counted calls is gone from the disk");
+                    self.damaged += 1;
+                    self.batches.pop_front();
+                    self.bytes -= size;
+                    continue;
+                }
+                read => read?,
+            };
             if let Found::Body(body) = records::read(&mut bytes.as_slice())?
                 && let Ok(batch) = serde_json::from_slice::<UsageBatch>(&body)
                 && batch.number == number
@@ -131,48 +132,21 @@ impl Spool {
         Ok(None)
     }
 
-    /// The control plane has all batches up to this number: they are removed.
+    /// The control plane has the batch that [`Spool::first`] gave: it is removed.
     ///
     /// # Errors
-    /// When the disk does not take it; they are delivered again, and added once.
+    /// When the disk does not take it; it is delivered again, and added once.
     pub fn delivered(&mut self, number: i64) -> io::Result<()> {
-        self.note_delivered(number.min(self.last))?;
-        while let Some((first, size)) = self.batches.front().copied().filter(|(first, _)| *first <= number) {
-            fs::remove_file(self.path(first))?;
-            self.batches.pop_front();
-            self.bytes -= size;
+        let Some((first, size)) = self.batches.front().copied().filter(|(first, _)| *first == number) else {
+            // It was dropped meanwhile.
+            return Ok(());
+        };
+        match fs::remove_file(self.path(first)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        Ok(())
-    }
-
-    /// The control plane has had batches up to this number from this node, which the disk does not know of: what waits
-    /// is numbered anew behind it.
-    ///
-    /// # Errors
-    /// When the disk does not take it; it is tried again with the next answer.
-    pub fn continue_after(&mut self, number: i64) -> io::Result<()> {
-        tracing::error!(
-            node = %self.node,
-            stored = number,
-            last = self.last,
-            "the control plane has later batches of this node than its disk knows of: was the disk restored? Batches \
-             are numbered on from there"
-        );
-        // Those up to there would be taken for batches that are stored already.
-        let mut renumbered = Vec::new();
-        while let Some(batch) = self.first()?.filter(|batch| batch.number <= number) {
-            let size = self.batches.pop_front().map_or(0, |(_, size)| size);
-            self.bytes -= size;
-            renumbered.push(batch);
-        }
-        self.last = self.last.max(number);
-        for batch in &renumbered {
-            self.append(&batch.counts)?;
-        }
-        self.note_delivered(number)?;
-        for batch in &renumbered {
-            fs::remove_file(self.path(batch.number))?;
-        }
+        self.batches.pop_front();
+        self.bytes -= size;
         Ok(())
     }
 
@@ -199,12 +173,6 @@ impl Spool {
         Ok(record.len() as u64)
     }
 
-    fn note_delivered(&self, number: i64) -> io::Result<()> {
-        let mut record = Vec::new();
-        records::append(&mut record, number.to_string().as_bytes());
-        self.put(DELIVERED, &record)
-    }
-
     /// A file of this name and content, wholly or not at all, on the disk when it returns.
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let coming = self.folder.join(COMING);
@@ -218,13 +186,6 @@ impl Spool {
 
     fn path(&self, number: i64) -> PathBuf {
         self.folder.join(number.to_string())
-    }
-}
-
-fn number_of(mut bytes: &[u8]) -> Option<i64> {
-    match records::read(&mut bytes).ok()? {
-        Found::Body(body) => std::str::from_utf8(&body).ok()?.parse().ok(),
-        Found::End | Found::Torn | Found::Damaged => None,
     }
 }
 

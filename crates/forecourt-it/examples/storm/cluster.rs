@@ -10,6 +10,7 @@ use forecourt_it::{
     Client, ForecourtProcess, TestDatabase,
     installations::{ADMIN_PASSWORD, text},
     processes,
+    wires::Wire,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,7 +20,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{MAX_STALENESS, NODES, outages::Outage, wires::Wire};
+use crate::{MAX_STALENESS, NODES, outages::Outage};
 
 /// How long anything may take to come back.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

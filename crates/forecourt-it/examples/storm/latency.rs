@@ -1,4 +1,5 @@
-//! How long a revoked credential is still served: `storm latency [REVOCATIONS]`, part of `cargo xtask bench`.
+//! How long a revoked credential is still served: `storm latency [REVOCATIONS]`, as `cargo xtask bench revocations`
+//! runs it.
 //!
 //! Three nodes are called without pause, one call after the other on a connection each, while credentials are revoked
 //! one by one. For each revocation the time from the answer of the revoking call to the beginning of the last call

@@ -23,7 +23,6 @@ mod deaths;
 mod latency;
 mod outages;
 mod revocations;
-mod wires;
 
 use std::{
     sync::{Arc, atomic::Ordering},

@@ -8,11 +8,12 @@ use forecourt_app::{
 };
 use forecourt_core::{
     gateway_state::{Digests, GrantState, Kind, Resource, Scope, grant_key},
-    ids::{ApplicationId, GatewayGroupId, PortalId, ProductId},
+    ids::{ApplicationId, GatewayGroupId, NodeId, PortalId, ProductId},
+    nodes::{Instances, Node, NodeConnection},
     time::Timestamp,
 };
-use forecourt_it::{MovedClock, TestDatabase};
-use forecourt_store::{PagePlace, Store};
+use forecourt_it::{MovedClock, TestDatabase, nodes::hello};
+use forecourt_store::{Alive, Applied, NodeNews, PagePlace, Store};
 use forecourt_wire::sync::{MOST_ROWS, Position, SnapshotReason};
 
 use crate::store::location;
@@ -173,7 +174,8 @@ async fn what_changes_while_a_large_state_is_told_is_neither_lost_nor_kept() {
         commit(&store, clock.now(), &group(), names, &[]).await;
     }
     let default = GatewayGroupId::default_group();
-    let mut following = Following::begin(&app, &default, None, &[]).await.unwrap();
+    let mut following =
+        Following::begin(&app, &default, &hello(&NodeId::known("nod_1"), None)).await.unwrap();
     let mut replica = Replica::default();
     let first = following.next(&app).await.unwrap();
     assert_eq!(first, [News::Snapshot(SnapshotReason::First)]);
@@ -210,14 +212,18 @@ async fn a_node_that_missed_a_forgotten_deletion_is_sent_everything() {
     let app = app(&store, &clock).await;
     let default = GatewayGroupId::default_group();
     let reason = async |position: &Position| {
-        let mut following = Following::begin(&app, &default, Some(position), &[]).await.unwrap();
+        let mut following =
+            Following::begin(&app, &default, &hello(&NodeId::known("nod_1"), Some(position.clone())))
+                .await
+                .unwrap();
         match following.next(&app).await.unwrap().as_slice() {
             [News::Snapshot(reason)] => Some(*reason),
             _ => None,
         }
     };
     commit(&store, clock.now(), &group(), &["app_1"], &[]).await;
-    let mut following = Following::begin(&app, &default, None, &[]).await.unwrap();
+    let mut following =
+        Following::begin(&app, &default, &hello(&NodeId::known("nod_1"), None)).await.unwrap();
     let mut replica = Replica::default();
     for _ in 0..3 {
         replica.take(following.next(&app).await.unwrap());
@@ -232,4 +238,53 @@ async fn a_node_that_missed_a_forgotten_deletion_is_sent_everything() {
     assert_eq!(reason(&position).await, Some(SnapshotReason::TooOld));
     let rows = store.read().page_of_changes(&[group()], &PagePlace::default(), 0, 100).await.unwrap();
     assert!(rows.iter().all(|row| row.key != key("app_1")), "the deleted row is gone for good");
+}
+
+/// A node of the default group, by one process, as it is at first.
+fn joined(now: Timestamp) -> Node {
+    Node {
+        id: NodeId::known("nod_1"),
+        name: "one".into(),
+        gateway_group_id: GatewayGroupId::default_group(),
+        token_id: None,
+        version: "1.0.0".into(),
+        address: String::new(),
+        connection: NodeConnection::Connected,
+        revision: 0,
+        applied_at: now,
+        last_contact_at: now,
+        drift: Vec::new(),
+        created_at: now,
+        instances: Instances { present: "first".into(), ..Instances::default() },
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_before_the_database_was_put_back_is_not_written_down_after() {
+    let database = TestDatabase::new();
+    let store = Store::open(&location(&database)).await.unwrap();
+    let clock = MovedClock::new();
+    let _groups = app(&store, &clock).await;
+    let first = commit(&store, clock.now(), &group(), &["app_1"], &[]).await;
+    let second = commit(&store, clock.now(), &group(), &["app_2"], &[]).await;
+    let mark = store.read().revision_mark(first).await.unwrap().unwrap().mark;
+    let node = joined(clock.now());
+    let tx = store.begin().await.unwrap();
+    tx.save_node(&node, "process").await.unwrap();
+    let applied = |revision, mark: &str| Applied { revision, mark: mark.to_owned(), at: clock.now() };
+    let news = NodeNews {
+        id: node.id.clone(),
+        instance: "first".into(),
+        held: true,
+        last_contact_at: clock.now(),
+        drift: Vec::new(),
+        applied: vec![applied(first, &mark), applied(second, "0123456789abcdef"), applied(second + 1, &mark)],
+    };
+    assert!(tx.note_node(&news, "process").await.unwrap());
+    let other = NodeNews { instance: "second".into(), ..news };
+    assert!(!tx.note_node(&other, "process").await.unwrap(), "another process does not speak for the node");
+    tx.commit(clock.now()).await.unwrap();
+    let known = store.read().node(&node.id, &Alive::default()).await.unwrap().unwrap();
+    assert_eq!(known.revision, first);
+    assert_eq!(store.read().acknowledged_at(&node.id, second).await.unwrap(), None);
 }

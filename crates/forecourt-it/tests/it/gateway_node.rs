@@ -15,20 +15,20 @@ use forecourt_it::{
 use serde_json::json;
 
 /// Where nobody listens.
-const NOWHERE: &str = "https://127.0.0.1:1";
+pub(crate) const NOWHERE: &str = "https://127.0.0.1:1";
 
-async fn token(f: &Forecourt) -> String {
+pub(crate) async fn token(f: &Forecourt) -> String {
     let issued =
         f.admin().await.post("/api/gateway_groups/default/instance_token", json!({})).await.expect(200);
     text(&issued["value"]["token_plain_text"])
 }
 
-fn sync(f: &Forecourt) -> String {
+pub(crate) fn sync(f: &Forecourt) -> String {
     f.addresses().sync.clone().expect("the sync port is on")
 }
 
 /// The command of a node in this folder, with further arguments.
-fn node(control_plane: &str, token: &str, folder: &Path, more: &[&str]) -> Command {
+pub(crate) fn node(control_plane: &str, token: &str, folder: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(["gateway", "--control-plane", control_plane, "--listen", "127.0.0.1:0"]);
     command
@@ -46,19 +46,19 @@ fn gateway(node: &ForecourtProcess) -> Client {
 }
 
 /// The status of a call with this key.
-async fn call(node: &ForecourtProcess, path: &str, credential: &Credential) -> u16 {
+pub(crate) async fn call(node: &ForecourtProcess, path: &str, credential: &Credential) -> u16 {
     gateway(node).with("apikey", &credential.key).get(path).await.status.as_u16()
 }
 
 /// Waits until calls with this key are answered so.
-async fn becomes(node: &ForecourtProcess, path: &str, credential: &Credential, status: u16) {
+pub(crate) async fn becomes(node: &ForecourtProcess, path: &str, credential: &Credential, status: u16) {
     eventually("the node should answer otherwise", || async {
         (call(node, path, credential).await == status).then_some(())
     })
     .await;
 }
 
-async fn metric(node: &ForecourtProcess, name: &str) -> f64 {
+pub(crate) async fn metric(node: &ForecourtProcess, name: &str) -> f64 {
     let text = node.client("status").get("/metrics").await.text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
     assert!(line.is_some(), "no {name} in {text}");
@@ -217,18 +217,23 @@ async fn a_node_believes_no_other_authority_than_the_one_its_token_names() {
     let flipped = if digest.starts_with('0') { "1" } else { "0" };
     let wrong = format!("{secret}.{flipped}{}", &digest[1..]);
     let folder = tempfile::tempdir().unwrap();
-    let mut child = node(&sync(&f), &wrong, folder.path(), &[]).spawn().unwrap();
-    // What it says is read line by line; it never becomes ready.
+    let said = says_in_vain(node(&sync(&f), &wrong, folder.path(), &[])).await;
+    assert!(said.contains("no TLS") && !said.contains(secret), "{said}");
+}
+
+/// Why a node says that it has no stream, which never becomes ready.
+pub(crate) async fn says_in_vain(mut command: Command) -> String {
+    let mut child = command.spawn().unwrap();
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let said = tokio::task::spawn_blocking(move || {
         use std::io::BufRead;
         stderr.lines().map_while(Result::ok).find(|line| line.contains("no stream from the control plane"))
     });
-    let said = said.await.unwrap().expect("it says why");
-    assert!(said.contains("no TLS") && !said.contains(secret), "{said}");
+    let said = said.await.unwrap();
     child.kill().unwrap();
     let mut stdout = String::new();
     std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut stdout).unwrap();
     child.wait().unwrap();
     assert_eq!(stdout, "", "never ready");
+    said.expect("it says why")
 }

@@ -21,6 +21,8 @@ mod demos;
 mod gateway_node;
 mod listeners;
 mod main_job;
+mod node_folders;
+mod node_links;
 mod node_sync;
 mod nodes;
 mod plans;

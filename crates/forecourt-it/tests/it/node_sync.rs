@@ -186,7 +186,7 @@ async fn only_the_holder_of_a_live_token_of_its_group_is_answered() {
     let other = token(&f, other["value"]["id"].as_str().unwrap()).await;
     let connection = connect(&f).await;
     let hello = json!(hello(&node("1"), None));
-    let acknowledgement = json!({ "node": "nod_1", "revision": 0 });
+    let acknowledgement = json!({ "node": "nod_1", "revision": 0, "mark": "" });
     let usage = json!({ "node": "nod_1", "number": 1, "counts": [] });
     for (path, body) in [(WATCH, &hello), (ACKNOWLEDGEMENTS, &acknowledgement), (USAGE, &usage)] {
         let (status, text) = connection.ask(path, None, body).await;
@@ -205,7 +205,7 @@ async fn only_the_holder_of_a_live_token_of_its_group_is_answered() {
     let (status, told) = connection.ask(WATCH, Some(text), &json!({ "node": "nod_1" })).await;
     assert_eq!(status, 400);
     assert!(told.contains("missing field `name`"), "{told}");
-    let beyond = json!({ "node": "nod_1", "revision": 1_000_000 });
+    let beyond = json!({ "node": "nod_1", "instance": "started", "revision": 1_000_000, "mark": "" });
     let (status, told) = connection.ask(ACKNOWLEDGEMENTS, Some(text), &beyond).await;
     assert_eq!(status, 400, "{told}");
     assert_eq!(connection.ask("/sync/v1/no", Some(text), &json!({})).await.0, 404);
@@ -239,7 +239,7 @@ async fn an_acknowledged_revision_is_known_and_a_batch_of_calls_is_stored_once()
     let connection = connect(&f).await;
     let mut stream = connection.watch(&token.text, &node("1"), None).await;
     let at = stream.reach(1).await;
-    let told = json!({ "node": "nod_1", "revision": at.revision });
+    let told = json!({ "node": "nod_1", "instance": "started", "revision": at.revision, "mark": at.mark });
     assert_eq!(connection.ask(ACKNOWLEDGEMENTS, Some(&token.text), &told).await.0, 204);
     let known = nodes::list(&f.app(), &system(&f), NodeFilter::default()).await.unwrap();
     let own = known.rows.iter().find(|known| known.id == node("1")).unwrap();
@@ -252,20 +252,21 @@ async fn an_acknowledged_revision_is_known_and_a_batch_of_calls_is_stored_once()
         "product_id": orders.id, "application_id": owner, "credential_id": credential,
         "minute": now - now.rem_euclid(60_000_000), "totals": { "calls": 7 }, "last_used_at": now, "last_used_from": "192.0.2.1",
     });
-    for number in [1, 1, 2, 1] {
-        let batch = json!({ "node": "nod_1", "number": number, "counts": [&count] });
+    // Those of a process that did not say what it calls itself, and then of another, which counts from one as well.
+    for (spool, number) in [("", 1), ("", 1), ("", 2), ("", 1), ("other", 1), ("other", 1)] {
+        let batch = json!({ "node": "nod_1", "spool": spool, "number": number, "counts": [&count] });
         let (status, answer) = connection.ask(USAGE, Some(&token.text), &batch).await;
         assert_eq!(status, 200, "{answer}");
         assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), json!({ "number": number }));
     }
-    // They are added up soon after, in order: once the second batch is there, so is all of the first.
+    // They are added up soon after, in order: once the last batch is there, so is all of the first.
     let path = "/api/applications/api_calls?start_at=1786000000&end_at=1787000000";
     let calls = eventually("the second batch is added up", || async {
         let rows = ada.api.get(path).await.expect(200)["list"].clone();
         let calls = rows.as_array().unwrap().iter().map(|row| row["api_calls"].as_u64().unwrap());
-        Some(calls.sum::<u64>()).filter(|calls| *calls > 7)
+        Some(calls.sum::<u64>()).filter(|calls| *calls > 14)
     });
-    assert_eq!(calls.await, 14, "two batches of seven, each once");
+    assert_eq!(calls.await, 21, "three batches of seven, each once");
 }
 
 #[tokio::test]

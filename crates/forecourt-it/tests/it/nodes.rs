@@ -1,7 +1,14 @@
 //! Nodes and receipts as administrators and front ends see them, over HTTP.
 
+use forecourt_core::{
+    gateway_groups::GatewayGroup,
+    ids::{GatewayGroupId, NodeId},
+};
 use forecourt_it::{Answer, Forecourt, deadlines::eventually};
+use forecourt_store::Store;
 use serde_json::{Value, json};
+
+use crate::store::location;
 
 fn revision(answer: &Answer) -> i64 {
     answer.header("x-forecourt-revision").expect("a change for gateways").parse().unwrap()
@@ -70,4 +77,58 @@ async fn the_embedded_gateway_is_listed_as_a_connected_node_that_lacks_nothing()
     assert_eq!((&node["state"], &node["drift"]), (&json!("connected"), &json!([])), "{node}");
     let path = format!("/api/forecourt/nodes/{}", node["id"].as_str().unwrap());
     f.admin().await.delete(&path).await.refused(400, "runs inside a control plane");
+}
+
+/// The only node of the list, once there is one.
+async fn listed(f: &Forecourt) -> Value {
+    eventually("the gateway is listed", async || {
+        let list = f.admin().await.get("/api/forecourt/nodes").await.expect(200);
+        list["list"].as_array().unwrap().first().cloned()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_embedded_gateway_is_listed_again_when_its_row_was_removed() {
+    let f = Forecourt::start().await;
+    let id = NodeId::known(listed(&f).await["id"].as_str().unwrap());
+    // As by a database that was put back, or by another process while this one could not reach it.
+    let store = Store::open(&location(f.database())).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    assert!(tx.delete_node(&id).await.unwrap());
+    tx.commit(f.clock().now()).await.unwrap();
+    let made =
+        f.admin().await.post("/apisix/admin/services?gateway_group_id=default", json!({ "name": "s" })).await;
+    let whole = eventually("the receipt names it again", async || {
+        let whole = receipt(&f, revision(&made)).await;
+        (!whole["nodes"].as_array().unwrap().is_empty() && whole["complete"] == true).then_some(whole)
+    })
+    .await;
+    assert_eq!(whole["nodes"][0]["id"], id.as_str(), "{whole}");
+}
+
+#[tokio::test]
+async fn an_embedded_gateway_whose_group_is_made_later_is_listed_and_counts() {
+    let f = Forecourt::start_with(|settings| settings.gateway.group = "later".into()).await;
+    let none = f.admin().await.get("/api/forecourt/nodes").await.expect(200);
+    assert_eq!(none["list"], json!([]));
+    let store = Store::open(&location(f.database())).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    let now = f.clock().now();
+    let group = GatewayGroup {
+        id: GatewayGroupId::known("later"),
+        name: "later".into(),
+        desc: String::new(),
+        labels: Default::default(),
+        admin_key: None,
+        created_at: now,
+        updated_at: now,
+    };
+    tx.insert_gateway_group(&group).await.unwrap();
+    tx.commit(now).await.unwrap();
+    assert_eq!(listed(&f).await["gateway_group_id"], "later");
+    let made =
+        f.admin().await.post("/apisix/admin/services?gateway_group_id=later", json!({ "name": "s" })).await;
+    let whole = complete(&f, revision(&made)).await;
+    assert_eq!(whole["nodes"].as_array().unwrap().len(), 1, "{whole}");
 }

@@ -1,17 +1,23 @@
 //! Secrets that must be read back: what gateways are handed, what lies in the database, and whose key opens it.
 
-use forecourt_app::gateway_feed::{self, Position};
+use forecourt_app::gateway_feed::{self, Following, News, Position};
 use forecourt_core::{
-    gateway_state::{ConsumerSecret, ConsumerState, Kind, Resource, TokenSecret},
-    ids::GatewayGroupId,
+    gateway_state::{
+        CertificatePair, CertificateState, ConsumerSecret, ConsumerState, Digests, Kind, Resource, Scope,
+        TokenSecret,
+    },
+    ids::{CertificateId, GatewayGroupId, NodeId},
     secrets::{KeptSecret, SecretDigest},
 };
 use forecourt_it::{
     Forecourt, TestDatabase,
+    nodes::hello,
     processes::{binary, command, run},
 };
-use forecourt_store::{Location, Store};
+use forecourt_store::Store;
 use serde_json::{Value, json};
+
+use crate::store::location;
 
 const ADA: &str = "/apisix/admin/consumers/ada";
 const GROUP: &str = "?gateway_group_id=default";
@@ -109,11 +115,7 @@ async fn no_secret_lies_in_clear_in_the_database() {
     f.admin().await.put(&format!("{ADA}{GROUP}"), plugins(SECRETS[1])).await.expect(200);
     let credential = json!({ "plugins": { "key-auth": { "key": SECRETS[3] } } });
     f.admin().await.post(&format!("{ADA}/credentials{GROUP}"), credential).await.expect(200);
-    let location = match f.database().url() {
-        url if url.is_empty() => Location::Sqlite(f.database().folder().join("forecourt.db")),
-        url => Location::Postgres(url),
-    };
-    let store = Store::open(&location).await.unwrap();
+    let store = Store::open(&location(f.database())).await.unwrap();
     let group = GatewayGroupId::default_group();
     let stored = store.read().consumer(&group, "ada").await.unwrap().unwrap();
     let stored = serde_json::to_string(&stored.plugins).unwrap();
@@ -159,6 +161,48 @@ async fn a_deleted_group_takes_its_consumers_and_certificates_from_gateways() {
         let gone = after.changes.iter().find(|change| change.kind == kind).unwrap();
         assert!(gone.resource.is_none(), "{kind:?}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_whose_key_does_not_open_is_handed_out_without_it_so_that_digests_agree() {
+    let f = Forecourt::start().await;
+    let group = GatewayGroupId::default_group();
+    let store = Store::open(&location(f.database())).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let pair = CertificatePair { chain: "chain".into(), key: KeptSecret::Sealed("by nobody".into()) };
+    let row = Resource::Certificate(CertificateState {
+        id: CertificateId::known("ssl_1"),
+        gateway_group_id: group.clone(),
+        enabled: true,
+        snis: vec!["a.example".into()],
+        pairs: vec![pair],
+        client_ca: None,
+        created_at: f.clock().now(),
+    });
+    tx.put(Scope::GatewayGroup(group.clone()), row);
+    tx.commit(f.clock().now()).await.unwrap();
+    let hello = hello(&NodeId::known("nod_1"), None);
+    let mut following = Following::begin(&f.app(), &group, &hello).await.unwrap();
+    let (mut held, mut certificates) = (Digests::new(), Vec::new());
+    loop {
+        let news = following.next(&f.app()).await.unwrap();
+        if news.is_empty() {
+            break;
+        }
+        let rows = news.into_iter().filter_map(|news| match news {
+            News::Rows(changes) => Some(changes),
+            _ => None,
+        });
+        for change in rows.flatten() {
+            let resource = change.resource.expect("a row that stands is not told as deleted");
+            held.entry(change.kind).or_default().add(change.kind, &change.key, change.revision);
+            if let Resource::Certificate(certificate) = resource {
+                certificates.push(certificate.pairs.len());
+            }
+        }
+    }
+    assert_eq!(certificates, [0], "nothing that a caller could be shown");
+    assert_eq!(following.checkpoint(&f.app()).await.unwrap().unwrap().digests, held);
 }
 
 #[tokio::test]

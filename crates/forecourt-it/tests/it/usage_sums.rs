@@ -43,7 +43,9 @@ fn count(application: &ApplicationId, at: i64, class: u16, times: &[u64]) -> Usa
 }
 
 async fn deliver(app: &App, node: &str, number: i64, counts: Vec<UsageCount>) {
-    usage::ingest(app, &UsageBatch { node: NodeId::known(node), number, counts }).await.unwrap();
+    usage::ingest(app, &UsageBatch { node: NodeId::known(node), spool: String::new(), number, counts })
+        .await
+        .unwrap();
 }
 
 async fn points(app: &App, span: (i64, i64), step: Option<Step>, grouping: Grouping) -> Vec<UsagePoint> {

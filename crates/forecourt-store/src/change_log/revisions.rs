@@ -1,9 +1,11 @@
 //! The marks of revisions: what tells one line of revisions from another with the same numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use forecourt_core::{gateway_state::Kind, time::Timestamp};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, sea_query::Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Query,
+};
 
 use crate::{Reader, StoreError, Tx, change_log::PendingChange, dialect};
 
@@ -47,6 +49,24 @@ impl Reader {
     pub async fn revision_mark(&self, revision: i64) -> Result<Option<RevisionMark>, StoreError> {
         let row = entity::Entity::find_by_id(revision).one(&self.connection()).await?;
         Ok(row.map(RevisionMark::from))
+    }
+
+    /// The marks of those of `revisions` whose mark is still kept.
+    pub async fn marks_of(&self, revisions: &BTreeSet<i64>) -> Result<HashMap<i64, String>, StoreError> {
+        use entity::{Column, Entity};
+        let revisions: Vec<_> = revisions.iter().copied().collect();
+        let mut marks = HashMap::with_capacity(revisions.len());
+        for some in revisions.chunks(1_000) {
+            let found: Vec<(i64, String)> = Entity::find()
+                .select_only()
+                .columns([Column::Revision, Column::Mark])
+                .filter(Column::Revision.is_in(some.iter().copied()))
+                .into_tuple()
+                .all(&self.connection())
+                .await?;
+            marks.extend(found);
+        }
+        Ok(marks)
     }
 
     /// The oldest revision whose mark is still kept.

@@ -40,6 +40,8 @@ pub struct NodeRow {
     pub last_contact_at: When,
     /// The kinds of rows in which it differs from the control plane; empty: none.
     pub drift: Vec<&'static str>,
+    /// Whether two processes go by its id.
+    pub is_duplicated: bool,
 }
 
 /// `GET /gateway/nodes/{node}`.
@@ -115,8 +117,10 @@ impl View for NodePage {
             drift: vec!["credential", "grant"],
             ..sample_node()
         };
+        let duplicated = NodeRow { status: Status::Behind, is_duplicated: true, ..sample_node() };
         vec![
             Sample::provider("joined", view(drifted, false)),
+            Sample::provider("duplicated", view(duplicated, false)),
             Sample::provider("embedded", view(sample_node(), true)),
         ]
     }
@@ -133,6 +137,7 @@ fn sample_node() -> NodeRow {
         lag: None,
         last_contact_at: ago(2),
         drift: Vec::new(),
+        is_duplicated: false,
     }
 }
 

@@ -25,7 +25,7 @@ use forecourt_core::{
 };
 use forecourt_http::Context;
 use forecourt_store::{Location, Store};
-use forecourt_wire::sync::Hello;
+use forecourt_wire::sync::{Acknowledgement, Hello};
 
 use crate::browsers::Browser;
 
@@ -132,7 +132,9 @@ impl Installation {
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
             address: format!("http://{name}.example:9080"),
+            instance: name.to_owned(),
             position: None,
+            in_force: None,
             drift: Vec::new(),
         };
         nodes::admit(&self.app, token, &hello).await.unwrap().node
@@ -140,8 +142,17 @@ impl Installation {
 
     /// The node tells that it has everything so far.
     pub async fn acknowledge_all(&self, node: &NodeId) {
-        let latest = *gateway_feed::latest(&self.app).borrow();
-        nodes::acknowledge(&self.app, node, latest, &[]).await.unwrap();
+        let name = node.as_str().trim_start_matches("nod_");
+        let group = GatewayGroupId::default_group();
+        let mut position = gateway_feed::Position::default();
+        gateway_feed::changes(&self.app, &group, &mut position).await.unwrap();
+        let told = Acknowledgement {
+            node: node.clone(),
+            instance: name.to_owned(),
+            position: position.told().unwrap(),
+            drift: Vec::new(),
+        };
+        nodes::acknowledge(&self.app, &told).await.unwrap();
     }
 
     /// What `application` has to `product`.

@@ -252,7 +252,8 @@ async fn tell_history(
             });
         }
     }
-    usage::ingest(app, &UsageBatch { node: usage::new_node(app), number: 1, counts }).await
+    usage::ingest(app, &UsageBatch { node: usage::new_node(app), spool: String::new(), number: 1, counts })
+        .await
 }
 
 /// Calls that took 8 to 200 milliseconds, most of them little, with answers of half a kilobyte.

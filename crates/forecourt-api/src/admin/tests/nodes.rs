@@ -2,14 +2,14 @@
 
 use forecourt_app::{
     ErrorKind,
-    gateway_feed::{Following, News},
-    nodes,
+    gateway_feed::{self, Following, News},
+    nodes::{self, Standing},
 };
 use forecourt_core::{
     gateway_state::Kind,
     ids::{GatewayGroupId, NodeId},
 };
-use forecourt_wire::sync::Position;
+use forecourt_wire::sync::{Acknowledgement, Hello, Position, SnapshotReason};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, hello};
@@ -37,6 +37,7 @@ async fn a_node_is_listed_with_how_far_it_is_and_whether_it_hears_of_changes() {
         ("state", json!("connected")),
         ("revision", json!(0)),
         ("drift", json!([])),
+        ("duplicated", json!(false)),
     ] {
         assert_eq!(behind[member], wanted, "{behind}");
     }
@@ -45,7 +46,7 @@ async fn a_node_is_listed_with_how_far_it_is_and_whether_it_hears_of_changes() {
     assert!(behind["last_contact_at"].as_str().unwrap().ends_with('Z'), "{behind}");
 
     let revision = 1;
-    nodes::acknowledge(&stage.app, &id, revision, &[Kind::Route]).await.unwrap();
+    stage.acknowledge(&id, revision, &[Kind::Route]).await.unwrap();
     // Told is shown at once, written down or not.
     for _ in 0..2 {
         let told = stage.get(&path).await.value();
@@ -54,10 +55,10 @@ async fn a_node_is_listed_with_how_far_it_is_and_whether_it_hears_of_changes() {
         nodes::write_down(&stage.app).await.unwrap();
     }
     // Late and repeated acknowledgements take nothing back; one that cannot be is refused.
-    nodes::acknowledge(&stage.app, &id, 0, &[]).await.unwrap();
+    stage.acknowledge(&id, 0, &[]).await.unwrap();
     assert_eq!(stage.get(&path).await.value()["revision"], 1);
     for unknown in [2, -1] {
-        let refused = nodes::acknowledge(&stage.app, &id, unknown, &[]).await.unwrap_err();
+        let refused = stage.acknowledge(&id, unknown, &[]).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid, "{unknown}");
     }
 
@@ -92,7 +93,7 @@ async fn a_node_whose_stream_is_about_to_open_is_not_forgotten_while_news_of_oth
     let (_, token) = stage.instance_token("default").await;
     let other = stage.node(&token, "other").await;
     let admitted = nodes::admit(&stage.app, &token, &hello("one")).await.unwrap();
-    nodes::acknowledge(&stage.app, &other, 0, &[Kind::Route]).await.unwrap();
+    stage.acknowledge(&other, 0, &[Kind::Route]).await.unwrap();
     nodes::write_down(&stage.app).await.unwrap();
     stage.later(60);
     nodes::connected(&stage.app, &admitted.node);
@@ -128,10 +129,10 @@ async fn only_a_live_token_of_its_own_group_lets_a_node_in() {
         assert_eq!(nodes::recognise(app, token, &admitted.node).await.unwrap(), admitted);
     }
     for wrong in ["nod", "nod_a/b", "nod_", "per_1"] {
-        let hello = forecourt_wire::sync::Hello { node: NodeId::known(wrong), ..hello("one") };
+        let hello = Hello { node: NodeId::known(wrong), ..hello("one") };
         assert_eq!(refused(nodes::admit(app, &of_default, &hello).await), ErrorKind::Invalid, "{wrong}");
     }
-    let nameless = forecourt_wire::sync::Hello { name: "\n".into(), ..hello("three") };
+    let nameless = Hello { name: "\n".into(), ..hello("three") };
     assert_eq!(refused(nodes::admit(app, &of_default, &nameless).await), ErrorKind::Invalid);
 }
 
@@ -140,12 +141,13 @@ async fn the_id_of_a_gateway_inside_a_control_plane_is_nobody_elses() {
     let stage = Stage::start().await;
     let embedded = nodes::EmbeddedNode {
         id: NodeId::known("nod_inside"),
+        instance: "inside".into(),
         name: "inside".into(),
         version: "1.0.0".into(),
         address: String::new(),
         group: forecourt_core::ids::GatewayGroupId::default_group(),
     };
-    nodes::register_embedded(&stage.app, embedded).await.unwrap();
+    nodes::register_embedded(&stage.app, &embedded).await.unwrap();
     let (_, token) = stage.instance_token("default").await;
     assert_eq!(refused(nodes::admit(&stage.app, &token, &hello("inside")).await), ErrorKind::Forbidden);
 
@@ -173,15 +175,15 @@ async fn a_removed_node_takes_the_token_that_it_joined_with_along() {
     assert!(unused.get("last_used_at").is_none() && unused["created_at"].is_string(), "{unused}");
 
     let mut removals = nodes::removals(&stage.app);
-    assert!(nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    assert_eq!(nodes::standing(&stage.app, &admitted).await.unwrap(), Standing::Admitted);
     let removed = stage.call("DELETE", &format!("/api/forecourt/nodes/{node}"), Value::Null).await.value();
     assert_eq!(removed, json!({ "id": node }));
     assert!(removals.has_changed().unwrap(), "whoever holds the stream is woken");
     removals.mark_unchanged();
-    assert!(!nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    assert_eq!(nodes::standing(&stage.app, &admitted).await.unwrap(), Standing::Removed);
     assert_eq!(refused(nodes::recognise(&stage.app, &token, &node).await), ErrorKind::Unauthenticated);
     assert_eq!(refused(nodes::admit(&stage.app, &token, &hello("one")).await), ErrorKind::Unauthenticated);
-    assert_eq!(nodes::acknowledge(&stage.app, &node, 0, &[]).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(stage.acknowledge(&node, 0, &[]).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(stage.get("/api/forecourt/nodes").await.list(), Vec::<Value>::new());
     let left: Vec<_> = stage.get(tokens).await.list().iter().map(|row| row["id"].clone()).collect();
     assert_eq!(left, [json!(other)]);
@@ -197,7 +199,7 @@ async fn a_deleted_token_shuts_its_nodes_out_and_leaves_them_in_the_list() {
     let path = format!("/api/forecourt/instance_tokens/{id}");
     stage.call("DELETE", &path, Value::Null).await.value();
     assert!(removals.has_changed().unwrap());
-    assert!(!nodes::is_admitted(&stage.app, &admitted).await.unwrap());
+    assert_eq!(nodes::standing(&stage.app, &admitted).await.unwrap(), Standing::Removed);
     assert_eq!(refused(nodes::recognise(&stage.app, &token, &node).await), ErrorKind::Unauthenticated);
     nodes::disconnected(&stage.app, &node);
     assert_eq!(stage.get(&format!("/api/forecourt/nodes/{node}")).await.value()["state"], "disconnected");
@@ -208,10 +210,126 @@ async fn a_deleted_token_shuts_its_nodes_out_and_leaves_them_in_the_list() {
     assert_eq!(stage.get("/api/forecourt/nodes").await.names(), ["one"]);
 }
 
+/// Another start of the node's process, which says the same.
+fn started_as(instance: &str) -> Hello {
+    Hello { instance: instance.into(), ..hello("one") }
+}
+
+#[tokio::test]
+async fn a_copied_node_is_shown_and_neither_copy_speaks_for_the_other() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let first = nodes::admit(&stage.app, &token, &started_as("one")).await.unwrap();
+    nodes::connected(&stage.app, &first.node);
+    stage.service("orders").await;
+    stage.acknowledge(&first.node, 1, &[]).await.unwrap();
+    let complete =
+        async || stage.get("/api/forecourt/receipts/1").await.value()["complete"].as_bool().unwrap();
+    let path = format!("/api/forecourt/nodes/{}", first.node);
+    let duplicated = async || stage.get(&path).await.value()["duplicated"].as_bool().unwrap();
+    assert!(complete().await);
+
+    // What looks like a restart whose old stream has not ended yet: it takes over, and nothing of what the other told
+    // counts for it.
+    let second = nodes::admit(&stage.app, &token, &started_as("two")).await.unwrap();
+    nodes::connected(&stage.app, &second.node);
+    assert!(!complete().await, "the second process has nothing yet");
+    assert_eq!(nodes::standing(&stage.app, &first).await.unwrap(), Standing::Replaced);
+    assert_eq!(nodes::standing(&stage.app, &second).await.unwrap(), Standing::Admitted);
+    let late = stage.acknowledge(&first.node, 1, &[]).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Forbidden);
+    assert!(!complete().await && !duplicated().await);
+
+    // The first runs still, so there are two: it is refused, and what the second has says nothing of it.
+    let refusal = nodes::admit(&stage.app, &token, &started_as("one")).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::Forbidden);
+    assert!(refusal.to_string().contains("data folder copied"), "{refusal}");
+    assert!(duplicated().await);
+    let position = reached(&stage).await;
+    let told = Acknowledgement { node: second.node.clone(), instance: "two".into(), position, drift: vec![] };
+    nodes::acknowledge(&stage.app, &told).await.unwrap();
+    for _ in 0..2 {
+        assert!(!complete().await, "as long as the other one was heard of");
+        nodes::write_down(&stage.app).await.unwrap();
+    }
+    stage.later(61);
+    assert!(complete().await && !duplicated().await);
+
+    // Once the second has ended, the first may come back, and is no restart either.
+    nodes::disconnected(&stage.app, &second.node);
+    nodes::disconnected(&stage.app, &second.node);
+    nodes::admit(&stage.app, &token, &started_as("one")).await.unwrap();
+    assert!(duplicated().await && !complete().await);
+}
+
+#[tokio::test]
+async fn what_was_told_of_another_line_of_revisions_does_not_count() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let node = stage.node(&token, "one").await;
+    stage.service("orders").await;
+    let right = reached(&stage).await;
+    for mark in ["", "0123456789abcdef", "0123456789abcdef.01234567"] {
+        let position = Position { revision: right.revision, mark: mark.into() };
+        let told = Acknowledgement { node: node.clone(), instance: "one".into(), position, drift: vec![] };
+        let refusal = nodes::acknowledge(&stage.app, &told).await.unwrap_err();
+        assert_eq!(refusal.kind(), ErrorKind::Invalid, "{mark}");
+        assert_eq!(stage.get("/api/forecourt/receipts/1").await.value()["complete"], false, "{mark}");
+    }
+    let told = Acknowledgement { node, instance: "one".into(), position: right, drift: vec![] };
+    nodes::acknowledge(&stage.app, &told).await.unwrap();
+    assert_eq!(stage.get("/api/forecourt/receipts/1").await.value()["complete"], true);
+}
+
+#[tokio::test]
+async fn a_node_with_something_of_another_line_in_force_is_sent_everything() {
+    let stage = Stage::start().await;
+    stage.service("orders").await;
+    let kept = reached(&stage).await;
+    stage.service("payments").await;
+    let group = GatewayGroupId::default_group();
+    let latest = reached(&stage).await;
+    let first_news = async |in_force: Position| {
+        let hello = Hello { position: Some(kept.clone()), in_force: Some(in_force), ..hello("one") };
+        let mut following = Following::begin(&stage.app, &group, &hello).await.unwrap();
+        following.next(&stage.app).await.unwrap().remove(0)
+    };
+    assert!(
+        matches!(first_news(latest.clone()).await, News::Rows(_)),
+        "of this line, it goes on from its disk"
+    );
+    let other = Position { mark: "0123456789abcdef.01234567".into(), ..latest };
+    assert_eq!(first_news(other.clone()).await, News::Snapshot(SnapshotReason::Diverged));
+    let ahead = Position { revision: 9, ..other };
+    assert_eq!(first_news(ahead).await, News::Snapshot(SnapshotReason::Diverged));
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_database_under_it_is_another() {
+    let (stage, other) = (Stage::start().await, Stage::start().await);
+    let group = GatewayGroupId::default_group();
+    stage.service("orders").await;
+    for name in ["orders", "payments"] {
+        other.service(name).await;
+    }
+    let hello = Hello { position: Some(reached(&stage).await), ..hello("one") };
+    let mut following = Following::begin(&stage.app, &group, &hello).await.unwrap();
+    assert_eq!(following.next(&stage.app).await.unwrap(), []);
+    // The other one stands for a backup that was put back and has gone on past what the node has.
+    let refusal = following.next(&other.app).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::Unavailable);
+    let mut position = gateway_feed::Position::default();
+    gateway_feed::changes(&stage.app, &group, &mut position).await.unwrap();
+    let refusal = gateway_feed::changes(&other.app, &group, &mut position).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::Unavailable);
+    assert!(gateway_feed::left_the_line(&other.app, &mut position).await.unwrap());
+    assert!(gateway_feed::changes(&other.app, &group, &mut position).await.unwrap().snapshot);
+}
+
 /// The position of whoever has heard everything.
 async fn reached(stage: &Stage) -> Position {
     let group = GatewayGroupId::default_group();
-    let mut following = Following::begin(&stage.app, &group, None, &[]).await.unwrap();
+    let mut following = Following::begin(&stage.app, &group, &hello("anybody")).await.unwrap();
     loop {
         for news in following.next(&stage.app).await.unwrap() {
             if let News::Reached(position) = news {
@@ -231,7 +349,7 @@ async fn a_node_that_lost_what_it_had_must_tell_it_anew() {
     stage.service("payments").await;
     let two = reached(&stage).await;
     for revision in [1, 2] {
-        nodes::acknowledge(&stage.app, &id, revision, &[]).await.unwrap();
+        stage.acknowledge(&id, revision, &[]).await.unwrap();
     }
     let revision =
         async || stage.get(&format!("/api/forecourt/nodes/{id}")).await.value()["revision"].clone();
@@ -244,7 +362,7 @@ async fn a_node_that_lost_what_it_had_must_tell_it_anew() {
         (Some(one), 0),
         (None, 0),
     ] {
-        let hello = forecourt_wire::sync::Hello { position, ..hello("one") };
+        let hello = Hello { position, ..hello("one") };
         nodes::admit(&stage.app, &token, &hello).await.unwrap();
         nodes::write_down(&stage.app).await.unwrap();
         assert_eq!(revision().await, wanted, "{hello:?}");

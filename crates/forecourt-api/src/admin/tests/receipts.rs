@@ -36,7 +36,7 @@ async fn a_receipt_is_complete_once_every_node_of_the_group_has_told_so() {
     };
     assert_eq!(names(&before), ["one", "two"], "a node of another group is not concerned");
 
-    nodes::acknowledge(&stage.app, &one, made, &[]).await.unwrap();
+    stage.acknowledge(&one, made, &[]).await.unwrap();
     let half = receipt(&stage, made).await;
     assert_eq!(half["complete"], false);
     let (done, open) = (&half["nodes"][0], &half["nodes"][1]);
@@ -48,8 +48,8 @@ async fn a_receipt_is_complete_once_every_node_of_the_group_has_told_so() {
     // A later revision proves the earlier one; what was told first stays.
     stage.later(60);
     let next = service(&stage, "default").await;
-    nodes::acknowledge(&stage.app, &one, next, &[]).await.unwrap();
-    nodes::acknowledge(&stage.app, &two, next, &[]).await.unwrap();
+    stage.acknowledge(&one, next, &[]).await.unwrap();
+    stage.acknowledge(&two, next, &[]).await.unwrap();
     for written in [false, true] {
         let whole = receipt(&stage, made).await;
         assert_eq!(whole["complete"], true, "{written}: {whole}");

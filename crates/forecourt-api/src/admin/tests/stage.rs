@@ -7,17 +7,18 @@ use std::sync::{
 
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use forecourt_app::{App, Config, applications, developers, nodes, subscriptions};
+use forecourt_app::{App, Config, Error, applications, developers, nodes, subscriptions};
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::ApplicationInput,
     developers::Developer,
+    gateway_state::Kind,
     ids::{NodeId, PortalId, RequestId},
     time::Timestamp,
 };
 use forecourt_http::Context;
 use forecourt_store::{Location, Store};
-use forecourt_wire::sync::Hello;
+use forecourt_wire::sync::{Acknowledgement, Hello, Position};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -34,6 +35,8 @@ pub(super) struct Stage {
     pub(super) router: Router,
     /// A super administrator's access token.
     pub(super) token: String,
+    /// The same database, for what no use case does.
+    pub(super) store: Store,
     clock: Arc<AtomicI64>,
     _dir: TempDir,
 }
@@ -90,9 +93,9 @@ impl Stage {
         let reading = clock.clone();
         // Each reading is a little later, so that nothing is as old as anything else.
         let now = move || Timestamp::from_micros(reading.fetch_add(1_000, Ordering::Relaxed));
-        let app = App::open(store, &Config::default(), Arc::new(now)).await.unwrap();
+        let app = App::open(store.clone(), &Config::default(), Arc::new(now)).await.unwrap();
         let router = crate::admin::router(Context::new(app.clone(), config));
-        Self { app, router, token: String::new(), clock, _dir: dir }
+        Self { app, router, token: String::new(), store, clock, _dir: dir }
     }
 
     /// An installation whose administrator has changed the password to `changed`, with a token at hand.
@@ -188,6 +191,23 @@ impl Stage {
         admitted.node
     }
 
+    /// The node, as [`Self::node`] made it, tells that it has `revision`.
+    pub(super) async fn acknowledge(
+        &self,
+        node: &NodeId,
+        revision: i64,
+        drift: &[Kind],
+    ) -> Result<(), Error> {
+        let mark = self.store.read().revision_mark(revision).await.unwrap().map(|known| known.mark);
+        let told = Acknowledgement {
+            node: node.clone(),
+            instance: node.as_str().trim_start_matches("nod_").into(),
+            position: Position { revision, mark: mark.unwrap_or_default() },
+            drift: drift.to_vec(),
+        };
+        nodes::acknowledge(&self.app, &told).await
+    }
+
     pub(super) async fn default_portal(&self) -> String {
         self.get("/api/portals").await.list()[0]["id"].as_str().unwrap().to_owned()
     }
@@ -244,7 +264,9 @@ pub(super) fn hello(name: &str) -> Hello {
         name: name.into(),
         version: "1.0.0".into(),
         address: format!("http://{name}.example:9080"),
+        instance: name.into(),
         position: None,
+        in_force: None,
         drift: Vec::new(),
     }
 }

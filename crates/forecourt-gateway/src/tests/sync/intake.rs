@@ -67,7 +67,7 @@ impl Site {
 
     /// A stream from where the disk is to the end of this history, with what a control plane would say.
     async fn catch_up(&mut self, world: &World) {
-        let (_, from, drift) = self.intake.begin(&self.keeper).await;
+        let Begun { position: from, drift, .. } = self.intake.begin(&self.keeper).await;
         match from {
             Some(from) if drift.is_empty() => self.rows(world.after(from.revision)),
             from => {
@@ -169,7 +169,7 @@ async fn play(site: Site, world: &World, step: &Step, said: &mut i64) -> Site {
 
 /// Opens a stream; a node that has nothing is sent what was said last.
 async fn begin(site: &mut Site, world: &World) -> i64 {
-    let (_, from, _) = site.intake.begin(&site.keeper).await;
+    let from = site.intake.begin(&site.keeper).await.position;
     match from {
         Some(from) => from.revision,
         None => {
@@ -229,7 +229,7 @@ async fn an_older_state_of_another_line_is_taken_and_everything_of_the_first_is_
     // The backup knows of less, and what it knows by the same revisions may be something else.
     let backup = World::of(&[Act::Create(2), Act::Create(0)]);
     assert!(backup.revision() < long.revision());
-    let (_, from, _) = site.intake.begin(&site.keeper).await;
+    let from = site.intake.begin(&site.keeper).await.position;
     assert_eq!(from, Some(position(long.revision())));
     site.take(Message::Snapshot { reason: SnapshotReason::Diverged });
     site.rows(&backup.snapshot(backup.revision()));
@@ -264,7 +264,7 @@ async fn a_difference_at_a_checkpoint_is_told_and_repaired_by_a_whole_state() {
     };
     assert_eq!(site.take(elsewhere), Outcome::GoOn, "only where both are at the same position");
     assert_eq!(site.take(checkpoint(wrong)), Outcome::Differs(vec![Kind::Grant]));
-    let (_, _, drift) = site.intake.begin(&site.keeper).await;
+    let drift = site.intake.begin(&site.keeper).await.drift;
     assert_eq!(drift, [Kind::Grant]);
     site.take(Message::Snapshot { reason: SnapshotReason::Drift });
     site.rows(&world.snapshot(world.revision()));
@@ -299,4 +299,27 @@ async fn a_damaged_state_is_set_aside_and_a_shortened_one_too() {
         site.catch_up(&world).await;
         world.agrees(&site.gateway, world.revision()).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_node_whose_disk_failed_tells_what_is_in_force_beside_what_is_kept() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let mut site = Site::start(&folder);
+    let world = World::of(&[Act::Create(0), Act::Create(1), Act::Revoke(0)]);
+    let first = begin(&mut site, &world).await;
+    let begun = site.intake.begin(&site.keeper).await;
+    assert_eq!(
+        (begun.position, begun.in_force),
+        (Some(position(first)), None),
+        "the disk has what is in force"
+    );
+    // A whole state that cannot be kept, since there is nowhere to put it.
+    fs::remove_dir_all(&folder).unwrap();
+    site.take(Message::Snapshot { reason: SnapshotReason::TooOld });
+    site.rows(&world.snapshot(world.revision()));
+    site.reached(world.revision());
+    let begun = site.intake.begin(&site.keeper).await;
+    assert_eq!(begun.position, Some(position(first)));
+    assert_eq!(begun.in_force, Some(position(world.revision())));
 }

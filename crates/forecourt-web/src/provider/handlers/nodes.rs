@@ -7,6 +7,7 @@ use forecourt_app::{gateway_groups, nodes, receipts};
 use forecourt_core::{
     ids::{GatewayGroupId, NodeId},
     nodes::{Node, NodeConnection, NodeFilter},
+    time::Timestamp,
 };
 
 use super::{Answer, Console, PAGE_SIZE, rows};
@@ -25,8 +26,9 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
     let found = nodes::list(console.app(), &console.caller, filter).await?;
     let groups = group_names(&console).await?;
     let lags = receipts::lags(console.app(), &found.rows).await?;
+    let now = console.app().now();
     console.visit.show(&NodeList {
-        nodes: found.rows.iter().zip(lags).map(|(node, lag)| row(node, lag, &groups)).collect(),
+        nodes: found.rows.iter().zip(lags).map(|(node, lag)| row(node, lag, &groups, now)).collect(),
         paging: rows::paging(&provider::nodes(), &[], asked.page(), found.total),
     })
 }
@@ -52,17 +54,19 @@ pub(super) fn status(node: &Node, is_behind: bool) -> Status {
     }
 }
 
-fn row(node: &Node, lag: i64, groups: &HashMap<GatewayGroupId, String>) -> NodeRow {
+fn row(node: &Node, lag: i64, groups: &HashMap<GatewayGroupId, String>, now: Timestamp) -> NodeRow {
+    let is_duplicated = node.is_duplicated(now);
     NodeRow {
         id: node.id.to_string(),
         name: node.name.clone(),
         group: group(&node.gateway_group_id, groups),
-        status: status(node, lag > 0),
+        status: status(node, lag > 0 || is_duplicated),
         version: node.version.clone(),
         revision: u64::try_from(node.revision).unwrap_or(0),
         lag: (lag > 0).then(|| duration(lag)),
         last_contact_at: When::of(node.last_contact_at),
         drift: node.drift.iter().map(|kind| kind.name()).collect(),
+        is_duplicated,
     }
 }
 
@@ -76,7 +80,7 @@ pub(super) async fn page(console: Console, Path(id): Path<String>) -> Answer {
     let groups = group_names(&console).await?;
     let lags = receipts::lags(console.app(), std::slice::from_ref(&node)).await?;
     console.visit.show(&NodePage {
-        node: row(&node, lags.first().copied().unwrap_or(0), &groups),
+        node: row(&node, lags.first().copied().unwrap_or(0), &groups, console.app().now()),
         address: node.address,
         is_embedded: node.token_id.is_none(),
         applied_at: When::of(node.applied_at),

@@ -1,0 +1,125 @@
+//! A wire between a node and a control plane that can be cut: a relay on loopback.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
+
+/// Any number of bytes may pass.
+const UNLIMITED: u64 = u64::MAX;
+
+/// A relay to one address; while it is cut, nothing passes and open connections are gone.
+#[derive(Debug)]
+pub struct Wire {
+    /// Where the node connects to.
+    pub address: SocketAddr,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    cut: AtomicBool,
+    ends: watch::Sender<u64>,
+    /// So many bytes may come from the far end of the next connection.
+    budget: AtomicU64,
+    /// How many connections ended because theirs was used up.
+    used_up: AtomicU64,
+}
+
+impl Wire {
+    /// A wire to `target`, which need not listen yet.
+    pub async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(State {
+            cut: AtomicBool::new(false),
+            ends: watch::Sender::new(0),
+            budget: AtomicU64::new(UNLIMITED),
+            used_up: AtomicU64::new(0),
+        });
+        let wire = Self { address, state: Arc::clone(&state) };
+        tokio::spawn(async move {
+            loop {
+                let (near, _) = listener.accept().await.expect("a connection");
+                if !state.cut.load(Ordering::SeqCst) {
+                    tokio::spawn(pass(near, target, Arc::clone(&state)));
+                }
+            }
+        });
+        wire
+    }
+
+    /// Cuts every connection; with `for_good` none is made until [`Self::mend`].
+    pub fn cut(&self, for_good: bool) {
+        self.state.cut.store(for_good, Ordering::SeqCst);
+        self.state.ends.send_modify(|end| *end += 1);
+    }
+
+    /// Lets connections pass again.
+    pub fn mend(&self) {
+        self.state.cut.store(false, Ordering::SeqCst);
+    }
+
+    /// Cuts the next connection once so many bytes have come from the far end.
+    pub fn cut_next_after(&self, bytes: u64) {
+        self.state.budget.store(bytes, Ordering::SeqCst);
+    }
+
+    /// How many connections were cut by [`Self::cut_next_after`].
+    pub fn cut_within(&self) -> u64 {
+        self.state.used_up.load(Ordering::SeqCst)
+    }
+}
+
+async fn pass(near: TcpStream, target: SocketAddr, state: Arc<State>) {
+    let mut end = state.ends.subscribe();
+    let budget = state.budget.swap(UNLIMITED, Ordering::SeqCst);
+    let Ok(far) = TcpStream::connect(target).await else { return };
+    // A wire delays nothing: small messages would wait for the acknowledgement of earlier ones.
+    near.set_nodelay(true).expect("a socket");
+    far.set_nodelay(true).expect("a socket");
+    let (mut near_read, near_write) = near.into_split();
+    let (far_read, mut far_write) = far.into_split();
+    let towards = async move {
+        // An end of one direction ends that direction alone.
+        tokio::io::copy(&mut near_read, &mut far_write).await.ok();
+        far_write.shutdown().await.ok();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = towards => {}
+        is_used_up = back(far_read, near_write, budget) => {
+            if is_used_up {
+                state.used_up.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        _ = end.changed() => {}
+    }
+}
+
+/// Passes what comes from the far end, `budget` bytes at most; true: there was more.
+async fn back(mut far: OwnedReadHalf, mut near: OwnedWriteHalf, mut budget: u64) -> bool {
+    let mut buffer = vec![0; 16 << 10];
+    while budget > 0 {
+        let most = usize::try_from(budget).unwrap_or(usize::MAX).min(buffer.len());
+        match far.read(&mut buffer[..most]).await {
+            Ok(read) if read > 0 && near.write_all(&buffer[..read]).await.is_ok() => {
+                budget = if budget == UNLIMITED { UNLIMITED } else { budget - read as u64 };
+            }
+            _ => return false,
+        }
+    }
+    true
+}
