@@ -6,7 +6,7 @@
 // client credentials are JWTs.
 
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
 import Provider from 'oidc-provider';
@@ -24,8 +24,10 @@ function key() {
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256' };
 }
 
+// Whole or not at all: the story reads it at any moment.
 function save() {
-  writeFileSync(file, JSON.stringify(stored));
+  writeFileSync(`${file}.new`, JSON.stringify(stored));
+  renameSync(`${file}.new`, file);
 }
 
 class Rows {
