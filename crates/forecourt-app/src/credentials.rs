@@ -261,8 +261,10 @@ async fn of_application(
 }
 
 pub(crate) fn tell(write: &mut Write<'_>, name: EventName, credential: &Credential) {
+    // A client has no name of its own here.
+    let name_shown = credential.oauth().map_or(&credential.name, |(_, client_id)| client_id);
     let detail = json!({
-        "name": credential.name,
+        "name": name_shown,
         "type": credential.credential_type(),
         "application_id": credential.application_id,
     });

@@ -52,6 +52,13 @@ pub async fn list(
     Ok(List { rows, total: found.total })
 }
 
+/// One client that is left behind.
+pub async fn removal(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<DcrRemoval, Error> {
+    access::sees(caller, Area::Installation)?;
+    let found = app.read().dcr_removal(id).await?.filter(|removal| !removal.registering);
+    found.ok_or_else(Error::not_found)
+}
+
 /// Takes a removal off the list: an administrator removed the client by hand, or lets it be.
 pub async fn dismiss(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<(), Error> {
     access::sees(caller, Area::Installation)?;
