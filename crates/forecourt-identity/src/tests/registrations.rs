@@ -124,15 +124,14 @@ async fn the_registration_endpoint_may_be_on_another_host() {
     assert_eq!(elsewhere.heard().len(), 1);
 }
 
-#[test]
-fn an_issuer_over_tls_sends_no_secret_elsewhere_in_clear() {
+#[tokio::test]
+async fn an_issuer_over_tls_moves_no_client_to_a_plain_address() {
+    let answer = r#"{"registration_client_uri":"http://127.0.0.1:1/c","registration_access_token":"second"}"#;
+    let peer = provider("200 OK", answer).await;
     let secure = registrar(DcrProviderType::Oidc, "https://id.example.com");
-    let answer = |uri: &str| -> Map<String, Value> {
-        let text = json_text(&[("registration_client_uri", uri), ("registration_access_token", "t")]);
-        serde_json::from_str(&text).unwrap()
-    };
-    assert_eq!(oidc::management(&secure, &answer("http://id.example.com/c")), None);
-    assert!(oidc::management(&secure, &answer("https://other.example/c")).is_some());
+    let uri = peer.url("/reg/c");
+    let renewed = secure.update(&outgoing(), &known(Some((&uri, "first"))), "mobile", &[]).await.unwrap();
+    assert_eq!(renewed, known(Some((&uri, "second"))).management, "the address stays, the token is new");
 }
 
 #[tokio::test]
