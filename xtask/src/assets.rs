@@ -21,15 +21,7 @@ pub(crate) fn run() -> Result<(), String> {
     if !folder.join("package.json").is_file() {
         return Err(format!("{}/package.json is missing: is this a whole checkout?", folder.display()));
     }
-    let lock = Stamp {
-        file: folder.join("node_modules/.installed-lock"),
-        value: digest(&[folder.join("package-lock.json")])?,
-    };
-    if lock.differs() {
-        println!("== assets: installing the packages of package-lock.json");
-        run_command(npm(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
-        lock.write()?;
-    }
+    install(&folder, "assets")?;
     if built(&folder)?.differs() || !folder.join("dist/manifest.json").is_file() {
         println!("== assets: building");
         run_command(npm(&folder).args(["run", "build"]))?;
@@ -37,6 +29,21 @@ pub(crate) fn run() -> Result<(), String> {
         built(&folder)?.write()?;
     } else {
         println!("== assets: unchanged since the last build");
+    }
+    Ok(())
+}
+
+/// Installs the packages of the lock file in `folder`, if it has changed since it was installed; `step` is what
+/// developers are told it is for.
+pub(crate) fn install(folder: &Path, step: &str) -> Result<(), String> {
+    let lock = Stamp {
+        file: folder.join("node_modules/.installed-lock"),
+        value: digest(&[folder.join("package-lock.json")])?,
+    };
+    if lock.differs() {
+        println!("== {step}: installing the packages of package-lock.json");
+        run_command(npm(folder).args(["ci", "--no-audit", "--no-fund"]))?;
+        lock.write()?;
     }
     Ok(())
 }

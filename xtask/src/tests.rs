@@ -52,6 +52,8 @@ fn prepare() -> Result<(), String> {
     println!("== test: toolchain");
     doctor::run()?;
     assets::run()?;
+    // The identity provider that stories register clients at.
+    assets::install(&paths::root().join("crates/forecourt-it/peers"), "peers of the stories")?;
     // Names under which Debian, Ubuntu and others install it.
     if ["chromium", "chromium-browser", "google-chrome"].into_iter().all(|name| find(name).is_none()) {
         debian::require("chromium", "chromium", "the browser test walks both sites with it")?;

@@ -11,6 +11,8 @@ mod approvals;
 mod certificates;
 mod consumer_credentials;
 mod consumers;
+mod dcr_providers;
+mod dcr_removals;
 mod deployment;
 mod developers;
 mod gateway_groups;
@@ -73,6 +75,8 @@ fn endpoints() -> Table {
         sign_in_options::endpoints,
         products::endpoints,
         plans::endpoints,
+        dcr_providers::endpoints,
+        dcr_removals::endpoints,
         developers::endpoints,
         subscriptions::endpoints,
         approvals::endpoints,

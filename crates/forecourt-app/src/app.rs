@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Weak};
 
-use forecourt_core::{actors::Caller, ids::RequestId, time::Timestamp};
+use forecourt_core::{actors::Caller, addresses::OutgoingRules, ids::RequestId, time::Timestamp};
 use forecourt_identity::{
+    outgoing::Outgoing,
     passwords::Passwords,
     sealing::{MasterKey, Sealer},
 };
 use forecourt_store::{Listening, Reader, Store, StoreError};
+use tokio::sync::Notify;
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
@@ -32,6 +34,8 @@ pub struct Config {
     pub password_hashes_at_once: usize,
     /// How long counted calls are kept.
     pub usage_kept: UsageKept,
+    /// Where calls to identity providers may go.
+    pub outgoing: OutgoingRules,
 }
 
 impl Default for Config {
@@ -44,6 +48,7 @@ impl Default for Config {
             master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,
             usage_kept: UsageKept::default(),
+            outgoing: OutgoingRules::default(),
         }
     }
 }
@@ -74,6 +79,8 @@ struct Parts {
     csrf_key: Vec<u8>,
     sync_authority: SyncAuthority,
     usage_kept: UsageKept,
+    outgoing: Outgoing,
+    removals_due: Notify,
 }
 
 impl std::fmt::Debug for App {
@@ -104,6 +111,8 @@ impl App {
             csrf_key: made.csrf_key,
             sync_authority: made.sync_authority,
             usage_kept: config.usage_kept,
+            outgoing: Outgoing::new(config.outgoing.clone()),
+            removals_due: Notify::new(),
         })))
     }
 
@@ -166,6 +175,15 @@ impl App {
 
     pub(crate) fn usage_kept(&self) -> &UsageKept {
         &self.0.usage_kept
+    }
+
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.0.outgoing
+    }
+
+    /// What tells that an OAuth client is to be removed at its provider.
+    pub(crate) fn removals_due(&self) -> &Notify {
+        &self.0.removals_due
     }
 
     pub(crate) fn feed(&self) -> &Feed {

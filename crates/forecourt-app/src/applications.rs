@@ -13,7 +13,7 @@ use forecourt_core::{
 use forecourt_store::NamedInUsage;
 use serde_json::{Value, json};
 
-use crate::{App, Error, access, random::OsRandom, subscriptions, writes::Write};
+use crate::{App, Error, access, dcr_removals, random::OsRandom, subscriptions, writes::Write};
 
 /// The caller's applications that `filter` wants.
 pub async fn list(
@@ -111,6 +111,7 @@ pub(crate) async fn remove(write: &mut Write<'_>, application: &Application) -> 
         subscriptions::end(write, &subscription).await?;
     }
     for credential in write.credentials_of(&application.id).await? {
+        dcr_removals::leave(write, &credential, &application.name).await?;
         write.delete(scope.clone(), Kind::Credential, credential.id.to_string());
     }
     write.delete(scope, Kind::Application, application.id.to_string());

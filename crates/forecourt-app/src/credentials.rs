@@ -1,7 +1,9 @@
-//! Credentials of a developer's own applications. Secrets leave in the answer that makes them, and never again.
+//! Credentials of a developer's own applications. Secrets leave in the answer that makes them, and never again. Those
+//! of type `oauth` are made, regenerated and given other redirect URIs in [`crate::oauth_clients`].
 
 use forecourt_core::{
     actors::Caller,
+    applications::Application,
     credentials::{
         BasicSecret, Credential, CredentialFilter, CredentialInput, CredentialType, CredentialVersion,
         TokenSigning,
@@ -14,9 +16,13 @@ use forecourt_core::{
     text::Invalid,
 };
 use forecourt_identity::{public_keys, tokens};
+use forecourt_store::Reader;
 use serde_json::json;
 
-use crate::{App, Error, access, applications, random::OsRandom, sealing, writes::Write};
+pub use crate::oauth_clients::OauthDetail;
+use crate::{
+    App, Error, access, applications, dcr_removals, oauth_clients, random::OsRandom, sealing, writes::Write,
+};
 
 /// How long the token lasts that comes with a new secret.
 const FIRST_TOKEN_SECONDS: i64 = 3_600;
@@ -48,6 +54,8 @@ pub struct NamedCredential {
     pub credential: Credential,
     /// Its application's name.
     pub application_name: String,
+    /// Its client and where that is, for type `oauth`.
+    pub oauth: Option<OauthDetail>,
 }
 
 impl IssuedCredential {
@@ -131,8 +139,12 @@ pub async fn list(
     let name = |id: &ApplicationId| {
         own.iter().find(|own| own.id == *id).map(|own| own.name.clone()).unwrap_or_default()
     };
-    Ok(found
-        .map(|credential| NamedCredential { application_name: name(&credential.application_id), credential }))
+    let mut clients = oauth_clients::details(app.read(), &found.rows).await?;
+    Ok(found.map(|credential| NamedCredential {
+        application_name: name(&credential.application_id),
+        oauth: clients.remove(&credential.id),
+        credential,
+    }))
 }
 
 /// One credential of one of the caller's applications.
@@ -142,10 +154,7 @@ pub async fn credential(
     application: &ApplicationId,
     id: &CredentialId,
 ) -> Result<NamedCredential, Error> {
-    let application = applications::application(app, caller, application).await?;
-    let found = app.read().credential(id).await?.filter(|found| found.application_id == application.id);
-    let credential = found.ok_or_else(Error::not_found)?;
-    Ok(NamedCredential { credential, application_name: application.name })
+    of_application(app.read(), applications::application(app, caller, application).await?, id).await
 }
 
 /// Makes a credential; the secret is in this answer only.
@@ -167,7 +176,7 @@ pub async fn create(
     write.put(Scope::Portal(application.portal_id.clone()), Resource::Credential(credential.gateway_state()));
     tell(&mut write, EventName::CredentialCreated, &credential);
     write.commit().await?;
-    let credential = NamedCredential { credential, application_name: application.name };
+    let credential = NamedCredential { credential, application_name: application.name, oauth: None };
     Ok(IssuedCredential { credential, secret: plain })
 }
 
@@ -209,7 +218,7 @@ pub async fn regenerate(
     write.put(Scope::Portal(portal), Resource::Credential(credential.gateway_state()));
     tell(&mut write, EventName::CredentialRegenerated, &credential);
     write.commit().await?;
-    let credential = NamedCredential { credential, application_name: known.application_name };
+    let credential = NamedCredential { credential, ..known };
     Ok(IssuedCredential { credential, secret: plain })
 }
 
@@ -224,26 +233,38 @@ pub async fn delete(
     let found = found(&write, caller, application, id).await?;
     let portal = access::developer(caller)?.portal_id.clone();
     write.delete(Scope::Portal(portal), Kind::Credential, id.to_string());
+    dcr_removals::leave(&mut write, &found.credential, &found.application_name).await?;
     write.delete_credential(id).await?;
     tell(&mut write, EventName::CredentialDeleted, &found.credential);
     write.commit().await
 }
 
-async fn found(
+/// The credential with this id as a write sees it, where it is one of the caller's application.
+pub(crate) async fn found(
     write: &Write<'_>,
     caller: &Caller,
     application: &ApplicationId,
     id: &CredentialId,
 ) -> Result<NamedCredential, Error> {
-    let application = applications::own(caller, write.application(application).await?)?;
-    let found = write.credential(id).await?.filter(|found| found.application_id == application.id);
-    let credential = found.ok_or_else(Error::not_found)?;
-    Ok(NamedCredential { credential, application_name: application.name })
+    of_application(write, applications::own(caller, write.application(application).await?)?, id).await
 }
 
-fn tell(write: &mut Write<'_>, name: EventName, credential: &Credential) {
+async fn of_application(
+    reader: &Reader,
+    application: Application,
+    id: &CredentialId,
+) -> Result<NamedCredential, Error> {
+    let found = reader.credential(id).await?.filter(|found| found.application_id == application.id);
+    let credential = found.ok_or_else(Error::not_found)?;
+    let oauth = oauth_clients::detail(reader, &credential).await?;
+    Ok(NamedCredential { credential, application_name: application.name, oauth })
+}
+
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, credential: &Credential) {
+    // A client has no name of its own here.
+    let name_shown = credential.oauth().map_or(&credential.name, |(_, client_id)| client_id);
     let detail = json!({
-        "name": credential.name,
+        "name": name_shown,
         "type": credential.credential_type(),
         "application_id": credential.application_id,
     });

@@ -1,7 +1,9 @@
 //! Why a use case did not do what was asked. Each face turns this into its own words in exactly one place.
 
 use forecourt_core::refusals::{Refusal, RefusalKind};
-use forecourt_identity::{authority::AuthorityError, passwords::PasswordError, sealing::SealError};
+use forecourt_identity::{
+    authority::AuthorityError, passwords::PasswordError, registrations::RegistrationError, sealing::SealError,
+};
 use forecourt_store::StoreError;
 
 /// What sort of failure it is.
@@ -22,6 +24,8 @@ pub enum ErrorKind {
         /// Seconds to wait, at least 1.
         retry_after: u64,
     },
+    /// An identity provider did not do what was asked of it. Nothing was changed here.
+    IdentityProvider,
     /// The database is away, locked, read-only or full. Nothing was changed.
     Unavailable,
     /// A fault of ours.
@@ -109,6 +113,7 @@ refusals! {
     forecourt_core::certificates::CertificateRefusal,
     forecourt_core::consumers::ConsumerRefusal,
     forecourt_core::credentials::CredentialRefusal,
+    forecourt_core::dcr_providers::DcrProviderRefusal,
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
     forecourt_core::nodes::NodeRefusal,
@@ -147,6 +152,18 @@ impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         let message = error.to_string();
         Self { kind: ErrorKind::Internal, code: "password_hash", message, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<RegistrationError> for Error {
+    /// What the provider said is for operators: it goes to the log, and callers are told that it failed.
+    fn from(error: RegistrationError) -> Self {
+        Self {
+            kind: ErrorKind::IdentityProvider,
+            code: "identity_provider",
+            message: "identity provider request failed".into(),
+            source: Some(Box::new(error)),
+        }
     }
 }
 

@@ -95,7 +95,7 @@ async fn changed(
     plan: &Plan,
 ) -> Result<Product, Error> {
     let product = write.product(&product.id).await?.ok_or_else(Error::not_found)?;
-    products::tell_gateways(write, &product);
+    products::tell_gateways(write, &product).await?;
     let detail = json!({
         "product_id": plan.product_id,
         "name": plan.name,

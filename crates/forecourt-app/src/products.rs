@@ -11,7 +11,7 @@ use forecourt_core::{
     ids::{PortalId, ProductId},
     lists::List,
     products::{
-        LinkedService, Product, ProductFilter,
+        LinkedService, Product, ProductFilter, ProductStatus,
         changes::{ProductChange, ProductInput, ProductRefusal},
     },
 };
@@ -99,8 +99,8 @@ pub async fn create(
     check_dcr(&write, &product).await?;
     write.insert_product(&product).await?;
     tell(&mut write, EventName::ProductCreated, &product);
-    if let Some(state) = product.gateway_state() {
-        write.put(scope(&product), Resource::Product(state));
+    if product.status == ProductStatus::Published && product.gateway_offer().is_some() {
+        tell_gateways(&mut write, &product).await?;
         tell(&mut write, EventName::ProductPublished, &product);
     }
     let documents = write.product_documents(&product).await?;
@@ -131,7 +131,7 @@ pub async fn update(
         write.rename_product_in_approvals(id, &product.name).await?;
         write.rename_in_usage(NamedInUsage::Product, id.as_str(), &product.name).await?;
     }
-    tell_gateways(&mut write, product);
+    tell_gateways(&mut write, product).await?;
     let name = match (change.published, change.unpublished) {
         (true, _) => EventName::ProductPublished,
         (_, true) => EventName::ProductUnpublished,
@@ -177,12 +177,17 @@ pub async fn delete(
     write.commit().await
 }
 
-/// Tells gateways how the product stands now.
-pub(crate) fn tell_gateways(write: &mut Write<'_>, product: &Product) {
-    match product.gateway_state() {
+/// Tells gateways how the product stands now, with the issuer of its DCR provider.
+pub(crate) async fn tell_gateways(write: &mut Write<'_>, product: &Product) -> Result<(), Error> {
+    let provider = match product.gateway_offer().and_then(|offer| offer.auth.dcr.as_ref()) {
+        Some(provider) => write.dcr_provider(provider).await?,
+        None => None,
+    };
+    match product.gateway_state(provider.as_ref().map(|provider| provider.issuer.as_str())) {
         Some(state) => write.put(scope(product), Resource::Product(state)),
         None => write.delete(scope(product), Kind::Product, product.id.to_string()),
     }
+    Ok(())
 }
 
 fn scope(product: &Product) -> Scope {
@@ -219,6 +224,7 @@ async fn check_dcr(write: &Write<'_>, product: &Product) -> Result<(), Error> {
         return Ok(());
     };
     match write.dcr_provider(provider).await? {
+        Some(found) if found.issuer.is_empty() => Err(ProductRefusal::DcrWithoutIssuer(found.name).into()),
         Some(_) => Ok(()),
         None => Err(ProductRefusal::UnknownDcrProvider(provider.to_string()).into()),
     }

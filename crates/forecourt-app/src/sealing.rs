@@ -14,7 +14,7 @@ use forecourt_core::{
         CertificateState, ConsumerSecret, ConsumerState, CredentialSecret, CredentialState, Resource,
         TokenSecret, UpstreamState,
     },
-    ids::{CertificateId, CredentialId, GatewayGroupId, ServiceId},
+    ids::{CertificateId, CredentialId, DcrProviderId, GatewayGroupId, ServiceId},
     secrets::{KeptSecret, PlainSecret, SecretDigest},
 };
 use forecourt_identity::sealing::Sealer;
@@ -29,6 +29,16 @@ pub fn of_certificate(id: &CertificateId) -> String {
 /// The place of the secrets of an application's credential.
 pub fn of_credential(id: &CredentialId) -> String {
     format!("credential/{id}")
+}
+
+/// The place of the value of a DCR provider's header; case does not count in names.
+pub fn of_dcr_header(id: &DcrProviderId, name: &str) -> String {
+    format!("dcr_provider/{id}/{}", name.to_ascii_lowercase())
+}
+
+/// The place of the token that manages an OAuth client, whether a credential still has the client or not.
+pub fn of_oauth_client(provider: &DcrProviderId, client_id: &str) -> String {
+    format!("oauth_client/{provider}/{client_id}")
 }
 
 /// The place of what a service's upstreams show to their nodes.

@@ -20,11 +20,13 @@ pub(crate) struct Write<'a> {
     tx: Tx,
     /// The moment that all of this write carries.
     pub(crate) now: Timestamp,
+    /// Whether it leaves an OAuth client to be removed at its provider, which is tried once it is committed.
+    pub(crate) leaves_clients: bool,
 }
 
 impl<'a> Write<'a> {
     pub(crate) const fn new(app: &'a App, caller: &'a Caller, tx: Tx, now: Timestamp) -> Self {
-        Self { app, caller, tx, now }
+        Self { app, caller, tx, now, leaves_clients: false }
     }
 
     /// Tells what happened to `noun` with `id`, of `portal` where it belongs to one. `detail` holds no secret.
@@ -60,6 +62,9 @@ impl<'a> Write<'a> {
         if let Some(revision) = committed.revision {
             self.caller.receipt.note(revision);
             self.app.feed().committed(revision).await;
+        }
+        if self.leaves_clients {
+            self.app.removals_due().notify_one();
         }
         Ok(())
     }

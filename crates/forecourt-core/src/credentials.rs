@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     gateway_state::{CredentialSecret, CredentialState, CredentialVersionState, JwtAlgorithm, TokenSecret},
-    ids::{ApplicationId, CredentialId, CredentialVersionId, DeveloperId},
+    ids::{ApplicationId, CredentialId, CredentialVersionId, DcrProviderId, DeveloperId},
     labels::Labels,
     lists::{Order, Paging, TextFilter},
     refusals::{Refusal, RefusalKind},
@@ -33,7 +33,7 @@ pub struct Credential {
     pub id: CredentialId,
     /// The application that it belongs to.
     pub application_id: ApplicationId,
-    /// 1–100 characters; need not be unique.
+    /// 1–100 characters; need not be unique. Empty where it has none: those of type `oauth`.
     pub name: String,
     /// Free text; empty: none.
     pub desc: String,
@@ -65,7 +65,7 @@ pub struct CredentialVersion {
 /// Name, description and labels as given; absent desc and labels are cleared.
 #[derive(Clone, Debug, Default)]
 pub struct CredentialInput {
-    /// Required.
+    /// Required, but for type `oauth`, where it is ignored.
     pub name: Option<String>,
     /// Description.
     pub desc: Option<String>,
@@ -102,6 +102,23 @@ pub struct CredentialFilter {
     pub paging: Paging,
 }
 
+impl CredentialInput {
+    /// Name, description and labels of a credential of this type.
+    ///
+    /// # Errors
+    /// When one of them breaks a rule.
+    pub fn checked(self, credential_type: CredentialType) -> Result<(String, String, Labels), Invalid> {
+        let name = match credential_type {
+            CredentialType::Oauth => String::new(),
+            CredentialType::KeyAuth | CredentialType::BasicAuth | CredentialType::JwtAuth => {
+                text::name("name", &self.name.unwrap_or_default(), text::NAME)?
+            }
+        };
+        let desc = text::free("desc", &self.desc.unwrap_or_default(), text::DESC)?;
+        Ok((name, desc, Labels::new(self.labels.unwrap_or_default())?))
+    }
+}
+
 impl Credential {
     /// A new credential with the secret `version`.
     pub fn new(
@@ -128,9 +145,7 @@ impl Credential {
 
     /// This credential with name, description and labels of `input`; the secret stays.
     pub fn replaced(mut self, input: CredentialInput, now: Timestamp) -> Result<Self, Invalid> {
-        self.name = text::name("name", &input.name.unwrap_or_default(), text::NAME)?;
-        self.desc = text::free("desc", &input.desc.unwrap_or_default(), text::DESC)?;
-        self.labels = Labels::new(input.labels.unwrap_or_default())?;
+        (self.name, self.desc, self.labels) = input.checked(self.credential_type())?;
         self.updated_at = now;
         Ok(self)
     }
@@ -167,6 +182,14 @@ impl Credential {
     pub const fn token(&self) -> Option<(&String, &TokenSecret)> {
         match &self.version.secret {
             CredentialSecret::JwtAuth { key, secret } => Some((key, secret)),
+            _ => None,
+        }
+    }
+
+    /// The OAuth client that it is, by provider and id there.
+    pub const fn oauth(&self) -> Option<(&DcrProviderId, &String)> {
+        match &self.version.secret {
+            CredentialSecret::Oauth { provider_id, client_id } => Some((provider_id, client_id)),
             _ => None,
         }
     }
@@ -290,6 +313,14 @@ pub enum CredentialRefusal {
     /// The type is fixed.
     #[error("type must be {}, the type of this credential", .0.name())]
     OtherType(CredentialType),
+    /// No such provider.
+    #[error("oauth.dcr_provider_id {0:?} is not a DCR provider")]
+    UnknownProvider(String),
+    /// The provider's protocol has no such thing.
+    #[error(
+        "the secret of a client at a DCR provider of type oidc cannot be regenerated: make another credential and delete this one"
+    )]
+    FixedSecret,
 }
 
 impl Refusal for CredentialRefusal {
@@ -298,7 +329,11 @@ impl Refusal for CredentialRefusal {
     }
 
     fn code(&self) -> &'static str {
-        "credential_type_fixed"
+        match self {
+            Self::OtherType(_) => "credential_type_fixed",
+            Self::UnknownProvider(_) => "unknown_dcr_provider",
+            Self::FixedSecret => "oauth_secret_fixed",
+        }
     }
 }
 

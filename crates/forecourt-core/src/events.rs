@@ -125,6 +125,14 @@ named! {
         ProductUnpublished = "product_unpublished",
         /// A product was deleted.
         ProductDeleted = "product_deleted",
+        /// A DCR provider was made.
+        DcrProviderCreated = "dcr_provider_created",
+        /// A DCR provider changed.
+        DcrProviderUpdated = "dcr_provider_updated",
+        /// A DCR provider was deleted, with its OAuth credentials.
+        DcrProviderDeleted = "dcr_provider_deleted",
+        /// An administrator removed an OAuth client at its provider by hand, or gave it up.
+        DcrRemovalDismissed = "dcr_removal_dismissed",
         /// A plan of a product was made.
         PlanCreated = "plan_created",
         /// A plan of a product changed.

@@ -120,6 +120,8 @@ ids! {
     ApprovalId "apv"
     /// A DCR provider.
     DcrProviderId "dcr"
+    /// An OAuth client that is to be removed at its provider.
+    DcrRemovalId "rmv"
     /// An event.
     EventId "evt"
     /// A gateway node.

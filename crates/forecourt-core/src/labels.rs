@@ -14,6 +14,11 @@ pub struct Labels(BTreeMap<String, String>);
 impl Labels {
     /// Checks every key and value.
     pub fn new(pairs: BTreeMap<String, String>) -> Result<Self, Invalid> {
+        Self::with_empty(pairs, None)
+    }
+
+    /// The same, where the value of the one label `may_be_empty` may be empty too, since it means something.
+    pub fn with_empty(pairs: BTreeMap<String, String>, may_be_empty: Option<&str>) -> Result<Self, Invalid> {
         for (key, value) in &pairs {
             if !(1..=256).contains(&key.chars().count()) || text::has_control(key) {
                 return Err(Invalid::new(
@@ -21,7 +26,8 @@ impl Labels {
                     "keys must be 1 to 256 characters without control characters",
                 ));
             }
-            if !(1..=65_536).contains(&value.chars().count()) || text::has_control(value) {
+            let least = usize::from(may_be_empty != Some(key.as_str()));
+            if !(least..=65_536).contains(&value.chars().count()) || text::has_control(value) {
                 return Err(Invalid::new(
                     format!("labels.{key}"),
                     "must be 1 to 65536 characters without line breaks or control characters",

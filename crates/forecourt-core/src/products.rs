@@ -6,7 +6,7 @@ pub mod changes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod, ProductState},
+    gateway_state::{BasicAuthMethod, DcrMethod, JwtAuthMethod, KeyAuthMethod, ProductState},
     ids::{ApplicationId, DcrProviderId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, TextFilter, TimeOrder},
@@ -226,8 +226,9 @@ impl Product {
             }
     }
 
-    /// What the gateway must know; `None` for drafts and external products, which it does not enforce.
-    pub fn gateway_state(&self) -> Option<ProductState> {
+    /// What the gateway must know, where `issuer` is the one of its DCR provider, if it has one; `None` for drafts and
+    /// external products, which it does not enforce.
+    pub fn gateway_state(&self, issuer: Option<&str>) -> Option<ProductState> {
         let offer = self.gateway_offer().filter(|_| self.status == ProductStatus::Published)?;
         Some(ProductState {
             id: self.id.clone(),
@@ -236,7 +237,10 @@ impl Product {
             key_auth: offer.auth.key_auth.clone(),
             basic_auth: offer.auth.basic_auth.clone(),
             jwt_auth: offer.auth.jwt_auth.clone(),
-            dcr: None,
+            dcr: offer.auth.dcr.as_ref().zip(issuer).map(|(provider, issuer)| DcrMethod {
+                provider_id: provider.clone(),
+                issuer: issuer.to_owned(),
+            }),
             plans: offer.plans.iter().map(Plan::gateway_state).collect(),
         })
     }

@@ -98,7 +98,7 @@ pub struct RouteFilter {
     pub paging: Paging,
 }
 
-/// The label whose value names scopes, separated by spaces.
+/// The label whose value names scopes, separated by spaces; an empty one asks for none.
 const SCOPES_LABEL: &str = "portal:dcr:require_any_scopes";
 
 /// The methods that a route may name.
@@ -138,7 +138,7 @@ impl Route {
             gateway_group_id,
             name: text::name("name", &input.name.unwrap_or_default(), text::GATEWAY_NAME)?,
             desc: text::free("desc", &input.desc.unwrap_or_default(), text::DESC)?,
-            labels: Labels::new(input.labels.unwrap_or_default())?,
+            labels: Labels::with_empty(input.labels.unwrap_or_default(), Some(SCOPES_LABEL))?,
             paths,
             methods,
             priority: input.priority.unwrap_or(0),

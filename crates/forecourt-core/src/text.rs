@@ -60,6 +60,29 @@ pub fn free(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
+/// An address that our own calls can be sent to, as given: `http` or `https`, a host, perhaps a port and a path; neither
+/// user name nor query nor fragment; at most 2048 characters.
+pub fn web_address(field: &str, text: &str) -> Result<String, Invalid> {
+    let parsed = url::Url::parse(text).ok().filter(|_| text.len() <= WEB_ADDRESS && !has_control(text));
+    let fits = parsed.is_some_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    // What a reader of addresses forgives (white space, backslashes, a missing slash) is a mistake here.
+    let is_plain = text.contains("://") && !text.contains([' ', '\\', '@']);
+    if fits && is_plain {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new(
+        field,
+        "must be an http or https address without user name, query and fragment, such as https://id.example.com",
+    ))
+}
+
 /// An image as given: empty, base64, or a `data:image/…` URL; at most 2 MiB.
 pub fn image(field: &str, text: &str) -> Result<String, Invalid> {
     let base64 =
@@ -78,5 +101,7 @@ pub fn image(field: &str, text: &str) -> Result<String, Invalid> {
 pub const NAME: usize = 100;
 /// The longest name of a gateway object or gateway group.
 pub const GATEWAY_NAME: usize = 1_024;
+/// The longest address of a server.
+const WEB_ADDRESS: usize = 2_048;
 /// The longest description.
 pub const DESC: usize = 65_536;

@@ -79,6 +79,10 @@ impl From<Error> for Problem {
                     retry_after: Some(retry_after),
                 };
             }
+            ErrorKind::IdentityProvider => {
+                tracing::warn!(error.code = error.code(), error.source = %sources(&error), "an identity provider failed");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             ErrorKind::Unavailable | ErrorKind::Internal => {
                 tracing::error!(error.code = error.code(), error.message = %error, error.source = %sources(&error), "request failed");
                 return Self::internal();

@@ -20,6 +20,7 @@
 )]
 
 pub mod applications;
+pub mod bridges;
 pub mod clients;
 pub mod clocks;
 pub mod databases;
@@ -27,6 +28,7 @@ pub mod deadlines;
 pub mod developers;
 pub mod installations;
 pub mod nodes;
+pub mod oauth_providers;
 pub mod postgres;
 pub mod processes;
 pub mod products;
@@ -34,11 +36,13 @@ pub mod upstreams;
 pub mod wires;
 
 pub use applications::{Application, Credential};
+pub use bridges::{Bridge, Trouble};
 pub use clients::{Answer, Client};
 pub use clocks::MovedClock;
 pub use databases::TestDatabase;
 pub use developers::Developer;
 pub use installations::Forecourt;
+pub use oauth_providers::OauthProvider;
 pub use processes::ForecourtProcess;
 pub use products::Product;
 pub use upstreams::Upstream;

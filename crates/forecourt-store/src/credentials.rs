@@ -152,7 +152,7 @@ fn row(credential: &Credential) -> Result<entity::ActiveModel, StoreError> {
     })
 }
 
-fn credential(row: entity::Model) -> Result<Credential, StoreError> {
+pub(crate) fn credential(row: entity::Model) -> Result<Credential, StoreError> {
     Ok(Credential {
         id: CredentialId::known(row.id),
         application_id: ApplicationId::known(row.application_id),

@@ -1,4 +1,4 @@
-//! DCR providers.
+//! DCR providers; the values of their headers are sealed.
 
 use forecourt_core::{
     dcr_providers::{DcrProvider, DcrProviderFilter, DcrProviderType},
@@ -6,9 +6,9 @@ use forecourt_core::{
     lists::{List, TimeOrder},
     time::Timestamp,
 };
-use sea_orm::{EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{Reader, StoreError, dialect, rows};
+use crate::{Reader, StoreError, Tx, dialect, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -19,9 +19,12 @@ mod entity {
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: String,
         pub name: String,
+        pub desc: String,
         pub search_text: String,
         pub provider_type: String,
         pub issuer: String,
+        pub base_url: String,
+        pub headers: String,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -36,6 +39,12 @@ impl Reader {
     /// The provider with this id.
     pub async fn dcr_provider(&self, id: &DcrProviderId) -> Result<Option<DcrProvider>, StoreError> {
         entity::Entity::find_by_id(id.as_str()).one(&self.connection()).await?.map(provider).transpose()
+    }
+
+    /// The provider with exactly this name.
+    pub async fn dcr_provider_by_name(&self, name: &str) -> Result<Option<DcrProvider>, StoreError> {
+        let select = entity::Entity::find().filter(entity::Column::Name.eq(name));
+        select.one(&self.connection()).await?.map(provider).transpose()
     }
 
     /// The providers that `filter` wants.
@@ -55,12 +64,50 @@ impl Reader {
     }
 }
 
+impl Tx {
+    /// Adds a provider.
+    pub async fn insert_dcr_provider(&self, provider: &DcrProvider) -> Result<(), StoreError> {
+        entity::Entity::insert(row(provider)?).exec_without_returning(&self.connection()).await?;
+        Ok(())
+    }
+
+    /// Stores a changed provider.
+    pub async fn save_dcr_provider(&self, provider: &DcrProvider) -> Result<(), StoreError> {
+        entity::Entity::update(row(provider)?).exec(&self.connection()).await?;
+        Ok(())
+    }
+
+    /// Removes a provider. Its credentials must be gone.
+    pub async fn delete_dcr_provider(&self, id: &DcrProviderId) -> Result<(), StoreError> {
+        entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
+        Ok(())
+    }
+}
+
+fn row(provider: &DcrProvider) -> Result<entity::ActiveModel, StoreError> {
+    Ok(entity::ActiveModel {
+        id: Set(provider.id.to_string()),
+        name: Set(provider.name.clone()),
+        desc: Set(provider.desc.clone()),
+        search_text: Set(dialect::search_text(&[&provider.name, &provider.issuer], None)),
+        provider_type: Set(provider.provider_type.name().to_owned()),
+        issuer: Set(provider.issuer.clone()),
+        base_url: Set(provider.base_url.clone()),
+        headers: Set(rows::to_json("headers of a DCR provider", &provider.headers)?),
+        created_at: Set(provider.created_at.micros()),
+        updated_at: Set(provider.updated_at.micros()),
+    })
+}
+
 fn provider(row: entity::Model) -> Result<DcrProvider, StoreError> {
     Ok(DcrProvider {
         id: DcrProviderId::known(row.id),
         name: row.name,
+        desc: row.desc,
         provider_type: rows::known("DCR provider type", DcrProviderType::from_name(&row.provider_type))?,
         issuer: row.issuer,
+        base_url: row.base_url,
+        headers: rows::from_json("headers of a DCR provider", &row.headers)?,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     })

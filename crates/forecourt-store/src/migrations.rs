@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -25,6 +25,7 @@ const STEPS: [Step; 9] = [
     Step { name: "0007_plans", sql: include_str!("migrations/0007_plans.sql") },
     Step { name: "0008_node_instances", sql: include_str!("migrations/0008_node_instances.sql") },
     Step { name: "0009_usage_spools", sql: include_str!("migrations/0009_usage_spools.sql") },
+    Step { name: "0010_dcr", sql: include_str!("migrations/0010_dcr.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 17] = [
+    const NOT_OWNED: [(&str, &str, &str); 22] = [
         ("events", "actor_id", "a record outlives who made it"),
         ("events", "noun_id", "a record outlives what it tells of"),
         ("events", "portal_id", "a record outlives its portal"),
@@ -81,6 +82,15 @@ mod tests {
         ("approvals", "applicant_id", "a public id, kept as it was"),
         ("approvals", "operator_id", "an approval outlives its operator"),
         ("gateway_nodes", "token_id", "a node stays listed when its token is gone"),
+        (
+            "oauth_clients",
+            "provider_id",
+            "a provider's credentials are deleted one by one, each with its removal",
+        ),
+        ("oauth_clients", "client_id", "the provider's own id"),
+        ("dcr_removals", "provider_id", "what is left behind outlives its provider"),
+        ("dcr_removals", "application_id", "what is left behind outlives its application"),
+        ("dcr_removals", "client_id", "the provider's own id"),
         ("usage_hours", "*", "calls outlive everything that they were made with"),
         ("usage_series", "*", "calls outlive everything that they were made with"),
     ];

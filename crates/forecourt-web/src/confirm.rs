@@ -75,10 +75,14 @@ pub enum Act {
     DeleteConsumer,
     /// Delete a credential of a consumer.
     DeleteConsumerCredential,
+    /// Delete a DCR provider with its OAuth credentials.
+    DeleteDcrProvider,
+    /// Take an OAuth client off the list of those that are left behind.
+    DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 18] = [
+    const DESTRUCTIVE: [Self; 20] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -97,6 +101,8 @@ impl Act {
         Self::DeleteCertificate,
         Self::DeleteConsumer,
         Self::DeleteConsumerCredential,
+        Self::DeleteDcrProvider,
+        Self::DismissDcrRemoval,
     ];
 
     fn of_console(self) -> bool {
@@ -152,6 +158,8 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteCertificate => "delete_certificate",
         Act::DeleteConsumer => "delete_consumer",
         Act::DeleteConsumerCredential => "delete_consumer_credential",
+        Act::DeleteDcrProvider => "delete_dcr_provider",
+        Act::DismissDcrRemoval => "dismiss_dcr_removal",
     }
 }
 
@@ -179,6 +187,7 @@ fn sample(act: Act) -> Confirm {
         ],
         Act::RemoveNode => &[(ImpactKind::SharingNodes, 2)],
         Act::DeleteInstanceToken => &[(ImpactKind::Nodes, 1)],
+        Act::DeleteDcrProvider => &[(ImpactKind::Credentials, 4)],
         _ => &[],
     };
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();

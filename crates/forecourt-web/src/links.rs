@@ -190,6 +190,11 @@ paths! {
         INSTANCE_TOKENS instance_tokens() = "/gateway/tokens";
         NEW_INSTANCE_TOKEN new_instance_token() = "/gateway/tokens/new";
         DELETE_INSTANCE_TOKEN delete_instance_token(token) = "/gateway/tokens/{token}/delete";
+        DCR_PROVIDERS dcr_providers() = "/gateway/oauth-providers";
+        NEW_DCR_PROVIDER new_dcr_provider() = "/gateway/oauth-providers/new";
+        EDIT_DCR_PROVIDER edit_dcr_provider(provider) = "/gateway/oauth-providers/{provider}/edit";
+        DELETE_DCR_PROVIDER delete_dcr_provider(provider) = "/gateway/oauth-providers/{provider}/delete";
+        DISMISS_DCR_REMOVAL dismiss_dcr_removal(removal) = "/gateway/oauth-removals/{removal}/dismiss";
         EDIT_ROUTE edit_route(group, service, route) =
             "/gateway/groups/{group}/services/{service}/routes/{route}/edit";
         ROUTE_PLUGINS route_plugins(group, service, route) =

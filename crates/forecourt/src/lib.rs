@@ -7,6 +7,7 @@
 pub mod certificates;
 pub mod command_line;
 pub mod config;
+mod dcr_removing;
 pub mod demo;
 pub mod durations;
 pub mod embedded_gateway;

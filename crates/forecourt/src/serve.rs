@@ -28,6 +28,7 @@ use self::bound::Bound;
 use crate::{
     certificates::{self, CertificateError},
     config::{Settings, mask_password},
+    dcr_removing::{self, Removing},
     embedded_gateway::{self, Feed},
     faces::{self, Urls},
     limit_counts,
@@ -130,6 +131,7 @@ pub struct Server {
     sync: Option<SyncListener>,
     _chores: Chores,
     keeping: Keeping,
+    removing: Removing,
 }
 
 struct RunningGateway {
@@ -186,6 +188,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         portal_api: addresses.portal_api.clone().unwrap_or_default(),
     };
     let keeping = usage_keeping::start(app.clone());
+    let removing = dcr_removing::start(app.clone());
     let status = Status {
         app: app.clone(),
         gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
@@ -202,7 +205,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
     let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app)).transpose()?;
     let gateway = gateway.map(|(_, running)| running);
-    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores, keeping })
+    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores, keeping, removing })
 }
 
 impl Server {
@@ -231,6 +234,7 @@ impl Server {
             gateway.delivery.stop().await;
             gateway.quotas.stop().await;
         }
+        self.removing.stop().await;
         self.keeping.stop().await;
     }
 }
@@ -280,6 +284,7 @@ async fn open_app(
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
         usage_kept: settings.usage.kept(),
+        outgoing: settings.security.ssrf_protection.rules(),
         ..forecourt_app::Config::default()
     };
     let app = App::open(store, &config, clock).await;

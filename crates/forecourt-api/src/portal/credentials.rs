@@ -1,5 +1,7 @@
 //! `/api/credentials` and `/api/applications/{id}/credentials`: secrets leave once, when they are made.
 
+mod oauth;
+
 use axum::{
     Json,
     extract::State,
@@ -8,6 +10,7 @@ use axum::{
 use forecourt_app::{
     Error, applications,
     credentials::{self, IssuedCredential, NamedCredential, NewSecret},
+    oauth_clients,
 };
 use forecourt_core::{
     actors::Caller,
@@ -36,7 +39,7 @@ use serde_json::{Map, Value, json};
 use super::{applications::parse, gone};
 use crate::shapes::{members, non_empty};
 
-const TYPES: &str = "key-auth, basic-auth or jwt-auth";
+const TYPES: &str = "key-auth, basic-auth, jwt-auth or oauth";
 const ALIASES: [(&str, &str); 3] =
     [("key_auth", "key-auth"), ("basic_auth", "basic-auth"), ("jwt_auth", "jwt-auth")];
 
@@ -69,31 +72,21 @@ async fn answer_list(
     applications: Vec<ApplicationId>,
     nothing: bool,
 ) -> Result<Response, Problem> {
-    let method = query.word("auth_method", credential_type, "key-auth, basic-auth or oauth")?;
-    let plugin = query.word("plugin_name", credential_type, "key-auth, basic-auth or oauth")?;
-    let wanted = method.or(plugin);
+    let method = query.word("auth_method", known_type, "key-auth, basic-auth or oauth")?;
+    let plugin = query.word("plugin_name", known_type, "key-auth, basic-auth or oauth")?;
     let filter = CredentialFilter {
         developer_id: None,
         applications,
-        credential_type: wanted.flatten(),
+        credential_type: method.or(plugin),
         text: query.text_filter(),
         order: order(query)?,
         paging: query.paging()?,
     };
-    // OAuth credentials do not exist in this version: the list of them is empty.
-    if nothing || wanted == Some(None) {
+    if nothing {
         return Ok(lists::whole(Vec::<Value>::new()).into_response());
     }
     let found = credentials::list(&context.app, caller, filter).await?;
     Ok(lists::body(found.map(|named| body(&named, None))).into_response())
-}
-
-/// The type that a filter's word names; `Some(None)` for one that no credential of this version has.
-fn credential_type(word: &str) -> Option<Option<CredentialType>> {
-    match word {
-        "oauth" => Some(None),
-        word => known_type(word).map(Some),
-    }
 }
 
 fn known_type(word: &str) -> Option<CredentialType> {
@@ -119,13 +112,16 @@ pub(super) async fn create(
     let application = applications::application(&context.app, &caller, &parse(&id)?).await?;
     let given = read(given)?;
     let secret = match required_type(&given)? {
+        CredentialType::Oauth => {
+            let issued = oauth::create(&context, &caller, &application.id, &given).await?;
+            return Ok(answer_once(StatusCode::CREATED, &issued));
+        }
         CredentialType::KeyAuth => {
             closed_key(&given)?;
             NewSecret::KeyAuth
         }
         CredentialType::BasicAuth => basic_secret(&given)?,
         CredentialType::JwtAuth => token_secret(&given, None)?,
-        CredentialType::Oauth => return Err(unserved()),
     };
     let input = input(&given)?;
     let issued = credentials::create(&context.app, &caller, &application.id, input, secret).await?;
@@ -149,9 +145,14 @@ pub(super) async fn update(
     given: Result<AnyJson, Problem>,
 ) -> Result<Response, Problem> {
     let (application, id) = parse_both(&ids)?;
-    credentials::credential(&context.app, &caller, &application, &id).await?;
+    let found = credentials::credential(&context.app, &caller, &application, &id).await?;
     let given = read(given)?;
     let credential_type = required_type(&given)?;
+    if credential_type == CredentialType::Oauth {
+        found.credential.expect_type(credential_type).map_err(Error::from)?;
+        let found = oauth::update(&context, &caller, &found.credential, &given).await?;
+        return Ok(Json(body(&found, None)).into_response());
+    }
     given.closed(&["type", "name", "desc", "labels"])?;
     let input = input(&given)?;
     let found = credentials::update(&context.app, &caller, &application, &id, credential_type, input).await?;
@@ -183,7 +184,11 @@ pub(super) async fn regenerate(
             given.closed(&["type", "jwt-auth"])?;
             token_secret(&given, found.credential.token().map(|(_, secret)| secret.algorithm()))?
         }
-        CredentialType::Oauth => return Err(unserved()),
+        CredentialType::Oauth => {
+            given.closed(&["type"])?;
+            let issued = oauth_clients::regenerate(&context.app, &caller, &application, &id).await?;
+            return Ok(answer_once(StatusCode::OK, &issued));
+        }
     };
     let issued = credentials::regenerate(&context.app, &caller, &application, &id, secret).await?;
     Ok(answer_once(StatusCode::OK, &issued))
@@ -210,15 +215,6 @@ fn read(given: Result<AnyJson, Problem>) -> Result<Object, Problem> {
 fn required_type(given: &Object) -> Result<CredentialType, Problem> {
     match given.text("type")?.as_deref() {
         None | Some("") => Err(Problem::bad_request(format!("type is required: {TYPES}"))),
-        Some("oauth") => Err(
-            match given.object("oauth")?.map(|oauth| oauth.text("dcr_provider_id")).transpose()?.flatten() {
-                // None can be set up in this version, so every named provider is an unknown one.
-                Some(id) => {
-                    Problem::bad_request(format!("oauth.dcr_provider_id {id:?} is not a DCR provider"))
-                }
-                None => Problem::bad_request("oauth.dcr_provider_id is required"),
-            },
-        ),
         Some(word) => known_type(word).ok_or_else(|| Problem::bad_request(format!("type must be {TYPES}"))),
     }
 }
@@ -241,10 +237,6 @@ fn token_secret(given: &Object, before: Option<JwtAlgorithm>) -> Result<NewSecre
     asked.closed(&["algorithm", "public_key"])?;
     let (algorithm, public_key) = (asked.text("algorithm")?, asked.text("public_key")?);
     Ok(NewSecret::JwtAuth(TokenSigning::new(algorithm.as_deref(), public_key.as_deref(), before)?))
-}
-
-fn unserved() -> Problem {
-    Problem::bad_request(format!("type must be {TYPES}"))
 }
 
 fn closed_key(given: &Object) -> Result<(), Problem> {
@@ -285,12 +277,13 @@ fn body(named: &NamedCredential, secret: Option<&str>) -> Map<String, Value> {
             ("password", secret.map(|password| json!(password))),
         ]),
         CredentialType::JwtAuth => token_body(credential, secret),
-        CredentialType::Oauth => Map::new(),
+        CredentialType::Oauth => oauth::body(named, secret),
     };
     members([
         ("id", Some(json!(credential.id))),
         ("type", Some(json!(credential.credential_type().name()))),
-        ("name", Some(json!(credential.name))),
+        // Empty for type `oauth`, which has none.
+        ("name", non_empty(&credential.name)),
         ("application_id", Some(json!(credential.application_id))),
         ("application_name", Some(json!(named.application_name))),
         ("desc", non_empty(&credential.desc)),

@@ -140,7 +140,7 @@ fn an_external_product_has_no_plans() {
 
 #[test]
 fn gateways_hear_of_plans_in_the_products_row_and_old_rows_read_as_before() {
-    let state = two_plans().gateway_state().unwrap();
+    let state = two_plans().gateway_state(None).unwrap();
     let json = serde_json::to_value(&state).unwrap();
     assert_eq!(json["plans"][0]["default"], true);
     assert_eq!(
@@ -149,7 +149,7 @@ fn gateways_hear_of_plans_in_the_products_row_and_old_rows_read_as_before() {
             "id": "pln_Gold", "name": "Gold", "limits": [{ "count": 5, "window_seconds": 60 }],
         })
     );
-    let before = serde_json::to_value(product(Vec::new()).gateway_state().unwrap()).unwrap();
+    let before = serde_json::to_value(product(Vec::new()).gateway_state(None).unwrap()).unwrap();
     assert!(before.get("plans").is_none());
     assert!(serde_json::from_value::<crate::gateway_state::ProductState>(before).unwrap().plans.is_empty());
 }

@@ -277,7 +277,7 @@ pub enum ProductRefusal {
     AuthLocked,
     /// A published product must ask for something.
     #[error(
-        "auth must enable at least one method (key-auth, basic-auth or jwt-auth) before the API product can be published"
+        "auth must enable at least one method (key-auth, basic-auth, jwt-auth or dcr) before the API product can be published"
     )]
     NoAuth,
     /// Listed twice.
@@ -310,12 +310,19 @@ pub enum ProductRefusal {
     /// No such provider.
     #[error("auth.dcr.dcr_provider_id {0:?} is not a DCR provider")]
     UnknownDcrProvider(String),
+    /// Gateways could not verify its tokens.
+    #[error(
+        "auth.dcr.dcr_provider_id: the DCR provider {0:?} has no issuer, against which gateways verify tokens; give it one first"
+    )]
+    DcrWithoutIssuer(String),
 }
 
 impl Refusal for ProductRefusal {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::AuthLocked | Self::NoAuth | Self::ServiceTaken { .. } => RefusalKind::Conflict,
+            Self::AuthLocked | Self::NoAuth | Self::ServiceTaken { .. } | Self::DcrWithoutIssuer(_) => {
+                RefusalKind::Conflict
+            }
             _ => RefusalKind::Invalid,
         }
     }
@@ -331,68 +338,11 @@ impl Refusal for ProductRefusal {
             Self::ServiceTaken { .. } => "service_taken",
             Self::HostNotServed { .. } => "host_not_served",
             Self::UnknownDcrProvider(_) => "unknown_dcr_provider",
+            Self::DcrWithoutIssuer(_) => "dcr_provider_without_issuer",
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gateway_state::BasicAuthMethod;
-
-    fn basic() -> Option<ProductAuth> {
-        Some(ProductAuth {
-            basic_auth: Some(BasicAuthMethod { hide_credentials: false }),
-            ..Default::default()
-        })
-    }
-
-    fn gateway(input: ProductInput) -> Result<Product, ProductRefusal> {
-        let input =
-            ProductInput { product_type: Some(ProductType::Gateway), name: Some("Orders".into()), ..input };
-        Product::new(ProductId::known("prd_1"), PortalId::known("prt_1"), input, Timestamp::default())
-    }
-
-    fn status(status: ProductStatus) -> ProductInput {
-        ProductInput { status: Some(status), ..Default::default() }
-    }
-
-    #[test]
-    fn a_gateway_product_without_a_method_cannot_be_published() {
-        let draft = gateway(ProductInput::default()).unwrap();
-        let refused = draft.changed(status(ProductStatus::Published), Timestamp::default()).unwrap_err();
-        assert_eq!(refused, ProductRefusal::NoAuth);
-    }
-
-    #[test]
-    fn auth_is_locked_while_published_but_may_change_together_with_unpublishing() {
-        let input = ProductInput { auth: basic(), ..status(ProductStatus::Published) };
-        let live = gateway(input).unwrap();
-        let other = ProductInput { auth: Some(ProductAuth::default()), ..Default::default() };
-        assert_eq!(
-            live.clone().changed(other.clone(), Timestamp::default()).unwrap_err(),
-            ProductRefusal::AuthLocked
-        );
-        let same = ProductInput { auth: basic(), ..Default::default() };
-        assert!(live.clone().changed(same, Timestamp::default()).is_ok());
-        let both = ProductInput { status: Some(ProductStatus::Draft), ..other };
-        assert!(live.changed(both, Timestamp::default()).unwrap().unpublished);
-    }
-
-    #[test]
-    fn an_external_product_takes_its_servers_from_its_own_text_and_refuses_auth() {
-        let text = "openapi: 3.0.3\ninfo: {title: T, version: '1'}\nservers: [{url: https://a.example}]\npaths: {}\n";
-        let input = ProductInput {
-            product_type: Some(ProductType::External),
-            name: Some("Billing".into()),
-            document: Some(text.into()),
-            ..Default::default()
-        };
-        let new =
-            |input| Product::new(ProductId::known("p"), PortalId::known("q"), input, Timestamp::default());
-        let Offer::External(offer) = new(input.clone()).unwrap().offer else { panic!("external") };
-        assert_eq!(offer.server_urls, ["https://a.example"]);
-        let refused = new(ProductInput { auth: basic(), ..input }).unwrap_err();
-        assert!(refused.to_string().starts_with("auth is a member of gateway products only"), "{refused}");
-    }
-}
+#[path = "changes/tests.rs"]
+mod tests;

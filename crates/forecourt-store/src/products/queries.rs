@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use forecourt_core::{
-    ids::{PortalId, ProductId},
+    ids::{DcrProviderId, PortalId, ProductId},
     lists::{List, TimeOrder},
     products::{Offer, Product, ProductFilter, Subscriber, SubscriptionState},
     subscriptions::SubscriptionStatus,
 };
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    sea_query::SelectStatement,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, sea_query::SelectStatement,
 };
 
 use super::{
@@ -47,6 +47,15 @@ impl Reader {
         let select = rows::sorted(select, filter.order.direction, by, Column::CreatedAt, Column::Id);
         let found = rows::page(self.connection(), select, filter.paging, Ok).await?;
         Ok(List { total: found.total, rows: self.with_links(found.rows).await? })
+    }
+
+    /// The products that accept tokens of this DCR provider, drafts included, the oldest first.
+    pub async fn products_with_dcr(&self, provider: &DcrProviderId) -> Result<Vec<Product>, StoreError> {
+        let backend = rows::backend(&self.connection());
+        // The text that `ProductAuth` is stored as; an id holds nothing that JSON escapes.
+        let method = format!("\"dcr\":\"{provider}\"");
+        let select = Entity::find().filter(dialect::contains(backend, Column::Auth, &method));
+        self.with_links(select.order_by_asc(Column::Id).all(&self.connection()).await?).await
     }
 
     /// How many products a portal has, drafts included.

@@ -26,11 +26,14 @@ pub struct CredentialRow {
     pub created_at: When,
     /// The last call with it, if any.
     pub last_used_at: Option<When>,
+    /// Whether its secret can be replaced.
+    pub regenerable: bool,
 }
 
 /// `GET` and `POST` `/applications/{application}/credentials/new?kind=…` and `…/{credential}/edit`. Fields:
-/// `kind` (`key_auth`, `basic_auth` or `jwt_auth`; new only), `name`, `desc`, for basic-auth `username`, `password`,
-/// and for jwt-auth `algorithm`, `public_key`.
+/// `kind` (`key_auth`, `basic_auth`, `jwt_auth` or `oauth`; new only), `name` (not for `oauth`), `desc`, for basic-auth
+/// `username`, `password`, for jwt-auth `algorithm`, `public_key`, and for oauth `provider` (new only), `redirect_uris`, one a
+/// line.
 #[derive(Clone, Debug, Serialize)]
 pub struct CredentialForm {
     /// The application.
@@ -41,6 +44,8 @@ pub struct CredentialForm {
     pub kind: AuthKind,
     /// The algorithms that tokens may be signed with; shown for `jwt_auth`.
     pub algorithms: Vec<Choice>,
+    /// The providers that a client can be registered at; for a new `oauth`.
+    pub providers: Vec<Choice>,
     /// What was typed.
     pub form: Form,
     /// Where the form posts to.
@@ -84,6 +89,7 @@ impl View for CredentialForm {
             credential: None,
             kind,
             algorithms: ["HS256", "EdDSA"].map(|name| Choice::new(name, name)).into(),
+            providers: vec![Choice::new("dcr_1", "Keycloak"), Choice::new("dcr_2", "Legacy bridge")],
             form,
             action: developer::new_credential(&id("app", 1)),
         };
@@ -100,6 +106,11 @@ impl View for CredentialForm {
             Sample::developer("key", new(AuthKind::KeyAuth, Form::new())),
             Sample::developer("basic_refused", new(AuthKind::BasicAuth, taken)),
             Sample::developer("jwt", new(AuthKind::JwtAuth, Form::new())),
+            Sample::developer("oauth", new(AuthKind::Oauth, Form::new())),
+            Sample::developer(
+                "oauth_without_provider",
+                Self { providers: Vec::new(), ..new(AuthKind::Oauth, Form::new()) },
+            ),
             Sample::developer("edit", edit),
         ]
     }
@@ -146,10 +157,22 @@ impl View for SecretShown {
             curl: None,
             ..key.clone()
         };
+        let oauth = Self {
+            name: "Keycloak".to_owned(),
+            kind: AuthKind::Oauth,
+            secrets: vec![
+                secret("Client ID", "OAUTH_CLIENT_ID", "0KtxBca-sample-not-a-client"),
+                secret("Client secret", "OAUTH_CLIENT_SECRET", "0wKRm9-sample-not-a-secret"),
+                secret("Issuer", "OAUTH_ISSUER", "https://id.nordwind.example/realms/partners"),
+            ],
+            curl: None,
+            ..key.clone()
+        };
         vec![
             Sample::developer("key", key),
             Sample::developer("basic", basic),
             Sample::developer("jwt", jwt),
+            Sample::developer("oauth", oauth),
             Sample::developer("waiting", waiting),
         ]
     }
@@ -169,6 +192,7 @@ pub(crate) fn sample_rows() -> Vec<CredentialRow> {
             shown: None,
             created_at: ago(86_400 * 30),
             last_used_at: Some(ago(40)),
+            regenerable: true,
         },
         CredentialRow {
             id: id("crd", 2),
@@ -177,6 +201,7 @@ pub(crate) fn sample_rows() -> Vec<CredentialRow> {
             shown: Some("warehouse-sync".to_owned()),
             created_at: ago(86_400 * 2),
             last_used_at: None,
+            regenerable: true,
         },
     ]
 }

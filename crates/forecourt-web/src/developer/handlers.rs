@@ -10,6 +10,7 @@ mod credentials;
 mod entrances;
 mod home;
 mod hub;
+mod oauth_clients;
 mod products;
 mod sign_in;
 mod subscriptions;

@@ -91,7 +91,7 @@ impl IntoResponse for Failed {
                 ErrorKind::Forbidden => FailureKind::Forbidden,
                 // Refusals of what was given are shown in the form they came from; one that comes here had none.
                 ErrorKind::Invalid | ErrorKind::Conflict => FailureKind::Unreadable,
-                ErrorKind::Unavailable | ErrorKind::Internal => logged(&error),
+                ErrorKind::IdentityProvider | ErrorKind::Unavailable | ErrorKind::Internal => logged(&error),
             },
         };
         lacking(kind.status(), Lacking::Page(kind))

@@ -16,7 +16,7 @@ use crate::{errors::FailureKind, forms::Form};
 pub const LIMIT: usize = 1024 * 1024;
 
 /// Never shown again, and not the visitor's own words.
-const NOT_KEPT: [&str; 5] = ["csrf", "password", "again", "current", "secret"];
+const NOT_KEPT: [&str; 6] = ["csrf", "password", "again", "current", "secret", "headers"];
 
 /// The fields of a form whose token was right. `LIMIT` is the largest body, in bytes.
 #[derive(Clone, Debug)]

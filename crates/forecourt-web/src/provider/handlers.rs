@@ -8,6 +8,7 @@ mod applications;
 mod approvals;
 mod certificates;
 mod consumers;
+mod dcr_providers;
 mod developers;
 mod gateway;
 mod instance_tokens;
@@ -126,6 +127,11 @@ fn node_pages() -> Router<Web> {
         .route(paths::INSTANCE_TOKENS, get(instance_tokens::list))
         .route(paths::NEW_INSTANCE_TOKEN, get(instance_tokens::new_form).post(instance_tokens::create))
         .route(paths::DELETE_INSTANCE_TOKEN, get(instance_tokens::ask_delete).post(instance_tokens::delete))
+        .route(paths::DCR_PROVIDERS, get(dcr_providers::list))
+        .route(paths::NEW_DCR_PROVIDER, get(dcr_providers::new_form).post(dcr_providers::create))
+        .route(paths::EDIT_DCR_PROVIDER, get(dcr_providers::edit_form).post(dcr_providers::save))
+        .route(paths::DELETE_DCR_PROVIDER, get(dcr_providers::ask_delete).post(dcr_providers::delete))
+        .route(paths::DISMISS_DCR_REMOVAL, get(dcr_providers::ask_dismiss).post(dcr_providers::dismiss))
 }
 
 /// What belongs to whole gateway groups.

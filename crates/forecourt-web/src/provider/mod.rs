@@ -5,6 +5,7 @@ pub mod applications;
 pub mod approvals;
 pub mod certificates;
 pub mod consumers;
+pub mod dcr_providers;
 pub mod developers;
 pub mod gateway;
 mod handlers;
@@ -35,6 +36,8 @@ pub fn samples() -> Vec<AnySample> {
         of::<portals::PortalList>(),
         of::<portals::NewPortal>(),
         of::<portals::PortalSettings>(),
+        of::<dcr_providers::DcrProviderList>(),
+        of::<dcr_providers::DcrProviderForm>(),
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),

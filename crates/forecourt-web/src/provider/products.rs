@@ -66,6 +66,8 @@ pub struct ProductForm {
     pub services: Vec<Choice>,
     /// Whether authentication is locked, because the product is published.
     pub locked: bool,
+    /// The DCR providers whose tokens it may accept.
+    pub providers: Vec<Choice>,
     /// What was typed.
     pub form: Form,
     /// Where the form posts to.
@@ -196,6 +198,7 @@ impl View for ProductForm {
             kind: ProductKind::Gateway,
             services,
             locked: false,
+            providers: vec![Choice::new("dcr_1", "Keycloak")],
             form: Form::new()
                 .with("visibility", "logged_in")
                 .with("auth", "key_auth")

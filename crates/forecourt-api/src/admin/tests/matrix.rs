@@ -77,7 +77,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
             GroupObject
         }
-        ("POST", "forecourt/plans") => Addition,
+        ("POST", "forecourt/plans" | "dcr_providers") => Addition,
         ("POST", noun) if noun.ends_with("api_products") || noun.ends_with("invites") => Addition,
         ("POST", noun) if noun.ends_with("login_options") => Addition,
         ("GET", noun)
@@ -101,6 +101,7 @@ struct Existing {
     credential: String,
     product: String,
     plan: String,
+    dcr_provider: String,
     user: String,
     option: String,
     token: String,
@@ -136,6 +137,8 @@ impl Existing {
         let node = stage.node(&text, "one").await.to_string();
         let plan = json!({ "api_product_id": product, "name": "Bronze", "limits": [] });
         let plan = stage.id_of("POST", "/api/forecourt/plans", plan).await;
+        let provider = json!({ "name": "OpenID", "issuer": "https://id.example.com" });
+        let dcr_provider = stage.id_of("POST", "/api/dcr_providers", provider).await;
         let first = async |path: &str| stage.get(path).await.list()[0]["id"].as_str().unwrap().to_owned();
         let tokens = format!("/api/portal/tokens?portal_id={portal}");
         Self {
@@ -145,6 +148,7 @@ impl Existing {
             approval: first("/api/approvals").await,
             subscription: first("/api/subscriptions").await,
             plan,
+            dcr_provider,
             stage,
             portal,
             service,
@@ -166,6 +170,7 @@ impl Existing {
             "login_options" => &self.option,
             "api_products" => &self.product,
             "plans" => &self.plan,
+            "dcr_providers" => &self.dcr_provider,
             "subscriptions" => &self.subscription,
             "approvals" => &self.approval,
             "applications" => &self.application,
@@ -192,6 +197,7 @@ impl Existing {
                 ("{id}", "developers") => "ada",
                 ("{id}", "global_rules" | "stream_routes") => "one",
                 ("{id}", "plugin_metadata") => "cors",
+                ("{id}", "dcr_removals") => "rmv_unknown",
                 ("{id}", "gateway_groups") => "default",
                 ("{id}", noun) => id(noun),
                 (part, _) => part,

@@ -8,7 +8,7 @@ use forecourt_app::{
 };
 use forecourt_core::{
     applications::Application,
-    credentials::{BasicSecret, CredentialInput, CredentialType, TokenSigning},
+    credentials::{BasicSecret, Credential, CredentialInput, CredentialType, TokenSigning},
     gateway_state::{JwtAlgorithm, TokenSecret},
     ids::CredentialId,
     secrets::PlainSecret,
@@ -17,6 +17,7 @@ use forecourt_core::{
 use super::{
     applications::{application_id, reference, subscriptions_of},
     entrances::{self, Shown},
+    oauth_clients,
     visitors::Member,
 };
 use crate::{
@@ -39,6 +40,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("basic-auth.password", "password"),
     ("jwt-auth.algorithm", "algorithm"),
     ("jwt-auth.public_key", "public_key"),
+    ("oauth.dcr_provider_id", "provider"),
+    (oauth_clients::REDIRECT_URIS, oauth_clients::REDIRECT_URIS),
 ];
 /// Of a password that we make: 128 random bits.
 const PASSWORD_BYTES: usize = 16;
@@ -48,12 +51,20 @@ pub(super) fn row(named: &NamedCredential) -> CredentialRow {
     let credential = &named.credential;
     CredentialRow {
         id: credential.id.to_string(),
-        name: credential.name.clone(),
+        name: oauth_clients::name(named),
         kind: kind_of(credential.credential_type()),
-        shown: credential.username().or(credential.token().map(|(key, _)| key.as_str())).map(str::to_owned),
+        shown: shown(credential).map(str::to_owned),
+        regenerable: oauth_clients::is_regenerable(named),
         created_at: When::of(credential.created_at),
         last_used_at: credential.last_used_at.map(When::of),
     }
+}
+
+/// What everybody may see of a credential.
+fn shown(credential: &Credential) -> Option<&str> {
+    let token = credential.token().map(|(key, _)| key.as_str());
+    let client = credential.oauth().map(|(_, client)| client.as_str());
+    credential.username().or(token).or(client)
 }
 
 const fn kind_of(credential_type: CredentialType) -> AuthKind {
@@ -71,6 +82,7 @@ fn asked_type(word: &str) -> Result<CredentialType, Failed> {
         "" | "key_auth" => Ok(CredentialType::KeyAuth),
         "basic_auth" => Ok(CredentialType::BasicAuth),
         "jwt_auth" => Ok(CredentialType::JwtAuth),
+        "oauth" => Ok(CredentialType::Oauth),
         _ => Err(FailureKind::NotFound.into()),
     }
 }
@@ -91,16 +103,21 @@ async fn own_credential(
     Ok((application, found))
 }
 
-fn new_form(application: &Application, kind: AuthKind, form: Form) -> CredentialForm {
-    let action = developer::new_credential(application.id.as_str());
-    CredentialForm {
+async fn new_form(
+    member: &Member,
+    application: &Application,
+    kind: AuthKind,
+    form: Form,
+) -> Result<CredentialForm, Failed> {
+    Ok(CredentialForm {
         application: reference(application),
         credential: None,
         kind,
         algorithms: algorithms(),
+        providers: if kind == AuthKind::Oauth { oauth_clients::providers(member).await? } else { Vec::new() },
         form,
-        action,
-    }
+        action: developer::new_credential(application.id.as_str()),
+    })
 }
 
 fn algorithms() -> Vec<Choice> {
@@ -119,7 +136,7 @@ fn input(posted: &Posted) -> CredentialInput {
 pub(super) async fn new(member: Member, Path(id): Path<String>, asked: Asked) -> Result<Response, Failed> {
     let application = own_application(&member, &id).await?;
     let kind = kind_of(asked_type(asked.text("kind"))?);
-    member.visit.show(&new_form(&application, kind, Form::new()))
+    member.visit.show(&new_form(&member, &application, kind, Form::new()).await?)
 }
 
 /// `POST /applications/{application}/credentials/new`.
@@ -132,26 +149,31 @@ pub(super) async fn create(
     let application = own_application(&member, &id).await?;
     let credential_type = asked_type(posted.text("kind"))?;
     let secret = match credential_type {
-        CredentialType::KeyAuth => Ok(NewSecret::KeyAuth),
-        CredentialType::BasicAuth => basic(&member, posted.text("username"), posted.given("password")),
+        CredentialType::KeyAuth => Ok(Some(NewSecret::KeyAuth)),
+        CredentialType::BasicAuth => {
+            basic(&member, posted.text("username"), posted.given("password")).map(Some)
+        }
         CredentialType::JwtAuth => {
             let (algorithm, public_key) = (posted.given("algorithm"), posted.given("public_key"));
-            TokenSigning::new(algorithm, public_key, None).map(NewSecret::JwtAuth).map_err(Into::into)
+            TokenSigning::new(algorithm, public_key, None)
+                .map(|signing| Some(NewSecret::JwtAuth(signing)))
+                .map_err(Into::into)
         }
-        CredentialType::Oauth => return Err(FailureKind::NotFound.into()),
+        CredentialType::Oauth => Ok(None),
     };
     let made = match secret {
-        Ok(secret) => {
+        Ok(Some(secret)) => {
             let app = visit.web.app();
             credentials::create(app, &member.caller, &application.id, input(&posted), secret).await
         }
+        Ok(None) => oauth_clients::create(&member, &application, &posted, input(&posted)).await,
         Err(error) => Err(error),
     };
     match made {
         Ok(issued) => show_secret(&member, &application, &issued).await,
         Err(error) => {
-            let form = posted.refused(error, FIELDS)?;
-            visit.show_refused(&new_form(&application, kind_of(credential_type), form))
+            let form = oauth_clients::refused(&member, &posted, error, FIELDS)?;
+            visit.show_refused(&new_form(&member, &application, kind_of(credential_type), form).await?)
         }
     }
 }
@@ -188,6 +210,9 @@ async fn show_secret(
             let secrets = [key, own].into_iter().filter(|secret| !secret.value.is_empty()).collect();
             (secrets, Shown::Token(token.as_ref().map(PlainSecret::reveal)))
         }
+        (None, None) if credential.oauth().is_some() => {
+            (oauth_clients::secrets(member, issued), Shown::Client)
+        }
         (None, None) => {
             (vec![secret(web.say("auth.key_auth.name", &[]), "API_KEY", value)], Shown::Key(value))
         }
@@ -196,7 +221,7 @@ async fn show_secret(
     let waits = waits.unwrap_or_default();
     member.visit.show(&SecretShown {
         application: reference(application),
-        name: credential.name.clone(),
+        name: oauth_clients::name(&issued.credential),
         kind: kind_of(credential.credential_type()),
         secrets,
         curl,
@@ -233,9 +258,10 @@ fn edit_form(application: &Application, found: &NamedCredential, form: Form) -> 
     let credential = &found.credential;
     CredentialForm {
         application: reference(application),
-        credential: Some(credential.name.clone()),
+        credential: Some(oauth_clients::name(found)),
         kind: kind_of(credential.credential_type()),
         algorithms: Vec::new(),
+        providers: Vec::new(),
         form,
         action: developer::edit_credential(application.id.as_str(), credential.id.as_str()),
     }
@@ -249,6 +275,7 @@ pub(super) async fn edit(
     let (application, found) = own_credential(&member, &application, &id).await?;
     let credential = &found.credential;
     let form = Form::new().with("name", credential.name.as_str()).with("desc", credential.desc.as_str());
+    let form = form.with(oauth_clients::REDIRECT_URIS, oauth_clients::lines(&found));
     member.visit.show(&edit_form(&application, &found, form))
 }
 
@@ -264,13 +291,18 @@ pub(super) async fn update(
     let input = CredentialInput { labels: Some(credential.labels.pairs().clone()), ..input(&posted) };
     let own_type = credential.credential_type();
     let app = visit.web.app();
-    match credentials::update(app, &member.caller, &application.id, &credential.id, own_type, input).await {
+    let updated = if own_type == CredentialType::Oauth {
+        oauth_clients::update(&member, &found, &posted, input).await
+    } else {
+        credentials::update(app, &member.caller, &application.id, &credential.id, own_type, input).await
+    };
+    match updated {
         Ok(_) => {
             let text = visit.web.say("form.saved", &[]);
             Ok(visit.done(&developer::application(application.id.as_str()), &text))
         }
         Err(error) => {
-            let form = posted.refused(error, FIELDS)?;
+            let form = oauth_clients::refused(&member, &posted, error, FIELDS)?;
             visit.show_refused(&edit_form(&application, &found, form))
         }
     }
@@ -279,7 +311,7 @@ pub(super) async fn update(
 fn question(act: Act, application: &Application, found: &NamedCredential, action: Link) -> Confirm {
     Confirm {
         act,
-        name: found.credential.name.clone(),
+        name: oauth_clients::name(found),
         impact: Vec::new(),
         type_name: false,
         action,
@@ -307,6 +339,12 @@ pub(super) async fn regenerate(
 ) -> Result<Response, Failed> {
     let (application, found) = own_credential(&member, &application, &id).await?;
     let credential = &found.credential;
+    let app = member.visit.web.app();
+    if credential.oauth().is_some() {
+        let (caller, id) = (&member.caller, &credential.id);
+        let issued = forecourt_app::oauth_clients::regenerate(app, caller, &application.id, id).await?;
+        return show_secret(&member, &application, &issued).await;
+    }
     let secret = match (credential.username(), credential.token()) {
         (Some(username), _) => basic(&member, username, None)?,
         (None, Some((_, TokenSecret::Public { algorithm, public_key }))) => {
@@ -316,7 +354,6 @@ pub(super) async fn regenerate(
         (None, Some((_, kept))) => NewSecret::JwtAuth(TokenSigning::Shared(kept.algorithm())),
         (None, None) => NewSecret::KeyAuth,
     };
-    let app = member.visit.web.app();
     let issued =
         credentials::regenerate(app, &member.caller, &application.id, &credential.id, secret).await?;
     show_secret(&member, &application, &issued).await
@@ -342,6 +379,6 @@ pub(super) async fn delete(
     let (application, found) = own_credential(&member, &application, &id).await?;
     let credential = &found.credential;
     credentials::delete(visit.web.app(), &member.caller, &application.id, &credential.id).await?;
-    let text = visit.web.say("credential.deleted", &[("name", &credential.name)]);
+    let text = visit.web.say("credential.deleted", &[("name", &oauth_clients::name(&found))]);
     Ok(visit.done(&developer::application(application.id.as_str()), &text))
 }

@@ -39,6 +39,8 @@ pub(super) enum Shown<'a> {
     Pair(&'a str, &'a str),
     /// A token; `None` where only the developer can sign one.
     Token(Option<&'a str>),
+    /// A token that the provider gives for the client: nobody has it here.
+    Client,
 }
 
 impl Shown<'_> {
@@ -47,6 +49,7 @@ impl Shown<'_> {
             Self::Key(_) => CredentialType::KeyAuth,
             Self::Pair(..) => CredentialType::BasicAuth,
             Self::Token(_) => CredentialType::JwtAuth,
+            Self::Client => CredentialType::Oauth,
         }
     }
 }
@@ -85,6 +88,7 @@ pub(super) async fn curl(
             format!("-H {}", quoted(&format!("{header}: {key}")))
         }
         Shown::Token(token) => format!("-H {}", quoted(&format!("Authorization: Bearer {}", (*token)?))),
+        Shown::Client => return None,
         Shown::Pair(username, password) => format!("-u {}", quoted(&format!("{username}:{password}"))),
     };
     // A wildcard stands for any one name; a call needs one.

@@ -1,11 +1,12 @@
 //! The form of a product, new or edited: from what was typed to a [`ProductInput`] and back.
 
 use axum::extract::Path;
-use forecourt_app::{gateway_groups, impacts, products, services};
+use forecourt_app::{dcr_providers, gateway_groups, impacts, products, services};
 use forecourt_core::{
+    dcr_providers::DcrProviderFilter,
     gateway_groups::GatewayGroupFilter,
     gateway_state::{BasicAuthMethod, JwtAuthMethod, KeyAuthMethod},
-    ids::ProductId,
+    ids::{DcrProviderId, ProductId},
     products::{
         ExternalOffer, GatewayOffer, LinkedService, Offer, Product, ProductAuth, ProductStatus, ProductType,
         Visibility, changes::ProductInput,
@@ -127,6 +128,7 @@ async fn view(
         }),
         kind: kind(product_type),
         services: services.into_iter().map(choice).collect(),
+        providers: providers(console).await?,
         locked: product.is_some_and(|product| product.status == ProductStatus::Published),
         form,
         action: match product {
@@ -134,6 +136,14 @@ async fn view(
             None => provider::new_product(portal),
         },
     })
+}
+
+/// The DCR providers whose tokens gateways can verify, by name.
+async fn providers(console: &Console) -> Result<Vec<Choice>, Failed> {
+    let mut found = dcr_providers::list(console.app(), &DcrProviderFilter::default()).await?.rows;
+    found.retain(|provider| !provider.issuer.is_empty());
+    found.sort_by_key(|provider| provider.name.to_lowercase());
+    Ok(found.into_iter().map(|provider| Choice::new(provider.id.as_str(), provider.name)).collect())
 }
 
 /// The services that `product` has or could have, each with its group's name.
@@ -184,6 +194,9 @@ fn stored_gateway(mut form: Form, offer: &GatewayOffer) -> Form {
         form = form.with("auth", "jwt_auth");
         hides |= jwt.hide_credentials;
     }
+    if let Some(provider) = &offer.auth.dcr {
+        form = form.with("dcr_provider", provider.as_str());
+    }
     let ticks = [
         ("hide_credentials", hides),
         ("subscription_approval", !offer.subscription_auto_approval),
@@ -228,7 +241,7 @@ async fn input(
     // While it is published the form has no such fields: they stay as they are.
     let locked = product.is_some_and(|product| product.status == ProductStatus::Published);
     Ok(Ok(ProductInput {
-        auth: (!locked).then(|| auth(posted, product)),
+        auth: (!locked).then(|| auth(posted)),
         services: Some(links),
         subscription_auto_approval: Some(!posted.ticked("subscription_approval")),
         can_view_unsubscribed: Some(posted.ticked("can_view_unsubscribed")),
@@ -236,7 +249,7 @@ async fn input(
     }))
 }
 
-fn auth(posted: &PostedProduct, product: Option<&Product>) -> ProductAuth {
+fn auth(posted: &PostedProduct) -> ProductAuth {
     let chosen = posted.texts("auth");
     let hide_credentials = posted.ticked("hide_credentials");
     let chose = |method: &str| chosen.iter().any(|own| own == method);
@@ -249,8 +262,7 @@ fn auth(posted: &PostedProduct, product: Option<&Product>) -> ProductAuth {
         }),
         basic_auth: chose("basic_auth").then_some(BasicAuthMethod { hide_credentials }),
         jwt_auth: chose("jwt_auth").then_some(JwtAuthMethod { hide_credentials }),
-        // The form does not show it, so it must not take it away.
-        dcr: product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.dcr.clone()),
+        dcr: posted.given("dcr_provider").and_then(DcrProviderId::parse),
     }
 }
 

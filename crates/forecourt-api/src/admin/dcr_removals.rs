@@ -1,0 +1,59 @@
+//! OAuth clients that are left behind at their providers: the report, and taking one off it.
+
+use axum::extract::State;
+use forecourt_app::dcr_removals::{self, ListedRemoval};
+use forecourt_core::{
+    dcr_removals::DcrRemovalFilter,
+    ids::{DcrProviderId, DcrRemovalId},
+};
+use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query, times::iso};
+use serde_json::{Value, json};
+
+use super::{
+    answers::{Answer, ListAnswer, deleted},
+    segments::Segments,
+    table::Table,
+};
+use crate::shapes::{members, non_empty};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    table.get("/api/forecourt/dcr_removals", list).delete("/api/forecourt/dcr_removals/{id}", dismiss)
+}
+
+fn shape(listed: &ListedRemoval) -> Value {
+    let removal = &listed.removal;
+    Value::Object(members([
+        ("id", Some(json!(removal.id))),
+        ("dcr_provider_id", Some(json!(removal.provider_id))),
+        ("dcr_provider_name", non_empty(&listed.provider_name)),
+        ("client_id", removal.client_id.as_ref().map(|id| json!(id))),
+        ("client_name", Some(json!(removal.client_name))),
+        ("application_id", Some(json!(removal.application_id))),
+        ("attempts", Some(json!(removal.attempts))),
+        ("last_error", non_empty(&removal.last_error)),
+        ("next_attempt_at", removal.next_attempt_at.map(|at| json!(iso(at)))),
+        ("created_at", Some(json!(iso(removal.created_at)))),
+    ]))
+}
+
+async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
+    let asked = query.text("dcr_provider_id");
+    let provider_id = asked.and_then(DcrProviderId::parse);
+    let filter = DcrRemovalFilter { paging: query.paging()?, provider_id };
+    let found = dcr_removals::list(&context.app, &caller, &filter).await?;
+    // What can be no provider's id matches nothing.
+    if asked.is_some() && filter.provider_id.is_none() {
+        return Ok(lists::whole(Vec::new()));
+    }
+    Ok(lists::body(found.map(|removal| shape(&removal))))
+}
+
+async fn dismiss(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(DcrRemovalId::parse)?;
+    dcr_removals::dismiss(&context.app, &caller, &id).await?;
+    deleted(id.as_str())
+}

@@ -1,0 +1,107 @@
+//! A real OpenID provider with dynamic registration, as a process of node that a story starts, stops and starts again.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Answer, Client, MovedClock};
+
+/// What the provider asks for before it registers anybody.
+pub const INITIAL_ACCESS_TOKEN: &str = "an-initial-access-token";
+
+/// The provider; it ends with its owner. Its clients and keys outlive a stop.
+#[derive(Debug)]
+pub struct OauthProvider {
+    folder: TempDir,
+    port: u16,
+    clock: MovedClock,
+    child: Option<Child>,
+}
+
+impl OauthProvider {
+    /// Starts one on a free port, with the time of `clock`. Blocks its thread until it is ready.
+    pub fn start(clock: &MovedClock) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let mut provider = Self { folder: TempDir::new().unwrap(), port, clock: clock.clone(), child: None };
+        provider.resume();
+        provider
+    }
+
+    /// Ends the process; the port answers nobody then.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts it again, on the same port with what it knew.
+    ///
+    /// # Panics
+    /// When its packages are not installed, or it does not start.
+    pub fn resume(&mut self) {
+        let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers");
+        assert!(
+            peers.join("node_modules/oidc-provider").is_dir(),
+            "{} has no packages: `cargo xtask test` installs them, and so does `npm ci` there",
+            peers.display()
+        );
+        let mut child = Command::new("node")
+            .arg("oidc-provider.mjs")
+            .arg(self.port.to_string())
+            .arg(self.file())
+            .arg(self.clock.now().millis().to_string())
+            .current_dir(&peers)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("node could not be started: `cargo xtask doctor` says how to get it");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        self.child = Some(child);
+        assert!(line.starts_with("ready "), "the provider did not start: {line:?}");
+    }
+
+    /// Its issuer.
+    pub fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What it answers to a client that asks for a token of its own.
+    pub async fn ask_token(&self, client_id: &str, secret: &str, scope: &str) -> Answer {
+        let basic = STANDARD.encode(format!("{client_id}:{secret}"));
+        let body = format!("grant_type=client_credentials&scope={scope}").into_bytes();
+        let form = ("application/x-www-form-urlencoded".to_owned(), body);
+        let client = Client::new(self.issuer()).with("authorization", &format!("Basic {basic}"));
+        client.send_bytes(Method::POST, "/token", Some(form)).await
+    }
+
+    /// The clients that it knows, as it keeps them.
+    pub fn clients(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        let state: Value = serde_json::from_str(&text).unwrap();
+        let rows = state["rows"].as_object().unwrap().iter();
+        rows.filter(|(place, _)| place.starts_with("Client/")).map(|(_, client)| client.clone()).collect()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("provider.json")
+    }
+}
+
+impl Drop for OauthProvider {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

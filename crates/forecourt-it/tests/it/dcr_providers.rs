@@ -1,0 +1,130 @@
+//! DCR providers as administrators keep them, and as portals show them.
+
+use forecourt_it::{Forecourt, installations::text};
+use serde_json::{Value, json};
+
+const PROVIDERS: &str = "/api/dcr_providers";
+
+fn oidc(name: &str) -> Value {
+    json!({ "name": name, "issuer": "https://id.example.com/realms/dev", "headers": { "Authorization": "Bearer t0p" } })
+}
+
+#[tokio::test]
+async fn a_provider_is_made_changed_in_part_and_deleted() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let made = admin.post(PROVIDERS, oidc("Keycloak")).await.expect(200)["value"].clone();
+    assert_eq!(made["provider_type"], "oidc");
+    assert_eq!(made["headers"], json!({ "Authorization": "******" }));
+    let path = format!("{PROVIDERS}/{}", text(&made["id"]));
+    let changed = json!({ "desc": "dev realm", "headers": { "Authorization": "******", "X-Tenant": "one" } });
+    let changed = admin.put(&path, changed).await.expect(200)["value"].clone();
+    assert_eq!(changed["headers"], json!({ "Authorization": "******", "X-Tenant": "******" }));
+    assert_eq!((&changed["desc"], &changed["issuer"]), (&json!("dev realm"), &made["issuer"]));
+    assert_eq!(admin.get(&path).await.expect(200)["value"], changed);
+    assert_eq!(admin.get(PROVIDERS).await.expect(200)["list"], json!([changed]));
+    let shown = f.portal_api().await.get(PROVIDERS).await.expect(200);
+    let public = json!({
+        "id": made["id"], "name": "Keycloak", "issuer": "https://id.example.com/realms/dev", "provider_type": "oidc",
+    });
+    assert_eq!(shown["list"], json!([public]));
+    assert_eq!(admin.delete(&path).await.expect(200)["value"]["id"], made["id"]);
+    admin.get(&path).await.expect(404);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_provider_is_refused() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let made = admin.post(PROVIDERS, oidc("Keycloak")).await.expect(200);
+    let path = format!("{PROVIDERS}/{}", text(&made["value"]["id"]));
+    for (body, part) in [
+        (json!({}), "name is required"),
+        (json!({ "name": "x" }), "issuer is required"),
+        (json!({ "name": "x", "issuer": "id.example.com" }), "issuer must be an http or https address"),
+        (json!({ "name": "x", "provider_type": "http_bridge" }), "base_url is required"),
+        (json!({ "name": "x", "provider_type": "ldap" }), "provider_type must be oidc or http_bridge"),
+        (
+            json!({ "name": "x", "issuer": "https://a.example", "headers": ["a"] }),
+            "headers must be an object",
+        ),
+        (
+            json!({ "name": "x", "issuer": "https://a.example", "headers": { "Host": "a" } }),
+            "headers must not name host",
+        ),
+        (
+            json!({ "name": "x", "issuer": "https://a.example", "headers": { "X": "******" } }),
+            "no such header is stored",
+        ),
+        (oidc("Keycloak"), "name \"Keycloak\" is taken"),
+    ] {
+        admin.post(PROVIDERS, body).await.refused(400, part);
+    }
+    admin.put(&path, json!({ "provider_type": "http_bridge" })).await.refused(400, "provider_type is fixed");
+    admin.put(&path, json!({ "issuer": "" })).await.refused(400, "issuer is required");
+    admin.patch(&path, json!([])).await.expect(405);
+    admin.get(&format!("{PROVIDERS}/dcr_unknown")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_product_needs_a_known_provider_with_an_issuer_and_keeps_it() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let bridge =
+        json!({ "name": "Bridge", "provider_type": "http_bridge", "base_url": "http://127.0.0.1:1" });
+    let made = admin.post(PROVIDERS, bridge).await.expect(200);
+    let id = text(&made["value"]["id"]);
+    let products = format!("/api/api_products?portal_id={}", f.portal_id().await);
+    let product = |id: &str| json!({ "type": "gateway", "name": "Orders", "status": "published", "auth": { "dcr": { "dcr_provider_id": id } } });
+    admin.post(&products, product("dcr_unknown")).await.refused(400, "is not a DCR provider");
+    admin.post(&products, product(&id)).await.refused(400, "has no issuer");
+    let path = format!("{PROVIDERS}/{id}");
+    admin.put(&path, json!({ "issuer": "https://id.example.com" })).await.expect(200);
+    let made = admin.post(&products, product(&id)).await.expect(200);
+    assert_eq!(made["value"]["auth"], json!({ "dcr": { "dcr_provider_id": id } }));
+    admin
+        .put(&path, json!({ "issuer": "" }))
+        .await
+        .refused(400, "issuer is required: the API product \"Orders\"");
+    admin.delete(&path).await.refused(400, "the API product \"Orders\" uses this DCR provider");
+    let product_path = format!("/api/api_products/{}", text(&made["value"]["id"]));
+    let shown = f.portal_api().await.get(&product_path).await.expect(200);
+    assert_eq!(shown["auth"], json!({ "dcr": { "dcr_provider_id": id } }));
+    admin.delete(&product_path).await.expect(200);
+    admin.delete(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_is_refused_before_anybody_is_called() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let bridge = json!({ "name": "Bridge", "provider_type": "http_bridge", "base_url": "http://169.254.169.254/latest" });
+    let id = text(&admin.post(PROVIDERS, bridge).await.expect(200)["value"]["id"]);
+    let application = f.developer("ada").await.application("mobile").await;
+    let path = format!("/api/applications/{}/credentials", application.id);
+    let body = |oauth: Value| json!({ "type": "oauth", "oauth": oauth });
+    for (wrong, part) in [
+        (json!({ "type": "oauth" }), "oauth is required"),
+        (body(json!({})), "oauth.dcr_provider_id is required"),
+        (body(json!({ "dcr_provider_id": "dcr_unknown" })), "is not a DCR provider"),
+        (body(json!({ "dcr_provider_id": "no id" })), "is not a DCR provider"),
+        (
+            body(json!({ "dcr_provider_id": id, "redirect_uris": "https://a.example" })),
+            "must be an array of strings",
+        ),
+        (body(json!({ "dcr_provider_id": id, "redirect_uris": [7] })), "must be an array of strings"),
+        (
+            body(json!({ "dcr_provider_id": id, "redirect_uris": ["javascript:alert(1)"] })),
+            "must be an absolute URI",
+        ),
+        (json!({ "type": "oauth", "labels": { "": "x" }, "oauth": { "dcr_provider_id": id } }), "labels"),
+    ] {
+        application.api.post(&path, wrong).await.refused(400, part);
+    }
+    // A link-local address is never called, whatever is set.
+    let refused = application.api.post(&path, body(json!({ "dcr_provider_id": id }))).await;
+    refused.refused(500, "identity provider request failed");
+    let left = admin.get("/api/forecourt/dcr_removals").await.expect(200);
+    assert_eq!(left["total"], 0);
+    assert_eq!(application.api.get(&path).await.expect(200)["total"], 0);
+}

@@ -1,0 +1,112 @@
+//! What is left behind at providers: lost answers, cascades, providers that are gone, and what administrators see of it.
+
+use std::time::Duration;
+
+use forecourt_it::{Bridge, Forecourt, Trouble, deadlines::eventually, installations::text};
+use serde_json::{Value, json};
+
+use super::oauth_clients::register;
+
+const REMOVALS: &str = "/api/forecourt/dcr_removals";
+
+/// Adds `bridge` to the installation, and gives its id.
+async fn add(f: &Forecourt, bridge: &Bridge) -> String {
+    let body = json!({
+        "name": "Bridge", "provider_type": "http_bridge", "base_url": bridge.base_url(),
+        "headers": { "X-Key": "of the bridge" },
+    });
+    let made = f.admin().await.post("/api/dcr_providers", body).await.expect(200);
+    text(&made["value"]["id"])
+}
+
+async fn left_behind(f: &Forecourt) -> Vec<Value> {
+    f.admin().await.get(REMOVALS).await.expect(200)["list"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_bridge_makes_changes_rotates_and_removes_clients() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    let made = register(&application, &id, &["https://a.example/cb"]).await.expect(201);
+    assert_eq!(made["oauth"]["client_secret"], "secret-1");
+    assert_eq!(made["oauth"]["client_secret_expires_at"], 7);
+    assert_eq!(made["oauth"]["dcr_provider"]["issuer"], "");
+    let told = &bridge.clients()["client-1"];
+    assert_eq!(told["application_id"], application.id);
+    assert_eq!(told["developer_id"], "ada");
+    assert!(bridge.heads().iter().all(|head| head["x-key"] == "of the bridge"));
+
+    let path = format!("/api/applications/{}/credentials/{}", application.id, text(&made["id"]));
+    let rotated = application.api.put(&format!("{path}/regenerate"), json!({ "type": "oauth" })).await;
+    let rotated = rotated.expect(200);
+    assert_eq!(rotated["oauth"]["client_secret"], "rotated");
+    assert_eq!(rotated["oauth"]["client_secret_expires_at"], 9);
+    let body = json!({ "type": "oauth", "oauth": { "redirect_uris": [] } });
+    application.api.put(&path, body).await.expect(200);
+    assert_eq!(bridge.clients()["client-1"]["redirect_uris"], json!([]));
+    let listed = application.api.get("/api/credentials?auth_method=oauth").await.expect(200);
+    assert_eq!(listed["list"][0]["oauth"]["client_id"], "client-1");
+    application.api.delete(&path).await.empty(204);
+    eventually("the client is gone", async || bridge.clients().is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_refused_registration_leaves_nothing_and_a_lost_one_is_told_until_it_is_dismissed() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    for status in [400, 401, 403, 302, 503] {
+        bridge.has(Trouble::Answers(status));
+        register(&application, &id, &[]).await.refused(500, "identity provider request failed");
+    }
+    assert_eq!(left_behind(&f).await, Vec::<Value>::new());
+    bridge.has(Trouble::HangsUp);
+    register(&application, &id, &[]).await.refused(500, "identity provider request failed");
+    let credentials = application.api.get("/api/credentials").await.expect(200);
+    assert_eq!(credentials["total"], 0, "nothing is stored");
+    assert_eq!(bridge.clients().len(), 1, "and yet it was made");
+    let [left] = &left_behind(&f).await[..] else { panic!("one is left") };
+    assert_eq!(left["client_name"], "mobile");
+    assert!(left.get("client_id").is_none() && left.get("next_attempt_at").is_none(), "{left}");
+    assert!(text(&left["last_error"]).contains("remove it there by hand"), "{left}");
+    let path = format!("{REMOVALS}/{}", text(&left["id"]));
+    f.admin().await.delete(&path).await.expect(200);
+    f.admin().await.delete(&path).await.expect(404);
+    assert_eq!(left_behind(&f).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn clients_go_with_their_developer_and_with_their_provider_even_when_that_is_away() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let ada = f.developer("ada").await.application("mobile").await;
+    let bob = f.developer("bob").await.application("batch").await;
+    register(&ada, &id, &[]).await.expect(201);
+    register(&bob, &id, &[]).await.expect(201);
+    f.portal_api().await.delete("/api/developers/ada").await.empty(204);
+    eventually("hers is gone", async || (bridge.clients().len() == 1).then_some(())).await;
+
+    bridge.has(Trouble::Answers(503));
+    let path = format!("/api/dcr_providers/{id}");
+    f.admin().await.delete(&path).await.expect(200);
+    f.admin().await.get(&path).await.expect(404);
+    assert_eq!(bob.api.get("/api/credentials").await.expect(200)["total"], 0);
+    let left = eventually("the failed attempt is told", async || {
+        left_behind(&f).await.into_iter().find(|left| left.get("last_error").is_some())
+    })
+    .await;
+    assert_eq!(left["dcr_provider_name"], "Bridge", "as it was called");
+    assert_eq!(left["client_name"], "batch");
+    bridge.has(Trouble::None);
+    f.advance(Duration::from_secs(11));
+    eventually("his is gone too", async || {
+        (bridge.clients().is_empty() && left_behind(&f).await.is_empty()).then_some(())
+    })
+    .await;
+    let last = bridge.heads().pop().unwrap();
+    assert_eq!(last["x-key"], "of the bridge", "with the headers of the provider that was deleted");
+}
