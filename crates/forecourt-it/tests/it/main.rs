@@ -23,6 +23,7 @@ mod listeners;
 mod main_job;
 mod node_sync;
 mod nodes;
+mod openapi;
 mod plans;
 mod plugins;
 mod portal_api;
