@@ -198,7 +198,11 @@ fn statuses(dialect: &Dialect, row: &Row) -> impl Iterator<Item = (&'static str,
     let is_read = row.method == Method::GET;
     let is_known = *access != Access::Open;
     let names_something = |name: &str| name == "portal_id" || name == "gateway_group_id";
-    let may_miss = row.path.contains('{') || query.iter().any(|parameter| names_something(parameter.name));
+    // On the Admin API what one may not read is not there.
+    let may_be_hidden = dialect.knows_forbidden && is_known;
+    let may_miss = may_be_hidden
+        || row.path.contains('{')
+        || query.iter().any(|parameter| names_something(parameter.name));
     let asks_who = is_known || body.is_some();
     let all = [
         ("400", "Refused", asks || !is_read),
