@@ -20,11 +20,13 @@ mod group_objects;
 mod instance_tokens;
 mod labels;
 mod nodes;
+mod operations;
 mod plans;
 mod plugins;
 mod portal_tokens;
 mod portals;
 mod product_bodies;
+mod product_schemas;
 mod products;
 mod receipts;
 mod routes;
@@ -34,11 +36,14 @@ mod services;
 mod sessions;
 mod settings;
 mod sign_in_options;
+mod sign_in_schemas;
 mod subscriptions;
 mod upstream_bodies;
 mod upstreams;
 mod usage;
 mod validation;
+
+use std::sync::LazyLock;
 
 use axum::{
     Router,
@@ -48,7 +53,15 @@ use axum::{
 use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::table::{self, Table};
+use serde_json::json;
+
+use crate::{
+    openapi::{
+        documents::{self, Dialect},
+        operations::Access,
+    },
+    table::{self, Table},
+};
 
 /// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`.
 pub fn router(context: Context) -> Router {
@@ -62,6 +75,40 @@ pub fn router(context: Context) -> Router {
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
 }
+
+/// The OpenAPI document of this API, as JSON.
+pub fn document() -> &'static str {
+    &DOCUMENT
+}
+
+// It follows from the program alone.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| documents::text(&DIALECT, endpoints().rows()));
+
+const DIALECT: Dialect = Dialect {
+    title: "Forecourt Admin API",
+    description: "What administrators, their scripts and declarative tools call. One object is answered as \
+                  `{\"value\":…}`, a list as `{\"list\":[…],\"total\":n}`. Unknown members of bodies and unknown \
+                  parameters are ignored, `null` counts as absent, nothing in an answer is null.",
+    security_schemes: || {
+        json!({
+            "Token": {
+                "type": "apiKey", "in": "header", "name": "X-API-KEY",
+                "description": "An administrator's access token or a gateway group's admin key; a cookie of this name \
+                                does as well.",
+            },
+            "Bearer": { "type": "http", "scheme": "bearer", "description": "The same tokens." },
+            "Basic": { "type": "http", "scheme": "basic", "description": "An administrator's name and password." },
+            "Session": {
+                "type": "apiKey", "in": "cookie", "name": "session", "description": "From `POST /api/login`.",
+            },
+        })
+    },
+    security: |access| match access {
+        Access::Open => json!([]),
+        _ => json!([{ "Token": [] }, { "Bearer": [] }, { "Basic": [] }, { "Session": [] }]),
+    },
+    knows_forbidden: true,
+};
 
 fn endpoints() -> Table {
     let nouns = [

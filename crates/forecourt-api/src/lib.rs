@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod json_patch;
+mod openapi;
 pub mod portal;
 mod shapes;
 pub mod sync;

@@ -5,15 +5,19 @@
 
 mod applications;
 mod approvals;
+mod credential_schemas;
 mod credentials;
 mod dcr_providers;
 mod developers;
 mod labels;
+mod operations;
 mod products;
 mod receipts;
 mod settings;
 mod subscriptions;
 mod usage;
+
+use std::sync::LazyLock;
 
 use axum::{
     Router,
@@ -24,52 +28,76 @@ use forecourt_http::{Context, callers, problem::Problem, request_log};
 use http::{Method, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::table::Table;
+use serde_json::json;
+
+use crate::{
+    openapi::{
+        documents::{self, Dialect},
+        operations::{Access, Operation},
+    },
+    table::Table,
+};
 
 /// Every endpoint, as method and path with `{parameters}`: what the matrix of who may call what is compared with.
 pub fn endpoints() -> Vec<(Method, &'static str)> {
-    table().rows().to_vec()
+    table().rows().iter().map(|row| (row.method.clone(), row.path)).collect()
 }
 
-/// The one table that the router and [`endpoints`] come from.
+/// The OpenAPI document of this API, as JSON.
+pub fn document() -> &'static str {
+    &DOCUMENT
+}
+
+// It follows from the program alone.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| documents::text(&DIALECT, table().rows()));
+
+const DIALECT: Dialect = Dialect {
+    title: "Forecourt Portal API",
+    description: "What front ends and integrations of a portal's owner call. The token names the portal; \
+                  `X-Portal-Developer-ID` names the developer for whom it acts. Unknown members of bodies and unknown \
+                  parameters are ignored, `null` counts as absent, nothing in an answer is null.",
+    security_schemes: || {
+        json!({
+            "PortalToken": { "type": "http", "scheme": "bearer", "description": "A portal's token, `a7prt-…`." },
+            "Developer": {
+                "type": "apiKey", "in": "header", "name": "X-Portal-Developer-ID",
+                "description": "The id of the developer for whom the front end acts; nobody proves anything by it.",
+            },
+        })
+    },
+    security: |access| match access {
+        Access::Open => json!([]),
+        Access::Administrator | Access::FrontEnd => json!([{ "PortalToken": [] }]),
+        Access::Guest => json!([{ "PortalToken": [] }, { "PortalToken": [], "Developer": [] }]),
+        Access::Developer => json!([{ "PortalToken": [], "Developer": [] }]),
+    },
+    knows_forbidden: false,
+};
+
+/// The one table that the router, [`endpoints`] and [`document`] come from.
 fn table() -> Table {
-    let one_application = "/api/applications/{id}";
-    let of_application = "/api/applications/{id}/credentials";
-    let one_credential = "/api/applications/{id}/credentials/{credential_id}";
-    Table::default()
-        .get("/healthz", async || StatusCode::OK)
-        .get("/api/developers", developers::list)
-        .post("/api/developers", developers::create)
-        .delete("/api/developers/{developer_id}", developers::remove)
-        .get("/api/api_products", products::list)
-        .get("/api/api_products/{id}", products::one)
-        .post("/api/api_products/{id}/subscriptions", subscriptions::create_for_product)
-        .get("/api/subscriptions", subscriptions::list)
-        .post("/api/subscriptions", subscriptions::create)
-        .delete("/api/subscriptions/{id}", subscriptions::remove)
-        .put("/api/forecourt/subscriptions/{id}/plan", subscriptions::change_plan)
-        .get("/api/applications", applications::list)
-        .post("/api/applications", applications::create)
-        .get("/api/applications/api_calls", usage::api_calls)
-        .get(one_application, applications::one)
-        .put(one_application, applications::update)
-        .delete(one_application, applications::remove)
-        .get(of_application, credentials::list_of_application)
-        .post(of_application, credentials::create)
-        .get(one_credential, credentials::one)
-        .put(one_credential, credentials::update)
-        .delete(one_credential, credentials::remove)
-        .put("/api/applications/{id}/credentials/{credential_id}/regenerate", credentials::regenerate)
-        .get("/api/credentials", credentials::list)
-        .get("/api/labels/{resource_type}", labels::values)
-        .get("/api/dcr_providers", dcr_providers::list)
-        .get("/api/system_settings/public_access", settings::public_access)
-        .get("/api/system_settings/smtp_server_status", settings::smtp_server_status)
-        .get("/api/forecourt/receipts/{revision}", receipts::receipt)
-        .get("/api/forecourt/usage", usage::usage)
-        .get("/api/approvals", approvals::list)
-        .post("/api/approvals/{id}/accept", approvals::accept)
-        .post("/api/approvals/{id}/reject", approvals::reject)
+    let nouns = [
+        about_itself,
+        developers::endpoints,
+        products::endpoints,
+        subscriptions::endpoints,
+        applications::endpoints,
+        credentials::endpoints,
+        labels::endpoints,
+        dcr_providers::endpoints,
+        settings::endpoints,
+        receipts::endpoints,
+        usage::endpoints,
+        approvals::endpoints,
+    ];
+    nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+}
+
+fn about_itself(table: Table) -> Table {
+    table
+        .about("The API")
+        .get("/healthz", async || StatusCode::OK, Operation::new("Tell whether it runs", Access::Open))
+        .get("/openapi.json", async || documents::answer(document()), documents::described())
 }
 
 /// The Portal API's routes, under `/api` and `/healthz`.

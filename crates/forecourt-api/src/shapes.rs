@@ -11,6 +11,11 @@ use forecourt_core::{
 use forecourt_http::{problem::Problem, queries::Query, times::iso};
 use serde_json::{Map, Value, json};
 
+use crate::openapi::{
+    operations::Operation,
+    schemas::{self, Schema},
+};
+
 /// Members without those that have no value.
 pub(crate) fn members(pairs: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Map<String, Value> {
     pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -35,6 +40,45 @@ pub(crate) fn auth(auth: &ProductAuth) -> Value {
     Value::Object(members([("key-auth", key), ("basic-auth", basic), ("jwt-auth", jwt), ("dcr", dcr)]))
 }
 
+/// `auth`, in bodies and answers: closed on both levels.
+pub(crate) fn auth_schema() -> Schema {
+    schemas::named("ProductAuth", || {
+        let hides = || schemas::object().optional("hide_credentials", schemas::flag().or(false));
+        let key = hides()
+            .optional("header", schemas::text().long(1, 256).or("apikey"))
+            .optional("query", schemas::text().long(1, 256).or("apikey"));
+        schemas::object()
+            .optional("key-auth", key.closed())
+            .optional("basic-auth", hides().closed())
+            .optional("jwt-auth", hides().closed())
+            .optional("dcr", schemas::object().required("dcr_provider_id", schemas::id()).closed())
+            .closed()
+    })
+}
+
+/// The members of a product that both APIs show.
+pub(crate) fn product_schema() -> Schema {
+    schemas::object()
+        .required("id", schemas::id())
+        .required("type", schemas::words(&["gateway", "external"]))
+        .required("name", schemas::text())
+        .optional("desc", schemas::text())
+        .optional("logo", schemas::text())
+        .required("labels", schemas::labels())
+        .required("status", schemas::words(&["draft", "published"]))
+        .required("visibility", schemas::words(&["public", "logged_in"]))
+        .optional("auth", auth_schema())
+        .optional("subscription_auto_approval", schemas::flag())
+        .optional("can_view_unsubscribed", schemas::flag())
+        .optional("plans", schemas::array(schemas::named("ProductPlan", plan_schema)))
+        .optional("server_urls", schemas::array(schemas::text()))
+        .optional("server_url", schemas::text().with("deprecated", json!(true)))
+        .optional("tags", schemas::array(schemas::text()))
+        .optional("api_desc", schemas::text())
+        .required("created_at", schemas::time())
+        .required("updated_at", schemas::time())
+}
+
 /// `plans` of a gateway product.
 pub(crate) fn plans(plans: &[Plan]) -> Value {
     plans.iter().map(|plan| Value::Object(self::plan(plan))).collect()
@@ -49,6 +93,23 @@ pub(crate) fn plan(plan: &Plan) -> Map<String, Value> {
         ("limits", Some(json!(plan.limits))),
         ("default", Some(json!(plan.is_default))),
     ])
+}
+
+/// A limit of a plan.
+pub(crate) fn limit_schema() -> Schema {
+    schemas::object()
+        .required("count", schemas::integer().from(1).about("Calls."))
+        .required("window_seconds", schemas::integer().from(1))
+}
+
+/// A plan as both APIs describe it.
+pub(crate) fn plan_schema() -> Schema {
+    schemas::object()
+        .required("id", schemas::id())
+        .required("name", schemas::text())
+        .optional("desc", schemas::text())
+        .required("limits", schemas::array(limit_schema()))
+        .required("default", schemas::flag())
 }
 
 /// A subscription as both APIs list it.
@@ -67,6 +128,26 @@ pub(crate) fn subscription(detail: &SubscriptionDetail) -> Map<String, Value> {
         ("status", Some(json!(subscription.status.name()))),
         ("subscribed_at", subscription.subscribed_at.filter(|_| subscribed).map(|at| json!(iso(at)))),
     ])
+}
+
+/// A subscription as both APIs describe it.
+pub(crate) fn subscription_schema() -> Schema {
+    schemas::object()
+        .required("id", schemas::id())
+        .required("developer_id", schemas::id())
+        .required("developer_name", schemas::text())
+        .required("application_id", schemas::id())
+        .required("application_name", schemas::text())
+        .required("api_product_id", schemas::id())
+        .required("api_product_name", schemas::text())
+        .optional("plan_id", schemas::id())
+        .required("status", schemas::words(&["wait_for_approval", "subscribed"]))
+        .optional("subscribed_at", schemas::time())
+}
+
+/// Whether an application, or any of a developer's, is subscribed to a product.
+pub(crate) fn subscription_state_schema() -> Schema {
+    schemas::words(&["unsubscribed", "wait_for_approval", "subscribed"])
 }
 
 /// An approval as both APIs show it.
@@ -102,6 +183,31 @@ pub(crate) fn approval(approval: &Approval) -> Map<String, Value> {
     ])
 }
 
+/// An approval as both APIs describe it.
+pub(crate) fn approval_schema() -> Schema {
+    schemas::object()
+        .required("id", schemas::id())
+        .required("created_at", schemas::time())
+        .required("updated_at", schemas::time())
+        .required("event", schemas::words(&EVENTS))
+        .required("status", schemas::words(&["pending", "finished"]))
+        .optional("result", schemas::words(&RESULTS))
+        .required("resource_type", schemas::words(&["api_product", "developer"]))
+        .required("resource_id", schemas::id())
+        .required("resource_name", schemas::text())
+        .required("applicant_id", schemas::id())
+        .required("applicant_name", schemas::text())
+        .optional("operator_id", schemas::text())
+        .optional("operator_name", schemas::text())
+        .optional("metadata", schemas::text())
+        .optional("reason", schemas::text())
+        .required("applied_at", schemas::time())
+        .optional("operated_at", schemas::time())
+}
+
+const EVENTS: [&str; 2] = ["api_product_subscription", "developer_registration"];
+const RESULTS: [&str; 3] = ["accepted", "rejected", "cancelled"];
+
 /// An application as both APIs show it.
 pub(crate) fn application(application: &Application) -> Map<String, Value> {
     members([
@@ -114,6 +220,19 @@ pub(crate) fn application(application: &Application) -> Map<String, Value> {
         ("created_at", Some(json!(iso(application.created_at)))),
         ("updated_at", Some(json!(iso(application.updated_at)))),
     ])
+}
+
+/// The members of an application that both APIs show.
+pub(crate) fn application_schema() -> Schema {
+    schemas::object()
+        .required("id", schemas::id())
+        .required("name", schemas::text())
+        .optional("desc", schemas::text())
+        .required("labels", schemas::labels())
+        .required("status", schemas::words(&["active", "suspended"]))
+        .optional("status_reason", schemas::text())
+        .required("created_at", schemas::time())
+        .required("updated_at", schemas::time())
 }
 
 /// The filters that both APIs' approval lists take.
@@ -150,4 +269,18 @@ pub(crate) fn approval_filter(query: &Query) -> Result<ApprovalFilter, Problem> 
         order: query.order(order, "applied_at, resource_name or operated_at")?,
         paging: query.paging()?,
     })
+}
+
+/// What [`approval_filter`] reads.
+pub(crate) fn approval_filter_schema(operation: Operation) -> Operation {
+    operation
+        .query("status", schemas::words(&["pending", "finished"]))
+        .query("result", schemas::words(&RESULTS))
+        .query("event", schemas::words(&EVENTS))
+        .query("resource_type", schemas::words(&["api_product", "developer"]))
+        .query("resource_name", schemas::text())
+        .query("operator_name", schemas::text())
+        .query("applicant_name", schemas::text())
+        .ordered(&["applied_at", "resource_name", "operated_at"])
+        .searched("the names of resource, operator and applicant")
 }

@@ -13,6 +13,11 @@ use forecourt_http::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::openapi::{
+    operations::Operation,
+    schemas::{self, Schema},
+};
+
 /// The span and the narrowing that a query asks for: `start_at` and `end_at`, `application_id`, `api_product_id`,
 /// `credential_id`.
 pub(crate) fn filter(query: &Query) -> Result<UsageFilter, Problem> {
@@ -112,4 +117,43 @@ fn times(times: &ResponseTimes) -> impl Iterator<Item = (&'static str, f64)> {
 /// Milliseconds to the microsecond: more would only look exact.
 fn milliseconds(micros: f64) -> f64 {
     micros.round() / 1_000.0
+}
+
+/// What [`filter`] reads.
+pub(crate) fn filtered(operation: Operation) -> Operation {
+    operation
+        .required_query("start_at", schemas::seconds())
+        .required_query("end_at", schemas::seconds())
+        .query("application_id", schemas::array(schemas::id()))
+        .query("api_product_id", schemas::array(schemas::id()))
+        .query("credential_id", schemas::array(schemas::id()))
+}
+
+/// What [`question`] reads.
+pub(crate) fn described(operation: Operation) -> Operation {
+    let groups = ["api_product", "application", "credential", "route", "status_class"];
+    filtered(operation)
+        .query("step", schemas::words(&["minute", "hour", "day"]))
+        .query("group_by", schemas::array(schemas::words(&groups)))
+        .notes("One row for each step and group with calls; without `step` one row for the whole span.")
+}
+
+/// A row of [`shape`].
+pub(crate) fn row_schema() -> Schema {
+    schemas::named("UsageRow", || {
+        let counts = ["calls", "errors", "bytes_in", "bytes_out"];
+        let times = ["ms_min", "ms_max", "ms_avg", "ms_p50", "ms_p95", "ms_p99"];
+        let groups = ["api_product", "application"];
+        let row = schemas::object().required("at", schemas::seconds());
+        let row = groups.into_iter().fold(row, |row, group| {
+            let (id, name) = (format!("{group}_id"), format!("{group}_name"));
+            row.optional(&id, schemas::id()).optional(&name, schemas::text())
+        });
+        let row = row
+            .optional("credential_id", schemas::id())
+            .optional("route_id", schemas::id())
+            .optional("status_class", schemas::text());
+        let row = counts.into_iter().fold(row, |row, count| row.required(count, schemas::integer().from(0)));
+        times.into_iter().fold(row, |row, time| row.optional(time, schemas::number()))
+    })
 }

@@ -137,7 +137,7 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
 }
 
 /// Headers of every answer; the content security policy comes with each page, since it names the page's nonce.
-async fn guarded(mut response: Response<Body>) -> Response<Body> {
+pub(crate) async fn guarded(mut response: Response<Body>) -> Response<Body> {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),

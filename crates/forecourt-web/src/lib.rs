@@ -4,6 +4,7 @@
 //! samples that a test renders. `developer/` and `provider/` hold one file per noun; `page.rs` is what every
 //! page shares, `handling.rs` what every handler shares, `links.rs` every path, `messages/en.json` every text.
 
+pub mod api_references;
 pub mod assets;
 pub mod branding;
 pub mod confirm;

@@ -42,6 +42,24 @@ pub struct Page {
     pub path: String,
 }
 
+impl Page {
+    /// A page that is the same for everybody: nobody is signed in, it has no forms, and nothing inline.
+    pub fn plain(site: Site, portal: Portal, path: &str) -> Self {
+        Self {
+            site,
+            portal,
+            portals: Vec::new(),
+            viewer: None,
+            sign_up_open: false,
+            pending_approvals: 0,
+            flash: None,
+            csrf: String::new(),
+            nonce: String::new(),
+            path: path.to_owned(),
+        }
+    }
+}
+
 /// A portal, as its name and look.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Portal {

@@ -6,6 +6,7 @@
 use minijinja::value::{Serde, Value};
 
 use crate::{
+    api_references,
     branding::BrandColour,
     confirm, developer,
     display::When,
@@ -143,6 +144,7 @@ pub fn of<V: View>() -> Vec<AnySample> {
 pub fn all() -> Vec<AnySample> {
     let mut samples = developer::samples();
     samples.extend(provider::samples());
+    samples.extend(of::<api_references::ApiReference>());
     samples.extend(of::<confirm::Confirm>());
     samples.extend(of::<errors::Failure>());
     samples

@@ -2,6 +2,7 @@
 
 use axum::{Extension, Router, extract::Request, middleware::from_fn_with_state};
 use forecourt_http::{Context, Tls, restrictions};
+use forecourt_web::api_references;
 use tower::ServiceExt;
 
 /// What the pages are told about the world around them.
@@ -17,27 +18,41 @@ pub struct Urls {
 
 /// The administrators' listener: the Admin API under its own prefixes, the console for every other path.
 ///
-/// What is under a prefix of the API never becomes a page, not even where there is no such path.
+/// What is under a prefix of the API never becomes a page, not even where there is no such path. `/docs` shows the
+/// API's document to everybody whose address is admitted.
 pub fn admin(context: &Context, urls: &Urls, is_tls: bool) -> Router {
     let api = forecourt_api::admin::router(context.clone());
     let console =
         console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
+    let docs = api_references::router(context, forecourt_api::admin::document())
+        .layer(from_fn_with_state(context.clone(), restrictions::check));
     let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
-        let face = if is_api(request.uri().path()) { api.clone() } else { console.clone() };
+        let face = match request.uri().path() {
+            path if is_api(path) => api.clone(),
+            api_references::PATH => docs.clone(),
+            _ => console.clone(),
+        };
         face.oneshot(request)
     }));
     if is_tls { both.layer(Extension(Tls)) } else { both }
 }
 
 fn is_api(path: &str) -> bool {
-    ["/api", "/apisix/admin", "/healthz"]
+    ["/api", "/apisix/admin", "/healthz", "/openapi.json"]
         .into_iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// The Portal API.
+/// The Portal API, with its document as a page at `/docs`.
 pub fn portal_api(context: &Context) -> Router {
-    forecourt_api::portal::router(context.clone())
+    let api = forecourt_api::portal::router(context.clone());
+    let docs = api_references::router(context, forecourt_api::portal::document());
+    Router::new().fallback_service(tower::service_fn(move |request: Request| {
+        let path = request.uri().path();
+        let is_page = path == api_references::PATH || path.starts_with("/assets/");
+        let face = if is_page { docs.clone() } else { api.clone() };
+        face.oneshot(request)
+    }))
 }
 
 fn console(context: &Context, urls: &Urls, is_tls: bool) -> Router {
@@ -65,7 +80,9 @@ mod tests {
 
     #[test]
     fn only_whole_segments_belong_to_the_api() {
-        for path in ["/api", "/api/portals", "/apisix/admin/services", "/healthz", "/api/no/such"] {
+        for path in
+            ["/api", "/api/portals", "/apisix/admin/services", "/healthz", "/openapi.json", "/api/no/such"]
+        {
             assert!(is_api(path), "{path}");
         }
         for path in ["/", "/apis", "/portals", "/apisix", "/apisix/administrators", "/healthzz"] {

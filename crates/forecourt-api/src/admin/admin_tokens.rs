@@ -16,20 +16,88 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::members;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::members,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/settings/tokens", list)
-        .post("/api/settings/tokens", create)
-        .get("/api/settings/tokens/check_name", check_name)
-        .get("/api/settings/tokens/{id}", token)
-        .put("/api/settings/tokens/{id}", rename)
-        .delete("/api/settings/tokens/{id}", delete)
-        .put("/api/settings/tokens/{id}/regenerate", regenerate)
+        .about("Access tokens")
+        .get(
+            "/api/settings/tokens",
+            list,
+            operations::list("List own access tokens", shape_schema())
+                .ordered(&["created_at", "updated_at", "expires_at"])
+                .searched("the name"),
+        )
+        .post(
+            "/api/settings/tokens",
+            create,
+            operations::send(
+                "Create an access token",
+                input_schema().required("expires_at", expiry_schema()),
+                shape_schema(),
+            )
+            .notes("The answer shows the token; nothing shows it again."),
+        )
+        .get(
+            "/api/settings/tokens/check_name",
+            check_name,
+            operations::one(
+                "Tell whether a token name is taken",
+                schemas::object().required("exist", schemas::flag()),
+            )
+            .required_query("name", schemas::text()),
+        )
+        .get("/api/settings/tokens/{id}", token, operations::one("Get an access token", shape_schema()))
+        .put(
+            "/api/settings/tokens/{id}",
+            rename,
+            operations::send("Rename an access token", input_schema(), shape_schema()),
+        )
+        .delete("/api/settings/tokens/{id}", delete, operations::delete("Delete an access token"))
+        .put(
+            "/api/settings/tokens/{id}/regenerate",
+            regenerate,
+            operations::send(
+                "Regenerate an access token",
+                schemas::object().required("expires_at", expiry_schema()),
+                shape_schema(),
+            )
+            .notes("The answer shows the new token; the old one is dead at once."),
+        )
+}
+
+fn expiry_schema() -> Schema {
+    schemas::integer().about("Unix seconds; 0 is never.")
+}
+
+fn input_schema() -> Schema {
+    schemas::object().required("name", schemas::text().long(1, 40))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("AccessToken", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .optional("token", schemas::text().about("Only in the answer that makes it."))
+            .required("user_id", schemas::id())
+            .required("user_name", schemas::text())
+            .required("expires_at", expiry_schema())
+            .optional("last_used_at", schemas::seconds())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "id": "77d1", "name": "ci", "user_id": "0b6e", "user_name": "ann", "expires_at": 0,
+                "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
 }
 
 fn shape(token: &AdminToken, owner: &Administrator, text: Option<&PlainSecret>) -> Value {

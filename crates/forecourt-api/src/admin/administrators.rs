@@ -15,10 +15,14 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 /// The one role of this version: it may do everything.
 const SUPER_ADMIN: &str = "super-admin";
@@ -27,12 +31,88 @@ const BUILT_IN: &str = "Built-in";
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/users", list)
-        .get("/api/users/{id}", administrator)
-        .delete("/api/users/{id}", delete)
-        .post("/api/invites", invite)
-        .put("/api/users/{id}/password_reset", reset_password)
-        .put("/api/users/{id}/assigned_roles", assign_roles)
+        .about("Users")
+        .get(
+            "/api/users",
+            list,
+            operations::list("List users", user_schema())
+                .ordered_by_time()
+                .searched("user name, e-mail address and names")
+                .query("roles", schemas::array(schemas::id()))
+                .query("login_option_name", schemas::array(schemas::text())),
+        )
+        .get("/api/users/{id}", administrator, operations::one("Get a user", user_schema()))
+        .delete("/api/users/{id}", delete, operations::delete("Delete a user"))
+        .post(
+            "/api/invites",
+            invite,
+            operations::send(
+                "Invite a user",
+                password_schema().required("username", credential_schema()),
+                user_schema(),
+            )
+            .notes("The password is one-time; until it is changed nothing else works."),
+        )
+        .put(
+            "/api/users/{id}/password_reset",
+            reset_password,
+            operations::send("Reset the password of a user", password_schema(), user_schema()),
+        )
+        .put(
+            "/api/users/{id}/assigned_roles",
+            assign_roles,
+            operations::send("Assign roles to a user", roles_schema(), user_schema())
+                .notes("Replaces the whole list."),
+        )
+}
+
+/// A user name or a password.
+pub(super) fn credential_schema() -> Schema {
+    schemas::text().long(1, 128)
+}
+
+fn password_schema() -> Schema {
+    schemas::object().required("password", credential_schema())
+}
+
+fn roles_schema() -> Schema {
+    let role = schemas::object()
+        .required("role_id", schemas::id())
+        .optional("scopes", schemas::array(schemas::id()).about("Gateway groups that narrow the role."));
+    schemas::object().required("roles", schemas::array(role))
+}
+
+/// An administrator as this API describes it.
+pub(super) fn user_schema() -> Schema {
+    schemas::named("User", || {
+        let option = schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("provider_type", schemas::text());
+        let role = schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("org_id", schemas::id())
+            .required("permissions", schemas::array(schemas::id()))
+            .required("scope_type", schemas::text())
+            .required("scopes", schemas::array(schemas::id()));
+        schemas::object()
+            .required("id", schemas::id())
+            .required("username", schemas::text())
+            .optional("email", schemas::text())
+            .optional("first_name", schemas::text())
+            .optional("last_name", schemas::text())
+            .required("state", schemas::words(&["Active", "Pending"]))
+            .required("login_option", option)
+            .required("roles", schemas::array(role))
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "id": "0b6e4c52", "username": "ann", "email": "ann@example.com", "state": "Active",
+                "login_option": { "id": "built_in", "name": "Built-in", "provider_type": "built_in" },
+                "roles": [], "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
 }
 
 /// An administrator as this API shows it.

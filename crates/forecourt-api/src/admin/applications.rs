@@ -17,17 +17,59 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{self, members, non_empty},
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/forecourt/applications", list)
-        .get("/api/forecourt/applications/{id}", application)
-        .post("/api/forecourt/applications/{id}/suspend", suspend)
-        .post("/api/forecourt/applications/{id}/resume", resume)
+        .about("Applications")
+        .get(
+            "/api/forecourt/applications",
+            list,
+            operations::of_portal(operations::list("List applications", shape_schema()))
+                .query("developer_id", schemas::id())
+                .query("status", schemas::words(&["pending", "active", "suspended"]))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .get(
+            "/api/forecourt/applications/{id}",
+            application,
+            operations::one("Get an application", shape_schema()),
+        )
+        .post(
+            "/api/forecourt/applications/{id}/suspend",
+            suspend,
+            operations::send("Suspend an application", reason_schema(), shape_schema())
+                .notes("The gateway refuses its credentials from then on."),
+        )
+        .post(
+            "/api/forecourt/applications/{id}/resume",
+            resume,
+            operations::send("Resume an application", reason_schema(), shape_schema()),
+        )
+}
+
+fn reason_schema() -> Schema {
+    schemas::object().optional("reason", schemas::desc())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Application", || {
+        schemas::object()
+            .required("portal_id", schemas::id())
+            .optional("developer_id", schemas::id())
+            .required("callback_urls", schemas::array(schemas::text()))
+            .required("attributes", schemas::map(schemas::text()))
+            .and(shapes::application_schema())
+    })
 }
 
 fn shape(application: &Application, developer: Option<&DeveloperName>) -> Value {

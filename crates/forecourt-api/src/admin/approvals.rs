@@ -20,18 +20,46 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let listed = || {
+        let described = operations::of_portal(operations::list("List approvals", shape_schema()));
+        shapes::approval_filter_schema(described)
+    };
     table
-        .get("/api/approvals", list)
-        .get("/api/portals/{portal}/approvals", list)
-        .get("/api/approvals/{id}", approval)
-        .post("/api/approvals/{id}/accept", accept)
-        .post("/api/approvals/{id}/reject", reject)
+        .about("Approvals")
+        .get("/api/approvals", list, listed())
+        .get("/api/portals/{portal}/approvals", list, listed())
+        .get("/api/approvals/{id}", approval, operations::one("Get an approval", shape_schema()))
+        .post(
+            "/api/approvals/{id}/accept",
+            accept,
+            operations::send("Accept an approval", reason_schema(), shape_schema()),
+        )
+        .post(
+            "/api/approvals/{id}/reject",
+            reject,
+            operations::send("Reject an approval", reason_schema(), shape_schema()),
+        )
+}
+
+fn reason_schema() -> Schema {
+    schemas::object().optional("reason", schemas::desc())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Approval", || {
+        let portal = schemas::object().required("portal_id", schemas::id());
+        portal.optional("portal_name", schemas::text()).and(shapes::approval_schema())
+    })
 }
 
 fn shape(approval: &Approval, portal: Option<&String>) -> Value {

@@ -19,23 +19,90 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::members,
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/ssls", list)
-        .post("/apisix/admin/ssls", create)
-        .get("/apisix/admin/ssls/{id}", certificate)
-        .put("/apisix/admin/ssls/{id}", replace)
-        .patch("/apisix/admin/ssls/{id}", patch)
-        .delete("/apisix/admin/ssls/{id}", delete)
+        .about("Certificates")
+        .get(
+            "/apisix/admin/ssls",
+            list,
+            operations::of_group(operations::list("List certificates", shape_schema()))
+                .ordered_by_time()
+                .searched("server names and labels")
+                .labelled(),
+        )
+        .post(
+            "/apisix/admin/ssls",
+            create,
+            operations::of_group(operations::send("Create a certificate", input_schema(), shape_schema())),
+        )
+        .get(
+            "/apisix/admin/ssls/{id}",
+            certificate,
+            operations::of_group(operations::one("Get a certificate", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/ssls/{id}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace a certificate",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .patch(
+            "/apisix/admin/ssls/{id}",
+            patch,
+            operations::of_group(operations::patch("Change a certificate", shape_schema())),
+        )
+        .delete(
+            "/apisix/admin/ssls/{id}",
+            delete,
+            operations::of_group(operations::delete("Delete a certificate")),
+        )
+}
+
+/// The members that bodies and answers share.
+fn common_schema() -> Schema {
+    schemas::object()
+        .optional("type", schemas::words(&["server", "client"]).or("server"))
+        .optional("status", schemas::integer().with("enum", json!([0, 1])).or(1))
+        .optional("cert", schemas::text().about("A certificate and its chain, as PEM."))
+        .optional("certs", schemas::array(schemas::text()).about("Further chains."))
+        .optional("snis", schemas::array(schemas::text()).about("Taken from the certificate where absent."))
+        .optional("client", schemas::object().required("ca", schemas::text()).closed())
+        .optional("labels", schemas::labels())
+}
+
+fn input_schema() -> Schema {
+    schemas::named("CertificateInput", || {
+        common_schema()
+            .optional("key", schemas::text().about("The private key, as PEM; never answered."))
+            .optional("keys", schemas::array(schemas::text()).about("The keys of `certs`."))
+    })
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Certificate", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .and(common_schema())
+            .required("validity_start", schemas::seconds())
+            .required("validity_end", schemas::seconds())
+            .required("exptime", schemas::seconds())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    })
 }
 
 fn shape(certificate: &Certificate) -> Map<String, Value> {

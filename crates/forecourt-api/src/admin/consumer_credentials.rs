@@ -19,23 +19,93 @@ use serde_json::{Map, Value, json};
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
     consumers::{auth_shape, username},
+    operations,
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/consumers/{username}/credentials", list)
-        .post("/apisix/admin/consumers/{username}/credentials", create)
-        .get("/apisix/admin/consumers/{username}/credentials/{id}", credential)
-        .put("/apisix/admin/consumers/{username}/credentials/{id}", replace)
-        .patch("/apisix/admin/consumers/{username}/credentials/{id}", patch)
-        .delete("/apisix/admin/consumers/{username}/credentials/{id}", delete)
+        .about("Consumers")
+        .get(
+            "/apisix/admin/consumers/{username}/credentials",
+            list,
+            operations::of_group(operations::list("List credentials of a consumer", shape_schema()))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/apisix/admin/consumers/{username}/credentials",
+            create,
+            operations::of_group(operations::send(
+                "Create a credential of a consumer",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .get(
+            "/apisix/admin/consumers/{username}/credentials/{id}",
+            credential,
+            operations::of_group(operations::one("Get a credential of a consumer", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/consumers/{username}/credentials/{id}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace a credential of a consumer",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .patch(
+            "/apisix/admin/consumers/{username}/credentials/{id}",
+            patch,
+            operations::of_group(operations::patch("Change a credential of a consumer", shape_schema())),
+        )
+        .delete(
+            "/apisix/admin/consumers/{username}/credentials/{id}",
+            delete,
+            operations::of_group(operations::delete("Delete a credential of a consumer")),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::named("ConsumerCredentialInput", || {
+        let plugins =
+            schemas::map(schemas::object()).with("minProperties", json!(1)).with("maxProperties", json!(1));
+        schemas::object()
+            .optional("name", schemas::text())
+            .optional("desc", schemas::desc())
+            .optional("labels", schemas::labels())
+            .required(
+                "plugins",
+                plugins.about("One of key-auth, basic-auth and jwt-auth, with its configuration."),
+            )
+    })
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("ConsumerCredential", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .optional("name", schemas::text())
+            .optional("desc", schemas::text())
+            .required("labels", schemas::labels())
+            .required("plugins", schemas::map(schemas::object()))
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "id": "mobile", "labels": {}, "plugins": { "key-auth": { "key": "******" } },
+                "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
 }
 
 fn shape(ShownCredential { credential, auth }: &ShownCredential) -> Map<String, Value> {

@@ -24,23 +24,86 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/consumers", list)
-        .post("/apisix/admin/consumers", create)
-        .get("/apisix/admin/consumers/{username}", consumer)
-        .put("/apisix/admin/consumers/{username}", replace)
-        .patch("/apisix/admin/consumers/{username}", patch)
-        .delete("/apisix/admin/consumers/{username}", delete)
+        .about("Consumers")
+        .get(
+            "/apisix/admin/consumers",
+            list,
+            operations::of_group(operations::list("List consumers", shape_schema()))
+                .ordered_by_time()
+                .searched("user name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/apisix/admin/consumers",
+            create,
+            operations::of_group(operations::send(
+                "Create a consumer",
+                common_schema().required("username", username_schema()),
+                shape_schema(),
+            )),
+        )
+        .get(
+            "/apisix/admin/consumers/{username}",
+            consumer,
+            operations::of_group(operations::one("Get a consumer", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/consumers/{username}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace a consumer",
+                common_schema(),
+                shape_schema(),
+            )),
+        )
+        .patch(
+            "/apisix/admin/consumers/{username}",
+            patch,
+            operations::of_group(operations::patch("Change a consumer", shape_schema())),
+        )
+        .delete(
+            "/apisix/admin/consumers/{username}",
+            delete,
+            operations::of_group(operations::delete("Delete a consumer")),
+        )
+}
+
+fn username_schema() -> Schema {
+    schemas::text().with("pattern", json!("^[a-zA-Z0-9_.-]+$")).long(1, 100)
+}
+
+fn common_schema() -> Schema {
+    schemas::object()
+        .optional("desc", schemas::desc())
+        .optional("labels", schemas::labels())
+        .optional("plugins", schemas::map(schemas::object()).about("Configurations by the plugin's name."))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Consumer", || {
+        schemas::object()
+            .required("username", schemas::text())
+            .and(common_schema())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "username": "ada", "labels": {}, "plugins": {},
+                "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
 }
 
 fn shape(ShownConsumer { consumer, plugins }: &ShownConsumer) -> Map<String, Value> {

@@ -16,7 +16,8 @@ use forecourt_core::{
 use forecourt_http::{Context, callers::AdminCaller, problem::Problem, queries::Query};
 use http::header;
 
-use super::{segments::Segments, segments::gateway_group, table::Table};
+use super::{operations, segments::Segments, segments::gateway_group, table::Table};
+use crate::openapi::schemas;
 
 /// What the script does, once its variables are set.
 const BODY: &str = include_str!("deployment.sh");
@@ -25,7 +26,22 @@ const BODY: &str = include_str!("deployment.sh");
 const SYNC_PORT: u16 = 7943;
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/gateway_groups/{id}/deployment/docker", script)
+    table.about("Gateway groups").get(
+        "/api/gateway_groups/{id}/deployment/docker",
+        script,
+        operations::of_group(operations::bare("Get a script that starts a gateway node"))
+            .notes("A shell script with a fresh instance token in it.")
+            .query("name", schemas::text().long(1, 100).with("pattern", "^[A-Za-z0-9_.-]+$".into()))
+            .query("image", schemas::text())
+            .query("http_port", schemas::integer().from(1).up_to(65_535).or(9080))
+            .query("https_port", schemas::integer().from(1).up_to(65_535).or(9443))
+            .query(
+                "dp_manager_address",
+                schemas::array(schemas::text()).about("HOST:PORT or https://HOST:PORT."),
+            )
+            .query("extra_args", schemas::array(schemas::text()))
+            .answers_as(&["text/plain"], schemas::text()),
+    )
 }
 
 async fn script(

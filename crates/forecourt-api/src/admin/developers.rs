@@ -13,19 +13,71 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::members;
+use crate::{
+    openapi::{
+        operations::Operation,
+        schemas::{self, Schema},
+    },
+    shapes::members,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let lists = ["/api/developers", "/api/portals/{portal}/developers"];
+    let invitations = ["/api/developers/invites", "/api/portals/{portal}/developers/invites"];
     let items = ["/api/developers/{id}", "/api/portals/{portal}/developers/{id}"];
-    let table = table
-        .get("/api/developers", list)
-        .get("/api/portals/{portal}/developers", list)
-        .post("/api/developers/invites", invite)
-        .post("/api/portals/{portal}/developers/invites", invite);
-    items.into_iter().fold(table, |table, path| table.get(path, developer).delete(path, delete))
+    let table =
+        lists.into_iter().fold(table.about("Developers"), |table, path| table.get(path, list, listed()));
+    let table = invitations.into_iter().fold(table, |table, path| table.post(path, invite, invited()));
+    items.into_iter().fold(table, |table, path| {
+        let read = operations::of_portal(operations::one("Get a developer", shape_schema()));
+        let end = operations::of_portal(operations::delete("Delete a developer"));
+        table.get(path, developer, read).delete(path, delete, end)
+    })
+}
+
+fn listed() -> Operation {
+    operations::of_portal(operations::list("List developers", shape_schema()))
+        .query("state", schemas::words(&["Active", "Pending"]))
+        .ordered(&["last_active_at", "created_at"])
+        .searched("ids, names and e-mail address")
+}
+
+fn invited() -> Operation {
+    let body = schemas::object()
+        .required("username", schemas::text().long(1, 128))
+        .required("password", schemas::text().long(1, 128))
+        .optional("name", schemas::name().about("The user name where absent."));
+    operations::in_portal(operations::send("Invite a developer", body, shape_schema()))
+        .notes("The password is one-time.")
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Developer", || {
+        let providers = ["portal_api", "built_in", "oidc", "saml", "ldap", "cas"];
+        schemas::object()
+            .required("id", schemas::id())
+            .required("developer_id", schemas::id())
+            .required("portal_id", schemas::id())
+            .required("name", schemas::text())
+            .optional("username", schemas::text())
+            .optional("email", schemas::text())
+            .required("email_verified", schemas::flag())
+            .required("state", schemas::words(&["Active", "Pending"]))
+            .required("provider", schemas::words(&providers))
+            .optional("last_active_at", schemas::time())
+            .required("created_at", schemas::time())
+            .required("updated_at", schemas::time())
+            .example(json!({
+                "id": "a94c", "developer_id": "org-k4Tz9", "portal_id": "3f0a", "name": "org-k4Tz9",
+                "email_verified": false, "state": "Active", "provider": "portal_api",
+                "last_active_at": "2026-08-07T09:12:44.031Z",
+                "created_at": "2026-08-01T08:00:00.000Z", "updated_at": "2026-08-07T09:12:44.031Z",
+            }))
+    })
 }
 
 fn shape(developer: &Developer) -> Value {

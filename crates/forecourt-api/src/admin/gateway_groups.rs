@@ -15,28 +15,133 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     services as service_shapes,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 /// The one type of groups.
 const TYPE: &str = "api7_gateway";
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let table = table
+        .about("Gateway groups")
+        .get(
+            "/api/gateway_groups",
+            list,
+            operations::list("List gateway groups", shape_schema())
+                .query("name", schemas::text().about("The exact name."))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/api/gateway_groups",
+            create,
+            operations::send(
+                "Create a gateway group",
+                input_schema().required("name", group_name()),
+                shape_schema(),
+            ),
+        )
+        .get("/api/gateway_groups/{id}", group, operations::one("Get a gateway group", shape_schema()))
+        .put(
+            "/api/gateway_groups/{id}",
+            update,
+            operations::send(
+                "Update a gateway group",
+                input_schema().optional("name", group_name()),
+                shape_schema(),
+            ),
+        )
+        .delete("/api/gateway_groups/{id}", delete, operations::delete("Delete a gateway group"))
+        .put(
+            "/api/gateway_groups/{id}/admin_key",
+            issue_admin_key,
+            operations::one(
+                "Issue the admin key of a gateway group",
+                schemas::object().required("key", schemas::text()),
+            )
+            .notes("Shown once; the earlier key is dead at once."),
+        );
+    published_services(table)
+}
+
+fn published_services(table: Table) -> Table {
     table
-        .get("/api/gateway_groups", list)
-        .post("/api/gateway_groups", create)
-        .get("/api/gateway_groups/{id}", group)
-        .put("/api/gateway_groups/{id}", update)
-        .delete("/api/gateway_groups/{id}", delete)
-        .put("/api/gateway_groups/{id}/admin_key", issue_admin_key)
-        .get("/api/gateway_groups/{id}/services", list_services)
-        .get("/api/gateway_groups/{id}/services/{service}", service)
-        .delete("/api/gateway_groups/{id}/services/{service}", delete_service)
-        .get("/api/gateway_groups/{id}/services/{service}/oas", document)
-        .put("/api/gateway_groups/{id}/services/{service}/oas", replace_document)
+        .get(
+            "/api/gateway_groups/{id}/services",
+            list_services,
+            operations::list("List published services", published_schema())
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .get(
+            "/api/gateway_groups/{id}/services/{service}",
+            service,
+            operations::one("Get a published service", published_schema()),
+        )
+        .delete(
+            "/api/gateway_groups/{id}/services/{service}",
+            delete_service,
+            operations::delete("Delete a published service"),
+        )
+        .get(
+            "/api/gateway_groups/{id}/services/{service}/oas",
+            document,
+            operations::one("Get the OpenAPI text of a service", document_schema()),
+        )
+        .put(
+            "/api/gateway_groups/{id}/services/{service}/oas",
+            replace_document,
+            operations::send("Replace the OpenAPI text of a service", document_schema(), document_schema())
+                .notes("An empty text removes it."),
+        )
+}
+
+fn group_name() -> Schema {
+    schemas::text().long(1, 1024)
+}
+
+fn input_schema() -> Schema {
+    schemas::object()
+        .optional("type", schemas::words(&[TYPE]).or(TYPE))
+        .optional("desc", schemas::desc())
+        .optional("labels", schemas::labels())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("GatewayGroup", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("type", schemas::text())
+            .optional("desc", schemas::text())
+            .required("labels", schemas::labels())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "id": "default", "name": "default", "type": TYPE, "labels": {},
+                "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
+}
+
+fn published_schema() -> Schema {
+    schemas::named("PublishedService", || {
+        let group = schemas::object().required("gateway_group_id", schemas::id());
+        group.required("gateway_group_name", schemas::text()).and(service_shapes::members_schema())
+    })
+}
+
+fn document_schema() -> Schema {
+    schemas::object().required("raw_openapi", schemas::text().about("YAML or JSON, kept byte for byte."))
 }
 
 fn shape(group: &GatewayGroup) -> Value {

@@ -19,12 +19,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
@@ -42,23 +44,85 @@ const fn kind(number: u8) -> GroupObjectKind {
 }
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let rules = ["/apisix/admin/global_rules", "/apisix/admin/global_rules/{id}"];
+    let streams = ["/apisix/admin/stream_routes", "/apisix/admin/stream_routes/{id}"];
+    let table = collection::<RULES>(table.about("Global rules"), rules, &RULE_WORDS, rule_schema);
+    let table = collection::<STREAMS>(table.about("Stream routes"), streams, &STREAM_WORDS, stream_schema);
+    let [of_plugins, of_plugin] = ["/apisix/admin/plugin_metadata", "/apisix/admin/plugin_metadata/{id}"];
+    let any = schemas::object;
+    let all = operations::one("List metadata of plugins", schemas::map(any()));
+    let read = operations::one("Get the metadata of a plugin", any());
+    let put = operations::send("Create or replace the metadata of a plugin", any(), any());
+    let end = operations::delete("Delete the metadata of a plugin");
     table
-        .get("/apisix/admin/global_rules", list::<RULES>)
-        .post("/apisix/admin/global_rules", create::<RULES>)
-        .get("/apisix/admin/global_rules/{id}", object::<RULES>)
-        .put("/apisix/admin/global_rules/{id}", replace::<RULES>)
-        .patch("/apisix/admin/global_rules/{id}", patch::<RULES>)
-        .delete("/apisix/admin/global_rules/{id}", delete::<RULES>)
-        .get("/apisix/admin/stream_routes", list::<STREAMS>)
-        .post("/apisix/admin/stream_routes", create::<STREAMS>)
-        .get("/apisix/admin/stream_routes/{id}", object::<STREAMS>)
-        .put("/apisix/admin/stream_routes/{id}", replace::<STREAMS>)
-        .patch("/apisix/admin/stream_routes/{id}", patch::<STREAMS>)
-        .delete("/apisix/admin/stream_routes/{id}", delete::<STREAMS>)
-        .get("/apisix/admin/plugin_metadata", metadata)
-        .get("/apisix/admin/plugin_metadata/{id}", object::<METADATA>)
-        .put("/apisix/admin/plugin_metadata/{id}", replace::<METADATA>)
-        .delete("/apisix/admin/plugin_metadata/{id}", delete::<METADATA>)
+        .about("Plugins")
+        .get(of_plugins, metadata, operations::of_group(all))
+        .get(of_plugin, object::<METADATA>, operations::of_group(read))
+        .put(of_plugin, replace::<METADATA>, operations::of_group(put))
+        .delete(of_plugin, delete::<METADATA>, operations::of_group(end))
+}
+
+/// What each endpoint of a collection does, in the order list, create, get, replace, change, delete.
+type Words = [&'static str; 6];
+
+const RULE_WORDS: Words = [
+    "List global rules",
+    "Create a global rule",
+    "Get a global rule",
+    "Create or replace a global rule",
+    "Change a global rule",
+    "Delete a global rule",
+];
+const STREAM_WORDS: Words = [
+    "List stream routes",
+    "Create a stream route",
+    "Get a stream route",
+    "Create or replace a stream route",
+    "Change a stream route",
+    "Delete a stream route",
+];
+
+/// The six endpoints of the collection `KIND`; `members` are those of its bodies.
+fn collection<const KIND: u8>(
+    table: Table,
+    paths: [&'static str; 2],
+    words: &Words,
+    members: fn() -> Schema,
+) -> Table {
+    let [all, item] = paths;
+    let [list_word, create_word, get_word, put_word, patch_word, delete_word] = *words;
+    let answer = || {
+        members()
+            .required("id", schemas::id())
+            .required("labels", schemas::labels())
+            .required("plugins", schemas::map(schemas::object()))
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    };
+    let read = operations::list(list_word, answer())
+        .ordered_by_time()
+        .searched("name, description and labels")
+        .labelled();
+    let make = operations::send(create_word, members(), answer());
+    table
+        .get(all, list::<KIND>, operations::of_group(read))
+        .post(all, create::<KIND>, operations::of_group(make))
+        .get(item, object::<KIND>, operations::of_group(operations::one(get_word, answer())))
+        .put(item, replace::<KIND>, operations::of_group(operations::send(put_word, members(), answer())))
+        .patch(item, patch::<KIND>, operations::of_group(operations::patch(patch_word, answer())))
+        .delete(item, delete::<KIND>, operations::of_group(operations::delete(delete_word)))
+}
+
+fn rule_schema() -> Schema {
+    schemas::object()
+        .optional("name", schemas::text())
+        .optional("desc", schemas::desc())
+        .optional("labels", schemas::labels())
+        .optional("plugins", schemas::map(schemas::object()))
+}
+
+fn stream_schema() -> Schema {
+    rule_schema().optional("service_id", schemas::id())
 }
 
 fn shape(object: &GroupObject) -> Map<String, Value> {

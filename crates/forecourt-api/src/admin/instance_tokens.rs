@@ -11,16 +11,48 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::{Segments, gateway_group},
     table::Table,
 };
-use crate::shapes::members;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::members,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .post("/api/gateway_groups/{id}/instance_token", issue)
-        .get("/api/forecourt/instance_tokens", list)
-        .delete("/api/forecourt/instance_tokens/{id}", delete)
+        .about("Gateway nodes")
+        .post(
+            "/api/gateway_groups/{id}/instance_token",
+            issue,
+            operations::one(
+                "Issue an instance token",
+                schemas::object().required("id", schemas::id()).required("token_plain_text", schemas::text()),
+            )
+            .notes("With it a node joins the group. Shown once.")
+            .query("only_token", schemas::flag().about("Changes nothing.")),
+        )
+        .get(
+            "/api/forecourt/instance_tokens",
+            list,
+            operations::of_group(operations::list("List instance tokens", shape_schema())),
+        )
+        .delete(
+            "/api/forecourt/instance_tokens/{id}",
+            delete,
+            operations::delete("Delete an instance token").notes("Ends the streams of its nodes at once."),
+        )
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("InstanceToken", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("gateway_group_id", schemas::id())
+            .optional("last_used_at", schemas::time())
+            .required("created_at", schemas::time())
+    })
 }
 
 fn shape(token: &InstanceToken) -> Value {

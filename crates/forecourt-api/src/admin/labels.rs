@@ -7,12 +7,32 @@ use serde_json::{Map, json};
 
 use super::{
     answers::{Answer, value},
+    operations,
     segments::{Segments, gateway_group},
     table::Table,
 };
+use crate::openapi::schemas;
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/labels/{type}", labels)
+    let nouns = [
+        "gateway_group",
+        "service",
+        "route",
+        "consumer",
+        "ssl",
+        "portal",
+        "api_product",
+        "role",
+        "permission_policy",
+    ];
+    let labels_in_use =
+        schemas::map(schemas::array(schemas::text())).example(json!({ "env": ["prod", "test"] }));
+    table.about("Labels").get(
+        "/api/labels/{type}",
+        labels,
+        operations::of_portal(operations::of_group(operations::one("List labels in use", labels_in_use)))
+            .segment("type", schemas::words(&nouns)),
+    )
 }
 
 async fn labels(

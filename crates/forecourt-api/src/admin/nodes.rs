@@ -13,15 +13,47 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::{Segments, gateway_group},
     table::Table,
 };
+use crate::openapi::schemas::{self, Schema};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/forecourt/nodes", list)
-        .get("/api/forecourt/nodes/{id}", node)
-        .delete("/api/forecourt/nodes/{id}", remove)
+        .about("Gateway nodes")
+        .get(
+            "/api/forecourt/nodes",
+            list,
+            operations::of_group(operations::list("List gateway nodes", shape_schema()))
+                .query("state", schemas::words(&["connected", "disconnected"])),
+        )
+        .get("/api/forecourt/nodes/{id}", node, operations::one("Get a gateway node", shape_schema()))
+        .delete(
+            "/api/forecourt/nodes/{id}",
+            remove,
+            operations::delete("Remove a gateway node").notes("Its token is refused from then on."),
+        )
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("GatewayNode", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("gateway_group_id", schemas::id())
+            .required("version", schemas::text())
+            .required("address", schemas::text())
+            .required("state", schemas::words(&["connected", "disconnected"]))
+            .required("revision", schemas::integer().about("The last that it acknowledged."))
+            .required("lag_ms", schemas::integer())
+            .required("last_contact_at", schemas::time())
+            .required(
+                "drift",
+                schemas::array(schemas::text()).about("Kinds of which it does not hold what it should."),
+            )
+            .required("created_at", schemas::time())
+    })
 }
 
 fn shape(node: &Node, lag_ms: i64, now: Timestamp) -> Value {

@@ -16,20 +16,71 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
-    subscriptions::shape as subscription_shape,
+    subscriptions::{shape as subscription_shape, shape_schema as subscription_schema},
     table::Table,
 };
-use crate::shapes;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/forecourt/plans", list)
-        .post("/api/forecourt/plans", create)
-        .get("/api/forecourt/plans/{id}", plan)
-        .put("/api/forecourt/plans/{id}", update)
-        .delete("/api/forecourt/plans/{id}", delete)
-        .put("/api/forecourt/subscriptions/{id}/plan", change)
+        .about("Plans")
+        .get(
+            "/api/forecourt/plans",
+            list,
+            operations::list("List plans", shape_schema()).query("api_product_id", schemas::id()),
+        )
+        .post(
+            "/api/forecourt/plans",
+            create,
+            operations::send(
+                "Create a plan",
+                input_schema().required("name", schemas::name()).optional("api_product_id", schemas::id()),
+                shape_schema(),
+            )
+            .notes("The product is named in the body or in the query.")
+            .query("api_product_id", schemas::id()),
+        )
+        .get("/api/forecourt/plans/{id}", plan, operations::one("Get a plan", shape_schema()))
+        .put(
+            "/api/forecourt/plans/{id}",
+            update,
+            operations::send(
+                "Update a plan",
+                input_schema().optional("name", schemas::name()),
+                shape_schema(),
+            ),
+        )
+        .delete("/api/forecourt/plans/{id}", delete, operations::delete("Delete a plan"))
+        .put(
+            "/api/forecourt/subscriptions/{id}/plan",
+            change,
+            operations::send(
+                "Change the plan of a subscription",
+                schemas::object().required("plan_id", schemas::id()),
+                subscription_schema(),
+            ),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::object()
+        .optional("desc", schemas::desc())
+        .optional("limits", schemas::array(shapes::limit_schema().closed()))
+        .optional("default", schemas::flag())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Plan", || {
+        shapes::plan_schema()
+            .required("api_product_id", schemas::id())
+            .required("created_at", schemas::time())
+            .required("updated_at", schemas::time())
+    })
 }
 
 fn shape(plan: &Plan) -> Map<String, Value> {

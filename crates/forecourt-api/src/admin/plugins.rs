@@ -6,12 +6,26 @@ use forecourt_http::{callers::AdminCaller, problem::Problem};
 
 use super::{
     answers::{Answer, value},
+    operations,
     segments::Segments,
     table::Table,
 };
+use crate::openapi::schemas;
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/apisix/admin/plugins/list", list).get("/apisix/admin/plugins/{name}", schema)
+    table
+        .about("Plugins")
+        .get(
+            "/apisix/admin/plugins/list",
+            list,
+            operations::bare("List plugins").answers(schemas::array(schemas::text())),
+        )
+        .get(
+            "/apisix/admin/plugins/{name}",
+            schema,
+            operations::one("Get the JSON Schema of a plugin", schemas::object())
+                .segment("name", schemas::text().with("minLength", 1.into())),
+        )
 }
 
 /// A bare array: the one answer without an envelope.

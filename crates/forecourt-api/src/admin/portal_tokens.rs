@@ -16,20 +16,66 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::members;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::members,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
     let collections = ["/api/portal/tokens", "/api/portals/{portal}/tokens"];
     let items = ["/api/portal/tokens/{id}", "/api/portals/{portal}/tokens/{id}"];
     let regenerated = ["/api/portal/tokens/{id}/regenerate", "/api/portals/{portal}/tokens/{id}/regenerate"];
-    let table = collections.into_iter().fold(table, |table, path| table.get(path, list).post(path, create));
-    let table = items
-        .into_iter()
-        .fold(table, |table, path| table.get(path, token).put(path, rename).delete(path, delete));
-    regenerated.into_iter().fold(table, |table, path| table.put(path, regenerate))
+    let table = table.about("Portal tokens");
+    let table = collections.into_iter().fold(table, |table, path| {
+        let read =
+            operations::of_portal(operations::list("List portal tokens", shape_schema())).ordered_by_time();
+        let body = name_schema().optional("expires_at", expiry_schema());
+        let make = operations::in_portal(operations::send("Create a portal token", body, shape_schema()));
+        let notes = "The answer shows the token; nothing shows it again.";
+        table.get(path, list, read).post(path, create, make.notes(notes))
+    });
+    let table = items.into_iter().fold(table, |table, path| {
+        let read = operations::of_portal(operations::one("Get a portal token", shape_schema()));
+        let name = operations::send("Rename a portal token", name_schema(), shape_schema());
+        let end = operations::of_portal(operations::delete("Delete a portal token"));
+        table.get(path, token, read).put(path, rename, operations::of_portal(name)).delete(path, delete, end)
+    });
+    regenerated.into_iter().fold(table, |table, path| {
+        let body = schemas::object().optional("expires_at", expiry_schema());
+        let renew =
+            operations::of_portal(operations::send("Regenerate a portal token", body, shape_schema()));
+        table.put(
+            path,
+            regenerate,
+            renew.notes("The answer shows the new token; the old one is dead at once."),
+        )
+    })
+}
+
+fn expiry_schema() -> Schema {
+    schemas::integer().about("Unix seconds; 0 is never.")
+}
+
+fn name_schema() -> Schema {
+    schemas::object().required("name", schemas::name())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("PortalToken", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("portal_id", schemas::id())
+            .optional("token", schemas::text().about("Only in the answer that makes it."))
+            .required("expires_at", expiry_schema())
+            .optional("last_used_at", schemas::seconds())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    })
 }
 
 fn shape(token: &PortalToken, text: Option<&PlainSecret>) -> Value {

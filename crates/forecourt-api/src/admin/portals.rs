@@ -20,25 +20,88 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     let table = table
-        .get("/api/portals", list)
-        .post("/api/portals", create)
-        .get("/api/portals/{id}", portal)
-        .put("/api/portals/{id}", update)
-        .patch("/api/portals/{id}", patch)
-        .delete("/api/portals/{id}", delete);
+        .about("Portals")
+        .get(
+            "/api/portals",
+            list,
+            operations::list("List portals", shape_schema())
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/api/portals",
+            create,
+            operations::send(
+                "Create a portal",
+                input_schema().required("name", schemas::name()),
+                shape_schema(),
+            ),
+        )
+        .get("/api/portals/{id}", portal, operations::one("Get a portal", shape_schema()))
+        .put(
+            "/api/portals/{id}",
+            update,
+            operations::send(
+                "Update a portal",
+                input_schema().optional("name", schemas::name()),
+                shape_schema(),
+            )
+            .notes("Absent members stay as they are."),
+        )
+        .patch("/api/portals/{id}", patch, operations::patch("Change a portal", shape_schema()))
+        .delete("/api/portals/{id}", delete, operations::delete("Delete a portal"));
     ["/api/portal/system_settings/public_access", "/api/portals/{portal}/system_settings/public_access"]
         .into_iter()
-        .fold(table, |table, path| table.get(path, public_access).put(path, set_public_access))
+        .fold(table, |table, path| {
+            let read = operations::in_portal(operations::one("Get public access", public_access_schema()));
+            let change =
+                operations::send("Set public access", public_access_schema(), public_access_schema());
+            table.get(path, public_access, read).put(path, set_public_access, operations::in_portal(change))
+        })
+}
+
+fn input_schema() -> Schema {
+    schemas::object()
+        .optional("desc", schemas::desc())
+        .optional("labels", schemas::labels())
+        .optional("public_url", schemas::text().about("Where developers reach it; empty clears it."))
+        .optional("domain", schemas::text().about("The host name that chooses it; empty clears it."))
+}
+
+fn public_access_schema() -> Schema {
+    schemas::object().required("portal_public_access", schemas::flag())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Portal", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .optional("desc", schemas::text())
+            .required("labels", schemas::labels())
+            .optional("public_url", schemas::text())
+            .optional("domain", schemas::text())
+            .required("created_at", schemas::time())
+            .required("updated_at", schemas::time())
+            .example(json!({
+                "id": "3f0a", "name": "default", "labels": { "env": "prod" },
+                "public_url": "https://portal.example.com", "domain": "portal.example.com",
+                "created_at": "2026-08-01T00:00:00.000Z", "updated_at": "2026-08-01T00:00:00.000Z",
+            }))
+    })
 }
 
 fn shape(portal: &Portal) -> Map<String, Value> {

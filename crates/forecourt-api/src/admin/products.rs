@@ -23,7 +23,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value, value_with_warning},
+    operations,
     product_bodies::input,
+    product_schemas,
     segments::Segments,
     table::Table,
 };
@@ -35,9 +37,27 @@ use crate::{
 pub(super) fn endpoints(table: Table) -> Table {
     let collections = ["/api/api_products", "/api/portals/{portal}/api_products"];
     let items = ["/api/api_products/{id}", "/api/portals/{portal}/api_products/{id}"];
-    let table = collections.into_iter().fold(table, |table, path| table.get(path, list).post(path, create));
+    let table = table.about("API products");
+    let table = collections.into_iter().fold(table, |table, path| {
+        let make = operations::send("Create an API product", product_schemas::new(), product_schemas::one());
+        table.get(path, list, product_schemas::listed()).post(path, create, operations::in_portal(make))
+    });
     items.into_iter().fold(table, |table, path| {
-        table.get(path, product).put(path, update).patch(path, patch).delete(path, delete)
+        let read = operations::one("Get an API product", product_schemas::one());
+        let change = operations::send_with_warning(
+            "Update an API product",
+            product_schemas::changes(),
+            product_schemas::one(),
+        );
+        let notes = "Absent members stay as they are. Its `status` publishes and unpublishes it; while it is \
+                     published, `auth` is fixed.";
+        let edit = operations::patch_with_warning("Change an API product", product_schemas::one());
+        let end = operations::delete("Delete an API product");
+        table
+            .get(path, product, operations::of_portal(read))
+            .put(path, update, operations::of_portal(change.notes(notes)))
+            .patch(path, patch, operations::of_portal(edit))
+            .delete(path, delete, operations::of_portal(end))
     })
 }
 

@@ -8,13 +8,39 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::members;
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::members,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/forecourt/receipts/{revision}", receipt)
+    table.about("Receipts").get(
+        "/api/forecourt/receipts/{revision}",
+        receipt,
+        operations::one("Tell which nodes enforce a revision", receipt_schema())
+            .segment("revision", schemas::integer().from(1)),
+    )
+}
+
+fn receipt_schema() -> Schema {
+    schemas::named("Receipt", || {
+        let node = schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("gateway_group_id", schemas::id())
+            .required("revision", schemas::integer())
+            .required("applied", schemas::flag())
+            .optional("applied_at", schemas::time())
+            .required("lag_ms", schemas::integer());
+        schemas::object()
+            .required("revision", schemas::integer().from(1))
+            .required("complete", schemas::flag())
+            .required("nodes", schemas::array(node))
+    })
 }
 
 async fn receipt(

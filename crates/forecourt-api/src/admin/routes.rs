@@ -18,6 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations, schemas as gateway_schemas,
     segments::{Segments, gateway_group},
     services::extra,
     table::Table,
@@ -25,17 +26,71 @@ use super::{
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/routes", list)
-        .post("/apisix/admin/routes", create)
-        .get("/apisix/admin/routes/{id}", route)
-        .put("/apisix/admin/routes/{id}", replace)
-        .patch("/apisix/admin/routes/{id}", patch)
-        .delete("/apisix/admin/routes/{id}", delete)
+        .about("Routes")
+        .get(
+            "/apisix/admin/routes",
+            list,
+            operations::of_group(operations::list("List routes", shape_schema()))
+                .query("service_id", schemas::id())
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/apisix/admin/routes",
+            create,
+            operations::of_group(operations::send("Create a route", input_schema(), shape_schema())),
+        )
+        .get(
+            "/apisix/admin/routes/{id}",
+            route,
+            operations::of_group(operations::one("Get a route", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/routes/{id}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace a route",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .patch(
+            "/apisix/admin/routes/{id}",
+            patch,
+            operations::of_group(operations::patch("Change a route", shape_schema())),
+        )
+        .delete(
+            "/apisix/admin/routes/{id}",
+            delete,
+            operations::of_group(operations::delete("Delete a route")),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::named("RouteInput", gateway_schemas::described_route)
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Route", || {
+        gateway_schemas::described_route()
+            .required("id", schemas::id())
+            .required("labels", schemas::labels())
+            .required("priority", schemas::integer())
+            .required("plugins", schemas::map(schemas::object()))
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+            .example(json!({
+                "id": "8c11", "service_id": "5b1d", "name": "orders", "labels": {}, "paths": ["/orders/*"],
+                "priority": 0, "plugins": {}, "created_at": 1_786_060_800, "updated_at": 1_786_060_800,
+            }))
+    })
 }
 
 fn shape(route: &Route) -> Map<String, Value> {

@@ -7,17 +7,37 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, value},
+    operations,
     table::Table,
 };
+use crate::openapi::schemas::{self, Schema};
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/schema/core", core)
+    let nouns = ["service", "route", "upstream", "ssl", "consumer"];
+    let answer = nouns.into_iter().fold(schemas::object(), |all, noun| all.required(noun, schemas::object()));
+    let described = operations::one("Get the JSON Schemas of gateway objects", answer);
+    table.about("Installation").get("/api/schema/core", core, described)
 }
 
 async fn core(_: AdminCaller) -> Answer {
     value(json!({
         "service": service(), "route": route(), "upstream": upstream(), "ssl": ssl(), "consumer": consumer(),
     }))
+}
+
+/// A service as bodies and answers have it; its upstream is said elsewhere.
+pub(super) fn described_service(upstream: Schema) -> Schema {
+    Schema::of(service()).optional("upstream", upstream)
+}
+
+/// A route as bodies and answers have it.
+pub(super) fn described_route() -> Schema {
+    Schema::of(route())
+}
+
+/// An upstream as bodies and answers have it.
+pub(super) fn described_upstream() -> Schema {
+    Schema::of(upstream())
 }
 
 fn name() -> Value {

@@ -18,23 +18,77 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations, schemas as gateway_schemas,
     segments::{Segments, gateway_group},
     table::Table,
-    upstream_bodies,
+    upstream_bodies, upstreams,
 };
 use crate::{
     json_patch::{self, Members},
+    openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/services", list)
-        .post("/apisix/admin/services", create)
-        .get("/apisix/admin/services/{id}", service)
-        .put("/apisix/admin/services/{id}", replace)
-        .patch("/apisix/admin/services/{id}", patch)
-        .delete("/apisix/admin/services/{id}", delete)
+        .about("Services")
+        .get(
+            "/apisix/admin/services",
+            list,
+            operations::of_group(operations::list("List services", shape_schema()))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post(
+            "/apisix/admin/services",
+            create,
+            operations::of_group(operations::send("Create a service", input_schema(), shape_schema())),
+        )
+        .get(
+            "/apisix/admin/services/{id}",
+            service,
+            operations::of_group(operations::one("Get a service", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/services/{id}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace a service",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .patch(
+            "/apisix/admin/services/{id}",
+            patch,
+            operations::of_group(operations::patch("Change a service", shape_schema())),
+        )
+        .delete(
+            "/apisix/admin/services/{id}",
+            delete,
+            operations::of_group(operations::delete("Delete a service")),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::named("ServiceInput", || gateway_schemas::described_service(upstreams::input_schema()))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Service", members_schema)
+}
+
+/// The members of a service in answers.
+pub(super) fn members_schema() -> Schema {
+    gateway_schemas::described_service(upstreams::inline_schema())
+        .required("id", schemas::id())
+        .required("service_id", schemas::id())
+        .required("labels", schemas::labels())
+        .required("hosts", schemas::array(schemas::text()))
+        .required("plugins", schemas::map(schemas::object()))
+        .required("created_at", schemas::seconds())
+        .required("updated_at", schemas::seconds())
 }
 
 /// A service as this API shows it.

@@ -24,19 +24,57 @@ use http::{HeaderMap, StatusCode, header};
 use serde_json::Map;
 
 use super::{
-    administrators::user,
+    administrators::{credential_schema, user, user_schema},
     answers::{Answer, value, value_with_warning},
+    operations,
     table::Table,
+};
+use crate::openapi::{
+    documents,
+    operations::{Access, Operation},
+    schemas::{self, Schema},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let open = |operation: Operation| operation.access(Access::Open);
     table
-        .get("/healthz", async || StatusCode::OK)
-        .post("/api/login", sign_in)
-        .post("/api/logout", sign_out)
-        .put("/api/password", change_password)
-        .get("/api/me", me)
-        .put("/api/me", rename)
+        .about("Sign-in")
+        .get("/healthz", async || StatusCode::OK, open(operations::bare("Tell whether it runs")))
+        .get("/openapi.json", async || documents::answer(super::document()), documents::described())
+        .post(
+            "/api/login",
+            sign_in,
+            open(operations::send_with_warning(
+                "Sign in",
+                schemas::object()
+                    .required("username", credential_schema())
+                    .required("password", credential_schema()),
+                user_schema(),
+            ))
+            .notes(
+                "Sets the session cookie. `warning_msg` says that a one-time password must be changed first.",
+            ),
+        )
+        .post("/api/logout", sign_out, open(operations::one("Sign out", schemas::object())))
+        .put(
+            "/api/password",
+            change_password,
+            operations::send("Change the own password", password_schema(), user_schema())
+                .notes("`old_password` is left out while the password is one-time. Other sessions end."),
+        )
+        .get("/api/me", me, operations::one("Get oneself", user_schema()))
+        .put("/api/me", rename, operations::send("Rename oneself", names_schema(), user_schema()))
+}
+
+fn password_schema() -> Schema {
+    schemas::object()
+        .required("new_password", credential_schema())
+        .optional("old_password", credential_schema())
+}
+
+fn names_schema() -> Schema {
+    let name = || schemas::text().long(1, 150);
+    schemas::object().required("first_name", name()).required("last_name", name())
 }
 
 async fn sign_in(

@@ -11,19 +11,52 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, value},
+    operations,
     table::Table,
 };
+use crate::openapi::schemas::{self, Schema};
 
 /// The level of the interface that this API claims, not Forecourt's own version.
 const INTERFACE: &str = "3.10.5";
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/license", licence)
-        .put("/api/license", replace_licence)
-        .get("/api/version", version)
-        .get("/api/system_settings", system)
-        .put("/api/system_settings", replace_system)
+        .about("Installation")
+        .get("/api/license", licence, operations::one("Get the licence", licence_schema()))
+        .put(
+            "/api/license",
+            replace_licence,
+            operations::send(
+                "Replace the licence",
+                schemas::object().required("data", schemas::text().with("minLength", json!(1))),
+                licence_schema(),
+            )
+            .notes("The text is neither checked nor kept."),
+        )
+        .get("/api/version", version, operations::one("Get the level of the interface", schemas::text()))
+        .get("/api/system_settings", system, operations::one("Get the system settings", system_schema()))
+        .put(
+            "/api/system_settings",
+            replace_system,
+            operations::send("Replace the system settings", system_schema(), system_schema()),
+        )
+}
+
+fn licence_schema() -> Schema {
+    schemas::named("Licence", || {
+        schemas::object()
+            .required("customer", schemas::text())
+            .required("effective_at", schemas::seconds())
+            .required("expired_at", schemas::seconds())
+            .required("max_dp_cores", schemas::integer())
+            .required("status", schemas::text())
+            .required("runtime", schemas::object().required("status", schemas::text()))
+    })
+}
+
+fn system_schema() -> Schema {
+    let addresses = schemas::array(schemas::text()).about("Where gateway nodes reach the control plane.");
+    schemas::object().required("dp_manager_address", addresses)
 }
 
 fn licence_shape() -> Value {

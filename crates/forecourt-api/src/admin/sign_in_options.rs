@@ -27,6 +27,7 @@ use serde_json::{Map, Value, json};
 use super::{
     answers::{Answer, ListAnswer, value},
     segments::Segments,
+    sign_in_schemas,
     table::Table,
 };
 use crate::{
@@ -39,16 +40,31 @@ const ADMINISTRATORS: &str = "built_in";
 
 pub(super) fn endpoints(table: Table) -> Table {
     let collections = ["/api/portal/login_options", "/api/portals/{portal}/login_options"];
-    let items = [
-        "/api/portal/login_options/{id}",
-        "/api/portals/{portal}/login_options/{id}",
-        "/api/login_options/{id}",
-    ];
-    let table = table.get("/api/login_options", list_of_scope).post("/api/login_options", create);
-    let table = collections.into_iter().fold(table, |table, path| table.get(path, list).post(path, create));
-    items.into_iter().fold(table, |table, path| {
-        table.get(path, option).put(path, update).patch(path, patch).delete(path, delete)
-    })
+    let items = ["/api/portal/login_options/{id}", "/api/portals/{portal}/login_options/{id}"];
+    let table = table
+        .about("Login options")
+        .get("/api/login_options", list_of_scope, sign_in_schemas::listed("List login options"))
+        .post("/api/login_options", create, sign_in_schemas::created("Create a login option"));
+    let table = collections.into_iter().fold(table, |table, path| {
+        table.get(path, list, sign_in_schemas::listed("List login options of portals")).post(
+            path,
+            create,
+            sign_in_schemas::created("Create a login option of a portal"),
+        )
+    });
+    let table = items.into_iter().fold(table, |table, path| {
+        table
+            .get(path, option, sign_in_schemas::read("Get a login option of a portal"))
+            .put(path, update, sign_in_schemas::updated("Update a login option of a portal"))
+            .patch(path, patch, sign_in_schemas::patched("Change a login option of a portal"))
+            .delete(path, delete, sign_in_schemas::deleted("Delete a login option of a portal"))
+    });
+    let item = "/api/login_options/{id}";
+    table
+        .get(item, option, sign_in_schemas::read("Get a login option"))
+        .put(item, update, sign_in_schemas::updated("Update a login option"))
+        .patch(item, patch, sign_in_schemas::patched("Change a login option"))
+        .delete(item, delete, sign_in_schemas::deleted("Delete a login option"))
 }
 
 fn shape(option: &SignInOption) -> Map<String, Value> {

@@ -12,16 +12,40 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes;
+use crate::{
+    openapi::{
+        operations::Operation,
+        schemas::{self, Schema},
+    },
+    shapes,
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let of_product = "/api/portals/{portal}/api_products/{id}/subscriptions";
+    let listed = || operations::of_portal(operations::list("List subscriptions", shape_schema()));
     table
-        .get("/api/subscriptions", list)
-        .get("/api/portals/{portal}/api_products/{id}/subscriptions", of_product)
-        .delete("/api/subscriptions/{id}", delete)
+        .about("Subscriptions")
+        .get("/api/subscriptions", list, filtered(listed().query("api_product_id", schemas::id())))
+        .get(of_product, self::of_product, filtered(listed()))
+        .delete("/api/subscriptions/{id}", delete, operations::delete("Delete a subscription"))
+}
+
+fn filtered(listed: Operation) -> Operation {
+    listed
+        .query("developer_id", schemas::id())
+        .query("application_id", schemas::id())
+        .query("status", schemas::array(schemas::words(&["subscribed", "wait_for_approval", "unsubscribed"])))
+        .ordered(&["subscribed_at", "developer_name"])
+        .searched("the names of developer, application and product")
+}
+
+/// A subscription as the Admin API describes it.
+pub(super) fn shape_schema() -> Schema {
+    schemas::named("Subscription", || shapes::subscription_schema().required("portal_id", schemas::id()))
 }
 
 fn filter(query: &Query, segments: &Segments) -> Result<SubscriptionFilter, Problem> {

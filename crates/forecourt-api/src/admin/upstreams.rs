@@ -15,18 +15,69 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations, schemas as gateway_schemas,
     segments::{Segments, gateway_group},
     table::Table,
     upstream_bodies,
 };
+use crate::openapi::schemas::{self, Schema};
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/apisix/admin/services/{service}/upstreams", list)
-        .post("/apisix/admin/services/{service}/upstreams", create)
-        .get("/apisix/admin/services/{service}/upstreams/{id}", upstream)
-        .put("/apisix/admin/services/{service}/upstreams/{id}", replace)
-        .delete("/apisix/admin/services/{service}/upstreams/{id}", delete)
+        .about("Services")
+        .get(
+            "/apisix/admin/services/{service}/upstreams",
+            list,
+            operations::of_group(operations::list("List upstreams of a service", shape_schema()))
+                .ordered_by_time()
+                .searched("the name"),
+        )
+        .post(
+            "/apisix/admin/services/{service}/upstreams",
+            create,
+            operations::of_group(operations::send("Create an upstream", input_schema(), shape_schema())),
+        )
+        .get(
+            "/apisix/admin/services/{service}/upstreams/{id}",
+            upstream,
+            operations::of_group(operations::one("Get an upstream", shape_schema())),
+        )
+        .put(
+            "/apisix/admin/services/{service}/upstreams/{id}",
+            replace,
+            operations::of_group(operations::send(
+                "Create or replace an upstream",
+                input_schema(),
+                shape_schema(),
+            )),
+        )
+        .delete(
+            "/apisix/admin/services/{service}/upstreams/{id}",
+            delete,
+            operations::of_group(operations::delete("Delete an upstream")),
+        )
+}
+
+/// An upstream as bodies give it.
+pub(super) fn input_schema() -> Schema {
+    schemas::named("UpstreamInput", gateway_schemas::described_upstream)
+}
+
+/// An upstream within its service.
+pub(super) fn inline_schema() -> Schema {
+    schemas::named("InlineUpstream", || {
+        gateway_schemas::described_upstream().required("name", schemas::text())
+    })
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Upstream", || {
+        gateway_schemas::described_upstream()
+            .required("id", schemas::id())
+            .required("service_id", schemas::id())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    })
 }
 
 /// The upstream of `service` with this id.

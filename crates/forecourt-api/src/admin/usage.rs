@@ -5,11 +5,15 @@ use forecourt_app::{access, usage};
 use forecourt_core::{actors::Area, lists::List};
 use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query};
 
-use super::{answers::ListAnswer, segments::Segments, table::Table};
-use crate::usage::{question, shape};
+use super::{answers::ListAnswer, operations, segments::Segments, table::Table};
+use crate::{
+    openapi::schemas,
+    usage::{described, question, row_schema, shape},
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/forecourt/usage", list)
+    let listed = operations::bare("List usage").answers(schemas::list(row_schema()));
+    table.about("Usage").get("/api/forecourt/usage", list, described(operations::of_portal(listed)))
 }
 
 async fn list(

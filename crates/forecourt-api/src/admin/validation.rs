@@ -15,15 +15,26 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    certificates, consumers, group_objects, routes, segments::gateway_group, services, table::Table,
+    certificates, consumers, group_objects, operations, routes, segments::gateway_group, services,
+    table::Table,
 };
+use crate::openapi::schemas;
 
 /// The members of the body, in the order in which their objects refer to each other.
 const TYPES: [&str; 7] =
     ["ssls", "services", "routes", "consumers", "global_rules", "stream_routes", "plugin_metadata"];
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.post("/apisix/admin/configs/validate", validate)
+    let objects = || schemas::array(schemas::object());
+    let body = TYPES.into_iter().fold(schemas::object(), |body, name| body.optional(name, objects()));
+    let described = operations::send("Check a configuration", body.closed(), schemas::object());
+    let notes =
+        "Changes nothing. A refusal lists all findings as `errors`: `resource_type`, `index`, `error`.";
+    table.about("Installation").post(
+        "/apisix/admin/configs/validate",
+        validate,
+        operations::of_group(described).notes(notes),
+    )
 }
 
 /// Where an object stands in the body, and what is wrong with it.

@@ -23,10 +23,63 @@ use forecourt_http::{
 use http::StatusCode;
 use serde_json::json;
 
-use super::gone;
-use crate::shapes::application as body;
+use super::{gone, operations};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{self, application as body},
+    table::Table,
+};
 
-pub(super) async fn list(
+pub(super) fn endpoints(table: Table) -> Table {
+    let item = "/api/applications/{id}";
+    let new =
+        input_schema().optional("api_products", schemas::array(schemas::id()).about("Subscribed at once."));
+    table
+        .about("Applications")
+        .get(
+            "/api/applications",
+            list,
+            operations::list("List applications", listed_schema())
+                .query("api_product_id", schemas::id().about("Whose `subscription_status` is told."))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .post("/api/applications", create, operations::create("Create an application", new, shape_schema()))
+        .get(item, one, operations::one("Get an application", shape_schema()))
+        .put(
+            item,
+            update,
+            operations::send("Replace an application", input_schema(), shape_schema())
+                .notes("An absent description and absent labels are cleared."),
+        )
+        .delete(item, remove, operations::delete("Delete an application"))
+}
+
+fn input_schema() -> Schema {
+    schemas::object()
+        .required("name", schemas::name())
+        .optional("desc", schemas::desc())
+        .optional("labels", schemas::labels())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Application", || {
+        shapes::application_schema().example(json!({
+            "id": "0d9b6a52", "name": "mobile app", "desc": "iOS client", "labels": { "env": "prod" },
+            "status": "active",
+            "created_at": "2026-08-03T10:00:00.000Z", "updated_at": "2026-08-03T10:00:00.412Z",
+        }))
+    })
+}
+
+fn listed_schema() -> Schema {
+    schemas::named("ListedApplication", || {
+        shapes::application_schema().optional("subscription_status", shapes::subscription_state_schema())
+    })
+}
+
+async fn list(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     query: Query,
@@ -51,7 +104,7 @@ pub(super) async fn list(
     Ok(lists::body(List { rows: rows.collect(), total: found.total }).into_response())
 }
 
-pub(super) async fn create(
+async fn create(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     given: Object,
@@ -61,7 +114,7 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(body(&application))).into_response())
 }
 
-pub(super) async fn one(
+async fn one(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
@@ -69,7 +122,7 @@ pub(super) async fn one(
     Ok(Json(body(&applications::application(&context.app, &caller, &parse(&id)?).await?)).into_response())
 }
 
-pub(super) async fn update(
+async fn update(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
@@ -82,7 +135,7 @@ pub(super) async fn update(
     Ok(Json(body(&application)).into_response())
 }
 
-pub(super) async fn remove(
+async fn remove(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,

@@ -19,21 +19,51 @@ use forecourt_http::{
     problem::Problem,
     queries::Query,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::shapes;
+use super::operations;
+use crate::{
+    openapi::{
+        operations::Access,
+        schemas::{self, Schema},
+    },
+    shapes,
+    table::Table,
+};
 
-pub(super) async fn list(
-    context: State<Context>,
-    front_end: FrontEnd,
-    query: Query,
-) -> Result<Response, Problem> {
+pub(super) fn endpoints(table: Table) -> Table {
+    let listed = operations::list("List approvals", shape_schema()).access(Access::FrontEnd);
+    let decide = |summary| operations::send(summary, input_schema(), shape_schema()).access(Access::FrontEnd);
+    table
+        .about("Approvals")
+        .get("/api/approvals", list, shapes::approval_filter_schema(listed))
+        .post("/api/approvals/{id}/accept", accept, decide("Accept an approval"))
+        .post("/api/approvals/{id}/reject", reject, decide("Reject an approval"))
+}
+
+fn input_schema() -> Schema {
+    let metadata = schemas::desc().about("Kept as it is; a JSON object in it may name the `operator_name`.");
+    schemas::object().optional("metadata", metadata).optional("reason", schemas::desc())
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Approval", || {
+        shapes::approval_schema().example(json!({
+            "id": "f09a", "created_at": "2026-08-05T11:00:00.000Z", "updated_at": "2026-08-05T11:00:00.000Z",
+            "event": "api_product_subscription", "status": "pending", "resource_type": "api_product",
+            "resource_id": "7f0c", "resource_name": "Orders", "applicant_id": "org-k4Tz9",
+            "applicant_name": "org-k4Tz9", "applied_at": "2026-08-05T11:00:00.000Z",
+        }))
+    })
+}
+
+async fn list(context: State<Context>, front_end: FrontEnd, query: Query) -> Result<Response, Problem> {
     let filter = shapes::approval_filter(&query)?;
     let found = approvals::list(&context.app, &front_end.caller, filter).await?;
     Ok(lists::body(found.map(|approval| shapes::approval(&approval))).into_response())
 }
 
-pub(super) async fn accept(
+async fn accept(
     context: State<Context>,
     front_end: FrontEnd,
     Path(id): Path<String>,
@@ -42,7 +72,7 @@ pub(super) async fn accept(
     decide(&context, &front_end, &id, Verdict::Accept, given).await
 }
 
-pub(super) async fn reject(
+async fn reject(
     context: State<Context>,
     front_end: FrontEnd,
     Path(id): Path<String>,

@@ -36,14 +36,61 @@ use forecourt_http::{
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use super::{applications::parse, gone};
-use crate::shapes::{members, non_empty};
+use super::{applications::parse, credential_schemas, gone, operations};
+use crate::{
+    openapi::schemas,
+    shapes::{members, non_empty},
+    table::Table,
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    let of_application = "/api/applications/{id}/credentials";
+    let item = "/api/applications/{id}/credentials/{credential_id}";
+    let listed =
+        || credential_schemas::filtered(operations::list("List credentials", credential_schemas::shape()));
+    let listed_of_application =
+        operations::list("List credentials of an application", credential_schemas::shape());
+    let create_notes = "The answer shows the secret; nothing shows it again.";
+    let renew_notes = "The answer shows the new secret; the old one is dead at once.";
+    table
+        .about("Credentials")
+        .get(of_application, list_of_application, credential_schemas::filtered(listed_of_application))
+        .post(
+            of_application,
+            create,
+            operations::create("Create a credential", credential_schemas::new(), credential_schemas::shape())
+                .notes(create_notes),
+        )
+        .get(item, one, operations::one("Get a credential", credential_schemas::shape()))
+        .put(
+            item,
+            update,
+            operations::send(
+                "Replace a credential",
+                credential_schemas::changes(),
+                credential_schemas::shape(),
+            )
+            .notes("Its name, description and labels; secrets cannot be changed here."),
+        )
+        .delete(item, remove, operations::delete("Delete a credential"))
+        .put(
+            "/api/applications/{id}/credentials/{credential_id}/regenerate",
+            regenerate,
+            operations::send(
+                "Regenerate a credential",
+                credential_schemas::secret(),
+                credential_schemas::shape(),
+            )
+            .notes(renew_notes),
+        )
+        .get("/api/credentials", list, listed().query("application_id", schemas::array(schemas::id())))
+}
 
 const TYPES: &str = "key-auth, basic-auth, jwt-auth or oauth";
 const ALIASES: [(&str, &str); 3] =
     [("key_auth", "key-auth"), ("basic_auth", "basic-auth"), ("jwt_auth", "jwt-auth")];
 
-pub(super) async fn list(
+async fn list(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     query: Query,
@@ -55,7 +102,7 @@ pub(super) async fn list(
     answer_list(&context, &caller, &query, applications, nothing).await
 }
 
-pub(super) async fn list_of_application(
+async fn list_of_application(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
@@ -103,7 +150,7 @@ fn order(query: &Query) -> Result<Order<CredentialOrder>, Problem> {
     query.order(read, "updated_at, created_at or name")
 }
 
-pub(super) async fn create(
+async fn create(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
@@ -128,7 +175,7 @@ pub(super) async fn create(
     Ok(answer_once(StatusCode::CREATED, &issued))
 }
 
-pub(super) async fn one(
+async fn one(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
@@ -138,7 +185,7 @@ pub(super) async fn one(
     Ok(Json(body(&found, None)).into_response())
 }
 
-pub(super) async fn update(
+async fn update(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
@@ -159,7 +206,7 @@ pub(super) async fn update(
     Ok(Json(body(&found, None)).into_response())
 }
 
-pub(super) async fn regenerate(
+async fn regenerate(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,
@@ -194,7 +241,7 @@ pub(super) async fn regenerate(
     Ok(answer_once(StatusCode::OK, &issued))
 }
 
-pub(super) async fn remove(
+async fn remove(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(ids): Path<(String, String)>,

@@ -17,14 +17,58 @@ use forecourt_http::{
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::gone;
-use crate::shapes::members;
+use super::{gone, operations};
+use crate::{
+    openapi::{
+        operations::Access,
+        schemas::{self, Schema},
+    },
+    shapes::members,
+    table::Table,
+};
 
-pub(super) async fn list(
-    context: State<Context>,
-    front_end: FrontEnd,
-    query: Query,
-) -> Result<Response, Problem> {
+pub(super) fn endpoints(table: Table) -> Table {
+    let body = schemas::object().required("developer_id", schemas::id());
+    let ends = "Its applications, credentials and subscriptions go with it.";
+    table
+        .about("Developers")
+        .get(
+            "/api/developers",
+            list,
+            operations::list("List developers", shape_schema())
+                .access(Access::FrontEnd)
+                .ordered(&["last_active_at", "created_at"])
+                .searched("id and name"),
+        )
+        .post(
+            "/api/developers",
+            create,
+            operations::create("Create a developer", body, shape_schema()).access(Access::FrontEnd),
+        )
+        .delete(
+            "/api/developers/{developer_id}",
+            remove,
+            operations::delete("Delete a developer").access(Access::FrontEnd).notes(ends),
+        )
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Developer", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .required("status", schemas::words(&["active", "pending"]))
+            .optional("last_active_at", schemas::time())
+            .required("created_at", schemas::time())
+            .required("updated_at", schemas::time())
+            .example(json!({
+                "id": "org-k4Tz9", "name": "org-k4Tz9", "status": "active",
+                "created_at": "2026-08-01T08:00:00.000Z", "updated_at": "2026-08-07T09:12:44.031Z",
+            }))
+    })
+}
+
+async fn list(context: State<Context>, front_end: FrontEnd, query: Query) -> Result<Response, Problem> {
     let filter = DeveloperFilter {
         search: query.text("search").map(str::to_owned),
         order: order(&query)?,
@@ -35,17 +79,13 @@ pub(super) async fn list(
     Ok(lists::body(found.map(|developer| body(&developer))).into_response())
 }
 
-pub(super) async fn create(
-    context: State<Context>,
-    front_end: FrontEnd,
-    body_in: Object,
-) -> Result<Response, Problem> {
+async fn create(context: State<Context>, front_end: FrontEnd, body_in: Object) -> Result<Response, Problem> {
     let name = body_in.required_text("developer_id")?;
     let developer = developers::create(&context.app, &front_end.caller, &name).await?;
     Ok((StatusCode::CREATED, Json(body(&developer))).into_response())
 }
 
-pub(super) async fn remove(
+async fn remove(
     context: State<Context>,
     front_end: FrontEnd,
     Path(name): Path<String>,

@@ -7,8 +7,28 @@ use axum::{
 };
 use forecourt_app::labels::{self, CatalogueLabels};
 use forecourt_http::{Context, callers::PortalCaller, paths::Path, problem::Problem};
+use serde_json::json;
 
-pub(super) async fn values(
+use super::operations;
+use crate::{
+    openapi::{operations::Access, schemas},
+    table::Table,
+};
+
+pub(super) fn endpoints(table: Table) -> Table {
+    let nouns = ["developer_credential", "developer_application", "api_product"];
+    let in_use = schemas::map(schemas::array(schemas::text())).example(json!({ "env": ["prod", "test"] }));
+    table.about("Labels").get(
+        "/api/labels/{resource_type}",
+        values,
+        operations::one("List labels in use", in_use)
+            .access(Access::Guest)
+            .notes("Guests see those of API products.")
+            .segment("resource_type", schemas::words(&nouns)),
+    )
+}
+
+async fn values(
     context: State<Context>,
     caller: PortalCaller,
     Path(resource_type): Path<String>,

@@ -18,9 +18,61 @@ use forecourt_http::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::shapes::{auth, members, non_empty, plans};
+use super::operations;
+use crate::{
+    openapi::{
+        operations::Access,
+        schemas::{self, Schema},
+    },
+    shapes::{self, auth, members, non_empty, plans},
+    table::Table,
+};
 
-pub(super) async fn list(
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .about("API products")
+        .get(
+            "/api/api_products",
+            list,
+            operations::list("List API products", listed_schema())
+                .access(Access::Guest)
+                .query("subscription_status", shapes::subscription_state_schema())
+                .query("application_id", schemas::id().about("Whose `subscription_status` is told."))
+                .ordered_by_time()
+                .searched("name, description and labels")
+                .labelled(),
+        )
+        .get(
+            "/api/api_products/{id}",
+            one,
+            operations::one("Get an API product", shape_schema())
+                .access(Access::Guest)
+                .query("application_id", schemas::id().about("Whose `subscription_status` is told.")),
+        )
+}
+
+fn common_schema() -> Schema {
+    let state = shapes::subscription_state_schema().about("Absent for a guest.");
+    shapes::product_schema().optional("subscription_status", state)
+}
+
+fn listed_schema() -> Schema {
+    schemas::named("ListedApiProduct", || common_schema().required("api_count", schemas::integer().from(0)))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("ApiProduct", || {
+        let texts = schemas::array(schemas::text()).about("Absent where only subscribers may see them.");
+        common_schema().optional("raw_openapis", texts).example(json!({
+            "id": "91aa04d3", "type": "external", "name": "Billing", "desc": "Read-only", "labels": {},
+            "tags": ["finance"], "server_urls": ["https://billing.example.com"], "status": "published",
+            "visibility": "public", "raw_openapis": ["openapi: 3.0.3\n"],
+            "created_at": "2026-07-01T00:00:00.000Z", "updated_at": "2026-07-01T00:00:00.000Z",
+        }))
+    })
+}
+
+async fn list(
     context: State<Context>,
     PortalCaller(caller): PortalCaller,
     query: Query,
@@ -42,7 +94,7 @@ pub(super) async fn list(
     Ok(lists::body(rows).into_response())
 }
 
-pub(super) async fn one(
+async fn one(
     context: State<Context>,
     PortalCaller(caller): PortalCaller,
     Path(id): Path<String>,

@@ -15,11 +15,66 @@ use forecourt_core::{
 use forecourt_http::{
     Context, bodies::Object, callers::DeveloperCaller, lists, paths::Path, problem::Problem, queries::Query,
 };
+use serde_json::json;
 
-use super::{created_empty, gone};
-use crate::shapes;
+use super::{created_empty, gone, operations};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes,
+    table::Table,
+};
 
-pub(super) async fn list(
+pub(super) fn endpoints(table: Table) -> Table {
+    let ids = || schemas::array(schemas::id()).with("minItems", json!(1));
+    let many = schemas::object()
+        .required("applications", ids())
+        .required("api_products", ids())
+        .optional("plan_id", schemas::id());
+    let one = schemas::object().required("application_id", schemas::id()).optional("plan_id", schemas::id());
+    let plan = schemas::object().required("plan_id", schemas::id());
+    table
+        .about("Subscriptions")
+        .post(
+            "/api/api_products/{id}/subscriptions",
+            create_for_product,
+            operations::create_untold("Subscribe an application to an API product", one),
+        )
+        .get(
+            "/api/subscriptions",
+            list,
+            operations::list("List subscriptions", shape_schema())
+                .query("api_product_id", schemas::id())
+                .query("application_id", schemas::id())
+                .query("status", schemas::array(shapes::subscription_state_schema()))
+                .ordered(&["subscribed_at", "developer_name"])
+                .searched("the names of product and application"),
+        )
+        .post(
+            "/api/subscriptions",
+            create,
+            operations::create_untold("Subscribe applications to API products", many).notes(
+                "Every application to every product; what is subscribed or pending already is skipped.",
+            ),
+        )
+        .delete("/api/subscriptions/{id}", remove, operations::delete("Delete a subscription"))
+        .put(
+            "/api/forecourt/subscriptions/{id}/plan",
+            change_plan,
+            operations::send("Change the plan of a subscription", plan, shape_schema()),
+        )
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Subscription", || {
+        shapes::subscription_schema().example(json!({
+            "id": "5b7e", "developer_id": "org-k4Tz9", "developer_name": "org-k4Tz9", "application_id": "0d9b",
+            "application_name": "mobile app", "api_product_id": "7f0c", "api_product_name": "Orders",
+            "status": "subscribed", "subscribed_at": "2026-08-04T07:30:00.000Z",
+        }))
+    })
+}
+
+async fn list(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     query: Query,
@@ -73,7 +128,7 @@ fn order(query: &Query) -> Result<Order<SubscriptionOrder>, Problem> {
     query.order(read, "subscribed_at or developer_name")
 }
 
-pub(super) async fn create(
+async fn create(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     given: Object,
@@ -84,7 +139,7 @@ pub(super) async fn create(
     Ok(created_empty())
 }
 
-pub(super) async fn create_for_product(
+async fn create_for_product(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(product): Path<String>,
@@ -103,7 +158,7 @@ fn plan(given: &Object) -> Result<Option<PlanId>, Problem> {
 }
 
 /// `PUT /api/forecourt/subscriptions/{id}/plan`.
-pub(super) async fn change_plan(
+async fn change_plan(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,
@@ -115,7 +170,7 @@ pub(super) async fn change_plan(
     Ok(Json(shapes::subscription(&changed)).into_response())
 }
 
-pub(super) async fn remove(
+async fn remove(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     Path(id): Path<String>,

@@ -9,9 +9,39 @@ use forecourt_app::usage;
 use forecourt_http::{Context, callers::DeveloperCaller, lists, problem::Problem, queries::Query};
 use serde_json::json;
 
-use crate::usage::{filter, question, shape};
+use super::operations;
+use crate::{
+    openapi::schemas::{self, Schema},
+    table::Table,
+    usage::{described, filter, filtered, question, row_schema, shape},
+};
 
-pub(super) async fn api_calls(
+pub(super) fn endpoints(table: Table) -> Table {
+    table
+        .about("Usage")
+        .get(
+            "/api/applications/api_calls",
+            api_calls,
+            filtered(operations::whole("List calls by product and hour", calls_schema())),
+        )
+        .get("/api/forecourt/usage", usage, described(operations::whole("List usage", row_schema())))
+}
+
+fn calls_schema() -> Schema {
+    schemas::named("ApiCalls", || {
+        schemas::object()
+            .required("api_product_id", schemas::id())
+            .required("api_product_name", schemas::text())
+            .required("hour_timestamp", schemas::seconds())
+            .required("api_calls", schemas::integer().from(0))
+            .example(json!({
+                "api_product_id": "7f0c", "api_product_name": "Orders", "hour_timestamp": 1_786_060_800,
+                "api_calls": 42,
+            }))
+    })
+}
+
+async fn api_calls(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     query: Query,
@@ -28,7 +58,7 @@ pub(super) async fn api_calls(
     Ok(lists::whole(rows.collect()).into_response())
 }
 
-pub(super) async fn usage(
+async fn usage(
     context: State<Context>,
     DeveloperCaller(caller): DeveloperCaller,
     query: Query,

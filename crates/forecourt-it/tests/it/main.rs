@@ -28,6 +28,7 @@ mod node_links;
 mod node_sync;
 mod nodes;
 mod oauth_clients;
+mod openapi;
 mod plans;
 mod plugins;
 mod portal_api;

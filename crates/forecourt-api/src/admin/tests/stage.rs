@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::openapi;
+
 pub(super) const START: i64 = 1_786_060_800;
 
 /// Where gateway nodes would reach it.
@@ -154,9 +156,11 @@ impl Stage {
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Reply {
+        let (method, address) = (request.method().clone(), request.uri().to_string());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
+        openapi::tests::conforms(&method, &address, parts.status.as_u16(), &parts.headers, &bytes);
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply { status: parts.status.as_u16(), headers: parts.headers, body, text }
