@@ -18,6 +18,7 @@ mod group_objects;
 mod instance_tokens;
 mod labels;
 mod nodes;
+mod permission_policies;
 mod plans;
 mod plugins;
 mod portal_tokens;
@@ -25,6 +26,7 @@ mod portals;
 mod product_bodies;
 mod products;
 mod receipts;
+mod roles;
 mod routes;
 mod schemas;
 mod segments;
@@ -65,6 +67,8 @@ fn endpoints() -> Table {
     let nouns = [
         sessions::endpoints,
         administrators::endpoints,
+        roles::endpoints,
+        permission_policies::endpoints,
         admin_tokens::endpoints,
         settings::endpoints,
         schemas::endpoints,
