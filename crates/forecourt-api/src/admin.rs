@@ -21,6 +21,7 @@ mod instance_tokens;
 mod labels;
 mod nodes;
 mod operations;
+mod permission_policies;
 mod plans;
 mod plugins;
 mod portal_tokens;
@@ -29,6 +30,7 @@ mod product_bodies;
 mod product_schemas;
 mod products;
 mod receipts;
+mod roles;
 mod routes;
 mod schemas;
 mod segments;
@@ -114,6 +116,8 @@ fn endpoints() -> Table {
     let nouns = [
         sessions::endpoints,
         administrators::endpoints,
+        roles::endpoints,
+        permission_policies::endpoints,
         admin_tokens::endpoints,
         settings::endpoints,
         schemas::endpoints,

@@ -268,6 +268,7 @@ pub(crate) fn approval_filter(query: &Query) -> Result<ApprovalFilter, Problem> 
         search: text("search"),
         order: query.order(order, "applied_at, resource_name or operated_at")?,
         paging: query.paging()?,
+        ..ApprovalFilter::default()
     })
 }
 

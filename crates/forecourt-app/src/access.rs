@@ -1,9 +1,19 @@
 //! Who may do what. What one may not see is not found; what one may see but not change is forbidden.
+//!
+//! Every use case of the provider side asks [`permits`] for its action on its resource, and every list asks
+//! [`readable`] which rows it may show. What front ends and developers may do follows from what they are.
 
 use forecourt_core::{
     actors::{Actor, Area, Caller},
-    ids::{AdministratorId, DeveloperId, PortalId},
+    gateway_state::group_key,
+    ids::{
+        AdministratorId, DeveloperId, GatewayGroupId, PermissionPolicyId, PortalId, ProductId, RoleId,
+        ServiceId,
+    },
+    lists::Readable,
+    permissions::{Action, Reach, Target},
 };
+use forecourt_store::RuledNoun;
 
 use crate::{App, Error};
 
@@ -13,7 +23,155 @@ pub(crate) struct ActingDeveloper<'a> {
     pub(crate) id: &'a DeveloperId,
 }
 
-/// Whether a list over `area` shows anything to the caller.
+/// Whether the caller may do `action` to `resource`: for what is shown or left out without a refusal.
+pub fn allows(caller: &Caller, action: Action, resource: Target<'_>) -> bool {
+    caller.actor.may(action, resource)
+}
+
+/// Refuses unless the caller may do `action` to `resource`. Faces ask it before they read a body, since permission
+/// comes first.
+///
+/// # Errors
+/// Not found where they may not read it either; forbidden where they may, or where there is nothing to be found yet.
+pub fn permits(caller: &Caller, action: Action, resource: Target<'_>) -> Result<(), Error> {
+    if action.is_addition() && !caller.actor.may(action, resource) {
+        return Err(refused(caller));
+    }
+    permits_on(caller, action, resource)
+}
+
+/// As [`permits`], for something that is added to `resource`, which exists.
+pub(crate) fn permits_on(caller: &Caller, action: Action, resource: Target<'_>) -> Result<(), Error> {
+    if caller.actor.may(action, resource) {
+        return Ok(());
+    }
+    match caller.actor {
+        Actor::Administrator { .. } if caller.actor.may(action.reading(), resource) => Err(refused(caller)),
+        _ => Err(missing(caller)),
+    }
+}
+
+/// As [`permits`], for something that is made or replaced under an id that the caller chose: whether it is there already
+/// is not told to those who may not.
+pub(crate) fn puts(caller: &Caller, action: Action, target: Target<'_>) -> Result<(), Error> {
+    if caller.actor.may(action, target) { Ok(()) } else { Err(refused(caller)) }
+}
+
+/// Whether a list of what belongs to `resource` shows anything to the caller.
+pub(crate) fn shows(caller: &Caller, action: Action, resource: Target<'_>) -> Result<bool, Error> {
+    match caller.actor {
+        _ if caller.actor.may(action, resource) => Ok(true),
+        Actor::Administrator { .. } => Ok(false),
+        _ => Err(missing(caller)),
+    }
+}
+
+/// Refuses unless the caller may do `action` to something of `group`, where what it is done to is not known yet.
+pub fn permits_within(caller: &Caller, group: &GatewayGroupId, action: Action) -> Result<(), Error> {
+    match &caller.actor {
+        Actor::GatewayGroupKey(own) if own == group => Ok(()),
+        _ => permits_somewhere(caller, action),
+    }
+}
+
+/// Refuses unless the caller may do `action` to anything at all, where what it would be done to is not known.
+pub fn permits_somewhere(caller: &Caller, action: Action) -> Result<(), Error> {
+    match &caller.actor {
+        Actor::System => Ok(()),
+        Actor::Administrator { authority, .. } if authority.reach(action) != Reach::Nothing => Ok(()),
+        _ => Err(refused(caller)),
+    }
+}
+
+/// What somebody is told who may not add what they want to.
+pub(crate) fn refused(caller: &Caller) -> Error {
+    match caller.actor {
+        Actor::GatewayGroupKey(_) => elsewhere(),
+        Actor::Administrator { .. } => Error::forbidden("you are not permitted to do this"),
+        _ => Error::not_found(),
+    }
+}
+
+/// What somebody is told of an object that does not exist. The holder of an admin key learns nothing of what is
+/// outside of its group.
+pub(crate) fn missing(caller: &Caller) -> Error {
+    match caller.actor {
+        Actor::GatewayGroupKey(_) => elsewhere(),
+        _ => Error::not_found(),
+    }
+}
+
+/// Which rows of a list the caller may see: those of `noun` to which they may do `action`.
+///
+/// # Errors
+/// Forbidden to the holder of an admin key where `noun` is not its own group's; not found to front ends and developers.
+pub(crate) async fn readable(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    noun: RuledNoun<'_>,
+) -> Result<Readable, Error> {
+    match &caller.actor {
+        Actor::System => return Ok(Readable::All),
+        Actor::Administrator { authority, .. } => match authority.reach(action) {
+            Reach::Everything => return Ok(Readable::All),
+            Reach::Nothing => return Ok(Readable::Only(Vec::new())),
+            Reach::Some => {}
+        },
+        Actor::GatewayGroupKey(own) => match noun {
+            RuledNoun::GatewayGroups => return Ok(Readable::Only(vec![own.to_string()])),
+            RuledNoun::Services(Some(group)) | RuledNoun::Consumers(Some(group)) if group == own => {
+                return Ok(Readable::All);
+            }
+            _ => return Err(elsewhere()),
+        },
+        _ => return Err(Error::not_found()),
+    }
+    let ids = app.read().ruled_ids(noun).await?;
+    let ids = ids.into_iter().filter_map(|(of, id)| named(caller, action, noun, &of, id));
+    Ok(Readable::Only(ids.collect()))
+}
+
+/// The text by which a list is narrowed to this row, where the caller may do `action` to it.
+fn named(caller: &Caller, action: Action, noun: RuledNoun<'_>, of: &str, id: String) -> Option<String> {
+    let may = |resource| caller.actor.may(action, resource);
+    let is_seen = match noun {
+        RuledNoun::Portals => may(Target::Portal(Some(&PortalId::known(id.as_str())))),
+        RuledNoun::Products | RuledNoun::ProductsInApprovals => {
+            may(Target::ApiProduct(&PortalId::known(of), Some(&ProductId::known(id.as_str()))))
+        }
+        RuledNoun::Developers | RuledNoun::RegistrationsInApprovals => {
+            may(Target::Developer(&PortalId::known(of), Some(&DeveloperId::known(id.as_str()))))
+        }
+        RuledNoun::GatewayGroups => may(Target::GatewayGroup(Some(&GatewayGroupId::known(id.as_str())))),
+        RuledNoun::Services(_) => {
+            let group = GatewayGroupId::known(of);
+            may(Target::PublishedService(&group, Some(&ServiceId::known(id.as_str()))))
+        }
+        RuledNoun::Consumers(_) => {
+            let group = GatewayGroupId::known(of);
+            return may(Target::Consumer(&group, Some(&id))).then(|| group_key(&group, &id));
+        }
+        RuledNoun::Administrators => may(Target::User(Some(&AdministratorId::known(id.as_str())))),
+        RuledNoun::Roles => may(Target::Role(Some(&RoleId::known(id.as_str())))),
+        RuledNoun::PermissionPolicies => {
+            may(Target::PermissionPolicy(Some(&PermissionPolicyId::known(id.as_str()))))
+        }
+    };
+    is_seen.then_some(id)
+}
+
+/// Refuses an unknown portal to whoever may see portals; to others it is one without anything that they may read.
+pub(crate) async fn known_portal(app: &App, caller: &Caller, portal: Option<&PortalId>) -> Result<(), Error> {
+    if let Some(portal) = portal
+        && allows(caller, Action::GetPortal, Target::Portal(Some(portal)))
+    {
+        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    }
+    Ok(())
+}
+
+/// Whether a list over the whole of `area` shows anything to the caller.
 pub fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
     if caller.actor.administers(area) {
         return Ok(true);
@@ -25,7 +183,7 @@ pub fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
     }
 }
 
-/// Whether an existing object of `area` is there for the caller.
+/// Whether everything of `area` is there for the caller.
 pub fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     if caller.actor.administers(area) {
         return Ok(());
@@ -36,7 +194,7 @@ pub fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     }
 }
 
-/// Whether the caller may add to `area`. Faces ask it before they read a body, since permission comes first.
+/// Whether the caller may add anything to `area`.
 pub fn adds(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
     if caller.actor.administers(area) {
         return Ok(());
@@ -53,37 +211,26 @@ pub(crate) fn elsewhere() -> Error {
     Error::forbidden("a gateway group's admin key acts on its own group only")
 }
 
-/// Whether objects of `portal` are there for the caller: an administrator, or a front end of this portal.
-pub(crate) fn sees_portal(caller: &Caller, portal: &PortalId) -> Result<(), Error> {
+/// As [`permits`], and a front end may do it to what is of its own portal.
+pub(crate) fn permits_in(
+    caller: &Caller,
+    portal: &PortalId,
+    action: Action,
+    resource: Target<'_>,
+) -> Result<(), Error> {
     match &caller.actor {
         Actor::PortalFrontEnd(own) if own == portal => Ok(()),
-        _ => sees(caller, Area::Portals),
+        _ => permits(caller, action, resource),
     }
 }
 
-/// The portal that a list is narrowed to: a front end's own, else the one asked for. `None` inside: all.
-/// `Ok(None)`: the caller sees no row at all.
-pub(crate) fn listed_portal(
-    caller: &Caller,
-    asked: Option<PortalId>,
-) -> Result<Option<Option<PortalId>>, Error> {
+/// The portal that a front end's list is narrowed to: its own, and no row where another one is asked for. `None`: the
+/// caller is no front end.
+pub(crate) fn own_portal(caller: &Caller, asked: Option<&PortalId>) -> Option<Option<PortalId>> {
     match &caller.actor {
-        Actor::PortalFrontEnd(own) => Ok(asked.is_none_or(|asked| asked == *own).then(|| Some(own.clone()))),
-        _ => Ok(lists(caller, Area::Portals)?.then_some(asked)),
+        Actor::PortalFrontEnd(own) => Some(asked.is_none_or(|asked| asked == own).then(|| own.clone())),
+        _ => None,
     }
-}
-
-/// As [`listed_portal`], and a portal that an administrator asks for must exist.
-pub(crate) async fn listed_known_portal(
-    app: &App,
-    caller: &Caller,
-    asked: Option<PortalId>,
-) -> Result<Option<Option<PortalId>>, Error> {
-    let listed = listed_portal(caller, asked)?;
-    if let Some(Some(portal)) = &listed {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    }
-    Ok(listed)
 }
 
 /// The acting developer; a guest is told to say who they are.

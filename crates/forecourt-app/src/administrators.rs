@@ -1,35 +1,84 @@
-//! Administrators: invitations, passwords, the role `super-admin`.
+//! Administrators: invitations, passwords, the roles that they hold, and the boundary of what these grant.
+
+use std::collections::{BTreeSet, HashMap};
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     administrators::{
         Administrator, AdministratorFilter, AdministratorRefusal, StoredPassword, sign_in_text,
     },
     events::EventName,
-    ids::AdministratorId,
+    ids::{AdministratorId, GatewayGroupId, PermissionPolicyId, RoleId},
     lists::List,
+    permissions::{Action, Target},
+    roles::{AssignedRole, Role},
     sessions::SessionOwner,
     text::{self, Invalid},
 };
+use forecourt_store::RuledNoun;
 use serde_json::{Value, json};
 
-use crate::{App, Error, access, authentication::KnownAdministrator, random::OsRandom};
+use crate::{App, Error, access, authentication::KnownAdministrator, permissions, random::OsRandom};
 
-/// The administrators that `filter` wants; none where the caller may see none.
+/// A role that somebody holds, with what the role is.
+#[derive(Clone, Debug)]
+pub struct HeldRole {
+    /// The role.
+    pub role: Role,
+    /// The gateway groups to which it is narrowed; empty: all.
+    pub scopes: BTreeSet<GatewayGroupId>,
+}
+
+/// The administrators that `filter` wants, as far as the caller may see them.
 pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &AdministratorFilter,
 ) -> Result<List<Administrator>, Error> {
-    if !access::lists(caller, Area::Installation)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
+    let readable = access::readable(app, caller, Action::GetUser, RuledNoun::Administrators).await?;
+    Ok(app.read().administrators(&AdministratorFilter { readable, ..filter.clone() }).await?)
+}
+
+/// The roles that each of `administrators` holds; whoever sees somebody sees what they hold.
+pub async fn held_roles(
+    app: &App,
+    administrators: &[AdministratorId],
+) -> Result<HashMap<AdministratorId, Vec<HeldRole>>, Error> {
+    let assigned = app.read().assigned_roles(administrators).await?;
+    let mut roles: HashMap<RoleId, Option<Role>> = HashMap::new();
+    let mut held: HashMap<AdministratorId, Vec<HeldRole>> = HashMap::new();
+    for (administrator, assigned) in assigned {
+        for AssignedRole { role_id, scopes } in assigned {
+            let role = match roles.get(&role_id) {
+                Some(known) => known.clone(),
+                None => {
+                    let found = app.read().role(&role_id).await?;
+                    roles.insert(role_id, found.clone());
+                    found
+                }
+            };
+            // Between the two reads somebody may have taken and deleted it.
+            if let Some(role) = role {
+                held.entry(administrator.clone()).or_default().push(HeldRole { role, scopes });
+            }
+        }
     }
-    Ok(app.read().administrators(filter).await?)
+    Ok(held)
 }
 
 /// One administrator.
 pub async fn administrator(app: &App, caller: &Caller, id: &AdministratorId) -> Result<Administrator, Error> {
-    access::sees(caller, Area::Installation)?;
+    permitted(app, caller, id, Action::GetUser).await
+}
+
+/// The administrator with this id, where the caller may do `action` to them. Faces ask before they read a body.
+pub async fn permitted(
+    app: &App,
+    caller: &Caller,
+    id: &AdministratorId,
+    action: Action,
+) -> Result<Administrator, Error> {
+    access::permits(caller, action, Target::User(Some(id)))?;
     app.read().administrator(id).await?.ok_or_else(Error::not_found)
 }
 
@@ -46,7 +95,7 @@ pub async fn invite(
     username: &str,
     password: &str,
 ) -> Result<Administrator, Error> {
-    access::adds(caller, Area::Installation)?;
+    access::permits(caller, Action::InviteUser, Target::User(None))?;
     let username = sign_in_text("username", username)?;
     if text::has_control(&username) || username.contains(':') {
         return Err(Invalid::new("username", "must not hold colons or control characters").into());
@@ -65,7 +114,7 @@ pub async fn invite(
         last_name: String::new(),
         password: StoredPassword { hash, one_time: true },
         activated: false,
-        super_admin: false,
+        boundary: None,
         initial: false,
         created_at: write.now,
         updated_at: write.now,
@@ -83,7 +132,7 @@ pub async fn invite(
 
 /// Deletes an administrator with their sessions and tokens.
 pub async fn delete(app: &App, caller: &Caller, id: &AdministratorId) -> Result<(), Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::DeleteUser, Target::User(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let administrator = write.administrator(id).await?.ok_or_else(Error::not_found)?;
     administrator.deletable_by(access::administrator(caller).ok())?;
@@ -104,7 +153,7 @@ pub async fn reset_password(
     id: &AdministratorId,
     password: &str,
 ) -> Result<Administrator, Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::ResetPassword, Target::User(Some(id)))?;
     app.read().administrator(id).await?.ok_or_else(Error::not_found)?;
     let hash = app.passwords().hash(&sign_in_text("password", password)?).await?;
     let mut write = app.begin(caller).await?;
@@ -118,19 +167,64 @@ pub async fn reset_password(
     Ok(administrator)
 }
 
-/// Gives or takes the role `super-admin`.
-pub async fn assign_super_admin(
+/// Replaces the roles that an administrator holds.
+pub async fn assign_roles(
     app: &App,
     caller: &Caller,
     id: &AdministratorId,
-    holds: bool,
+    roles: &[AssignedRole],
 ) -> Result<Administrator, Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::UpdateUserRole, Target::User(Some(id)))?;
+    let mut write = app.begin(caller).await?;
+    let mut administrator = write.administrator(id).await?.ok_or_else(Error::not_found)?;
+    administrator.check_roles(roles)?;
+    for AssignedRole { role_id, scopes } in roles {
+        if write.role(role_id).await?.is_none() {
+            return Err(AdministratorRefusal::UnknownRole(role_id.to_string()).into());
+        }
+        for group in scopes {
+            if write.gateway_group(group).await?.is_none() {
+                return Err(AdministratorRefusal::UnknownScope(group.clone()).into());
+            }
+        }
+    }
+    administrator.updated_at = write.now;
+    write.save_administrator(&administrator).await?;
+    write.save_assigned_roles(id, roles).await?;
+    permissions::changed(&write).await?;
+    let told: Vec<_> =
+        roles.iter().map(|role| json!({ "role_id": role.role_id, "scopes": role.scopes })).collect();
+    tell(&mut write, EventName::AdministratorRolesAssigned, &administrator, json!({ "roles": told }));
+    write.commit().await?;
+    Ok(administrator)
+}
+
+/// Sets the policy that bounds whatever an administrator's roles grant; `None` clears it.
+pub async fn bound(
+    app: &App,
+    caller: &Caller,
+    id: &AdministratorId,
+    boundary: Option<&str>,
+) -> Result<Administrator, Error> {
+    access::permits(caller, Action::UpdateUserRole, Target::User(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let administrator = write.administrator(id).await?.ok_or_else(Error::not_found)?;
-    let administrator = administrator.with_super_admin(holds, write.now)?;
+    let boundary = match boundary {
+        None => None,
+        Some(text) => {
+            let found = match PermissionPolicyId::parse(text) {
+                Some(policy) => write.permission_policy(&policy).await?,
+                None => None,
+            };
+            let found = found.ok_or_else(|| AdministratorRefusal::UnknownBoundary(text.to_owned()))?;
+            Some(found.id)
+        }
+    };
+    let detail = json!({ "permission_policy_id": boundary });
+    let administrator = administrator.bounded(boundary, write.now)?;
     write.save_administrator(&administrator).await?;
-    tell(&mut write, EventName::AdministratorRolesAssigned, &administrator, json!({ "super_admin": holds }));
+    permissions::changed(&write).await?;
+    tell(&mut write, EventName::AdministratorBoundaryChanged, &administrator, detail);
     write.commit().await?;
     Ok(administrator)
 }

@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
-    random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
+    permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept,
+    writes::Write,
 };
 
 /// What tells the time.
@@ -73,6 +74,7 @@ struct Parts {
     passwords: Passwords,
     sealer: Sealer,
     verified: VerifiedPasswords,
+    authorities: Authorities,
     limits: crate::sign_in_limits::Failures,
     feed: Feed,
     nodes: Live,
@@ -105,6 +107,7 @@ impl App {
             passwords,
             sealer,
             verified: VerifiedPasswords::new(&mut OsRandom),
+            authorities: Authorities::default(),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
             nodes: Live::new(random_hex(16)),
@@ -163,6 +166,10 @@ impl App {
 
     pub(crate) fn verified(&self) -> &VerifiedPasswords {
         &self.0.verified
+    }
+
+    pub(crate) fn authorities(&self) -> &Authorities {
+        &self.0.authorities
     }
 
     pub(crate) fn limits(&self) -> &crate::sign_in_limits::Failures {

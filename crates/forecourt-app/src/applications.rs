@@ -1,16 +1,17 @@
 //! Applications: a developer's own, and what administrators do to them.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     applications::{Application, ApplicationFilter, ApplicationInput},
     events::EventName,
     gateway_state::{Kind, Resource, Scope},
     ids::{ApplicationId, ProductId},
     lists::List,
+    permissions::{Action, Target},
     products::SubscriptionState,
     subscriptions::SubscriptionStatus,
 };
-use forecourt_store::NamedInUsage;
+use forecourt_store::{NamedInUsage, RuledNoun};
 use serde_json::{Value, json};
 
 use crate::{App, Error, access, dcr_removals, random::OsRandom, subscriptions, writes::Write};
@@ -126,19 +127,30 @@ pub async fn administered(
     caller: &Caller,
     filter: &ApplicationFilter,
 ) -> Result<List<Application>, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    if let Some(portal) = &filter.portal_id {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    }
-    Ok(app.read().applications(filter).await?)
+    let readable = access::readable(app, caller, Action::GetApplication, RuledNoun::Developers).await?;
+    access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+    Ok(app.read().applications(&ApplicationFilter { readable, ..filter.clone() }).await?)
 }
 
 /// One application of any portal, for administrators.
 pub async fn administered_one(app: &App, caller: &Caller, id: &ApplicationId) -> Result<Application, Error> {
-    access::sees(caller, Area::Portals)?;
-    app.read().application(id).await?.ok_or_else(Error::not_found)
+    permitted(caller, app.read().application(id).await?, Action::GetApplication)
+}
+
+/// Whether there is such an application and the caller may suspend and resume it. Faces ask before they read a body.
+pub async fn changeable(app: &App, caller: &Caller, id: &ApplicationId) -> Result<(), Error> {
+    permitted(caller, app.read().application(id).await?, Action::UpdateApplication).map(drop)
+}
+
+fn permitted(
+    caller: &Caller,
+    application: Option<Application>,
+    action: Action,
+) -> Result<Application, Error> {
+    let application = application.ok_or_else(|| access::missing(caller))?;
+    let owner = Target::Developer(&application.portal_id, Some(&application.developer_id));
+    access::permits(caller, action, owner)?;
+    Ok(application)
 }
 
 /// Stops an application: its credentials are refused from now on.
@@ -148,10 +160,9 @@ pub async fn suspend(
     id: &ApplicationId,
     reason: &str,
 ) -> Result<Application, Error> {
-    access::sees(caller, Area::Portals)?;
     let mut write = app.begin(caller).await?;
-    let application =
-        write.application(id).await?.ok_or_else(Error::not_found)?.suspended(reason, write.now)?;
+    let application = permitted(caller, write.application(id).await?, Action::UpdateApplication)?
+        .suspended(reason, write.now)?;
     save_state(&mut write, &application).await?;
     tell(
         &mut write,
@@ -170,9 +181,9 @@ pub async fn resume(
     id: &ApplicationId,
     reason: &str,
 ) -> Result<Application, Error> {
-    access::sees(caller, Area::Portals)?;
     let mut write = app.begin(caller).await?;
-    let application = write.application(id).await?.ok_or_else(Error::not_found)?.resumed(write.now)?;
+    let application =
+        permitted(caller, write.application(id).await?, Action::UpdateApplication)?.resumed(write.now)?;
     save_state(&mut write, &application).await?;
     tell(&mut write, EventName::ApplicationResumed, &application, json!({ "reason": reason }));
     write.commit().await?;

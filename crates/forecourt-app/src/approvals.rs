@@ -2,11 +2,16 @@
 
 use forecourt_core::{
     actors::{Actor, Caller},
-    approvals::{Approval, ApprovalFilter, ApprovalResult, ApprovalSubject, Operator, PORTAL_ADMINISTRATOR},
+    approvals::{
+        Approval, ApprovalFilter, ApprovalResult, ApprovalStatus, ApprovalSubject, Operator,
+        PORTAL_ADMINISTRATOR,
+    },
     events::EventName,
     ids::{ApprovalId, PortalId, SubscriptionId},
-    lists::List,
+    lists::{List, Paging, Readable},
+    permissions::{Action, Target},
 };
+use forecourt_store::RuledNoun;
 
 use crate::{App, Error, access, developers, subscriptions, writes::Write};
 
@@ -32,29 +37,64 @@ pub struct DecisionInput {
 
 /// The approvals that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, mut filter: ApprovalFilter) -> Result<List<Approval>, Error> {
-    match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
-        Some(portal) => filter.portal_id = portal,
-        None => return Ok(List { rows: Vec::new(), total: 0 }),
+    if !narrow(app, caller, &mut filter).await? {
+        return Ok(List { rows: Vec::new(), total: 0 });
     }
     Ok(app.read().approvals(&filter).await?)
 }
 
 /// How many approvals wait, in one portal or in all.
 pub async fn pending_count(app: &App, caller: &Caller, portal: Option<PortalId>) -> Result<u64, Error> {
-    match access::listed_portal(caller, portal)? {
-        Some(portal) => Ok(app.read().pending_approval_count(portal.as_ref()).await?),
-        None => Ok(0),
+    let mut filter = ApprovalFilter {
+        portal_id: portal,
+        status: Some(ApprovalStatus::Pending),
+        paging: Paging::Page { page: 1, size: 1 },
+        ..ApprovalFilter::default()
+    };
+    if !narrow(app, caller, &mut filter).await? {
+        return Ok(0);
     }
+    if filter.readable_products == Readable::All && filter.readable_developers == Readable::All {
+        return Ok(app.read().pending_approval_count(filter.portal_id.as_ref()).await?);
+    }
+    Ok(app.read().approvals(&filter).await?.total)
+}
+
+/// Narrows a list to what the caller may see; `false`: nothing.
+async fn narrow(app: &App, caller: &Caller, filter: &mut ApprovalFilter) -> Result<bool, Error> {
+    match access::own_portal(caller, filter.portal_id.as_ref()) {
+        Some(None) => return Ok(false),
+        Some(own) => filter.portal_id = own,
+        None => {
+            let read = Action::GetApproval;
+            filter.readable_products =
+                access::readable(app, caller, read, RuledNoun::ProductsInApprovals).await?;
+            filter.readable_developers =
+                access::readable(app, caller, read, RuledNoun::RegistrationsInApprovals).await?;
+            access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+        }
+    }
+    Ok(true)
 }
 
 /// One approval.
 pub async fn approval(app: &App, caller: &Caller, id: &ApprovalId) -> Result<Approval, Error> {
-    visible(caller, app.read().approval(id).await?)
+    permitted(caller, app.read().approval(id).await?, Action::GetApproval)
 }
 
-fn visible(caller: &Caller, approval: Option<Approval>) -> Result<Approval, Error> {
-    let approval = approval.ok_or_else(Error::not_found)?;
-    access::sees_portal(caller, &approval.portal_id)?;
+/// Whether there is such an approval and the caller may decide it. Faces ask before they read a body.
+pub async fn decidable(app: &App, caller: &Caller, id: &ApprovalId) -> Result<(), Error> {
+    permitted(caller, app.read().approval(id).await?, Action::ProcessApproval).map(drop)
+}
+
+fn permitted(caller: &Caller, approval: Option<Approval>, action: Action) -> Result<Approval, Error> {
+    let approval = approval.ok_or_else(|| access::missing(caller))?;
+    let portal = &approval.portal_id;
+    let subject = match &approval.subject {
+        ApprovalSubject::Subscription { product_id, .. } => Target::ApiProduct(portal, Some(product_id)),
+        ApprovalSubject::Registration => Target::Developer(portal, Some(&approval.developer_id)),
+    };
+    access::permits_in(caller, portal, action, subject)?;
     Ok(approval)
 }
 
@@ -67,7 +107,7 @@ pub async fn decide(
     input: DecisionInput,
 ) -> Result<Approval, Error> {
     let mut write = app.begin(caller).await?;
-    let approval = visible(caller, write.approval(id).await?)?;
+    let approval = permitted(caller, write.approval(id).await?, Action::ProcessApproval)?;
     let result = match verdict {
         Verdict::Accept => ApprovalResult::Accepted,
         Verdict::Reject => ApprovalResult::Rejected,

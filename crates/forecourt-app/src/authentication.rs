@@ -13,6 +13,7 @@ use forecourt_core::{
     developers::{Developer, DeveloperStatus},
     events::EventName,
     ids::{DeveloperName, PortalId},
+    permissions::Authority,
     portal_tokens::PortalToken,
     random::Random,
     secrets::{PlainSecret, SecretDigest, TokenKind},
@@ -23,13 +24,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{App, Error, ErrorKind, random::OsRandom};
+use crate::{App, Error, ErrorKind, permissions, random::OsRandom};
 
 /// An administrator who proved who they are.
 #[derive(Clone, Debug)]
 pub struct KnownAdministrator {
     /// Who.
     pub administrator: Administrator,
+    /// What they may do.
+    pub authority: Authority,
     /// The session that proved it, where it was one.
     pub session: Option<SecretDigest>,
 }
@@ -63,7 +66,7 @@ impl KnownAdministrator {
         Actor::Administrator {
             id: self.administrator.id.clone(),
             username: self.administrator.username.clone(),
-            super_admin: self.administrator.super_admin,
+            authority: self.authority.clone(),
         }
     }
 }
@@ -168,10 +171,19 @@ pub async fn by_password(
         && let Some(administrator) = found
     {
         attempt.succeeded();
-        return Ok(KnownAdministrator { administrator, session: None });
+        return known(app, administrator, None).await;
     }
     drop(attempt);
     Err(app.limits().failed(address, now))
+}
+
+async fn known(
+    app: &App,
+    administrator: Administrator,
+    session: Option<SecretDigest>,
+) -> Result<KnownAdministrator, Error> {
+    let authority = permissions::authority(app, &administrator.id).await?;
+    Ok(KnownAdministrator { administrator, authority, session })
 }
 
 /// The administrator whose session has this token. A session that ended is no attack and counts as no failure.
@@ -182,7 +194,7 @@ pub async fn by_session(app: &App, token: &str) -> Result<KnownAdministrator, Er
     if let Some(Session { owner: SessionOwner::Administrator(id), .. }) = session
         && let Some(administrator) = app.read().administrator(&id).await?
     {
-        return Ok(KnownAdministrator { administrator, session: Some(digest) });
+        return known(app, administrator, Some(digest)).await;
     }
     Err(Error::unauthenticated())
 }
@@ -204,7 +216,7 @@ pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<T
                 tx.commit(now).await?;
             }
             if let Some(administrator) = app.read().administrator(&token.administrator_id).await? {
-                return Ok(TokenOwner::Administrator(KnownAdministrator { administrator, session: None }));
+                return Ok(TokenOwner::Administrator(known(app, administrator, None).await?));
             }
         }
     }

@@ -8,6 +8,7 @@ use forecourt_core::{
     ids::{AdministratorId, EventId, GatewayGroupId, PortalId, RequestId, SignInOptionId},
     portals::{Portal, PortalInput},
     random::Random,
+    roles::AssignedRole,
     sign_in_options::SignInOption,
     time::Timestamp,
 };
@@ -56,7 +57,10 @@ pub(crate) async fn run(
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {
-        tx.insert_administrator(&first_administrator(config, hash, now)).await?;
+        let first = first_administrator(config, hash, now);
+        tx.insert_administrator(&first).await?;
+        tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
+        tx.date_built_in_permissions(now).await?;
     }
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
@@ -99,7 +103,7 @@ fn first_administrator(config: &Config, hash: String, now: Timestamp) -> Adminis
         last_name: String::new(),
         password: StoredPassword { hash, one_time: true },
         activated: true,
-        super_admin: true,
+        boundary: None,
         initial: true,
         created_at: now,
         updated_at: now,

@@ -1,7 +1,7 @@
 //! Certificates of gateway groups. Keys come in clear, are checked against their chains, and are kept sealed.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     certificates::{
         Certificate, CertificateFilter, CertificateInput, CertificateRefusal, GivenPair, LeafFacts,
     },
@@ -9,24 +9,22 @@ use forecourt_core::{
     gateway_state::{CertificatePair, Kind, Resource, Scope},
     ids::{CertificateId, GatewayGroupId},
     lists::List,
+    permissions::{Action, Target},
     secrets::PlainSecret,
 };
 use forecourt_identity::certificates::{self, CertificateProblem};
+use forecourt_store::Reader;
 use serde_json::json;
 
 use crate::{App, Error, access, random::OsRandom, sealing, services, upstream_certificates, writes::Write};
 
 /// The certificates that `filter` wants; an unknown group is not found.
-pub async fn list(
-    app: &App,
-    caller: &Caller,
-    mut filter: CertificateFilter,
-) -> Result<List<Certificate>, Error> {
-    filter.gateway_group_id = services::listed_group(app, caller, filter.gateway_group_id).await?;
-    match filter.gateway_group_id {
-        Some(_) => Ok(app.read().certificates(&filter).await?),
-        None => Ok(List { rows: Vec::new(), total: 0 }),
+pub async fn list(app: &App, caller: &Caller, filter: CertificateFilter) -> Result<List<Certificate>, Error> {
+    let group = services::listed_group(app, caller, filter.gateway_group_id.clone()).await?;
+    if !access::shows(caller, Action::GetCertificate, Target::GatewayGroup(Some(&group)))? {
+        return Ok(List { rows: Vec::new(), total: 0 });
     }
+    Ok(app.read().certificates(&CertificateFilter { gateway_group_id: Some(group), ..filter }).await?)
 }
 
 /// One certificate; a group that is named must be its own.
@@ -36,20 +34,59 @@ pub async fn certificate(
     id: &CertificateId,
     group: Option<&GatewayGroupId>,
 ) -> Result<Certificate, Error> {
-    let certificate = app.read().certificate(id).await?;
-    visible(caller, certificate, group)
+    permitted(caller, app.read().certificate(id).await?, group, Action::GetCertificate)
 }
 
-fn visible(
+/// Whether there is such a certificate and the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    group: Option<&GatewayGroupId>,
+) -> Result<Certificate, Error> {
+    permitted(caller, app.read().certificate(id).await?, group, Action::UpdateCertificate)
+}
+
+fn permitted(
     caller: &Caller,
     certificate: Option<Certificate>,
     group: Option<&GatewayGroupId>,
+    action: Action,
 ) -> Result<Certificate, Error> {
     let certificate =
         certificate.filter(|certificate| group.is_none_or(|group| *group == certificate.gateway_group_id));
     let certificate = certificate.ok_or_else(Error::not_found)?;
-    access::sees(caller, Area::GatewayGroup(&certificate.gateway_group_id))?;
+    access::permits(caller, action, Target::GatewayGroup(Some(&certificate.gateway_group_id)))?;
     Ok(certificate)
+}
+
+/// The group that a certificate goes to that is stored or replaced, under this id where one is given. Faces ask before
+/// they read a body.
+pub async fn target_group(
+    app: &App,
+    caller: &Caller,
+    id: Option<&CertificateId>,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = services::named_group(caller, asked)?;
+    may_put(app.read(), caller, id, &group).await?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    id: Option<&CertificateId>,
+    group: &GatewayGroupId,
+) -> Result<(), Error> {
+    let old = match id {
+        Some(id) => read.certificate(id).await?,
+        None => None,
+    };
+    let is_there = old.is_some_and(|old| old.gateway_group_id == *group);
+    let action = if is_there { Action::UpdateCertificate } else { Action::CreateCertificate };
+    access::puts(caller, action, Target::GatewayGroup(Some(group)))
 }
 
 /// Stores a certificate under a fresh id.
@@ -94,8 +131,8 @@ async fn write(
     keys_stay: bool,
 ) -> Result<Certificate, Error> {
     let group = services::named_group(caller, group)?;
-    access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
+    may_put(&write, caller, Some(&id), &group).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     let certificate = put_in(&mut write, id, &group, input, keys_stay).await?;
     write.commit().await?;
@@ -199,7 +236,7 @@ pub async fn delete(
     group: Option<&GatewayGroupId>,
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let certificate = visible(caller, write.certificate(id).await?, group)?;
+    let certificate = permitted(caller, write.certificate(id).await?, group, Action::DeleteCertificate)?;
     if let Some(service) = write.service_showing_certificate(&certificate).await? {
         return Err(CertificateRefusal::InUse(service).into());
     }

@@ -1,14 +1,16 @@
 //! Credentials of consumers: each holds one way to prove oneself, and is told to gateways with its consumer.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     consumer_credentials::{ConsumerCredential, ConsumerCredentialFilter, ConsumerCredentialInput},
     consumers::{Consumer, ConsumerRefusal, auth::OpenAuth},
     events::EventName,
     gateway_state::group_key,
     ids::{ConsumerCredentialId, GatewayGroupId},
     lists::List,
+    permissions::{Action, Target},
 };
+use forecourt_store::Reader;
 use serde_json::json;
 
 use crate::{
@@ -31,16 +33,18 @@ pub struct ShownCredential {
     pub auth: OpenAuth,
 }
 
-/// The consumer that a list, a create or a replacement is about; its group must be named, or be the caller's own.
+/// The consumer that a list, a create or a replacement is about; its group must be named, or be the
+/// caller's own, and the caller may do `action` to it.
 /// Faces ask before they read a body.
 pub async fn consumer(
     app: &App,
     caller: &Caller,
     username: &str,
     group: Option<GatewayGroupId>,
+    action: Action,
 ) -> Result<Consumer, Error> {
     let group = services::named_group(caller, group)?;
-    access::sees(caller, Area::GatewayGroup(&group))?;
+    access::permits_on(caller, action, Target::Consumer(&group, Some(username)))?;
     app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)
 }
 
@@ -52,7 +56,7 @@ pub async fn list(
     filter: &ConsumerCredentialFilter,
 ) -> Result<List<ShownCredential>, Error> {
     let group = &consumer.gateway_group_id;
-    access::sees(caller, Area::GatewayGroup(group))?;
+    access::permits(caller, Action::GetConsumer, Target::Consumer(group, Some(&consumer.username)))?;
     let found = app.read().consumer_credentials(group, &consumer.username, filter).await?;
     Ok(found.map(|credential| shown(app, caller, credential)))
 }
@@ -65,7 +69,7 @@ pub async fn credential(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownCredential, Error> {
-    let group = consumers::group_of(app, caller, username, group).await?;
+    let group = consumers::group_of(app, caller, username, group, Action::GetConsumer).await?;
     let found = app.read().consumer_credential(&group, username, id).await?;
     Ok(shown(app, caller, found.ok_or_else(Error::not_found)?))
 }
@@ -89,13 +93,14 @@ pub async fn put(
     id: ConsumerCredentialId,
     input: ConsumerCredentialInput,
 ) -> Result<ShownCredential, Error> {
-    access::sees(caller, Area::GatewayGroup(group))?;
+    may_put(app.read(), caller, (group, username), &id).await?;
     // As with consumers: slow hashes first, and in the transaction the check that nothing has changed.
     let given = input.auth()?;
     let known = app.read().consumer_credential(group, username, &id).await?.map(|known| known.auth);
     let context = sealing::of_consumer(group, username, Some(id.as_str()));
     let auth = secrets::kept(app, &context, &given, known.as_ref(), Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
+    may_put(&write, caller, (group, username), &id).await?;
     let consumer = write.consumer(group, username).await?.ok_or_else(Error::not_found)?;
     let old = write.consumer_credential(group, username, &id).await?;
     if known.is_some() && old.as_ref().map(|old| &old.auth) != known.as_ref() {
@@ -119,6 +124,51 @@ pub async fn put(
     Ok(shown(app, caller, credential))
 }
 
+/// As [`consumer`], for the credential that is made or replaced under this id.
+pub async fn target(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    id: &ConsumerCredentialId,
+    group: Option<GatewayGroupId>,
+) -> Result<Consumer, Error> {
+    let group = services::named_group(caller, group)?;
+    let action = action(app.read(), (&group, username), id).await?;
+    consumer(app, caller, username, Some(group), action).await
+}
+
+/// As [`credential`], where the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    id: &ConsumerCredentialId,
+    group: Option<GatewayGroupId>,
+) -> Result<ShownCredential, Error> {
+    let group = consumers::group_of(app, caller, username, group, Action::UpdateConsumer).await?;
+    let found = app.read().consumer_credential(&group, username, id).await?;
+    Ok(shown(app, caller, found.ok_or_else(Error::not_found)?))
+}
+
+async fn action(
+    read: &Reader,
+    (group, username): (&GatewayGroupId, &str),
+    id: &ConsumerCredentialId,
+) -> Result<Action, Error> {
+    let is_there = read.consumer_credential(group, username, id).await?.is_some();
+    Ok(if is_there { Action::UpdateConsumer } else { Action::CreateConsumer })
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    (group, username): (&GatewayGroupId, &str),
+    id: &ConsumerCredentialId,
+) -> Result<(), Error> {
+    let action = action(read, (group, username), id).await?;
+    access::permits_on(caller, action, Target::Consumer(group, Some(username)))
+}
+
 /// Deletes a credential; it is refused from then on.
 pub async fn delete(
     app: &App,
@@ -127,7 +177,7 @@ pub async fn delete(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<(), Error> {
-    let group = consumers::group_of(app, caller, username, group).await?;
+    let group = consumers::group_of(app, caller, username, group, Action::DeleteConsumer).await?;
     let mut write = app.begin(caller).await?;
     let consumer = write.consumer(&group, username).await?.ok_or_else(Error::not_found)?;
     let found = write.consumer_credential(&group, username, id).await?;
@@ -141,7 +191,7 @@ pub async fn delete(
 fn shown(app: &App, caller: &Caller, credential: ConsumerCredential) -> ShownCredential {
     let ConsumerCredential { gateway_group_id: group, username, id, .. } = &credential;
     let context = sealing::of_consumer(group, username, Some(id.as_str()));
-    let reveals = consumers::reveals(caller, group);
+    let reveals = consumers::reveals(caller, group, username);
     let auth = secrets::open(app.sealer(), &context, &credential.auth, reveals);
     ShownCredential { credential, auth }
 }

@@ -3,7 +3,7 @@
 pub(crate) mod secrets;
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     consumers::{
         Consumer, ConsumerFilter, ConsumerInput, ConsumerPlugins, ConsumerRefusal, OpenPlugins,
         auth::ConsumerAuth,
@@ -12,12 +12,14 @@ use forecourt_core::{
     gateway_state::{Kind, Resource, Scope, group_key},
     ids::GatewayGroupId,
     lists::List,
+    permissions::{Action, Target},
 };
+use forecourt_store::{Reader, RuledNoun};
 use serde_json::json;
 
 use self::secrets::Hashing;
 
-use crate::{App, Error, access, sealing, services, writes::Write};
+use crate::{App, Error, ErrorKind, access, sealing, services, writes::Write};
 
 /// A consumer as the caller may see it.
 #[derive(Clone, Debug)]
@@ -29,19 +31,13 @@ pub struct ShownConsumer {
 }
 
 /// The consumers that `filter` wants; an unknown group is not found.
-pub async fn list(
-    app: &App,
-    caller: &Caller,
-    mut filter: ConsumerFilter,
-) -> Result<List<ShownConsumer>, Error> {
-    filter.gateway_group_id = services::listed_group(app, caller, filter.gateway_group_id).await?;
-    match filter.gateway_group_id {
-        Some(_) => {
-            let found = app.read().consumers(&filter).await?;
-            Ok(found.map(|consumer| shown(app, caller, consumer)))
-        }
-        None => Ok(List { rows: Vec::new(), total: 0 }),
-    }
+pub async fn list(app: &App, caller: &Caller, filter: ConsumerFilter) -> Result<List<ShownConsumer>, Error> {
+    let group = services::listed_group(app, caller, filter.gateway_group_id.clone()).await?;
+    let noun = RuledNoun::Consumers(Some(&group));
+    let readable = access::readable(app, caller, Action::GetConsumer, noun).await?;
+    let filter = ConsumerFilter { gateway_group_id: Some(group), readable, ..filter };
+    let found = app.read().consumers(&filter).await?;
+    Ok(found.map(|consumer| shown(app, caller, consumer)))
 }
 
 /// One consumer, of the named group; without one, of the only group that has it.
@@ -51,34 +47,83 @@ pub async fn consumer(
     username: &str,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownConsumer, Error> {
-    let group = group_of(app, caller, username, group).await?;
+    let group = group_of(app, caller, username, group, Action::GetConsumer).await?;
     let consumer = app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)?;
     Ok(shown(app, caller, consumer))
 }
 
-/// The group of an existing consumer: the named one, the caller's own, or the only one that has it.
+/// As [`consumer`], where the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+) -> Result<ShownConsumer, Error> {
+    let group = group_of(app, caller, username, group, Action::UpdateConsumer).await?;
+    let consumer = app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)?;
+    Ok(shown(app, caller, consumer))
+}
+
+/// The group of an existing consumer to which the caller may do `action`: the named one, the caller's own, or the only
+/// one that has it.
 pub(crate) async fn group_of(
     app: &App,
     caller: &Caller,
     username: &str,
     asked: Option<GatewayGroupId>,
+    action: Action,
 ) -> Result<GatewayGroupId, Error> {
+    let permits =
+        |group: &GatewayGroupId| access::permits_on(caller, action, Target::Consumer(group, Some(username)));
     let group = match (asked, &caller.actor) {
         (Some(group), _) => group,
         (None, Actor::GatewayGroupKey(own)) => own.clone(),
         (None, _) => {
-            let mut groups = app.read().groups_of_consumer(username).await?.into_iter();
-            let group = groups.next().ok_or_else(Error::not_found)?;
-            access::sees(caller, Area::GatewayGroup(&group))?;
-            if groups.next().is_some() {
+            let groups = app.read().groups_of_consumer(username).await?;
+            let hidden = |error: &Error| error.kind() == ErrorKind::NotFound;
+            // Of two groups of which the caller may read one there is one to them.
+            let mut seen =
+                groups.into_iter().filter(|group| !permits(group).is_err_and(|error| hidden(&error)));
+            let group = seen.next().ok_or_else(Error::not_found)?;
+            if seen.next().is_some() {
                 let problem = "gateway_group_id is required: several gateway groups have this consumer";
                 return Err(Error::invalid("invalid_field", problem));
             }
             group
         }
     };
-    access::sees(caller, Area::GatewayGroup(&group))?;
+    permits(&group)?;
     Ok(group)
+}
+
+/// The group that a consumer goes to that is made or replaced, under this user name where one is given. Faces ask
+/// before they read a body.
+pub async fn target_group(
+    app: &App,
+    caller: &Caller,
+    username: Option<&str>,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = services::named_group(caller, asked)?;
+    may_put(app.read(), caller, username, &group).await?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    username: Option<&str>,
+    group: &GatewayGroupId,
+) -> Result<(), Error> {
+    let is_there = match username {
+        Some(username) => read.consumer(group, username).await?.is_some(),
+        None => false,
+    };
+    match is_there {
+        true => access::puts(caller, Action::UpdateConsumer, Target::Consumer(group, username)),
+        false => access::puts(caller, Action::CreateConsumer, Target::Consumer(group, None)),
+    }
 }
 
 /// Makes a consumer; its user name must be free.
@@ -115,7 +160,7 @@ async fn write(
     must_be_new: bool,
 ) -> Result<ShownConsumer, Error> {
     let group = services::named_group(caller, group)?;
-    access::adds(caller, Area::GatewayGroup(&group))?;
+    may_put(app.read(), caller, (!must_be_new).then_some(username), &group).await?;
     // Slow hashes are computed before the transaction, from what is kept now; that it is still kept is checked there.
     let given = OpenPlugins::new(input.plugins.take().unwrap_or_default())?;
     let before = app.read().consumer(&group, username).await?;
@@ -127,6 +172,7 @@ async fn write(
         kept(app, &sealing::of_consumer(&group, username, None), &given, known, Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    may_put(&write, caller, (!must_be_new).then_some(username), &group).await?;
     let old = write.consumer(&group, username).await?;
     if must_be_new && old.is_some() {
         return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
@@ -221,7 +267,7 @@ pub async fn delete(
     username: &str,
     group: Option<GatewayGroupId>,
 ) -> Result<(), Error> {
-    let group = group_of(app, caller, username, group).await?;
+    let group = group_of(app, caller, username, group, Action::DeleteConsumer).await?;
     let mut write = app.begin(caller).await?;
     let consumer = write.consumer(&group, username).await?.ok_or_else(Error::not_found)?;
     write.delete(Scope::GatewayGroup(group.clone()), Kind::Consumer, group_key(&group, username));
@@ -230,13 +276,13 @@ pub async fn delete(
     write.commit().await
 }
 
-/// Whether the caller is shown the secrets that administrators chose: those who may change consumers of the group.
-pub(crate) fn reveals(caller: &Caller, group: &GatewayGroupId) -> bool {
-    caller.actor.administers(Area::GatewayGroup(group))
+/// Whether the caller is shown the secrets that administrators chose: those who may change the consumer.
+pub(crate) fn reveals(caller: &Caller, group: &GatewayGroupId, username: &str) -> bool {
+    access::allows(caller, Action::UpdateConsumer, Target::Consumer(group, Some(username)))
 }
 
 fn shown(app: &App, caller: &Caller, consumer: Consumer) -> ShownConsumer {
-    let reveals = reveals(caller, &consumer.gateway_group_id);
+    let reveals = reveals(caller, &consumer.gateway_group_id, &consumer.username);
     let context = sealing::of_consumer(&consumer.gateway_group_id, &consumer.username, None);
     let open = |auth| secrets::open(app.sealer(), &context, auth, reveals);
     let auth = consumer.plugins.auth.iter().map(open).collect();

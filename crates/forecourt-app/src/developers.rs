@@ -1,7 +1,7 @@
 //! Developers: made by front ends, invited by administrators, registered on our own site ([`crate::persons`]).
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     administrators::{StoredPassword, sign_in_text},
     approvals::{ApprovalResult, Operator},
     developers::{Developer, DeveloperFilter, DeveloperProvider, DeveloperRefusal, DeveloperStatus},
@@ -9,18 +9,25 @@ use forecourt_core::{
     ids::{DeveloperId, DeveloperName, OrganizationId, PersonId, PortalId},
     lists::List,
     organizations::{Membership, Organization, Role},
+    permissions::{Action, Target},
     persons::{Person, PersonRefusal, presented_password},
     text::{self, Invalid},
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
 use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
 
 /// The developers that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, mut filter: DeveloperFilter) -> Result<List<Developer>, Error> {
-    match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
-        Some(portal) => filter.portal_id = portal,
-        None => return Ok(List { rows: Vec::new(), total: 0 }),
+    match access::own_portal(caller, filter.portal_id.as_ref()) {
+        Some(None) => return Ok(List { rows: Vec::new(), total: 0 }),
+        Some(own) => filter.portal_id = own,
+        None => {
+            filter.readable =
+                access::readable(app, caller, Action::GetDeveloper, RuledNoun::Developers).await?;
+            access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+        }
     }
     Ok(app.read().developers(&filter).await?)
 }
@@ -32,14 +39,26 @@ pub async fn developer(
     named: &str,
     portal: Option<&PortalId>,
 ) -> Result<Developer, Error> {
-    access::sees(caller, Area::Portals)?;
+    permitted(app, caller, named, portal, Action::GetDeveloper).await
+}
+
+async fn permitted(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+    action: Action,
+) -> Result<Developer, Error> {
+    let is_there = |developer: &Developer| portal.is_none_or(|portal| *portal == developer.portal_id);
     if let Some(name) = DeveloperName::parse(named) {
         let mut found = app.read().developers_named(&name).await?;
-        found.retain(|developer| portal.is_none_or(|portal| *portal == developer.portal_id));
+        // Two of which the caller may read one are one to them.
+        found.retain(|developer| is_there(developer) && is_readable(caller, developer, action));
         if found.len() > 1 {
             return Err(DeveloperRefusal::Ambiguous(named.to_owned()).into());
         }
         if let Some(developer) = found.pop() {
+            access::permits(caller, action, resource(&developer))?;
             return Ok(developer);
         }
     }
@@ -47,15 +66,40 @@ pub async fn developer(
         Some(id) => app.read().developer(&id).await?,
         None => None,
     };
-    by_id
-        .filter(|developer| portal.is_none_or(|portal| *portal == developer.portal_id))
-        .ok_or_else(Error::not_found)
+    let developer = by_id.filter(is_there).ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, action, resource(&developer))?;
+    Ok(developer)
+}
+
+const fn resource(developer: &Developer) -> Target<'_> {
+    Target::Developer(&developer.portal_id, Some(&developer.id))
+}
+
+fn is_readable(caller: &Caller, developer: &Developer, action: Action) -> bool {
+    let may = |action| access::allows(caller, action, resource(developer));
+    may(action) || may(action.reading())
+}
+
+/// As [`developer`], for whoever may see their applications.
+pub async fn of_applications(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+) -> Result<Developer, Error> {
+    permitted(app, caller, named, portal, Action::GetApplication).await
+}
+
+/// The public id of a developer, which stands beside what belongs to them.
+pub async fn name_of(app: &App, id: &DeveloperId) -> Result<Option<DeveloperName>, Error> {
+    Ok(app.read().developer(id).await?.map(|developer| developer.name))
 }
 
 /// The developer with our own id, for an administrator.
 pub async fn developer_by_id(app: &App, caller: &Caller, id: &DeveloperId) -> Result<Developer, Error> {
-    access::sees(caller, Area::Portals)?;
-    app.read().developer(id).await?.ok_or_else(Error::not_found)
+    let developer = app.read().developer(id).await?.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, Action::GetDeveloper, resource(&developer))?;
+    Ok(developer)
 }
 
 /// Makes an active developer for a front end, under the front end's own id.
@@ -83,7 +127,7 @@ pub async fn invite(
     password: &str,
     name: Option<&str>,
 ) -> Result<Developer, Error> {
-    access::adds(caller, Area::Portals)?;
+    access::permits(caller, Action::InviteDeveloper, Target::Developer(portal, None))?;
     app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
     let username = sign_in_text("username", username)?;
     if text::has_control(&username) || username.contains('@') {
@@ -170,7 +214,7 @@ pub async fn delete(
     named: &str,
     portal: Option<&PortalId>,
 ) -> Result<Developer, Error> {
-    let developer = developer(app, caller, named, portal).await?;
+    let developer = permitted(app, caller, named, portal, Action::DeleteDeveloper).await?;
     let mut write = app.begin(caller).await?;
     let developer = write.developer(&developer.id).await?.ok_or_else(Error::not_found)?;
     remove(&mut write, &developer).await?;

@@ -1,17 +1,19 @@
 //! Gateway groups and their admin keys.
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::Caller,
     events::EventName,
     gateway_groups::{GatewayGroup, GatewayGroupFilter, GatewayGroupInput, GatewayGroupRefusal},
     gateway_state::{Kind, Scope, group_key},
     ids::GatewayGroupId,
     lists::List,
+    permissions::{Action, Target},
     secrets::{PlainSecret, TokenKind},
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
-use crate::{App, Error, access, group_objects, random::OsRandom, writes::Write};
+use crate::{App, Error, access, group_objects, permissions, random::OsRandom, writes::Write};
 
 /// The groups that `filter` wants; the holder of an admin key sees its own.
 pub async fn list(
@@ -19,27 +21,30 @@ pub async fn list(
     caller: &Caller,
     filter: GatewayGroupFilter,
 ) -> Result<List<GatewayGroup>, Error> {
-    let filter = match &caller.actor {
-        Actor::GatewayGroupKey(own) => GatewayGroupFilter { id: Some(own.clone()), ..filter },
-        _ if access::lists(caller, Area::Installation)? => filter,
-        _ => return Ok(List { rows: Vec::new(), total: 0 }),
-    };
+    let readable = access::readable(app, caller, Action::GetGatewayGroup, RuledNoun::GatewayGroups).await?;
+    let filter = GatewayGroupFilter { readable, ..filter };
     Ok(app.read().gateway_groups(&filter).await?)
 }
 
 /// One group.
 pub async fn group(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<GatewayGroup, Error> {
-    access::sees(caller, Area::GatewayGroup(id))?;
+    access::permits(caller, Action::GetGatewayGroup, Target::GatewayGroup(Some(id)))?;
+    app.read().gateway_group(id).await?.ok_or_else(Error::not_found)
+}
+
+/// The group with this id, for whoever was found permitted to what is in it.
+pub async fn existing(app: &App, id: &GatewayGroupId) -> Result<GatewayGroup, Error> {
     app.read().gateway_group(id).await?.ok_or_else(Error::not_found)
 }
 
 /// Makes a group.
 pub async fn create(app: &App, caller: &Caller, input: GatewayGroupInput) -> Result<GatewayGroup, Error> {
-    access::adds(caller, Area::Installation)?;
+    access::permits(caller, Action::CreateGatewayGroup, Target::GatewayGroup(None))?;
     let mut write = app.begin(caller).await?;
     let group = GatewayGroup::new(GatewayGroupId::issue(write.now, &mut OsRandom), input, write.now)?;
     refuse_taken(&write, &group).await?;
     write.insert_gateway_group(&group).await?;
+    permissions::changed(&write).await?;
     tell(&mut write, EventName::GatewayGroupCreated, &group);
     write.commit().await?;
     Ok(group)
@@ -52,11 +57,13 @@ pub async fn update(
     id: &GatewayGroupId,
     input: GatewayGroupInput,
 ) -> Result<GatewayGroup, Error> {
-    access::sees(caller, Area::GatewayGroup(id))?;
+    access::permits(caller, Action::UpdateGatewayGroup, Target::GatewayGroup(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?.changed(input, write.now)?;
     refuse_taken(&write, &group).await?;
     write.save_gateway_group(&group).await?;
+    // Policies may speak of a group's labels.
+    permissions::changed(&write).await?;
     tell(&mut write, EventName::GatewayGroupUpdated, &group);
     write.commit().await?;
     Ok(group)
@@ -64,7 +71,7 @@ pub async fn update(
 
 /// Deletes a group with its services, routes, consumers and certificates; refused while one of them is linked to a product.
 pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(), Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::DeleteGatewayGroup, Target::GatewayGroup(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
     if *id == GatewayGroupId::default_group() {
@@ -99,7 +106,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<(
 
 /// Makes the group's admin key; an earlier one is dead at once.
 pub async fn issue_admin_key(app: &App, caller: &Caller, id: &GatewayGroupId) -> Result<PlainSecret, Error> {
-    access::sees(caller, Area::GatewayGroup(id))?;
+    access::permits(caller, Action::GetAdminKey, Target::GatewayGroup(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let mut group = write.gateway_group(id).await?.ok_or_else(Error::not_found)?;
     let key = TokenKind::GatewayGroup.issue(&mut OsRandom);

@@ -1,11 +1,12 @@
 //! Objects of whole gateway groups: global rules, stream routes, and the metadata of plugins.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     gateway_state::{Kind, Scope, group_key},
     group_objects::{GroupObject, GroupObjectFilter, GroupObjectInput, GroupObjectKind},
     ids::{GatewayGroupId, GroupObjectId, ServiceId},
     lists::List,
+    permissions::{Action, Target},
     routes::RouteRefusal,
 };
 use forecourt_store::Reader;
@@ -19,10 +20,84 @@ pub async fn list(
     caller: &Caller,
     filter: &GroupObjectFilter,
 ) -> Result<List<GroupObject>, Error> {
-    match services::listed_group(app, caller, Some(filter.gateway_group_id.clone())).await? {
-        Some(_) => Ok(app.read().group_objects(filter).await?),
-        None => Ok(List { rows: Vec::new(), total: 0 }),
+    let group = services::listed_group(app, caller, Some(filter.gateway_group_id.clone())).await?;
+    if !access::shows(caller, read_action(filter.kind), resource(filter.kind, &group))? {
+        return Ok(List { rows: Vec::new(), total: 0 });
     }
+    Ok(app.read().group_objects(filter).await?)
+}
+
+const fn read_action(kind: GroupObjectKind) -> Action {
+    match kind {
+        GroupObjectKind::GlobalRule => Action::GetGlobalPluginRule,
+        GroupObjectKind::StreamRoute => Action::GetPublishedService,
+        GroupObjectKind::PluginMetadata => Action::GetPluginMetadata,
+    }
+}
+
+pub(crate) const fn put_action(kind: GroupObjectKind, is_there: bool) -> Action {
+    match kind {
+        GroupObjectKind::GlobalRule if is_there => Action::UpdateGlobalPluginRule,
+        GroupObjectKind::GlobalRule => Action::CreateGlobalPluginRule,
+        GroupObjectKind::StreamRoute => Action::UpdatePublishedService,
+        GroupObjectKind::PluginMetadata => Action::UpdatePluginMetadata,
+    }
+}
+
+const fn delete_action(kind: GroupObjectKind) -> Action {
+    match kind {
+        GroupObjectKind::GlobalRule => Action::DeleteGlobalPluginRule,
+        GroupObjectKind::StreamRoute => Action::UpdatePublishedService,
+        GroupObjectKind::PluginMetadata => Action::DeletePluginMetadata,
+    }
+}
+
+/// A stream route belongs to the services of its group, whichever it names: it is stored and not served.
+pub(crate) const fn resource(kind: GroupObjectKind, group: &GatewayGroupId) -> Target<'_> {
+    match kind {
+        GroupObjectKind::StreamRoute => Target::PublishedService(group, None),
+        _ => Target::GatewayGroup(Some(group)),
+    }
+}
+
+/// The group that an object goes to that is made or replaced, under this id where one is given. Faces ask before they
+/// read a body.
+pub async fn target_group(
+    app: &App,
+    caller: &Caller,
+    kind: GroupObjectKind,
+    id: Option<&str>,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = services::named_group(caller, asked)?;
+    may_put(app.read(), caller, kind, id, &group).await?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    kind: GroupObjectKind,
+    id: Option<&str>,
+    group: &GatewayGroupId,
+) -> Result<(), Error> {
+    let is_there = match id {
+        Some(id) => read.group_object(group, kind, id).await?.is_some(),
+        None => false,
+    };
+    access::puts(caller, put_action(kind, is_there), resource(kind, group))
+}
+
+/// Whether there is such an object and the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    kind: GroupObjectKind,
+    id: &str,
+    group: Option<&GatewayGroupId>,
+) -> Result<GroupObject, Error> {
+    find(app.read(), caller, (kind, put_action(kind, true)), id, group).await
 }
 
 /// One object. Its id is unique within its group only: where several groups have it, the group must be named.
@@ -33,13 +108,13 @@ pub async fn object(
     id: &str,
     group: Option<&GatewayGroupId>,
 ) -> Result<GroupObject, Error> {
-    find(app.read(), caller, kind, id, group).await
+    find(app.read(), caller, (kind, read_action(kind)), id, group).await
 }
 
 async fn find(
     read: &Reader,
     caller: &Caller,
-    kind: GroupObjectKind,
+    (kind, action): (GroupObjectKind, Action),
     id: &str,
     group: Option<&GatewayGroupId>,
 ) -> Result<GroupObject, Error> {
@@ -47,13 +122,16 @@ async fn find(
         Some(group) => vec![group.clone()],
         None => read.groups_with_object(kind, id).await?,
     };
-    let seen = |group: &&GatewayGroupId| access::sees(caller, Area::GatewayGroup(group)).is_ok();
-    let mut visible = with_it.iter().filter(seen);
+    let permits = |group: &GatewayGroupId| access::permits_on(caller, action, resource(kind, group));
+    // Of two groups of which the caller may read one there is one to them; a key is told of its own one only.
+    let is_seen = |group: &&GatewayGroupId| {
+        access::allows(caller, action, resource(kind, group))
+            || access::allows(caller, action.reading(), resource(kind, group))
+    };
+    let mut visible = with_it.iter().filter(is_seen);
     let Some(found) = visible.next() else {
         return match with_it.first() {
-            Some(hidden) => {
-                Err(access::sees(caller, Area::GatewayGroup(hidden)).err().unwrap_or_else(Error::not_found))
-            }
+            Some(hidden) => Err(permits(hidden).err().unwrap_or_else(Error::not_found)),
             None => Err(Error::not_found()),
         };
     };
@@ -61,6 +139,7 @@ async fn find(
         let problem = format!("several gateway groups have {id:?}: say which one by gateway_group_id");
         return Err(Error::invalid("ambiguous_id", problem));
     }
+    permits(found)?;
     read.group_object(found, kind, id).await?.ok_or_else(Error::not_found)
 }
 
@@ -85,8 +164,8 @@ pub async fn put(
     group: GatewayGroupId,
     input: GroupObjectInput,
 ) -> Result<GroupObject, Error> {
-    access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
+    may_put(&write, caller, kind, Some(id), &group).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     let object = put_in(&mut write, kind, id, &group, input).await?;
     write.commit().await?;
@@ -135,7 +214,7 @@ pub async fn change<E: From<Error>>(
     edit: impl FnOnce(&GroupObject) -> Result<GroupObjectInput, E>,
 ) -> Result<GroupObject, E> {
     let mut write = app.begin(caller).await?;
-    let object = find(&write, caller, kind, id, group).await?;
+    let object = find(&write, caller, (kind, put_action(kind, true)), id, group).await?;
     let input = edit(&object)?;
     let object = put_in(&mut write, kind, id, &object.gateway_group_id, input).await?;
     write.commit().await?;
@@ -151,7 +230,7 @@ pub async fn delete(
     group: Option<&GatewayGroupId>,
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let object = find(&write, caller, kind, id, group).await?;
+    let object = find(&write, caller, (kind, delete_action(kind)), id, group).await?;
     if kind == GroupObjectKind::GlobalRule {
         forget_rule(&mut write, &object);
     }

@@ -5,17 +5,19 @@
 use std::collections::HashMap;
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     applications::ApplicationFilter,
     credentials::CredentialFilter,
-    ids::{ApplicationId, DeveloperId, GatewayGroupId, ProductId, ServiceId},
-    lists::Paging,
+    ids::{ApplicationId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
+    lists::{Paging, Readable},
+    permissions::{Action, Target},
     subscriptions::{SubscriptionFilter, SubscriptionStatus},
     time::Timestamp,
 };
+use forecourt_store::RuledNoun;
 pub use forecourt_store::{NamedOfPortal, ServiceOwner};
 
-use crate::{App, Error, access};
+use crate::{App, Error, access, applications, developers, products};
 
 /// What an act would hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +37,7 @@ const COUNT: Paging = Paging::Page { page: 1, size: 1 };
 
 /// What unpublishing or deleting a product would hit.
 pub async fn of_product(app: &App, caller: &Caller, id: &ProductId) -> Result<Impact, Error> {
-    access::sees(caller, Area::Portals)?;
+    products::permitted(caller, app.read().product(id).await?, None, Action::GetApiProduct)?;
     let (mut impact, mut applications) = (Impact::default(), Vec::new());
     for subscription in app.read().subscriptions_to(id).await? {
         if subscription.is_active() {
@@ -52,7 +54,7 @@ pub async fn of_product(app: &App, caller: &Caller, id: &ProductId) -> Result<Im
 
 /// What deleting a developer would hit.
 pub async fn of_developer(app: &App, caller: &Caller, id: &DeveloperId) -> Result<Impact, Error> {
-    access::sees(caller, Area::Portals)?;
+    developers::developer_by_id(app, caller, id).await?;
     let applications =
         ApplicationFilter { developer_id: Some(id.clone()), paging: COUNT, ..Default::default() };
     let credentials =
@@ -73,7 +75,7 @@ pub async fn of_developer(app: &App, caller: &Caller, id: &DeveloperId) -> Resul
 
 /// What suspending an application would hit: nothing is lost, but this stops working.
 pub async fn of_application(app: &App, caller: &Caller, id: &ApplicationId) -> Result<Impact, Error> {
-    access::sees(caller, Area::Portals)?;
+    applications::administered_one(app, caller, id).await?;
     Ok(Impact { credentials: app.read().credentials_of(id).await?.len() as u64, ..Impact::default() })
 }
 
@@ -83,7 +85,9 @@ pub async fn subscriptions_of_products(
     caller: &Caller,
     products: &[ProductId],
 ) -> Result<HashMap<ProductId, u64>, Error> {
-    access::sees(caller, Area::Portals)?;
+    if access::permits_somewhere(caller, Action::GetApiProduct).is_err() {
+        return Ok(HashMap::new());
+    }
     Ok(app.read().subscription_counts_of_products(products).await?)
 }
 
@@ -93,7 +97,9 @@ pub async fn subscriptions_of_applications(
     caller: &Caller,
     applications: &[ApplicationId],
 ) -> Result<HashMap<ApplicationId, u64>, Error> {
-    access::sees(caller, Area::Portals)?;
+    if access::permits_somewhere(caller, Action::GetApplication).is_err() {
+        return Ok(HashMap::new());
+    }
     Ok(app.read().subscription_counts_of_applications(applications).await?)
 }
 
@@ -103,7 +109,9 @@ pub async fn applications_of_developers(
     caller: &Caller,
     developers: &[DeveloperId],
 ) -> Result<HashMap<DeveloperId, u64>, Error> {
-    access::sees(caller, Area::Portals)?;
+    if access::permits_somewhere(caller, Action::GetDeveloper).is_err() {
+        return Ok(HashMap::new());
+    }
     Ok(app.read().application_counts_of_developers(developers).await?)
 }
 
@@ -113,7 +121,9 @@ pub async fn services_of_groups(
     caller: &Caller,
     groups: &[GatewayGroupId],
 ) -> Result<HashMap<GatewayGroupId, u64>, Error> {
-    access::sees(caller, Area::Installation)?;
+    if access::permits_somewhere(caller, Action::GetGatewayGroup).is_err() {
+        return Ok(HashMap::new());
+    }
     Ok(app.read().service_counts_of_groups(groups).await?)
 }
 
@@ -123,8 +133,12 @@ pub async fn names_of_developers(
     caller: &Caller,
     developers: &[DeveloperId],
 ) -> Result<HashMap<DeveloperId, String>, Error> {
-    access::sees(caller, Area::Portals)?;
-    Ok(app.read().developer_names(developers).await?)
+    let mut names = app.read().developer_names(developers).await?;
+    let readable = access::readable(app, caller, Action::GetDeveloper, RuledNoun::Developers).await?;
+    if let Readable::Only(ids) = readable {
+        names.retain(|developer, _| ids.iter().any(|id| id == developer.as_str()));
+    }
+    Ok(names)
 }
 
 /// The product of each of `services` that belongs to one.
@@ -133,8 +147,9 @@ pub async fn owners_of_services(
     caller: &Caller,
     services: &[ServiceId],
 ) -> Result<HashMap<ServiceId, ServiceOwner>, Error> {
-    access::sees(caller, Area::Portals)?;
-    Ok(app.read().owners_of_services(services).await?)
+    let mut owners = app.read().owners_of_services(services).await?;
+    owners.retain(|_, owner| sees_product(caller, &owner.portal_id, &owner.product_id));
+    Ok(owners)
 }
 
 /// What an administrator should look at, before somebody else notices.
@@ -146,14 +161,26 @@ pub struct Attention {
     pub unreachable_products: Vec<NamedOfPortal>,
 }
 
-/// What needs a look over all portals; nothing where the caller may see none.
+/// How many things are looked through for those that the caller may see.
+const LOOKED_THROUGH: u64 = 1_000;
+/// How many are shown.
+const SHOWN: usize = 5;
+
+/// What needs a look over all portals, as far as the caller may see it.
 pub async fn attention(app: &App, caller: &Caller) -> Result<Attention, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(Attention::default());
-    }
     let within_a_week = app.now().plus_seconds(7 * 86_400);
-    Ok(Attention {
-        tokens: app.read().portal_tokens_ending(within_a_week, 5).await?,
-        unreachable_products: app.read().products_without_services(5).await?,
-    })
+    let mut tokens = app.read().portal_tokens_ending(within_a_week, LOOKED_THROUGH).await?;
+    tokens.retain(|(token, _)| {
+        access::allows(caller, Action::GetPortalToken, Target::Portal(Some(&token.portal_id)))
+    });
+    tokens.truncate(SHOWN);
+    let mut unreachable_products = app.read().products_without_services(LOOKED_THROUGH).await?;
+    unreachable_products
+        .retain(|product| sees_product(caller, &product.portal_id, &ProductId::known(product.id.as_str())));
+    unreachable_products.truncate(SHOWN);
+    Ok(Attention { tokens, unreachable_products })
+}
+
+fn sees_product(caller: &Caller, portal: &PortalId, product: &ProductId) -> bool {
+    access::allows(caller, Action::GetApiProduct, Target::ApiProduct(portal, Some(product)))
 }

@@ -1,16 +1,18 @@
 //! Tokens with which gateway nodes join their group.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     ids::{GatewayGroupId, InstanceTokenId},
     instance_tokens::{InstanceToken, InstanceTokenFilter, digest_of_text},
     lists::List,
+    permissions::{Action, Target},
     secrets::{PlainSecret, TokenKind},
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
-use crate::{App, Error, access, nodes, random::OsRandom, sync_authority};
+use crate::{App, Error, access, random::OsRandom, sync_authority};
 
 /// A token with its text.
 #[derive(Debug)]
@@ -27,30 +29,37 @@ pub async fn list(
     caller: &Caller,
     filter: InstanceTokenFilter,
 ) -> Result<List<InstanceToken>, Error> {
-    match nodes::listed_group(caller, filter.gateway_group_id.clone())? {
-        Some(gateway_group_id) => {
-            Ok(app.read().instance_tokens(&InstanceTokenFilter { gateway_group_id, ..filter }).await?)
-        }
-        None => Ok(List { rows: Vec::new(), total: 0 }),
-    }
+    let readable =
+        access::readable(app, caller, Action::GetGatewayInstance, RuledNoun::GatewayGroups).await?;
+    Ok(app.read().instance_tokens(&InstanceTokenFilter { readable, ..filter }).await?)
 }
 
 /// One token.
 pub async fn token(app: &App, caller: &Caller, id: &InstanceTokenId) -> Result<InstanceToken, Error> {
+    permitted(app, caller, id, Action::GetGatewayInstance).await
+}
+
+async fn permitted(
+    app: &App,
+    caller: &Caller,
+    id: &InstanceTokenId,
+    action: Action,
+) -> Result<InstanceToken, Error> {
     let token = app.read().instance_token(id).await?.ok_or_else(Error::not_found)?;
-    access::sees(caller, Area::GatewayGroup(&token.gateway_group_id))?;
+    access::permits(caller, action, Target::GatewayGroup(Some(&token.gateway_group_id)))?;
     Ok(token)
 }
 
 /// How many nodes joined with the token last: they are shut out with it.
 pub async fn node_count(app: &App, caller: &Caller, token: &InstanceToken) -> Result<u64, Error> {
-    access::sees(caller, Area::GatewayGroup(&token.gateway_group_id))?;
+    let group = Target::GatewayGroup(Some(&token.gateway_group_id));
+    access::permits(caller, Action::GetGatewayInstance, group)?;
     Ok(app.read().nodes_of_token(&token.id).await?)
 }
 
 /// Makes a token with which gateway nodes join the group.
 pub async fn issue(app: &App, caller: &Caller, group: &GatewayGroupId) -> Result<IssuedInstanceToken, Error> {
-    access::sees(caller, Area::GatewayGroup(group))?;
+    access::permits(caller, Action::CreateGatewayInstance, Target::GatewayGroup(Some(group)))?;
     let mut write = app.begin(caller).await?;
     let group = write.gateway_group(group).await?.ok_or_else(Error::not_found)?;
     let secret = TokenKind::GatewayInstance.issue(&mut OsRandom);
@@ -72,7 +81,7 @@ pub async fn issue(app: &App, caller: &Caller, group: &GatewayGroupId) -> Result
 
 /// Deletes a token: the streams of nodes that joined with it end at once, and they are not let in again with it.
 pub async fn delete(app: &App, caller: &Caller, id: &InstanceTokenId) -> Result<(), Error> {
-    let token = token(app, caller, id).await?;
+    let token = permitted(app, caller, id, Action::DeleteGatewayInstance).await?;
     let mut write = app.begin(caller).await?;
     if !write.delete_instance_token(id).await? {
         return Err(Error::not_found());

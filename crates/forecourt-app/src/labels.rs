@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     ids::{GatewayGroupId, PortalId},
+    permissions::Action,
     products::Viewer,
 };
-use forecourt_store::LabelledNoun;
+use forecourt_store::{LabelledNoun, RuledNoun};
 
 use crate::{App, Error, access};
 
@@ -35,6 +36,10 @@ pub enum AdministeredLabels {
     Certificates(Option<GatewayGroupId>),
     /// Consumers, of one group or all.
     Consumers(Option<GatewayGroupId>),
+    /// Roles.
+    Roles,
+    /// Permission policies.
+    PermissionPolicies,
     /// Portals.
     Portals,
     /// Products, of one portal or all.
@@ -66,48 +71,58 @@ pub async fn of_catalogue(
     Ok(app.read().labels_of(&labelled).await?)
 }
 
-/// Values in use by key, distinct and sorted, of what the caller administers.
+/// Values in use by key, distinct and sorted, of what the caller may read.
 pub async fn administered(
     app: &App,
     caller: &Caller,
     noun: AdministeredLabels,
 ) -> Result<BTreeMap<String, Vec<String>>, Error> {
-    let own = match &caller.actor {
-        Actor::GatewayGroupKey(group) => Some(group.clone()),
-        _ => None,
-    };
-    let narrowed = |asked: Option<GatewayGroupId>| match (&own, asked) {
-        (Some(own), Some(asked)) if *own != asked => {
-            Err(Error::forbidden("a gateway group's admin key acts on its own group only"))
+    let read = async |action, noun: RuledNoun<'_>| access::readable(app, caller, action, noun).await;
+    let labelled = match noun {
+        AdministeredLabels::Portals => {
+            LabelledNoun::Portals(read(Action::GetPortal, RuledNoun::Portals).await?)
         }
-        (Some(own), _) => Ok(Some(own.clone())),
-        (None, asked) => Ok(asked),
-    };
-    let (area_is_open, labelled) = match noun {
-        AdministeredLabels::Portals => (access::lists(caller, Area::Portals)?, LabelledNoun::Portals),
         AdministeredLabels::Products(portal) => {
-            (access::lists(caller, Area::Portals)?, LabelledNoun::Products(portal))
+            LabelledNoun::Products(portal, read(Action::GetApiProduct, RuledNoun::Products).await?)
         }
-        AdministeredLabels::GatewayGroups => (gateway_is_open(caller), LabelledNoun::GatewayGroups(own)),
+        AdministeredLabels::Roles => LabelledNoun::Roles(read(Action::GetRole, RuledNoun::Roles).await?),
+        AdministeredLabels::PermissionPolicies => LabelledNoun::PermissionPolicies(
+            read(Action::GetPermissionPolicy, RuledNoun::PermissionPolicies).await?,
+        ),
+        AdministeredLabels::GatewayGroups => {
+            LabelledNoun::GatewayGroups(read(Action::GetGatewayGroup, RuledNoun::GatewayGroups).await?)
+        }
         AdministeredLabels::Services(group) => {
-            (gateway_is_open(caller), LabelledNoun::Services(narrowed(group)?))
+            let group = narrowed(caller, group)?;
+            let noun = RuledNoun::Services(group.as_ref());
+            let readable = read(Action::GetPublishedService, noun).await?;
+            LabelledNoun::Services(group, readable)
         }
         AdministeredLabels::Routes(group) => {
-            (gateway_is_open(caller), LabelledNoun::Routes(narrowed(group)?))
+            let group = narrowed(caller, group)?;
+            let noun = RuledNoun::Services(group.as_ref());
+            let readable = read(Action::GetPublishedService, noun).await?;
+            LabelledNoun::Routes(group, readable)
         }
         AdministeredLabels::Certificates(group) => {
-            (gateway_is_open(caller), LabelledNoun::Certificates(narrowed(group)?))
+            let group = narrowed(caller, group)?;
+            let readable = read(Action::GetCertificate, RuledNoun::GatewayGroups).await?;
+            LabelledNoun::Certificates(group, readable)
         }
         AdministeredLabels::Consumers(group) => {
-            (gateway_is_open(caller), LabelledNoun::Consumers(narrowed(group)?))
+            let group = narrowed(caller, group)?;
+            let readable = read(Action::GetConsumer, RuledNoun::Consumers(group.as_ref())).await?;
+            LabelledNoun::Consumers(group, readable)
         }
     };
-    if !area_is_open {
-        return Ok(BTreeMap::new());
-    }
     Ok(app.read().labels_of(&labelled).await?)
 }
 
-fn gateway_is_open(caller: &Caller) -> bool {
-    matches!(caller.actor, Actor::GatewayGroupKey(_)) || caller.actor.administers(Area::Portals)
+/// The asked group, or the one that the caller's key is bound to.
+fn narrowed(caller: &Caller, asked: Option<GatewayGroupId>) -> Result<Option<GatewayGroupId>, Error> {
+    match (&caller.actor, asked) {
+        (Actor::GatewayGroupKey(own), Some(asked)) if *own != asked => Err(access::elsewhere()),
+        (Actor::GatewayGroupKey(own), _) => Ok(Some(own.clone())),
+        (_, asked) => Ok(asked),
+    }
 }

@@ -8,12 +8,14 @@ mod live;
 mod told;
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::Caller,
     events::EventName,
-    ids::{GatewayGroupId, NodeId},
+    ids::NodeId,
     lists::List,
     nodes::{Node, NodeConnection, NodeFilter, NodeRefusal},
+    permissions::{Action, Target},
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -29,11 +31,9 @@ use crate::{App, Error, access};
 
 /// The nodes that `filter` wants, by name; the holder of an admin key sees those of its own group.
 pub async fn list(app: &App, caller: &Caller, filter: NodeFilter) -> Result<List<Node>, Error> {
-    let none = List { rows: Vec::new(), total: 0 };
-    let Some(gateway_group_id) = listed_group(caller, filter.gateway_group_id.clone())? else {
-        return Ok(none);
-    };
-    let filter = NodeFilter { gateway_group_id, ..filter };
+    let readable =
+        access::readable(app, caller, Action::GetGatewayInstance, RuledNoun::GatewayGroups).await?;
+    let filter = NodeFilter { readable, ..filter };
     let told = app.nodes().told();
     let found = app.read().nodes(&filter, &app.nodes().alive(app.now())).await?;
     let told = told.of_line(app.read()).await?;
@@ -42,15 +42,20 @@ pub async fn list(app: &App, caller: &Caller, filter: NodeFilter) -> Result<List
 
 /// One node.
 pub async fn node(app: &App, caller: &Caller, id: &NodeId) -> Result<Node, Error> {
+    permitted(app, caller, id, Action::GetGatewayInstance).await
+}
+
+async fn permitted(app: &App, caller: &Caller, id: &NodeId, action: Action) -> Result<Node, Error> {
     let told = app.nodes().told();
     let node = app.read().node(id, &app.nodes().alive(app.now())).await?.ok_or_else(Error::not_found)?;
-    access::sees(caller, Area::GatewayGroup(&node.gateway_group_id))?;
+    access::permits(caller, action, Target::GatewayGroup(Some(&node.gateway_group_id)))?;
     Ok(app.nodes().newest(node, &told.of_line(app.read()).await?))
 }
 
 /// How many other nodes joined last with the token that `node` joined with last: they are shut out with it.
 pub async fn sharing_its_token(app: &App, caller: &Caller, node: &Node) -> Result<u64, Error> {
-    access::sees(caller, Area::GatewayGroup(&node.gateway_group_id))?;
+    let group = Target::GatewayGroup(Some(&node.gateway_group_id));
+    access::permits(caller, Action::GetGatewayInstance, group)?;
     match &node.token_id {
         Some(token) => Ok(app.read().nodes_of_token(token).await?.saturating_sub(1)),
         None => Ok(0),
@@ -61,7 +66,7 @@ pub async fn sharing_its_token(app: &App, caller: &Caller, node: &Node) -> Resul
 ///
 /// The gateway inside a running control plane is refused: it would be back at once.
 pub async fn remove(app: &App, caller: &Caller, id: &NodeId) -> Result<(), Error> {
-    let node = node(app, caller, id).await?;
+    let node = permitted(app, caller, id, Action::DeleteGatewayInstance).await?;
     if node.token_id.is_none() && node.connection == NodeConnection::Connected {
         return Err(NodeRefusal::Embedded.into());
     }
@@ -86,16 +91,4 @@ pub async fn remove(app: &App, caller: &Caller, id: &NodeId) -> Result<(), Error
 /// found by asking for its [`standing`] now and then.
 pub fn removals(app: &App) -> watch::Receiver<u64> {
     app.nodes().removals()
-}
-
-/// The group that a list of nodes or tokens is narrowed to: an admin key's own, else the one asked for. `None`
-/// inside: all. `Ok(None)`: the caller sees no row at all.
-pub(crate) fn listed_group(
-    caller: &Caller,
-    asked: Option<GatewayGroupId>,
-) -> Result<Option<Option<GatewayGroupId>>, Error> {
-    match &caller.actor {
-        Actor::GatewayGroupKey(own) => Ok(asked.is_none_or(|asked| asked == *own).then(|| Some(own.clone()))),
-        _ => Ok(access::lists(caller, Area::Installation)?.then_some(asked)),
-    }
 }

@@ -1,14 +1,16 @@
 //! Portal tokens: made, renamed, regenerated and deleted by administrators.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     ids::{PortalId, PortalTokenId},
     lists::{List, Order, TimeOrder},
+    permissions::{Action, Target},
     portal_tokens::{PortalToken, PortalTokenFilter, expiry},
     secrets::{PlainSecret, TokenKind},
     text,
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
 use crate::{App, Error, access, random::OsRandom, writes::Write};
@@ -24,7 +26,7 @@ pub struct IssuedPortalToken {
 
 /// The tokens of a portal, newest first.
 pub async fn list(app: &App, caller: &Caller, portal: &PortalId) -> Result<Vec<PortalToken>, Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::GetPortalToken, Target::Portal(Some(portal)))?;
     app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
     let order = Order { by: TimeOrder::CreatedAt, ..Order::default() };
     let filter = PortalTokenFilter { portal_id: Some(portal.clone()), order, ..Default::default() };
@@ -37,19 +39,26 @@ pub async fn administered(
     caller: &Caller,
     filter: &PortalTokenFilter,
 ) -> Result<List<PortalToken>, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    if let Some(portal) = &filter.portal_id {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    }
-    Ok(app.read().portal_tokens(filter).await?)
+    let readable = access::readable(app, caller, Action::GetPortalToken, RuledNoun::Portals).await?;
+    access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+    Ok(app.read().portal_tokens(&PortalTokenFilter { readable, ..filter.clone() }).await?)
 }
 
 /// One token.
 pub async fn token(app: &App, caller: &Caller, id: &PortalTokenId) -> Result<PortalToken, Error> {
-    access::sees(caller, Area::Portals)?;
-    app.read().portal_token(id).await?.ok_or_else(Error::not_found)
+    permitted(app, caller, id, Action::GetPortalToken).await
+}
+
+/// The token, where the caller may do `action` to it. Faces ask before they read a body.
+pub async fn permitted(
+    app: &App,
+    caller: &Caller,
+    id: &PortalTokenId,
+    action: Action,
+) -> Result<PortalToken, Error> {
+    let token = app.read().portal_token(id).await?.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, action, Target::Portal(Some(&token.portal_id)))?;
+    Ok(token)
 }
 
 /// Makes a token; `expires_at` in Unix seconds, 0 or absent for never.
@@ -60,7 +69,7 @@ pub async fn create(
     name: &str,
     expires_at: Option<i64>,
 ) -> Result<IssuedPortalToken, Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::CreatePortalToken, Target::Portal(Some(portal)))?;
     let mut write = app.begin(caller).await?;
     write.portal(portal).await?.ok_or_else(Error::not_found)?;
     let text = TokenKind::Portal.issue(&mut OsRandom);
@@ -87,7 +96,7 @@ pub async fn rename(
     id: &PortalTokenId,
     name: &str,
 ) -> Result<PortalToken, Error> {
-    let mut token = token(app, caller, id).await?;
+    let mut token = permitted(app, caller, id, Action::UpdatePortalToken).await?;
     token.name = text::name("name", name, text::NAME)?;
     let mut write = app.begin(caller).await?;
     token.updated_at = write.now;
@@ -104,7 +113,7 @@ pub async fn regenerate(
     id: &PortalTokenId,
     expires_at: Option<i64>,
 ) -> Result<IssuedPortalToken, Error> {
-    let mut token = token(app, caller, id).await?;
+    let mut token = permitted(app, caller, id, Action::UpdatePortalToken).await?;
     let mut write = app.begin(caller).await?;
     let text = TokenKind::Portal.issue(&mut OsRandom);
     token.digest = text.digest();
@@ -118,7 +127,7 @@ pub async fn regenerate(
 
 /// Deletes a token.
 pub async fn delete(app: &App, caller: &Caller, id: &PortalTokenId) -> Result<(), Error> {
-    let token = token(app, caller, id).await?;
+    let token = permitted(app, caller, id, Action::DeletePortalToken).await?;
     let mut write = app.begin(caller).await?;
     write.delete_portal_token(id).await?;
     tell(&mut write, EventName::PortalTokenDeleted, &token);

@@ -1,29 +1,47 @@
 //! Portals and their public access.
 
+use std::collections::HashMap;
+
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     ids::{PortalId, SignInOptionId},
     lists::List,
+    permissions::{Action, Target},
     portals::{Portal, PortalFilter, PortalInput, PortalRefusal},
     sign_in_options::SignInOption,
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
 use crate::{App, Error, access, random::OsRandom, writes::Write};
 
 /// The portals that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, filter: &PortalFilter) -> Result<List<Portal>, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    Ok(app.read().portals(filter).await?)
+    let readable = access::readable(app, caller, Action::GetPortal, RuledNoun::Portals).await?;
+    Ok(app.read().portals(&PortalFilter { readable, ..filter.clone() }).await?)
 }
 
 /// One portal.
 pub async fn portal(app: &App, caller: &Caller, id: &PortalId) -> Result<Portal, Error> {
-    access::sees_portal(caller, id)?;
+    access::permits_in(caller, id, Action::GetPortal, Target::Portal(Some(id)))?;
     app.read().portal(id).await?.ok_or_else(Error::not_found)
+}
+
+/// One portal, where the caller may change it. Faces ask before they read a body.
+pub async fn changeable(app: &App, caller: &Caller, id: &PortalId) -> Result<Portal, Error> {
+    access::permits(caller, Action::UpdatePortal, Target::Portal(Some(id)))?;
+    app.read().portal(id).await?.ok_or_else(Error::not_found)
+}
+
+/// What portals are called, beside what belongs to them.
+pub async fn names(app: &App) -> Result<HashMap<PortalId, String>, Error> {
+    Ok(app.read().all_portals().await?.into_iter().map(|portal| (portal.id, portal.name)).collect())
+}
+
+/// Refuses a portal that does not exist, for whoever was found permitted to what is in it.
+pub async fn must_exist(app: &App, id: &PortalId) -> Result<(), Error> {
+    app.read().portal(id).await?.map(drop).ok_or_else(Error::not_found)
 }
 
 /// The portal whose site answers `host` (without port): its own, else the one named `default`, else the oldest.
@@ -36,7 +54,7 @@ pub async fn portal_for_host(app: &App, host: &str) -> Result<Portal, Error> {
 
 /// Makes a portal with its built-in sign-in option.
 pub async fn create(app: &App, caller: &Caller, input: PortalInput) -> Result<Portal, Error> {
-    access::adds(caller, Area::Portals)?;
+    access::permits(caller, Action::CreatePortal, Target::Portal(None))?;
     let mut write = app.begin(caller).await?;
     let portal = Portal::new(PortalId::issue(write.now, &mut OsRandom), input, write.now)?;
     refuse_taken(&write, &portal).await?;
@@ -51,7 +69,7 @@ pub async fn create(app: &App, caller: &Caller, input: PortalInput) -> Result<Po
 
 /// Changes what `input` gives.
 pub async fn update(app: &App, caller: &Caller, id: &PortalId, input: PortalInput) -> Result<Portal, Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::UpdatePortal, Target::Portal(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let portal = write.portal(id).await?.ok_or_else(Error::not_found)?.changed(input, write.now)?;
     refuse_taken(&write, &portal).await?;
@@ -68,7 +86,7 @@ pub async fn set_public_access(
     id: &PortalId,
     public: bool,
 ) -> Result<Portal, Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::UpdatePortal, Target::Portal(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let mut portal = write.portal(id).await?.ok_or_else(Error::not_found)?;
     portal.public_access = public;
@@ -81,7 +99,7 @@ pub async fn set_public_access(
 
 /// Deletes a portal with its tokens; refused while it has products or developers.
 pub async fn delete(app: &App, caller: &Caller, id: &PortalId) -> Result<(), Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::DeletePortal, Target::Portal(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let portal = write.portal(id).await?.ok_or_else(Error::not_found)?;
     if write.product_count(id).await? > 0 {

@@ -5,17 +5,18 @@ pub mod catalogue;
 use std::collections::HashMap;
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     gateway_state::{Kind, Resource, Scope},
     ids::{PortalId, ProductId},
     lists::List,
+    permissions::{Action, Target},
     products::{
         LinkedService, Product, ProductFilter, ProductStatus,
         changes::{ProductChange, ProductInput, ProductRefusal},
     },
 };
-use forecourt_store::NamedInUsage;
+use forecourt_store::{NamedInUsage, RuledNoun};
 use serde_json::json;
 
 use crate::{App, Error, access, plugins, random::OsRandom, subscriptions, writes::Write};
@@ -49,13 +50,9 @@ pub struct UpdatedProduct {
 
 /// The products that `filter` wants, drafts included; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, filter: &ProductFilter) -> Result<List<ListedProduct>, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    if let Some(portal) = &filter.portal_id {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    }
-    let found = app.read().products(filter).await?;
+    let readable = access::readable(app, caller, Action::GetApiProduct, RuledNoun::Products).await?;
+    access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+    let found = app.read().products(&ProductFilter { readable, ..filter.clone() }).await?;
     let counts = app.read().operation_counts(&found.rows).await?;
     Ok(found.map(|product| listed(product, &counts)))
 }
@@ -71,16 +68,34 @@ pub async fn product(
     id: &ProductId,
     portal: Option<&PortalId>,
 ) -> Result<ProductDetail, Error> {
-    access::sees(caller, Area::Portals)?;
-    let product = of_portal(app.read().product(id).await?, portal)?;
+    let product = permitted(caller, app.read().product(id).await?, portal, Action::GetApiProduct)?;
     let documents = app.read().product_documents(&product).await?;
     Ok(ProductDetail { product, documents })
 }
 
-fn of_portal(product: Option<Product>, portal: Option<&PortalId>) -> Result<Product, Error> {
-    product
-        .filter(|product| portal.is_none_or(|portal| *portal == product.portal_id))
-        .ok_or_else(Error::not_found)
+/// Whether there is such a product and the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+) -> Result<ProductDetail, Error> {
+    let product = permitted(caller, app.read().product(id).await?, portal, Action::UpdateApiProduct)?;
+    let documents = app.read().product_documents(&product).await?;
+    Ok(ProductDetail { product, documents })
+}
+
+/// The product, of the named portal, where the caller may do `action` to it.
+pub(crate) fn permitted(
+    caller: &Caller,
+    product: Option<Product>,
+    portal: Option<&PortalId>,
+    action: Action,
+) -> Result<Product, Error> {
+    let product = product.filter(|product| portal.is_none_or(|portal| *portal == product.portal_id));
+    let product = product.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, action, Target::ApiProduct(&product.portal_id, Some(&product.id)))?;
+    Ok(product)
 }
 
 /// Makes a product, published at once where `input` says so.
@@ -90,7 +105,7 @@ pub async fn create(
     portal: &PortalId,
     input: ProductInput,
 ) -> Result<ProductDetail, Error> {
-    access::adds(caller, Area::Portals)?;
+    access::permits(caller, Action::CreateApiProduct, Target::ApiProduct(portal, None))?;
     let mut write = app.begin(caller).await?;
     write.portal(portal).await?.ok_or_else(Error::not_found)?;
     let id = ProductId::issue(write.now, &mut OsRandom);
@@ -116,9 +131,8 @@ pub async fn update(
     portal: Option<&PortalId>,
     input: ProductInput,
 ) -> Result<UpdatedProduct, Error> {
-    access::sees(caller, Area::Portals)?;
     let mut write = app.begin(caller).await?;
-    let before = of_portal(write.product(id).await?, portal)?;
+    let before = permitted(caller, write.product(id).await?, portal, Action::UpdateApiProduct)?;
     let renamed = input.name.as_ref().is_some_and(|name| *name != before.name);
     let change = before.changed(input, write.now)?;
     check_links(&write, &change.product).await?;
@@ -167,9 +181,8 @@ pub async fn delete(
     id: &ProductId,
     portal: Option<&PortalId>,
 ) -> Result<(), Error> {
-    access::sees(caller, Area::Portals)?;
     let mut write = app.begin(caller).await?;
-    let product = of_portal(write.product(id).await?, portal)?;
+    let product = permitted(caller, write.product(id).await?, portal, Action::DeleteApiProduct)?;
     subscriptions::end_all_of_product(&mut write, &product).await?;
     write.delete(scope(&product), Kind::Product, id.to_string());
     write.delete_product(id).await?;

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     gateway_state::Scope,
     ids::GatewayGroupId,
     nodes::{Node, NodeFilter, NodeReceipt, RevisionReceipt},
+    permissions::{Action, Target},
     time::Timestamp,
 };
 
@@ -31,8 +32,8 @@ impl Tally {
     }
 }
 
-/// Who has applied `revision`; not found where it was never made. Administrators see every node, the holder of an
-/// admin key those of its own group, if the revision concerns it.
+/// Who has applied `revision`; not found where it was never made. Administrators see the nodes of
+/// the groups whose nodes they may see, the holder of an admin key those of its own group, if the revision concerns it.
 pub async fn receipt(app: &App, caller: &Caller, revision: i64) -> Result<RevisionReceipt, Error> {
     if let Actor::GatewayGroupKey(own) = &caller.actor {
         let groups = concerned(app, revision).await?.1;
@@ -41,8 +42,17 @@ pub async fn receipt(app: &App, caller: &Caller, revision: i64) -> Result<Revisi
         }
         return of_groups(app, revision, |group| group == own).await;
     }
-    access::sees(caller, Area::Installation)?;
-    whole(app, revision).await
+    access::permits_somewhere(caller, Action::GetGatewayInstance).map_err(|_| access::missing(caller))?;
+    let groups = concerned(app, revision).await?.1;
+    let sees = |group: &GatewayGroupId| {
+        access::allows(caller, Action::GetGatewayInstance, Target::GatewayGroup(Some(group)))
+    };
+    // Of a revision that concerns none of their groups they learn nothing.
+    if groups.as_ref().is_some_and(|groups| !groups.is_empty() && !groups.iter().any(sees)) {
+        return Err(Error::not_found());
+    }
+    let is_concerned = |group: &GatewayGroupId| groups.as_ref().is_none_or(|groups| groups.contains(group));
+    of_groups(app, revision, |group| is_concerned(group) && sees(group)).await
 }
 
 /// How many nodes have applied `revision`, for everybody who is known; not found where it was never made.

@@ -1,25 +1,25 @@
 //! Gateway routes.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     gateway_state::{Kind, Resource, Scope},
     ids::{GatewayGroupId, RouteId, ServiceId},
     lists::List,
+    permissions::{Action, Target},
     routes::{Route, RouteFilter, RouteInput, RouteRefusal},
     services::Service,
 };
+use forecourt_store::Reader;
 use serde_json::json;
 
-use crate::{App, Error, access, plugins, random::OsRandom, services, writes::Write};
+use crate::{App, Error, ErrorKind, access, plugins, random::OsRandom, services, writes::Write};
 
-/// The routes that `filter` wants; an unknown group is not found.
-pub async fn list(app: &App, caller: &Caller, mut filter: RouteFilter) -> Result<List<Route>, Error> {
-    filter.gateway_group_id = services::listed_group(app, caller, filter.gateway_group_id).await?;
-    match filter.gateway_group_id {
-        Some(_) => Ok(app.read().routes(&filter).await?),
-        None => Ok(List { rows: Vec::new(), total: 0 }),
-    }
+/// The routes that `filter` wants, of services that the caller may see; an unknown group is not found.
+pub async fn list(app: &App, caller: &Caller, filter: RouteFilter) -> Result<List<Route>, Error> {
+    let group = services::listed_group(app, caller, filter.gateway_group_id.clone()).await?;
+    let readable = services::readable(app, caller, &group).await?;
+    Ok(app.read().routes(&RouteFilter { gateway_group_id: Some(group), readable, ..filter }).await?)
 }
 
 /// One route; a group that is named must be its own.
@@ -29,15 +29,67 @@ pub async fn route(
     id: &RouteId,
     group: Option<&GatewayGroupId>,
 ) -> Result<Route, Error> {
-    let route = app.read().route(id).await?;
-    visible(caller, route, group)
+    permitted(caller, app.read().route(id).await?, group, Action::GetPublishedService)
 }
 
-fn visible(caller: &Caller, route: Option<Route>, group: Option<&GatewayGroupId>) -> Result<Route, Error> {
+/// Whether there is such a route and the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    id: &RouteId,
+    group: Option<&GatewayGroupId>,
+) -> Result<Route, Error> {
+    permitted(caller, app.read().route(id).await?, group, Action::UpdatePublishedService)
+}
+
+/// The route, of the named group, where the caller may do `action` to its service.
+fn permitted(
+    caller: &Caller,
+    route: Option<Route>,
+    group: Option<&GatewayGroupId>,
+    action: Action,
+) -> Result<Route, Error> {
     let route = route.filter(|route| group.is_none_or(|group| *group == route.gateway_group_id));
     let route = route.ok_or_else(Error::not_found)?;
-    access::sees(caller, Area::GatewayGroup(&route.gateway_group_id))?;
+    access::permits(
+        caller,
+        action,
+        Target::PublishedService(&route.gateway_group_id, Some(&route.service_id)),
+    )?;
     Ok(route)
+}
+
+/// The group that a route goes to that is made or replaced, under this id where one is given. Whether the caller may
+/// change the service that it is for is asked when that is known. Faces ask before they read a body.
+pub async fn target_group(
+    app: &App,
+    caller: &Caller,
+    id: Option<&RouteId>,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = services::named_group(caller, asked)?;
+    may_put(app.read(), caller, id, &group).await?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    id: Option<&RouteId>,
+    group: &GatewayGroupId,
+) -> Result<(), Error> {
+    let old = match id {
+        Some(id) => read.route(id).await?.filter(|route| route.gateway_group_id == *group),
+        None => None,
+    };
+    match old {
+        Some(old) => {
+            let target = Target::PublishedService(group, Some(&old.service_id));
+            access::puts(caller, Action::UpdatePublishedService, target)
+        }
+        None => access::permits_within(caller, group, Action::UpdatePublishedService),
+    }
 }
 
 /// Makes a route under a fresh id.
@@ -62,8 +114,8 @@ pub async fn put(
     input: RouteInput,
 ) -> Result<Route, Error> {
     let group = services::named_group(caller, group)?;
-    access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
+    may_put(&write, caller, Some(&id), &group).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     let route = put_in(&mut write, id, &group, service, input).await?;
     write.commit().await?;
@@ -79,14 +131,15 @@ pub async fn change<E: From<Error>>(
     edit: impl FnOnce(&Route) -> Result<(String, RouteInput), E>,
 ) -> Result<Route, E> {
     let mut write = app.begin(caller).await?;
-    let route = visible(caller, write.route(id).await.map_err(Error::from)?, group)?;
+    let found = write.route(id).await.map_err(Error::from)?;
+    let route = permitted(caller, found, group, Action::UpdatePublishedService)?;
     let (service, input) = edit(&route)?;
     let route = put_in(&mut write, id.clone(), &route.gateway_group_id, &service, input).await?;
     write.commit().await?;
     Ok(route)
 }
 
-/// As [`put`], within a write and without asking who calls.
+/// As [`put`], within a write; of who calls only what they may do to the service is asked.
 pub(crate) async fn put_in(
     write: &mut Write<'_>,
     id: RouteId,
@@ -128,7 +181,12 @@ async fn service_of_group(
         None => None,
     };
     let found = found.filter(|found| found.gateway_group_id == *group);
-    Ok(found.ok_or_else(|| RouteRefusal::UnknownService(service.to_owned()))?)
+    let unknown = || RouteRefusal::UnknownService(service.to_owned());
+    let found = found.ok_or_else(unknown)?;
+    match services::may(write.caller(), &found, Action::UpdatePublishedService) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(unknown().into()),
+        permission => permission.map(|()| found),
+    }
 }
 
 /// Deletes a route.
@@ -139,7 +197,7 @@ pub async fn delete(
     group: Option<&GatewayGroupId>,
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let route = visible(caller, write.route(id).await?, group)?;
+    let route = permitted(caller, write.route(id).await?, group, Action::UpdatePublishedService)?;
     write.delete(Scope::GatewayGroup(route.gateway_group_id.clone()), Kind::Route, id.to_string());
     write.delete_route(id).await?;
     tell(&mut write, EventName::RouteDeleted, &route);

@@ -1,40 +1,44 @@
 //! Gateway services and their OpenAPI documents.
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     events::EventName,
     gateway_state::{Kind, Resource, Scope},
     ids::{GatewayGroupId, ServiceId},
-    lists::List,
+    lists::{List, Readable},
     openapi::Document,
+    permissions::{Action, Target},
     services::{Service, ServiceFilter, ServiceInput, ServiceRefusal},
 };
+use forecourt_store::{Reader, RuledNoun};
 use serde_json::{Value, json};
 
 use crate::{App, Error, ErrorKind, access, plugins, random::OsRandom, upstream_certificates, writes::Write};
 
 /// The services that `filter` wants; an unknown group is not found.
-pub async fn list(app: &App, caller: &Caller, mut filter: ServiceFilter) -> Result<List<Service>, Error> {
-    filter.gateway_group_id = listed_group(app, caller, filter.gateway_group_id).await?;
-    match filter.gateway_group_id {
-        Some(_) => Ok(app.read().services(&filter).await?),
-        None => Ok(List { rows: Vec::new(), total: 0 }),
-    }
+pub async fn list(app: &App, caller: &Caller, filter: ServiceFilter) -> Result<List<Service>, Error> {
+    let group = listed_group(app, caller, filter.gateway_group_id.clone()).await?;
+    let readable = readable(app, caller, &group).await?;
+    Ok(app.read().services(&ServiceFilter { gateway_group_id: Some(group), readable, ..filter }).await?)
 }
 
-/// The group whose objects a list shows: the asked one, or the one that the caller's key is bound to.
-/// `None`: the caller sees no row. Without either, the call is refused.
+/// Which services of a group the caller may see.
+pub(crate) async fn readable(app: &App, caller: &Caller, group: &GatewayGroupId) -> Result<Readable, Error> {
+    access::readable(app, caller, Action::GetPublishedService, RuledNoun::Services(Some(group))).await
+}
+
+/// The group whose objects a list shows: the asked one, or the one that the caller's key is bound to. Without either,
+/// the call is refused; an unknown group is not found by whoever may see groups.
 pub(crate) async fn listed_group(
     app: &App,
     caller: &Caller,
     asked: Option<GatewayGroupId>,
-) -> Result<Option<GatewayGroupId>, Error> {
+) -> Result<GatewayGroupId, Error> {
     let group = named_group(caller, asked)?;
-    let open = access::lists(caller, Area::GatewayGroup(&group))?;
-    if open && app.read().gateway_group(&group).await?.is_none() {
-        return Err(Error::not_found());
+    if access::allows(caller, Action::GetGatewayGroup, Target::GatewayGroup(Some(&group))) {
+        app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     }
-    Ok(open.then_some(group))
+    Ok(group)
 }
 
 /// The group that a call is about: the asked one, or the one that the caller's key is bound to.
@@ -46,16 +50,60 @@ pub fn named_group(caller: &Caller, asked: Option<GatewayGroupId>) -> Result<Gat
     }
 }
 
-/// The group that a create or replacement goes to, where the caller may add to it. Faces ask before they read a body.
+/// The group that a new service goes to, where the caller may add to it. Faces ask before they read a body.
 pub async fn target_group(
     app: &App,
     caller: &Caller,
     asked: Option<GatewayGroupId>,
 ) -> Result<GatewayGroupId, Error> {
     let group = named_group(caller, asked)?;
-    access::adds(caller, Area::GatewayGroup(&group))?;
+    access::permits(caller, Action::CreatePublishedService, Target::PublishedService(&group, None))?;
     app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     Ok(group)
+}
+
+/// As [`target_group`], for a service that is made or replaced under this id.
+pub async fn put_group(
+    app: &App,
+    caller: &Caller,
+    id: &ServiceId,
+    asked: Option<GatewayGroupId>,
+) -> Result<GatewayGroupId, Error> {
+    let group = named_group(caller, asked)?;
+    may_put(app.read(), caller, id, &group).await?;
+    app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
+    Ok(group)
+}
+
+async fn may_put(
+    read: &Reader,
+    caller: &Caller,
+    id: &ServiceId,
+    group: &GatewayGroupId,
+) -> Result<(), Error> {
+    let is_there = read.service(id).await?.is_some_and(|service| service.gateway_group_id == *group);
+    match is_there {
+        true => {
+            let target = Target::PublishedService(group, Some(id));
+            access::puts(caller, Action::UpdatePublishedService, target)
+        }
+        false => access::puts(caller, Action::CreatePublishedService, Target::PublishedService(group, None)),
+    }
+}
+
+/// Whether the caller may do `action` to `service`.
+pub(crate) fn may(caller: &Caller, service: &Service, action: Action) -> Result<(), Error> {
+    access::permits(caller, action, Target::PublishedService(&service.gateway_group_id, Some(&service.id)))
+}
+
+/// Whether there is such a service and the caller may change it. Faces ask before they read a body.
+pub async fn changeable(
+    app: &App,
+    caller: &Caller,
+    id: &ServiceId,
+    group: Option<&GatewayGroupId>,
+) -> Result<Service, Error> {
+    permitted(caller, app.read().service(id).await?, group, Action::UpdatePublishedService)
 }
 
 /// One service; a group that is named must be its own.
@@ -65,18 +113,19 @@ pub async fn service(
     id: &ServiceId,
     group: Option<&GatewayGroupId>,
 ) -> Result<Service, Error> {
-    let service = app.read().service(id).await?;
-    visible(caller, service, group)
+    permitted(caller, app.read().service(id).await?, group, Action::GetPublishedService)
 }
 
-pub(crate) fn visible(
+/// The service, of the named group, where the caller may do `action` to it.
+pub(crate) fn permitted(
     caller: &Caller,
     service: Option<Service>,
     group: Option<&GatewayGroupId>,
+    action: Action,
 ) -> Result<Service, Error> {
     let service = service.filter(|service| group.is_none_or(|group| *group == service.gateway_group_id));
     let service = service.ok_or_else(Error::not_found)?;
-    access::sees(caller, Area::GatewayGroup(&service.gateway_group_id))?;
+    may(caller, &service, action)?;
     Ok(service)
 }
 
@@ -100,8 +149,8 @@ pub async fn put(
     input: ServiceInput,
 ) -> Result<Service, Error> {
     let group = named_group(caller, group)?;
-    access::adds(caller, Area::GatewayGroup(&group))?;
     let mut write = app.begin(caller).await?;
+    may_put(&write, caller, &id, &group).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     let service = put_in(&mut write, id, &group, input).await?;
     write.commit().await?;
@@ -117,7 +166,8 @@ pub async fn change<E: From<Error>>(
     edit: impl FnOnce(&Service) -> Result<ServiceInput, E>,
 ) -> Result<Service, E> {
     let mut write = app.begin(caller).await?;
-    let service = visible(caller, write.service(id).await.map_err(Error::from)?, group)?;
+    let found = write.service(id).await.map_err(Error::from)?;
+    let service = permitted(caller, found, group, Action::UpdatePublishedService)?;
     let input = edit(&service)?;
     let service = put_in(&mut write, id.clone(), &service.gateway_group_id, input).await?;
     write.commit().await?;
@@ -172,7 +222,8 @@ pub async fn delete(
     group: Option<&GatewayGroupId>,
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let service = visible(caller, write.service(id).await?, group)?;
+    let found = write.service(id).await?;
+    let service = permitted(caller, found, group, Action::DeletePublishedService)?;
     if let Some(product) = write.product_of_service(id).await? {
         return Err(ServiceRefusal::Linked { service: service.name, product: product.name }.into());
     }
@@ -205,8 +256,7 @@ pub async fn replace_document(
     group: Option<&GatewayGroupId>,
     text: &str,
 ) -> Result<(), Error> {
-    let existing = app.read().service(id).await?;
-    visible(caller, existing, group)?;
+    changeable(app, caller, id, group).await?;
     // Reading a large document takes a while: done before the transaction.
     let operations = match text {
         "" => None,
@@ -216,7 +266,8 @@ pub async fn replace_document(
         text => Some(operation_count(text.to_owned()).await?),
     };
     let mut write = app.begin(caller).await?;
-    let mut service = visible(caller, write.service(id).await?, group)?;
+    let found = write.service(id).await?;
+    let mut service = permitted(caller, found, group, Action::UpdatePublishedService)?;
     write.save_service_document(id, operations.map(|operations| (text, operations))).await?;
     service.has_openapi = operations.is_some();
     service.updated_at = write.now;

@@ -1,8 +1,9 @@
 //! Settings of the installation.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
+    permissions::{Action, Target},
     settings::SystemSettings,
 };
 use serde_json::json;
@@ -11,7 +12,7 @@ use crate::{App, Error, access};
 
 /// The installation's settings.
 pub async fn system(app: &App, caller: &Caller) -> Result<SystemSettings, Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::GetDeploymentSetting, Target::GatewaySetting)?;
     Ok(app.read().system_settings().await?)
 }
 
@@ -21,7 +22,7 @@ pub async fn replace_system(
     caller: &Caller,
     addresses: Vec<String>,
 ) -> Result<SystemSettings, Error> {
-    access::adds(caller, Area::Installation)?;
+    access::permits(caller, Action::UpdateDeploymentSetting, Target::GatewaySetting)?;
     let settings = SystemSettings::new(addresses)?;
     let mut write = app.begin(caller).await?;
     write.save_system_settings(&settings).await?;

@@ -1,13 +1,15 @@
 //! How people sign in to a portal: its built-in option.
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     events::EventName,
     ids::{PortalId, SignInOptionId},
     lists::List,
+    permissions::{Action, Target},
     sign_in_options::{BuiltInSignIn, SignInOption, SignInOptionFilter},
     text,
 };
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
 use crate::{App, Error, access};
@@ -31,18 +33,14 @@ pub async fn list(
     caller: &Caller,
     filter: &SignInOptionFilter,
 ) -> Result<List<SignInOption>, Error> {
-    if !access::lists(caller, Area::Portals)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    if let Some(portal) = &filter.portal_id {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
-    }
-    Ok(app.read().sign_in_options(filter).await?)
+    let readable = access::readable(app, caller, Action::GetPortal, RuledNoun::Portals).await?;
+    access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+    Ok(app.read().sign_in_options(&SignInOptionFilter { readable, ..filter.clone() }).await?)
 }
 
 /// A portal's built-in option.
 pub async fn of_portal(app: &App, caller: &Caller, portal: &PortalId) -> Result<SignInOption, Error> {
-    access::sees(caller, Area::Portals)?;
+    access::permits(caller, Action::GetPortal, Target::Portal(Some(portal)))?;
     app.read().built_in_sign_in(portal).await?.ok_or_else(Error::not_found)
 }
 
@@ -53,8 +51,19 @@ pub async fn offered(app: &App, portal: &PortalId) -> Result<Option<SignInOption
 
 /// One option.
 pub async fn option(app: &App, caller: &Caller, id: &SignInOptionId) -> Result<SignInOption, Error> {
-    access::sees(caller, Area::Portals)?;
-    app.read().sign_in_option(id).await?.ok_or_else(Error::not_found)
+    permitted(app, caller, id, Action::GetPortal).await
+}
+
+/// The option, where the caller may do `action` to its portal. Faces ask before they read a body.
+pub async fn permitted(
+    app: &App,
+    caller: &Caller,
+    id: &SignInOptionId,
+    action: Action,
+) -> Result<SignInOption, Error> {
+    let option = app.read().sign_in_option(id).await?.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, action, Target::Portal(Some(&option.portal_id)))?;
+    Ok(option)
 }
 
 /// Changes what `input` gives.
@@ -64,7 +73,7 @@ pub async fn update(
     id: &SignInOptionId,
     input: SignInOptionInput,
 ) -> Result<SignInOption, Error> {
-    let mut option = option(app, caller, id).await?;
+    let mut option = permitted(app, caller, id, Action::UpdatePortal).await?;
     if let Some(name) = &input.name {
         option.name = text::name("name", name, text::NAME)?;
     }

@@ -1,21 +1,23 @@
 //! Subscriptions: asked for, granted at once or after an approval, ended.
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     applications::Application,
     approvals::{Approval, ApprovalResult, ApprovalSubject, Operator},
     developers::Developer,
     events::EventName,
     gateway_state::{Kind, Resource, Scope, grant_key},
-    ids::{ApplicationId, ApprovalId, PlanId, ProductId, SubscriptionId},
+    ids::{ApplicationId, ApprovalId, PlanId, PortalId, ProductId, SubscriptionId},
     lists::List,
+    permissions::{Action, Target},
     plans::PlanRefusal,
     products::{Product, Viewer},
     subscriptions::{Subscription, SubscriptionDetail, SubscriptionFilter, SubscriptionRefusal},
 };
+use forecourt_store::{Reader, RuledNoun};
 use serde_json::json;
 
-use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+use crate::{App, Error, access, applications, products, random::OsRandom, writes::Write};
 
 /// The subscriptions that `filter` wants: a developer's own, or for administrators those of all.
 pub async fn list(
@@ -26,12 +28,27 @@ pub async fn list(
     match &caller.actor {
         Actor::Developer { id, .. } => filter.developer_id = Some(id.clone()),
         Actor::Guest(_) => access::developer(caller).map(|_| ())?,
-        _ => match access::listed_known_portal(app, caller, filter.portal_id.take()).await? {
-            Some(portal) => filter.portal_id = portal,
-            None => return Ok(List { rows: Vec::new(), total: 0 }),
+        _ => match access::own_portal(caller, filter.portal_id.as_ref()) {
+            Some(None) => return Ok(List { rows: Vec::new(), total: 0 }),
+            Some(own) => filter.portal_id = own,
+            None => {
+                filter.readable =
+                    access::readable(app, caller, Action::GetSubscription, RuledNoun::Products).await?;
+                access::known_portal(app, caller, filter.portal_id.as_ref()).await?;
+            }
         },
     }
     Ok(app.read().subscriptions(&filter).await?)
+}
+
+/// Refuses a product, of the named portal, whose subscriptions the caller may not see.
+pub async fn of_product(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+) -> Result<(), Error> {
+    products::permitted(caller, app.read().product(id).await?, portal, Action::GetSubscription).map(drop)
 }
 
 /// Asks for every application × every product; all or nothing. Pairs that have a record are skipped. A `plan` can be
@@ -142,7 +159,7 @@ pub async fn change_plan(
     plan: &PlanId,
 ) -> Result<SubscriptionDetail, Error> {
     let mut write = app.begin(caller).await?;
-    let before = visible(&write, caller, id).await?;
+    let before = permitted(&write, caller, id, Action::UpdateSubscription).await?;
     let product = write.product(&before.product_id).await?.ok_or_else(Error::not_found)?;
     let is_administrator = !matches!(caller.actor, Actor::Developer { .. } | Actor::Guest(_));
     let subscription = before.clone().with_plan(&product, plan, is_administrator)?;
@@ -175,22 +192,35 @@ pub(crate) fn tell_plan(write: &mut Write<'_>, before: &Subscription, subscripti
     write.tell(EventName::SubscriptionPlanChanged, "subscription", subscription.id.as_str(), portal, detail);
 }
 
-/// The subscription with this id, if the caller may act on it.
-async fn visible(write: &Write<'_>, caller: &Caller, id: &SubscriptionId) -> Result<Subscription, Error> {
-    let subscription = write.subscription(id).await?.ok_or_else(Error::not_found)?;
+/// The subscription with this id, if it is the caller's own, or they may do `action` to it.
+async fn permitted(
+    read: &Reader,
+    caller: &Caller,
+    id: &SubscriptionId,
+    action: Action,
+) -> Result<Subscription, Error> {
+    let subscription = read.subscription(id).await?.ok_or_else(|| access::missing(caller))?;
     match &caller.actor {
         Actor::Developer { .. } | Actor::Guest(_) => {
-            applications::own(caller, write.application(&subscription.application_id).await?)?;
+            applications::own(caller, read.application(&subscription.application_id).await?)?;
         }
-        _ => access::sees(caller, Area::Portals)?,
+        _ => {
+            let product = Target::ApiProduct(&subscription.portal_id, Some(&subscription.product_id));
+            access::permits(caller, action, product)?;
+        }
     }
     Ok(subscription)
+}
+
+/// Whether there is such a subscription and the caller may give it another plan. Faces ask before they read a body.
+pub async fn changeable(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
+    permitted(app.read(), caller, id, Action::UpdateSubscription).await.map(drop)
 }
 
 /// Ends or withdraws a subscription: a developer's own, or for administrators any.
 pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let subscription = visible(&write, caller, id).await?;
+    let subscription = permitted(&write, caller, id, Action::DeleteSubscription).await?;
     end(&mut write, &subscription).await?;
     write.commit().await
 }

@@ -4,6 +4,7 @@ use forecourt_core::{
     actors::Caller,
     events::EventName,
     ids::{GatewayGroupId, ServiceId, UpstreamId},
+    permissions::Action,
     services::{Service, ServiceRefusal, upstreams::UpstreamInput},
 };
 use serde_json::json;
@@ -11,7 +12,7 @@ use serde_json::json;
 use crate::{
     App, Error,
     random::OsRandom,
-    services::{announce, visible},
+    services::{announce, permitted},
     upstream_certificates,
     writes::Write,
 };
@@ -25,7 +26,7 @@ pub async fn create(
     input: UpstreamInput,
 ) -> Result<(Service, String), Error> {
     let mut write = app.begin(caller).await?;
-    let service = visible(caller, write.service(service).await?, group)?;
+    let service = permitted(caller, write.service(service).await?, group, Action::UpdatePublishedService)?;
     let id = match service.upstream {
         None => service.id.to_string(),
         Some(_) => UpstreamId::issue(write.now, &mut OsRandom).to_string(),
@@ -45,7 +46,7 @@ pub async fn put(
     input: UpstreamInput,
 ) -> Result<Service, Error> {
     let mut write = app.begin(caller).await?;
-    let service = visible(caller, write.service(service).await?, group)?;
+    let service = permitted(caller, write.service(service).await?, group, Action::UpdatePublishedService)?;
     let service = save(&mut write, service, id.as_str(), input).await?;
     write.commit().await?;
     Ok(service)
@@ -82,7 +83,8 @@ pub async fn delete(
     id: &str,
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let mut service = visible(caller, write.service(service).await?, group)?;
+    let mut service =
+        permitted(caller, write.service(service).await?, group, Action::UpdatePublishedService)?;
     if id == service.id.as_str() && service.upstream.is_some() {
         return Err(ServiceRefusal::DefaultUpstream.into());
     }

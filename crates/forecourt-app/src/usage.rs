@@ -5,11 +5,13 @@ mod adding;
 use std::collections::HashMap;
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller, Source},
+    actors::{Actor, Caller, Source},
     ids::{ApplicationId, NodeId, ProductId, is_chosen_id},
+    lists::Readable,
+    permissions::Action,
     usage::{Grouping, ProductHour, Step, UsageFilter, UsagePoint, UsageQuery},
 };
-use forecourt_store::NamedInUsage;
+use forecourt_store::{NamedInUsage, RuledNoun};
 use forecourt_wire::usage::UsageBatch;
 
 pub use self::adding::{UsageKept, add_up, prune};
@@ -90,7 +92,8 @@ pub async fn product_hours(
     filter: UsageFilter,
 ) -> Result<Vec<ProductHour>, Error> {
     let grouping = Grouping { by_product: true, ..Grouping::default() };
-    let query = UsageQuery { filter: visible(caller, filter)?, step: Some(Step::Hour), grouping };
+    let Some(filter) = visible(app, caller, filter).await? else { return Ok(Vec::new()) };
+    let query = UsageQuery { filter, step: Some(Step::Hour), grouping };
     let report = report_of(app, query, usize::MAX).await?;
     let mut hours: Vec<_> = report
         .points
@@ -117,10 +120,10 @@ pub async fn product_hours(
 /// # Errors
 /// When the span is longer than [`MOST_DAYS`], or the answer would hold more than [`MOST_POINTS`] sums.
 pub async fn report(app: &App, caller: &Caller, query: UsageQuery) -> Result<UsageReport, Error> {
-    let filter = visible(caller, query.filter)?;
-    let query = UsageQuery { filter, ..query };
-    if let Some(portal) = &query.filter.portal_id {
-        app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
+    if let Some(portal) = &query.filter.portal_id
+        && caller.actor.portal().is_none()
+    {
+        access::known_portal(app, caller, Some(portal)).await?;
     }
     let seconds = query.filter.end.seconds().saturating_sub(query.filter.start.seconds());
     if seconds > MOST_DAYS * 86_400 {
@@ -131,6 +134,8 @@ pub async fn report(app: &App, caller: &Caller, query: UsageQuery) -> Result<Usa
     if usize::try_from(steps).unwrap_or(0) > MOST_POINTS {
         return Err(too_many_points());
     }
+    let Some(filter) = visible(app, caller, query.filter).await? else { return Ok(UsageReport::default()) };
+    let query = UsageQuery { filter, ..query };
     report_of(app, query, MOST_POINTS).await
 }
 
@@ -142,14 +147,27 @@ fn too_many_points() -> Error {
     Error::invalid("too_many_rows", message)
 }
 
-/// The filter, narrowed to what the caller may see.
-fn visible(caller: &Caller, mut filter: UsageFilter) -> Result<UsageFilter, Error> {
+/// The filter, narrowed to what the caller may see; `None`: nothing.
+async fn visible(app: &App, caller: &Caller, mut filter: UsageFilter) -> Result<Option<UsageFilter>, Error> {
     match &caller.actor {
         Actor::Developer { id, .. } => filter.developer_id = Some(id.clone()),
         Actor::Guest(_) => access::developer(caller).map(|_| ())?,
-        _ => access::sees(caller, Area::Portals)?,
+        _ => {
+            let read = Action::GetApiProduct;
+            if let Readable::Only(ids) = access::readable(app, caller, read, RuledNoun::Products).await? {
+                let asked = |id: &String| {
+                    filter.products.is_empty() || filter.products.iter().any(|asked| asked.as_str() == id)
+                };
+                filter.products =
+                    ids.iter().filter(|id| asked(id)).map(|id| ProductId::known(id.as_str())).collect();
+                // No product in the filter would mean all of them.
+                if filter.products.is_empty() {
+                    return Ok(None);
+                }
+            }
+        }
     }
-    Ok(filter)
+    Ok(Some(filter))
 }
 
 async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageReport, Error> {

@@ -4,11 +4,12 @@
 //! earlier in the configuration is there for what refers to it. Nothing reaches gateways or the record.
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     certificates::CertificateInput,
     consumers::ConsumerInput,
     group_objects::{GroupObjectInput, GroupObjectKind},
     ids::{CertificateId, GatewayGroupId, GroupObjectId, RouteId, ServiceId},
+    permissions::{Action, Target},
     routes::RouteInput,
     services::ServiceInput,
 };
@@ -44,9 +45,37 @@ pub async fn target_group(
         (None, Actor::GatewayGroupKey(own)) => own.clone(),
         (None, _) => GatewayGroupId::default_group(),
     };
-    access::adds(caller, Area::GatewayGroup(&group))?;
+    may_validate(caller, &group)?;
     app.read().gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     Ok(group)
+}
+
+/// Checking a configuration tells of what a group holds: for those who may see the group.
+fn may_validate(caller: &Caller, group: &GatewayGroupId) -> Result<(), Error> {
+    match access::allows(caller, Action::GetGatewayGroup, Target::GatewayGroup(Some(group))) {
+        true => Ok(()),
+        false => Err(access::refused(caller)),
+    }
+}
+
+/// Refuses a candidate that the caller may not put.
+fn may_put(caller: &Caller, group: &GatewayGroupId, candidate: &Candidate) -> Result<(), Error> {
+    let (action, resource) = match candidate {
+        Candidate::Service(..) => (Action::CreatePublishedService, Target::PublishedService(group, None)),
+        // What may be done to its service is asked when the route is put.
+        Candidate::Route(..) => {
+            return access::permits_within(caller, group, Action::UpdatePublishedService);
+        }
+        Candidate::Consumer(_) => (Action::CreateConsumer, Target::Consumer(group, None)),
+        Candidate::Certificate(..) => (Action::CreateCertificate, Target::GatewayGroup(Some(group))),
+        Candidate::GroupObject(kind, ..) => {
+            (group_objects::put_action(*kind, false), group_objects::resource(*kind, group))
+        }
+    };
+    match access::allows(caller, action, resource) {
+        true => Ok(()),
+        false => Err(access::refused(caller)),
+    }
 }
 
 /// What is wrong with each of `candidates`, in their order; `None`: nothing is. Changes nothing.
@@ -56,11 +85,15 @@ pub async fn problems(
     group: &GatewayGroupId,
     candidates: Vec<Candidate>,
 ) -> Result<Vec<Option<String>>, Error> {
-    access::adds(caller, Area::GatewayGroup(group))?;
+    may_validate(caller, group)?;
     let mut write = app.begin(caller).await?;
     let mut problems = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        problems.push(match put(&mut write, group, candidate).await {
+        let put = match may_put(caller, group, &candidate) {
+            Ok(()) => put(&mut write, group, candidate).await,
+            Err(refusal) => Err(refusal),
+        };
+        problems.push(match put {
             Ok(()) => None,
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Internal) => {
                 return Err(error);

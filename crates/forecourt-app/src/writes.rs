@@ -46,6 +46,11 @@ impl<'a> Write<'a> {
         });
     }
 
+    /// Who writes.
+    pub(crate) const fn caller(&self) -> &'a Caller {
+        self.caller
+    }
+
     /// The application that writes.
     pub(crate) const fn app(&self) -> &'a App {
         self.app

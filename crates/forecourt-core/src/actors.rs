@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use crate::ids::{
-    AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId,
+use crate::{
+    ids::{AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId},
+    permissions::{Action, Authority, Target},
 };
 
 /// Who makes a call.
@@ -18,8 +19,8 @@ pub enum Actor {
         id: AdministratorId,
         /// Their user name.
         username: String,
-        /// Whether they hold the role `super-admin`.
-        super_admin: bool,
+        /// What they may do, as it was when the call was proved.
+        authority: Authority,
     },
     /// A holder of a gateway group's admin key.
     GatewayGroupKey(GatewayGroupId),
@@ -103,7 +104,7 @@ impl Caller {
     }
 }
 
-/// A part of the installation that somebody may administer.
+/// A whole part of the installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area<'a> {
     /// Administrators, settings: the installation itself.
@@ -115,11 +116,24 @@ pub enum Area<'a> {
 }
 
 impl Actor {
-    /// Whether this actor may read and change everything in `area`.
+    /// Whether this actor may do every action to everything in `area`.
     pub fn administers(&self, area: Area<'_>) -> bool {
         match self {
-            Self::Administrator { super_admin, .. } => *super_admin,
+            Self::Administrator { authority, .. } => authority.is_unlimited(),
             Self::GatewayGroupKey(own) => matches!(area, Area::GatewayGroup(group) if group == own),
+            Self::System => true,
+            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Guest(_) => false,
+        }
+    }
+
+    /// Whether this actor may do `action` to `resource`, as somebody on the provider side. What front ends and
+    /// developers may do follows from what they are, and is not asked here.
+    pub fn may(&self, action: Action, resource: Target<'_>) -> bool {
+        match self {
+            Self::Administrator { authority, .. } => authority.allows(action, resource),
+            Self::GatewayGroupKey(own) => {
+                action != Action::DeleteGatewayGroup && resource.gateway_group() == Some(own)
+            }
             Self::System => true,
             Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Guest(_) => false,
         }
@@ -140,24 +154,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_key_administers_its_own_group_and_nothing_else() {
+    fn a_group_key_acts_on_its_own_group_and_on_nothing_else() {
         let own = GatewayGroupId::known("grp_a");
         let other = GatewayGroupId::known("grp_b");
         let key = Actor::GatewayGroupKey(own.clone());
-        assert!(key.administers(Area::GatewayGroup(&own)));
-        assert!(!key.administers(Area::GatewayGroup(&other)));
-        assert!(!key.administers(Area::Portals));
-        assert!(!key.administers(Area::Installation));
+        assert!(key.may(Action::UpdateGatewayGroup, Target::GatewayGroup(Some(&own))));
+        assert!(key.may(Action::CreateConsumer, Target::Consumer(&own, None)));
+        assert!(!key.may(Action::DeleteGatewayGroup, Target::GatewayGroup(Some(&own))));
+        assert!(!key.may(Action::GetGatewayGroup, Target::GatewayGroup(Some(&other))));
+        assert!(!key.may(Action::CreateGatewayGroup, Target::GatewayGroup(None)));
+        assert!(!key.may(Action::GetPortal, Target::Portal(None)));
     }
 
     #[test]
-    fn an_administrator_without_a_role_administers_nothing() {
+    fn an_administrator_without_a_role_may_do_nothing() {
         let ann = Actor::Administrator {
             id: AdministratorId::known("usr_1"),
             username: "ann".into(),
-            super_admin: false,
+            authority: Authority::default(),
         };
-        assert!(!ann.administers(Area::Portals));
-        assert!(!ann.administers(Area::Installation));
+        for action in Action::ALL {
+            assert!(!ann.may(*action, Target::Portal(None)), "{}", action.name());
+        }
     }
 }

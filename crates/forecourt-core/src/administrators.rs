@@ -1,9 +1,12 @@
 //! Administrators: people on the provider side. The first is `admin`, with a one-time password.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    ids::AdministratorId,
-    lists::{Order, Paging, TimeOrder},
+    ids::{AdministratorId, GatewayGroupId, PermissionPolicyId, RoleId},
+    lists::{Order, Paging, Readable, TimeOrder},
     refusals::{Refusal, RefusalKind},
+    roles::AssignedRole,
     time::Timestamp,
 };
 
@@ -24,8 +27,8 @@ pub struct Administrator {
     pub password: StoredPassword,
     /// False until an invited administrator has set a password of their own.
     pub activated: bool,
-    /// Whether they hold the role `super-admin`.
-    pub super_admin: bool,
+    /// The policy that bounds whatever their roles grant; `None`: nothing does.
+    pub boundary: Option<PermissionPolicyId>,
     /// True for the first administrator, who cannot be deleted or lose the role.
     pub initial: bool,
     /// When they were made.
@@ -54,12 +57,14 @@ impl std::fmt::Debug for StoredPassword {
 pub struct AdministratorFilter {
     /// Case-insensitive substring of user name, e-mail, names.
     pub search: Option<String>,
-    /// Only those who hold (`true`) or lack (`false`) the role `super-admin`.
-    pub super_admin: Option<bool>,
+    /// Only those who hold one of these roles.
+    pub roles: Option<Vec<RoleId>>,
     /// Order.
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these administrators: what the caller may read.
+    pub readable: Readable,
 }
 
 /// Why something cannot be done to an administrator.
@@ -80,6 +85,21 @@ pub enum AdministratorRefusal {
     /// The old password is asked for.
     #[error("old_password is required and must be the current password")]
     WrongOldPassword,
+    /// A boundary would take away what the role gives.
+    #[error("the initial administrator keeps the role super-admin without a permission boundary")]
+    BoundsInitial,
+    /// An assignment names what is not there.
+    #[error("role_id {0:?} does not exist")]
+    UnknownRole(String),
+    /// An assignment names one role twice.
+    #[error("role_id {0} is given twice; name its scopes together")]
+    RoleTwice(RoleId),
+    /// A scope names what is not there.
+    #[error("scopes name the gateway group {0}, which does not exist")]
+    UnknownScope(GatewayGroupId),
+    /// A boundary names what is not there.
+    #[error("permission_policy_id {0:?} does not exist")]
+    UnknownBoundary(String),
     /// A change must change.
     #[error("new_password must differ from the current password")]
     SamePassword,
@@ -88,8 +108,12 @@ pub enum AdministratorRefusal {
 impl Refusal for AdministratorRefusal {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::WrongOldPassword | Self::SamePassword => RefusalKind::Invalid,
-            _ => RefusalKind::Conflict,
+            Self::UsernameTaken(_)
+            | Self::DeletesSelf
+            | Self::DeletesInitial
+            | Self::DemotesInitial
+            | Self::BoundsInitial => RefusalKind::Conflict,
+            _ => RefusalKind::Invalid,
         }
     }
 
@@ -99,6 +123,11 @@ impl Refusal for AdministratorRefusal {
             Self::DeletesSelf => "deletes_self",
             Self::DeletesInitial => "deletes_initial_administrator",
             Self::DemotesInitial => "demotes_initial_administrator",
+            Self::BoundsInitial => "bounds_initial_administrator",
+            Self::UnknownRole(_) => "unknown_role",
+            Self::RoleTwice(_) => "role_twice",
+            Self::UnknownScope(_) => "unknown_scope",
+            Self::UnknownBoundary(_) => "unknown_permission_policy",
             Self::WrongOldPassword => "wrong_old_password",
             Self::SamePassword => "same_password",
         }
@@ -131,16 +160,29 @@ impl Administrator {
         Ok(())
     }
 
-    /// This administrator with or without the role `super-admin`.
-    pub fn with_super_admin(
-        mut self,
-        super_admin: bool,
-        now: Timestamp,
-    ) -> Result<Self, AdministratorRefusal> {
-        if self.initial && !super_admin {
+    /// Whether this administrator may hold exactly `roles` from now on: each role once, and the first administrator
+    /// keeps `super-admin`, in every gateway group.
+    pub fn check_roles(&self, roles: &[AssignedRole]) -> Result<(), AdministratorRefusal> {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = roles.iter().find(|role| !seen.insert(&role.role_id)) {
+            return Err(AdministratorRefusal::RoleTwice(twice.role_id.clone()));
+        }
+        if self.initial && !roles.contains(&AssignedRole::super_admin()) {
             return Err(AdministratorRefusal::DemotesInitial);
         }
-        self.super_admin = super_admin;
+        Ok(())
+    }
+
+    /// This administrator within `boundary`.
+    pub fn bounded(
+        mut self,
+        boundary: Option<PermissionPolicyId>,
+        now: Timestamp,
+    ) -> Result<Self, AdministratorRefusal> {
+        if self.initial && boundary.is_some() {
+            return Err(AdministratorRefusal::BoundsInitial);
+        }
+        self.boundary = boundary;
         self.updated_at = now;
         Ok(self)
     }

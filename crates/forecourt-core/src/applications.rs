@@ -7,7 +7,7 @@ use crate::{
     gateway_state::ApplicationState,
     ids::{ApplicationId, DeveloperId, PortalId, ProductId},
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
     time::Timestamp,
@@ -76,6 +76,8 @@ pub struct ApplicationFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these developers: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Application {

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{ApprovalId, DeveloperId, PortalId, ProductId, SubscriptionId},
-    lists::{Order, Paging},
+    lists::{Order, Paging, Readable},
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
     time::Timestamp,
@@ -140,6 +140,10 @@ pub struct ApprovalFilter {
     pub order: Order<ApprovalOrder>,
     /// Page.
     pub paging: Paging,
+    /// Of approvals of subscriptions, only those to these products: what the caller may read.
+    pub readable_products: Readable,
+    /// Of approvals of registrations, only those of these developers.
+    pub readable_developers: Readable,
 }
 
 impl Approval {

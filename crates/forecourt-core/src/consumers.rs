@@ -16,7 +16,7 @@ use crate::{
     gateway_state::{ConsumerCredentialState, ConsumerState},
     ids::{ConsumerCredentialId, GatewayGroupId},
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     plugins::{self, Plugins},
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
@@ -101,6 +101,8 @@ pub struct ConsumerFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those with these keys of group and user name: what the caller may read.
+    pub readable: Readable,
 }
 
 impl OpenPlugins {

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{DeveloperId, DeveloperName, PortalId},
-    lists::{Direction, Order, Paging},
+    lists::{Direction, Order, Paging, Readable},
     refusals::{Refusal, RefusalKind},
     time::Timestamp,
 };
@@ -77,6 +77,8 @@ pub struct DeveloperFilter {
     pub order: Order<DeveloperOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these developers: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Developer {

@@ -25,6 +25,8 @@ named! {
         AdministratorRenamed = "administrator_renamed",
         /// An administrator's roles changed.
         AdministratorRolesAssigned = "administrator_roles_assigned",
+        /// An administrator's permission boundary changed.
+        AdministratorBoundaryChanged = "administrator_boundary_changed",
         /// An administrator changed their password.
         AdministratorPasswordChanged = "administrator_password_changed",
         /// An administrator got a one-time password.
@@ -39,6 +41,18 @@ named! {
         AdminTokenRegenerated = "admin_token_regenerated",
         /// An access token was deleted.
         AdminTokenDeleted = "admin_token_deleted",
+        /// A role was made.
+        RoleCreated = "role_created",
+        /// A role's texts, or which policies it has, changed.
+        RoleUpdated = "role_updated",
+        /// A role was deleted.
+        RoleDeleted = "role_deleted",
+        /// A permission policy was made.
+        PermissionPolicyCreated = "permission_policy_created",
+        /// A permission policy changed.
+        PermissionPolicyUpdated = "permission_policy_updated",
+        /// A permission policy was deleted.
+        PermissionPolicyDeleted = "permission_policy_deleted",
         /// A setting changed.
         SettingsChanged = "settings_changed",
         /// A portal was made.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     ids::GatewayGroupId,
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     refusals::{Refusal, RefusalKind},
     secrets::SecretDigest,
     text::{self, Invalid},
@@ -49,12 +49,12 @@ pub struct GatewayGroupFilter {
     pub text: TextFilter,
     /// Exact name.
     pub name: Option<String>,
-    /// Only this group (the caller's own).
-    pub id: Option<GatewayGroupId>,
     /// Order.
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these groups: what the caller may read.
+    pub readable: Readable,
 }
 
 impl GatewayGroup {

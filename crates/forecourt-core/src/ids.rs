@@ -80,6 +80,10 @@ ids! {
     AdministratorId "usr"
     /// An administrator's access token.
     AdminTokenId "atk"
+    /// A role of administrators.
+    RoleId "rol"
+    /// A permission policy.
+    PermissionPolicyId "pol"
     /// A gateway group.
     GatewayGroupId "grp"
     /// A token with which a gateway node joins its group.
@@ -130,6 +134,20 @@ ids! {
     RequestId "req"
     /// A sign-in option of a portal.
     SignInOptionId "sio"
+}
+
+impl RoleId {
+    /// The built-in role that may do everything.
+    pub fn super_admin() -> Self {
+        Self::known("super-admin")
+    }
+}
+
+impl PermissionPolicyId {
+    /// The built-in policy that allows everything.
+    pub fn super_admin() -> Self {
+        Self::known("super-admin-permission-policy")
+    }
 }
 
 impl GatewayGroupId {

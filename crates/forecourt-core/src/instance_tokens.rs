@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{GatewayGroupId, InstanceTokenId},
-    lists::Paging,
+    lists::{Paging, Readable},
     secrets::{PlainSecret, SecretDigest},
     time::Timestamp,
 };
@@ -29,6 +29,8 @@ pub struct InstanceTokenFilter {
     pub gateway_group_id: Option<GatewayGroupId>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these groups: what the caller may read.
+    pub readable: Readable,
 }
 
 /// The digest by which the token with this text is found.

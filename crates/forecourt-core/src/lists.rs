@@ -62,6 +62,23 @@ impl<T> List<T> {
     }
 }
 
+/// Which rows of a list the caller may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Readable {
+    /// All of them.
+    #[default]
+    All,
+    /// Those with one of these ids, as text.
+    Only(Vec<String>),
+}
+
+impl Readable {
+    /// Whether no row can be read.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(ids) if ids.is_empty())
+    }
+}
+
 /// The text and label conditions that most lists take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextFilter {

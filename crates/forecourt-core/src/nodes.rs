@@ -3,7 +3,7 @@
 use crate::{
     gateway_state::Kind,
     ids::{GatewayGroupId, InstanceTokenId, NodeId},
-    lists::Paging,
+    lists::{Paging, Readable},
     refusals::{Refusal, RefusalKind},
     time::Timestamp,
 };
@@ -118,6 +118,8 @@ pub struct NodeFilter {
     pub connection: Option<NodeConnection>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these groups: what the caller may read.
+    pub readable: Readable,
 }
 
 /// What a revision has come to: which nodes have it.

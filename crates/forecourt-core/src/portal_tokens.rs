@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{PortalId, PortalTokenId},
-    lists::{Order, Paging, TimeOrder},
+    lists::{Order, Paging, Readable, TimeOrder},
     secrets::SecretDigest,
     time::Timestamp,
 };
@@ -37,6 +37,8 @@ pub struct PortalTokenFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these portals: what the caller may read.
+    pub readable: Readable,
 }
 
 impl PortalToken {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     ids::PortalId,
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
     time::Timestamp,
@@ -58,6 +58,8 @@ pub struct PortalFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these portals: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Portal {

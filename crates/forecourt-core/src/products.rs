@@ -9,7 +9,7 @@ use crate::{
     gateway_state::{BasicAuthMethod, DcrMethod, JwtAuthMethod, KeyAuthMethod, ProductState},
     ids::{ApplicationId, DcrProviderId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     plans::Plan,
     time::Timestamp,
 };
@@ -187,6 +187,8 @@ pub struct ProductFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these products: what the caller may read.
+    pub readable: Readable,
 }
 
 /// Whose subscriptions count.

@@ -8,7 +8,7 @@ use crate::{
     gateway_state::{RouteState, RouteTimeouts},
     ids::{GatewayGroupId, RouteId, ServiceId},
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     plugins::Plugins,
     refusals::{Refusal, RefusalKind},
     services::{
@@ -96,6 +96,8 @@ pub struct RouteFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these services: what the caller may read.
+    pub readable: Readable,
 }
 
 /// The label whose value names scopes, separated by spaces; an empty one asks for none.

@@ -14,7 +14,7 @@ use crate::{
     gateway_state::ServiceState,
     ids::{GatewayGroupId, ServiceId},
     labels::Labels,
-    lists::{Order, Paging, TextFilter, TimeOrder},
+    lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     plugins::Plugins,
     refusals::{Refusal, RefusalKind},
     services::upstreams::{FurtherUpstream, Upstream, UpstreamInput},
@@ -102,6 +102,8 @@ pub struct ServiceFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only these services: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Service {

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{PortalId, SignInOptionId},
-    lists::{Order, Paging, TimeOrder},
+    lists::{Order, Paging, Readable, TimeOrder},
     time::Timestamp,
 };
 
@@ -47,6 +47,8 @@ pub struct SignInOptionFilter {
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those of these portals: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Default for BuiltInSignIn {

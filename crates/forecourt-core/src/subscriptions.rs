@@ -4,7 +4,7 @@ use crate::{
     applications::Application,
     gateway_state::GrantState,
     ids::{ApplicationId, DeveloperId, DeveloperName, PlanId, PortalId, ProductId, SubscriptionId},
-    lists::{Order, Paging},
+    lists::{Order, Paging, Readable},
     plans::PlanRefusal,
     products::{Offer, Product, ProductStatus},
     refusals::{Refusal, RefusalKind},
@@ -94,6 +94,8 @@ pub struct SubscriptionFilter {
     pub order: Order<SubscriptionOrder>,
     /// Page.
     pub paging: Paging,
+    /// Only those to these products: what the caller may read.
+    pub readable: Readable,
 }
 
 impl Subscription {

@@ -2,15 +2,18 @@
 
 use forecourt_core::{
     administrators::{Administrator, AdministratorFilter, StoredPassword},
-    ids::AdministratorId,
+    ids::{AdministratorId, PermissionPolicyId, RoleId},
     lists::{List, TimeOrder},
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+};
 
-use crate::{Reader, StoreError, Tx, dialect, rows};
+use crate::{Reader, StoreError, Tx, dialect, roles, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -26,6 +29,7 @@ mod entity {
         pub password_one_time: bool,
         pub activated: bool,
         pub super_admin: bool,
+        pub boundary_id: Option<String>,
         pub initial: bool,
         pub search_text: String,
         pub created_at: i64,
@@ -69,9 +73,16 @@ impl Reader {
             let backend = rows::backend(&self.connection());
             select = select.filter(dialect::contains(backend, Column::SearchText, &dialect::fold(search)));
         }
-        if let Some(super_admin) = filter.super_admin {
-            select = select.filter(Column::SuperAdmin.eq(super_admin));
+        if let Some(wanted) = &filter.roles {
+            use roles::assigned;
+            let holders = assigned::Entity::find()
+                .select_only()
+                .column(assigned::Column::AdministratorId)
+                .filter(assigned::Column::RoleId.is_in(wanted.iter().map(RoleId::as_str)));
+            select = select.filter(Column::Id.in_subquery(holders.into_query()));
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,
@@ -84,7 +95,8 @@ impl Reader {
 impl Tx {
     /// Adds an administrator.
     pub async fn insert_administrator(&self, administrator: &Administrator) -> Result<(), StoreError> {
-        entity::Entity::insert(row(administrator)).exec_without_returning(&self.connection()).await?;
+        let row = entity::ActiveModel { super_admin: Set(false), ..row(administrator) };
+        entity::Entity::insert(row).exec_without_returning(&self.connection()).await?;
         Ok(())
     }
 
@@ -112,7 +124,9 @@ fn row(administrator: &Administrator) -> entity::ActiveModel {
         password_hash: Set(administrator.password.hash.clone()),
         password_one_time: Set(administrator.password.one_time),
         activated: Set(administrator.activated),
-        super_admin: Set(administrator.super_admin),
+        // Kept by whoever assigns roles.
+        super_admin: NotSet,
+        boundary_id: Set(administrator.boundary.as_ref().map(ToString::to_string)),
         initial: Set(administrator.initial),
         search_text: Set(dialect::search_text(&[username, email, first_name, last_name], None)),
         created_at: Set(administrator.created_at.micros()),
@@ -129,7 +143,7 @@ fn administrator(row: entity::Model) -> Administrator {
         last_name: row.last_name,
         password: StoredPassword { hash: row.password_hash, one_time: row.password_one_time },
         activated: row.activated,
-        super_admin: row.super_admin,
+        boundary: row.boundary_id.map(PermissionPolicyId::known),
         initial: row.initial,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),

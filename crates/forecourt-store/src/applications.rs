@@ -77,6 +77,12 @@ impl Reader {
                 .filter(subscriptions::entity::Column::ProductId.eq(product.as_str()));
             select = select.filter(Column::Id.in_subquery(subscribed.into_query()));
         }
+        let select = dialect::readable(
+            rows::backend(&self.connection()),
+            select,
+            Column::DeveloperId,
+            &filter.readable,
+        );
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

@@ -6,7 +6,7 @@ use forecourt_core::{
         ApprovalSubject, Decision, Operator,
     },
     ids::{ApprovalId, DeveloperId, PortalId, ProductId, SubscriptionId},
-    lists::List,
+    lists::{List, Readable},
     time::Timestamp,
 };
 use sea_orm::{
@@ -16,7 +16,7 @@ use sea_orm::{
 
 use crate::{Reader, StoreError, Tx, dialect, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -112,7 +112,7 @@ impl Reader {
         if filter.nothing {
             select = select.filter(Column::Id.is_null());
         }
-        let select = select.filter(self.name_conditions(filter));
+        let select = select.filter(self.name_conditions(filter)).filter(self.readable(filter));
         let by = match filter.order.by {
             ApprovalOrder::AppliedAt => Expr::col(Column::AppliedAt),
             ApprovalOrder::ResourceName => Expr::col(Column::ResourceName),
@@ -122,6 +122,21 @@ impl Reader {
         };
         let select = rows::sorted(select, filter.order.direction, by, Column::AppliedAt, Column::Id);
         rows::page(self.connection(), select, filter.paging, approval).await
+    }
+
+    fn readable(&self, filter: &ApprovalFilter) -> Condition {
+        use entity::Column;
+        let backend = rows::backend(&self.connection());
+        let mut all = Condition::all();
+        if let Readable::Only(products) = &filter.readable_products {
+            let known = dialect::is_one_of(backend, Column::ProductId, products);
+            all = all.add(Condition::any().add(Column::ProductId.is_null()).add(known));
+        }
+        if let Readable::Only(developers) = &filter.readable_developers {
+            let known = dialect::is_one_of(backend, Column::DeveloperId, developers);
+            all = all.add(Condition::any().add(Column::ProductId.is_not_null()).add(known));
+        }
+        all
     }
 
     fn name_conditions(&self, filter: &ApprovalFilter) -> Condition {

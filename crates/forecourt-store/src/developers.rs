@@ -90,6 +90,8 @@ impl Reader {
             let backend = rows::backend(&self.connection());
             select = select.filter(dialect::contains(backend, Column::SearchText, &dialect::fold(search)));
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             DeveloperOrder::LastActiveAt => {
                 Expr::expr(Func::coalesce([Expr::col(Column::LastActiveAt), Expr::col(Column::CreatedAt)]))

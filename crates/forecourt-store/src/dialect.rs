@@ -3,11 +3,15 @@
 //! Search and label filters work on folded copies: `search_text` holds the searched members in lower case (folded by
 //! us, so that both engines agree beyond ASCII), `label_index` holds each label between line breaks.
 
-use forecourt_core::{labels::Labels, lists::TextFilter, text};
+use forecourt_core::{
+    labels::Labels,
+    lists::{Readable, TextFilter},
+    text,
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExprTrait, QueryFilter,
     Statement,
-    sea_query::{Expr, Func, SimpleExpr},
+    sea_query::{Expr, Func, Query, SimpleExpr},
 };
 
 /// The text type that compares by bytes.
@@ -80,6 +84,31 @@ pub(crate) fn first_line_contains(backend: DbBackend, text: SimpleExpr, needle: 
     let end = Func::cust(function).arg(Expr::expr(ended.clone())).arg("\n");
     let line = Func::cust("substr").arg(Expr::expr(ended)).arg(1).arg(Expr::expr(end));
     Expr::expr(Func::cust(function).arg(Expr::expr(line)).arg(needle)).gt(0)
+}
+
+/// Whether `column` is one of `values`, of which there may be more than either engine binds one by one.
+pub(crate) fn is_one_of(backend: DbBackend, column: impl ColumnTrait, values: &[String]) -> SimpleExpr {
+    let list = serde_json::Value::from(values).to_string();
+    let rows = match backend {
+        DbBackend::Postgres => Func::cust("json_array_elements_text").arg(Expr::val(list).cast_as("json")),
+        _ => Func::cust("json_each").arg(Expr::val(list)),
+    };
+    // Both engines call the one column of such a table `value`.
+    let select = Query::select().column("value").from_function(rows, "value").to_owned();
+    column.in_subquery(select)
+}
+
+/// The rows of `select` whose `column` the caller may read.
+pub(crate) fn readable<S: QueryFilter>(
+    backend: DbBackend,
+    select: S,
+    column: impl ColumnTrait,
+    readable: &Readable,
+) -> S {
+    match readable {
+        Readable::All => select,
+        Readable::Only(ids) => select.filter(is_one_of(backend, column, ids)),
+    }
 }
 
 /// How text is folded before it is searched.

@@ -68,9 +68,8 @@ impl Reader {
         if let Some(name) = &filter.name {
             select = select.filter(Column::Name.eq(name));
         }
-        if let Some(id) = &filter.id {
-            select = select.filter(Column::Id.eq(id.as_str()));
-        }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

@@ -9,7 +9,7 @@ use forecourt_core::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, prelude::Expr};
 
-use crate::{Reader, StoreError, Tx, rows};
+use crate::{Reader, StoreError, Tx, dialect, rows};
 
 pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
@@ -56,6 +56,12 @@ impl Reader {
         if let Some(group) = &filter.gateway_group_id {
             select = select.filter(Column::GatewayGroupId.eq(group.as_str()));
         }
+        let select = dialect::readable(
+            rows::backend(&self.connection()),
+            select,
+            Column::GatewayGroupId,
+            &filter.readable,
+        );
         let by = Column::CreatedAt;
         let select = rows::sorted(select, Direction::Descending, by, Column::CreatedAt, Column::Id);
         rows::page(self.connection(), select, filter.paging, token).await

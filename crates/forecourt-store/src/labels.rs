@@ -5,32 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use forecourt_core::{
     ids::{DeveloperId, GatewayGroupId, PortalId},
     labels::Labels,
+    lists::Readable,
     products::{ProductStatus, Viewer, Visibility},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::{
-    Reader, StoreError, applications, certificates, consumers, credentials, gateway_groups, portals,
-    products, routes, rows, services,
+    Reader, StoreError, applications, certificates, consumers, credentials, dialect, gateway_groups,
+    permission_policies, portals, products, roles, routes, rows, services,
 };
 
 /// Whose labels are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LabelledNoun {
     /// Portals.
-    Portals,
-    /// Gateway groups, or only this one.
-    GatewayGroups(Option<GatewayGroupId>),
+    Portals(Readable),
+    /// Roles.
+    Roles(Readable),
+    /// Permission policies.
+    PermissionPolicies(Readable),
+    /// Gateway groups.
+    GatewayGroups(Readable),
     /// Services, of one group or all.
-    Services(Option<GatewayGroupId>),
-    /// Routes, of one group or all.
-    Routes(Option<GatewayGroupId>),
-    /// Certificates, of one group or all.
-    Certificates(Option<GatewayGroupId>),
-    /// Consumers, of one group or all.
-    Consumers(Option<GatewayGroupId>),
+    Services(Option<GatewayGroupId>, Readable),
+    /// Routes, of one group or all, of services that can be read.
+    Routes(Option<GatewayGroupId>, Readable),
+    /// Certificates, of one group or all, of groups whose certificates can be read.
+    Certificates(Option<GatewayGroupId>, Readable),
+    /// Consumers, of one group or all, by group and user name.
+    Consumers(Option<GatewayGroupId>, Readable),
     /// Products, of one portal or all, drafts included.
-    Products(Option<PortalId>),
+    Products(Option<PortalId>, Readable),
     /// Products of a portal that a viewer sees.
     VisibleProducts(PortalId, Viewer),
     /// A developer's applications.
@@ -42,41 +47,57 @@ pub enum LabelledNoun {
 impl Reader {
     /// The values in use by key, distinct and sorted.
     pub async fn labels_of(&self, noun: &LabelledNoun) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+        let backend = rows::backend(&self.connection());
         let texts = match noun {
-            LabelledNoun::Portals => {
+            LabelledNoun::Portals(readable) => {
                 use portals::entity::{Column, Entity};
-                self.label_texts(Entity::find().select_only().column(Column::Labels)).await?
+                let select = Entity::find().select_only().column(Column::Labels);
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
             }
-            LabelledNoun::GatewayGroups(group) => {
+            LabelledNoun::Roles(readable) => {
+                use roles::entity::{Column, Entity};
+                let select = Entity::find().select_only().column(Column::Labels);
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
+            }
+            LabelledNoun::PermissionPolicies(readable) => {
+                use permission_policies::entity::{Column, Entity};
+                let select = Entity::find().select_only().column(Column::Labels);
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
+            }
+            LabelledNoun::GatewayGroups(readable) => {
                 use gateway_groups::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(of_group(select, Column::Id, group.as_ref())).await?
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
             }
-            LabelledNoun::Services(group) => {
+            LabelledNoun::Services(group, readable) => {
                 use services::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
+                let select = of_group(select, Column::GatewayGroupId, group.as_ref());
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
             }
-            LabelledNoun::Routes(group) => {
+            LabelledNoun::Routes(group, readable) => {
                 use routes::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
+                let select = of_group(select, Column::GatewayGroupId, group.as_ref());
+                self.label_texts(dialect::readable(backend, select, Column::ServiceId, readable)).await?
             }
-            LabelledNoun::Certificates(group) => {
+            LabelledNoun::Certificates(group, readable) => {
                 use certificates::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
+                let select = of_group(select, Column::GatewayGroupId, group.as_ref());
+                self.label_texts(dialect::readable(backend, select, Column::GatewayGroupId, readable)).await?
             }
-            LabelledNoun::Consumers(group) => {
+            LabelledNoun::Consumers(group, readable) => {
                 use consumers::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(of_group(select, Column::GatewayGroupId, group.as_ref())).await?
+                let select = of_group(select, Column::GatewayGroupId, group.as_ref());
+                self.label_texts(dialect::readable(backend, select, Column::Key, readable)).await?
             }
-            LabelledNoun::Products(portal) => {
+            LabelledNoun::Products(portal, readable) => {
                 use products::entity::{Column, Entity};
                 let select = Entity::find().select_only().column(Column::Labels);
-                self.label_texts(within(select, Column::PortalId, portal.as_ref().map(PortalId::as_str)))
-                    .await?
+                let select = within(select, Column::PortalId, portal.as_ref().map(PortalId::as_str));
+                self.label_texts(dialect::readable(backend, select, Column::Id, readable)).await?
             }
             LabelledNoun::VisibleProducts(portal, viewer) => {
                 self.label_texts(visible(portal, viewer)).await?

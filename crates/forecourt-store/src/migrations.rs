@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -26,6 +26,7 @@ const STEPS: [Step; 10] = [
     Step { name: "0008_node_instances", sql: include_str!("migrations/0008_node_instances.sql") },
     Step { name: "0009_usage_spools", sql: include_str!("migrations/0009_usage_spools.sql") },
     Step { name: "0010_dcr", sql: include_str!("migrations/0010_dcr.sql") },
+    Step { name: "0011_permissions", sql: include_str!("migrations/0011_permissions.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -66,7 +67,9 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 22] = [
+    const NOT_OWNED: [(&str, &str, &str); 24] = [
+        ("role_policies", "policy_id", "an attached policy is not deleted"),
+        ("administrator_roles", "role_id", "a role that somebody holds is not deleted"),
         ("events", "actor_id", "a record outlives who made it"),
         ("events", "noun_id", "a record outlives what it tells of"),
         ("events", "portal_id", "a record outlives its portal"),
@@ -147,6 +150,39 @@ mod tests {
         assert_eq!(bodies, [expected(0, 7), expected(3_600_000_000, 42)]);
         let names = connection.query_all_raw(told("SELECT name FROM usage_names")).await.unwrap();
         assert_eq!(names[0].try_get::<String>("", "name").unwrap(), "It's \"Orders\"");
+    }
+
+    #[tokio::test]
+    async fn whoever_was_a_super_administrator_holds_the_role_after_the_upgrade() {
+        let connection = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        let before = STEPS.iter().position(|step| step.name == "0011_permissions").unwrap();
+        Migrator::up(&connection, Some(u32::try_from(before).unwrap())).await.unwrap();
+        for (id, super_admin, made) in [("usr_1", true, 20), ("usr_2", false, 10), ("usr_3", true, 30)] {
+            let sql = format!(
+                "INSERT INTO administrators VALUES \
+                 ('{id}', '{id}', '', '', '', '', FALSE, TRUE, {super_admin}, FALSE, '', {made}, {made})"
+            );
+            connection.execute_unprepared(&sql).await.unwrap();
+        }
+        run(&connection).await.unwrap();
+        let rows = async |sql: &str| {
+            let told = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, sql);
+            connection.query_all_raw(told).await.unwrap()
+        };
+        let held: Vec<(String, String, String)> = rows(
+            "SELECT administrator_id, role_id, scopes FROM administrator_roles ORDER BY administrator_id",
+        )
+        .await
+        .iter()
+        .map(|row| {
+            let text = |column: &str| row.try_get::<String>("", column).unwrap();
+            (text("administrator_id"), text("role_id"), text("scopes"))
+        })
+        .collect();
+        let holds = |id: &str| (id.to_owned(), "super-admin".to_owned(), "[]".to_owned());
+        assert_eq!(held, [holds("usr_1"), holds("usr_3")]);
+        let made = rows("SELECT created_at FROM roles").await;
+        assert_eq!(made[0].try_get::<i64>("", "created_at").unwrap(), 10, "as old as the installation");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, prelude::Expr, sea_query::OnConflict,
 };
 
-use crate::{Reader, StoreError, Tx, rows};
+use crate::{Reader, StoreError, Tx, dialect, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -143,6 +143,12 @@ impl Reader {
         if let Some(wanted) = filter.connection {
             select = select.filter(alive.condition(wanted));
         }
+        let select = dialect::readable(
+            rows::backend(&self.connection()),
+            select,
+            Column::GatewayGroupId,
+            &filter.readable,
+        );
         let select = rows::sorted(select, Direction::Ascending, Column::Name, Column::CreatedAt, Column::Id);
         let found = rows::page(self.connection(), select, filter.paging, node).await?;
         Ok(found.map(|node| alive.settled(node)))

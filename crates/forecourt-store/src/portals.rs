@@ -55,6 +55,8 @@ impl Reader {
         let backend = rows::backend(&self.connection());
         let select =
             dialect::matching(backend, Entity::find(), &filter.text, Column::SearchText, Column::LabelIndex);
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

@@ -73,6 +73,8 @@ impl Reader {
         if let Some(service) = &filter.service_id {
             select = select.filter(Column::ServiceId.eq(service.as_str()));
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::ServiceId, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

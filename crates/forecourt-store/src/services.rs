@@ -77,6 +77,8 @@ impl Reader {
         if let Some(group) = &filter.gateway_group_id {
             select = select.filter(Column::GatewayGroupId.eq(group.as_str()));
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

@@ -28,6 +28,7 @@ const SYSTEM: &str = "system";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
 const SYNC_AUTHORITY: &str = "sync_authority";
+const PERMISSIONS_MARK: &str = "permissions_mark";
 
 /// The certificate authority that gateway nodes know this installation by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,12 @@ impl Reader {
         Ok(entity::Entity::find_by_id(MASTER_KEY_ID).one(&self.connection()).await?.map(|row| row.value))
     }
 
+    /// A text that is another one after every change of who may do what; empty before the first.
+    pub async fn permissions_mark(&self) -> Result<String, StoreError> {
+        let row = entity::Entity::find_by_id(PERMISSIONS_MARK).one(&self.connection()).await?;
+        Ok(row.map(|row| row.value).unwrap_or_default())
+    }
+
     /// The authority that gateway nodes know this installation by, once it was made.
     pub async fn sync_authority(&self) -> Result<Option<StoredAuthority>, StoreError> {
         let row = entity::Entity::find_by_id(SYNC_AUTHORITY).one(&self.connection()).await?;
@@ -79,6 +86,11 @@ impl Tx {
     /// Notes which master key the secrets of this database are sealed under.
     pub async fn save_master_key_id(&self, id: &str) -> Result<(), StoreError> {
         self.save_setting(MASTER_KEY_ID, id.to_owned()).await
+    }
+
+    /// Tells every process that who may do what has changed; `mark` was never used before.
+    pub async fn save_permissions_mark(&self, mark: String) -> Result<(), StoreError> {
+        self.save_setting(PERMISSIONS_MARK, mark).await
     }
 
     /// Stores the authority that gateway nodes know this installation by.

@@ -8,7 +8,7 @@ use forecourt_core::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-use crate::{Reader, StoreError, Tx, rows};
+use crate::{Reader, StoreError, Tx, dialect, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -57,6 +57,8 @@ impl Reader {
         if let Some(portal) = &filter.portal_id {
             select = select.filter(Column::PortalId.eq(portal.as_str()));
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::PortalId, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

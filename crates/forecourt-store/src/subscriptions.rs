@@ -176,6 +176,8 @@ impl Reader {
         if let Some(product) = &filter.product_id {
             select = select.filter(Column::ProductId.eq(product.as_str()));
         }
+        let backend = rows::backend(&self.connection());
+        select = dialect::readable(backend, select, Column::ProductId, &filter.readable);
         if let Some(statuses) = &filter.statuses {
             select = select.filter(Column::Status.is_in(statuses.iter().map(|status| status.name())));
         }

@@ -1,12 +1,18 @@
-//! Administrators, called users here: lists, invitations, password resets, the role `super-admin`.
+//! Administrators, called users here: lists, invitations, password resets, the roles that they hold.
+
+use std::collections::BTreeSet;
 
 use axum::extract::State;
-use forecourt_app::{access, administrators};
+use forecourt_app::{
+    access,
+    administrators::{self, HeldRole},
+};
 use forecourt_core::{
-    actors::Area,
     administrators::{Administrator, AdministratorFilter},
-    ids::AdministratorId,
+    ids::{AdministratorId, GatewayGroupId, RoleId},
     lists::List,
+    permissions::{Action, Target},
+    roles::AssignedRole,
 };
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
@@ -16,6 +22,7 @@ use serde_json::{Value, json};
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
     operations,
+    roles::{ORGANIZATION, SCOPE_TYPE},
     segments::Segments,
     table::Table,
 };
@@ -24,8 +31,6 @@ use crate::{
     shapes::{members, non_empty},
 };
 
-/// The one role of this version: it may do everything.
-const SUPER_ADMIN: &str = "super-admin";
 /// How administrators sign in.
 const BUILT_IN: &str = "Built-in";
 
@@ -116,13 +121,21 @@ pub(super) fn user_schema() -> Schema {
 }
 
 /// An administrator as this API shows it.
-pub(super) fn user(administrator: &Administrator) -> Value {
+pub(super) async fn user(context: &Context, administrator: &Administrator) -> Result<Value, Problem> {
+    let id = &administrator.id;
+    let mut held = administrators::held_roles(&context.app, std::slice::from_ref(id)).await?;
+    Ok(shape(administrator, &held.remove(id).unwrap_or_default()))
+}
+
+fn role_shape(held: &HeldRole) -> Value {
+    json!({
+        "id": held.role.id, "name": held.role.name, "org_id": ORGANIZATION, "permissions": held.role.policies,
+        "scope_type": SCOPE_TYPE, "scopes": held.scopes,
+    })
+}
+
+fn shape(administrator: &Administrator, held: &[HeldRole]) -> Value {
     let state = if administrator.activated { "Active" } else { "Pending" };
-    let role = json!({
-        "id": SUPER_ADMIN, "name": "Super Admin", "org_id": "default",
-        "permissions": ["super-admin-permission-policy"], "scope_type": "gateway_group", "scopes": [],
-    });
-    let roles = if administrator.super_admin { vec![role] } else { Vec::new() };
     let option = json!({ "id": "built_in", "name": BUILT_IN, "provider_type": "built_in" });
     Value::Object(members([
         ("id", Some(json!(administrator.id))),
@@ -132,7 +145,8 @@ pub(super) fn user(administrator: &Administrator) -> Value {
         ("last_name", non_empty(&administrator.last_name)),
         ("state", Some(json!(state))),
         ("login_option", Some(option)),
-        ("roles", Some(json!(roles))),
+        ("roles", Some(held.iter().map(role_shape).collect())),
+        ("permission_boundary", administrator.boundary.as_ref().map(|id| json!(id))),
         ("created_at", Some(json!(administrator.created_at.seconds()))),
         ("updated_at", Some(json!(administrator.updated_at.seconds()))),
     ]))
@@ -141,18 +155,22 @@ pub(super) fn user(administrator: &Administrator) -> Value {
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
     let roles = query.texts("roles");
     let options = query.texts("login_option_name");
+    let roles = (!roles.is_empty()).then(|| roles.into_iter().map(RoleId::known).collect());
     let filter = AdministratorFilter {
         search: query.text("search").map(str::to_owned),
-        super_admin: (!roles.is_empty()).then_some(true),
+        roles,
         order: query.time_order()?,
         paging: query.paging()?,
+        ..AdministratorFilter::default()
     };
     let found = administrators::list(&context.app, &caller, &filter).await?;
-    // Nobody has another role or another way to sign in.
-    let nobody = !roles.is_empty() && !roles.contains(&SUPER_ADMIN)
-        || !options.is_empty() && !options.contains(&BUILT_IN);
+    // Nobody has another way to sign in.
+    let nobody = !options.is_empty() && !options.contains(&BUILT_IN);
     let found = if nobody { List { rows: Vec::new(), total: 0 } } else { found };
-    Ok(lists::body(found.map(|administrator| user(&administrator))))
+    let ids: Vec<_> = found.rows.iter().map(|administrator| administrator.id.clone()).collect();
+    let held = administrators::held_roles(&context.app, &ids).await?;
+    let held_by = |id: &AdministratorId| held.get(id).map(Vec::as_slice).unwrap_or_default();
+    Ok(lists::body(found.map(|administrator| shape(&administrator, held_by(&administrator.id)))))
 }
 
 async fn administrator(
@@ -161,7 +179,7 @@ async fn administrator(
     segments: Segments,
 ) -> Answer {
     let id = segments.id(AdministratorId::parse)?;
-    value(user(&administrators::administrator(&context.app, &caller, &id).await?))
+    value(user(&context, &administrators::administrator(&context.app, &caller, &id).await?).await?)
 }
 
 async fn delete(
@@ -179,10 +197,11 @@ async fn invite(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Installation)?;
+    access::permits(&caller, Action::InviteUser, Target::User(None))?;
     let body = body?;
     let (username, password) = (body.required_text("username")?, body.required_text("password")?);
-    value(user(&administrators::invite(&context.app, &caller, &username, &password).await?))
+    let invited = administrators::invite(&context.app, &caller, &username, &password).await?;
+    value(user(&context, &invited).await?)
 }
 
 async fn reset_password(
@@ -192,9 +211,10 @@ async fn reset_password(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(AdministratorId::parse)?;
-    administrators::administrator(&context.app, &caller, &id).await?;
+    administrators::permitted(&context.app, &caller, &id, Action::ResetPassword).await?;
     let password = body?.required_text("password")?;
-    value(user(&administrators::reset_password(&context.app, &caller, &id, &password).await?))
+    let reset = administrators::reset_password(&context.app, &caller, &id, &password).await?;
+    value(user(&context, &reset).await?)
 }
 
 async fn assign_roles(
@@ -204,21 +224,33 @@ async fn assign_roles(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(AdministratorId::parse)?;
-    administrators::administrator(&context.app, &caller, &id).await?;
-    let roles = body?.objects("roles")?.ok_or_else(|| Problem::bad_request("roles is required"))?;
-    for role in &roles {
+    administrators::permitted(&context.app, &caller, &id, Action::UpdateUserRole).await?;
+    let given = body?.objects("roles")?.ok_or_else(|| Problem::bad_request("roles is required"))?;
+    let mut roles = Vec::with_capacity(given.len());
+    for role in &given {
         let named = role.required_text("role_id")?;
-        if named != SUPER_ADMIN {
-            return Err(Problem::bad_request(format!(
-                "role_id {named:?} is not a role; known is {SUPER_ADMIN}"
-            )));
+        let unknown = || Problem::bad_request(format!("role_id {named:?} does not exist"));
+        let role_id = RoleId::parse(&named).ok_or_else(unknown)?;
+        let mut scopes = BTreeSet::new();
+        for scope in role.texts("scopes")?.unwrap_or_default() {
+            let unknown = || Problem::bad_request(format!("scopes: {scope:?} is no gateway group"));
+            scopes.insert(GatewayGroupId::parse(&scope).ok_or_else(unknown)?);
         }
-        if role.texts("scopes")?.is_some_and(|scopes| !scopes.is_empty()) {
-            return Err(Problem::bad_request(
-                "scopes are not served yet: the role super-admin covers every group",
-            ));
-        }
+        roles.push(AssignedRole { role_id, scopes });
     }
-    let holds = !roles.is_empty();
-    value(user(&administrators::assign_super_admin(&context.app, &caller, &id, holds).await?))
+    let changed = administrators::assign_roles(&context.app, &caller, &id, &roles).await?;
+    value(user(&context, &changed).await?)
+}
+
+async fn bound(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let id = segments.id(AdministratorId::parse)?;
+    administrators::permitted(&context.app, &caller, &id, Action::UpdateUserRole).await?;
+    let policy = body?.text("permission_policy_id")?.filter(|policy| !policy.is_empty());
+    let changed = administrators::bound(&context.app, &caller, &id, policy.as_deref()).await?;
+    value(user(&context, &changed).await?)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use forecourt_app::{App, applications, developers};
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     applications::{Application, ApplicationFilter, ApplicationStatus},
     ids::{ApplicationId, DeveloperId, DeveloperName},
     lists::List,
@@ -92,22 +92,21 @@ fn shape(application: &Application, developer: Option<&DeveloperName>) -> Value 
 /// The public ids of the developers that have `applications`.
 async fn names(
     app: &App,
-    caller: &Caller,
     applications: &[Application],
 ) -> Result<HashMap<DeveloperId, DeveloperName>, Problem> {
     let mut names = HashMap::new();
     for application in applications {
         if !names.contains_key(&application.developer_id) {
             let id = &application.developer_id;
-            let developer = developers::developer_by_id(app, caller, id).await?;
-            names.insert(id.clone(), developer.name);
+            let name = developers::name_of(app, id).await?;
+            names.extend(name.map(|name| (id.clone(), name)));
         }
     }
     Ok(names)
 }
 
-async fn one(context: &Context, caller: &Caller, application: &Application) -> Answer {
-    let names = names(&context.app, caller, std::slice::from_ref(application)).await?;
+async fn one(context: &Context, application: &Application) -> Answer {
+    let names = names(&context.app, std::slice::from_ref(application)).await?;
     value(shape(application, names.get(&application.developer_id)))
 }
 
@@ -136,8 +135,8 @@ async fn list(
         paging: query.paging()?,
         ..ApplicationFilter::default()
     };
-    if let Some(named) = query.text("developer_id").filter(|_| caller.actor.administers(Area::Portals)) {
-        match developers::developer(&context.app, &caller, named, filter.portal_id.as_ref()).await {
+    if let Some(named) = query.text("developer_id") {
+        match developers::of_applications(&context.app, &caller, named, filter.portal_id.as_ref()).await {
             Ok(developer) => filter.developer_id = Some(developer.id),
             Err(error) if error.kind() == forecourt_app::ErrorKind::NotFound => return nothing(),
             Err(error) => return Err(error.into()),
@@ -147,7 +146,7 @@ async fn list(
     if pending {
         return nothing();
     }
-    let names = names(&context.app, &caller, &found.rows).await?;
+    let names = names(&context.app, &found.rows).await?;
     Ok(lists::body(found.map(|application| shape(&application, names.get(&application.developer_id)))))
 }
 
@@ -158,7 +157,7 @@ async fn application(
 ) -> Answer {
     let id = segments.id(ApplicationId::parse)?;
     let found = applications::administered_one(&context.app, &caller, &id).await?;
-    one(&context, &caller, &found).await
+    one(&context, &found).await
 }
 
 /// The application that the path names, and the reason that the body gives.
@@ -169,7 +168,7 @@ async fn asked(
     body: Result<Object, Problem>,
 ) -> Result<(ApplicationId, String), Problem> {
     let id = segments.id(ApplicationId::parse)?;
-    applications::administered_one(&context.app, caller, &id).await?;
+    applications::changeable(&context.app, caller, &id).await?;
     Ok((id, body?.text("reason")?.unwrap_or_default()))
 }
 
@@ -181,7 +180,7 @@ async fn suspend(
 ) -> Answer {
     let (id, reason) = asked(&context, &caller, &segments, body).await?;
     let suspended = applications::suspend(&context.app, &caller, &id, &reason).await?;
-    one(&context, &caller, &suspended).await
+    one(&context, &suspended).await
 }
 
 async fn resume(
@@ -192,5 +191,5 @@ async fn resume(
 ) -> Answer {
     let (id, reason) = asked(&context, &caller, &segments, body).await?;
     let resumed = applications::resume(&context.app, &caller, &id, &reason).await?;
-    one(&context, &caller, &resumed).await
+    one(&context, &resumed).await
 }

@@ -1,7 +1,5 @@
 //! Approvals of all portals: the inbox, and the two ways to decide.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use forecourt_app::{
     approvals::{self, DecisionInput, Verdict},
@@ -10,8 +8,7 @@ use forecourt_app::{
 use forecourt_core::{
     actors::Caller,
     approvals::{Approval, ApprovalFilter},
-    ids::{ApprovalId, PortalId},
-    portals::PortalFilter,
+    ids::ApprovalId,
 };
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
@@ -71,9 +68,9 @@ fn shape(approval: &Approval, portal: Option<&String>) -> Value {
     Value::Object(shape)
 }
 
-async fn one(context: &Context, caller: &Caller, approval: &Approval) -> Answer {
-    let portal = portals::portal(&context.app, caller, &approval.portal_id).await?;
-    value(shape(approval, Some(&portal.name)))
+async fn one(context: &Context, approval: &Approval) -> Answer {
+    let names = portals::names(&context.app).await?;
+    value(shape(approval, names.get(&approval.portal_id)))
 }
 
 async fn list(
@@ -84,9 +81,7 @@ async fn list(
 ) -> ListAnswer {
     let filter = ApprovalFilter { portal_id: segments.portal(&query)?, ..shapes::approval_filter(&query)? };
     let found = approvals::list(&context.app, &caller, filter).await?;
-    let all = portals::list(&context.app, &caller, &PortalFilter::default()).await?;
-    let names: HashMap<PortalId, String> =
-        all.rows.into_iter().map(|portal| (portal.id, portal.name)).collect();
+    let names = portals::names(&context.app).await?;
     Ok(lists::body(found.map(|approval| shape(&approval, names.get(&approval.portal_id)))))
 }
 
@@ -97,7 +92,7 @@ async fn approval(
 ) -> Answer {
     let id = segments.id(ApprovalId::parse)?;
     let found = approvals::approval(&context.app, &caller, &id).await?;
-    one(&context, &caller, &found).await
+    one(&context, &found).await
 }
 
 async fn accept(
@@ -127,9 +122,9 @@ async fn decide(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(ApprovalId::parse)?;
-    approvals::approval(&context.app, caller, &id).await?;
+    approvals::decidable(&context.app, caller, &id).await?;
     let reason = body?.text("reason")?.unwrap_or_default();
     let input = DecisionInput { reason, ..DecisionInput::default() };
     let decided = approvals::decide(&context.app, caller, &id, verdict, input).await?;
-    one(context, caller, &decided).await
+    one(context, &decided).await
 }

@@ -1,7 +1,7 @@
 //! Certificates under `/apisix/admin/ssls`: full replacement by PUT; `key` and `keys` are taken and never answered.
 
 use axum::extract::State;
-use forecourt_app::{certificates, services};
+use forecourt_app::certificates;
 use forecourt_core::{
     certificates::{Certificate, CertificateFilter, CertificateInput, ClientInput},
     ids::CertificateId,
@@ -196,7 +196,7 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = certificates::target_group(&context.app, &caller, None, gateway_group(&query)?).await?;
     let input = input(&body?)?;
     value(shape(&certificates::create(&context.app, &caller, Some(group), input).await?))
 }
@@ -219,7 +219,7 @@ async fn replace(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(CertificateId::parse)?;
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = certificates::target_group(&context.app, &caller, Some(&id), gateway_group(&query)?).await?;
     let input = input(&body?)?;
     value(shape(&certificates::put(&context.app, &caller, id, Some(group), input).await?))
 }
@@ -237,7 +237,7 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, group) = (segments.id(CertificateId::parse)?, gateway_group(&query)?);
-    let before = certificates::certificate(&context.app, &caller, &id, group.as_ref()).await?;
+    let before = certificates::changeable(&context.app, &caller, &id, group.as_ref()).await?;
     let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
     let input = input(&Object::of(Value::Object(after))?)?;
     let group = Some(before.gateway_group_id);

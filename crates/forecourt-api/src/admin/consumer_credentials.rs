@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use forecourt_app::consumer_credentials::{self, ShownCredential};
+use forecourt_core::permissions::Action;
 use forecourt_core::{
     consumer_credentials::{ConsumerCredentialFilter, ConsumerCredentialInput},
     ids::ConsumerCredentialId,
@@ -143,7 +144,8 @@ async fn list(
     query: Query,
 ) -> ListAnswer {
     let (username, group) = (username(&segments)?, gateway_group(&query)?);
-    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let consumer =
+        consumer_credentials::consumer(&context.app, &caller, &username, group, Action::GetConsumer).await?;
     let filter = ConsumerCredentialFilter {
         text: query.text_filter(),
         order: query.time_order()?,
@@ -161,7 +163,9 @@ async fn create(
     body: Result<Object, Problem>,
 ) -> Answer {
     let (username, group) = (username(&segments)?, gateway_group(&query)?);
-    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let consumer =
+        consumer_credentials::consumer(&context.app, &caller, &username, group, Action::CreateConsumer)
+            .await?;
     let input = input(&body?)?;
     value(shape(&consumer_credentials::create(&context.app, &caller, &consumer, input).await?))
 }
@@ -187,7 +191,7 @@ async fn replace(
 ) -> Answer {
     let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
     let group = gateway_group(&query)?;
-    let consumer = consumer_credentials::consumer(&context.app, &caller, &username, group).await?;
+    let consumer = consumer_credentials::target(&context.app, &caller, &username, &id, group).await?;
     let input = input(&body?)?;
     let place = (&consumer.gateway_group_id, username.as_str());
     value(shape(&consumer_credentials::put(&context.app, &caller, place, id, input).await?))
@@ -205,7 +209,7 @@ async fn patch(
 ) -> Answer {
     let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
     let group = gateway_group(&query)?;
-    let before = consumer_credentials::credential(&context.app, &caller, &username, &id, group).await?;
+    let before = consumer_credentials::changeable(&context.app, &caller, &username, &id, group).await?;
     let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
     let input = input(&Object::of(Value::Object(after))?)?;
     let place = (&before.credential.gateway_group_id, username.as_str());

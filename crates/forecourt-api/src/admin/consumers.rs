@@ -1,10 +1,7 @@
 //! Consumers under `/apisix/admin`, keyed by user name: full replacement by PUT, unknown members kept.
 
 use axum::extract::State;
-use forecourt_app::{
-    consumers::{self, ShownConsumer},
-    services,
-};
+use forecourt_app::consumers::{self, ShownConsumer};
 use forecourt_core::{
     consumers::{
         Consumer, ConsumerFilter, ConsumerInput, OpenPlugins,
@@ -167,6 +164,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         text: query.text_filter(),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..ConsumerFilter::default()
     };
     let found = consumers::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|consumer| Value::Object(shape(&consumer)))))
@@ -178,7 +176,7 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = consumers::target_group(&context.app, &caller, None, gateway_group(&query)?).await?;
     let input = input(&body?)?;
     value(shape(&consumers::create(&context.app, &caller, Some(group), input).await?))
 }
@@ -201,7 +199,8 @@ async fn replace(
     body: Result<Object, Problem>,
 ) -> Answer {
     let username = username(&segments)?;
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group =
+        consumers::target_group(&context.app, &caller, Some(&username), gateway_group(&query)?).await?;
     let input = input(&body?)?;
     value(shape(&consumers::put(&context.app, &caller, &username, Some(group), input).await?))
 }
@@ -217,7 +216,7 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (username, group) = (username(&segments)?, gateway_group(&query)?);
-    let before = consumers::consumer(&context.app, &caller, &username, group).await?;
+    let before = consumers::changeable(&context.app, &caller, &username, group).await?;
     let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
     let input = input(&Object::of(Value::Object(after))?)?;
     let group: GatewayGroupId = before.consumer.gateway_group_id;

@@ -7,7 +7,8 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use forecourt_app::{gateway_groups, instance_tokens, settings};
+use forecourt_app::{access, gateway_groups, instance_tokens, settings};
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
     actors::{Caller, Source},
     ids::GatewayGroupId,
@@ -51,7 +52,8 @@ async fn script(
     query: Result<Query, Problem>,
 ) -> Result<Response, Problem> {
     let id = segments.id(GatewayGroupId::parse)?;
-    let group = gateway_groups::group(&context.app, &caller, &id).await?;
+    access::permits(&caller, Action::CreateGatewayInstance, Target::GatewayGroup(Some(&id)))?;
+    let group = gateway_groups::existing(&context.app, &id).await?;
     let query = query?;
     if gateway_group(&query)?.is_some_and(|asked| asked != group.id) {
         return Err(Problem::not_found());

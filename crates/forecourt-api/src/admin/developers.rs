@@ -2,10 +2,8 @@
 
 use axum::extract::State;
 use forecourt_app::{access, developers, portals};
-use forecourt_core::{
-    actors::Area,
-    developers::{Developer, DeveloperFilter, DeveloperOrder, DeveloperStatus},
-};
+use forecourt_core::developers::{Developer, DeveloperFilter, DeveloperOrder, DeveloperStatus};
+use forecourt_core::permissions::{Action, Target};
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query, times::iso,
 };
@@ -124,6 +122,7 @@ async fn list(
         search: query.text("search").map(str::to_owned),
         order: query.order(order, "last_active_at or created_at")?,
         paging: query.paging()?,
+        ..DeveloperFilter::default()
     };
     let found = developers::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|developer| shape(&developer))))
@@ -159,9 +158,12 @@ async fn invite(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Portals)?;
-    let portal = segments.required_portal(&query)?;
-    portals::portal(&context.app, &caller, &portal).await?;
+    let Some(portal) = segments.portal(&query)? else {
+        access::permits_somewhere(&caller, Action::InviteDeveloper)?;
+        return Err(Problem::bad_request("portal_id is required"));
+    };
+    access::permits(&caller, Action::InviteDeveloper, Target::Developer(&portal, None))?;
+    portals::must_exist(&context.app, &portal).await?;
     let body = body?;
     let (username, password) = (body.required_text("username")?, body.required_text("password")?);
     let name = body.text("name")?;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use forecourt_app::{access, gateway_groups, services};
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
-    actors::Area,
     gateway_groups::{GatewayGroup, GatewayGroupFilter, GatewayGroupInput},
     ids::{GatewayGroupId, ServiceId},
     services::{Service, ServiceFilter},
@@ -170,9 +170,9 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
     let filter = GatewayGroupFilter {
         text: query.text_filter(),
         name: query.text("name").map(str::to_owned),
-        id: None,
         order: query.time_order()?,
         paging: query.paging()?,
+        ..GatewayGroupFilter::default()
     };
     let found = gateway_groups::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|group| shape(&group))))
@@ -183,7 +183,7 @@ async fn create(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Installation)?;
+    access::permits(&caller, Action::CreateGatewayGroup, Target::GatewayGroup(None))?;
     value(shape(&gateway_groups::create(&context.app, &caller, input(body?)?).await?))
 }
 
@@ -203,7 +203,8 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(GatewayGroupId::parse)?;
-    gateway_groups::group(&context.app, &caller, &id).await?;
+    access::permits(&caller, Action::UpdateGatewayGroup, Target::GatewayGroup(Some(&id)))?;
+    gateway_groups::existing(&context.app, &id).await?;
     value(shape(&gateway_groups::update(&context.app, &caller, &id, input(body?)?).await?))
 }
 
@@ -242,14 +243,19 @@ async fn list_services(
     query: Query,
 ) -> ListAnswer {
     let id = segments.id(GatewayGroupId::parse)?;
-    let group = gateway_groups::group(&context.app, &caller, &id).await?;
+    // Whoever sees none of its services must be permitted to see the group itself.
+    if access::permits_within(&caller, &id, Action::GetPublishedService).is_err() {
+        gateway_groups::group(&context.app, &caller, &id).await?;
+    }
     let filter = ServiceFilter {
-        gateway_group_id: Some(id),
+        gateway_group_id: Some(id.clone()),
         text: query.text_filter(),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..ServiceFilter::default()
     };
     let found = services::list(&context.app, &caller, filter).await?;
+    let group = gateway_groups::existing(&context.app, &id).await?;
     Ok(lists::body(found.map(|service| published(&service, &group))))
 }
 
@@ -264,8 +270,8 @@ async fn service(
     segments: Segments,
 ) -> Answer {
     let (group, id) = named(&segments)?;
-    let group = gateway_groups::group(&context.app, &caller, &group).await?;
-    let service = services::service(&context.app, &caller, &id, Some(&group.id)).await?;
+    let service = services::service(&context.app, &caller, &id, Some(&group)).await?;
+    let group = gateway_groups::existing(&context.app, &group).await?;
     value(published(&service, &group))
 }
 
@@ -275,7 +281,6 @@ async fn delete_service(
     segments: Segments,
 ) -> Answer {
     let (group, id) = named(&segments)?;
-    gateway_groups::group(&context.app, &caller, &group).await?;
     services::delete(&context.app, &caller, &id, Some(&group)).await?;
     deleted(id.as_str())
 }
@@ -286,7 +291,6 @@ async fn document(
     segments: Segments,
 ) -> Answer {
     let (group, id) = named(&segments)?;
-    gateway_groups::group(&context.app, &caller, &group).await?;
     let text = services::document(&context.app, &caller, &id, Some(&group)).await?;
     value(json!({ "raw_openapi": text }))
 }
@@ -298,8 +302,7 @@ async fn replace_document(
     body: Result<Object, Problem>,
 ) -> Answer {
     let (group, id) = named(&segments)?;
-    gateway_groups::group(&context.app, &caller, &group).await?;
-    services::service(&context.app, &caller, &id, Some(&group)).await?;
+    services::changeable(&context.app, &caller, &id, Some(&group)).await?;
     let text = body?.text("raw_openapi")?;
     let text =
         text.ok_or_else(|| Problem::bad_request("raw_openapi is required; an empty one removes it"))?;

@@ -212,7 +212,8 @@ async fn create<const KIND: u8>(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group =
+        group_objects::target_group(&context.app, &caller, kind(KIND), None, gateway_group(&query)?).await?;
     let input = input(kind(KIND), &body?)?;
     value(shape(&group_objects::create(&context.app, &caller, kind(KIND), group, input).await?))
 }
@@ -236,7 +237,14 @@ async fn replace<const KIND: u8>(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(GroupObjectId::parse)?;
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = group_objects::target_group(
+        &context.app,
+        &caller,
+        kind(KIND),
+        Some(id.as_str()),
+        gateway_group(&query)?,
+    )
+    .await?;
     let input = input(kind(KIND), &body?)?;
     value(shape(&group_objects::put(&context.app, &caller, kind(KIND), id.as_str(), group, input).await?))
 }
@@ -254,7 +262,7 @@ async fn patch<const KIND: u8>(
     let (id, group) = (segments.id(GroupObjectId::parse)?, gateway_group(&query)?);
     let (kind, id) = (kind(KIND), id.as_str());
     // Whether it exists is told before whether the body is any good.
-    group_objects::object(&context.app, &caller, kind, id, group.as_ref()).await?;
+    group_objects::changeable(&context.app, &caller, kind, id, group.as_ref()).await?;
     let patch = body?.0;
     let edit = |object: &GroupObject| {
         let after = json_patch::apply(&shape(object), &patch, &MEMBERS)?;

@@ -76,7 +76,11 @@ async fn issue(
 }
 
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
-    let filter = InstanceTokenFilter { gateway_group_id: gateway_group(&query)?, paging: query.paging()? };
+    let filter = InstanceTokenFilter {
+        gateway_group_id: gateway_group(&query)?,
+        paging: query.paging()?,
+        ..InstanceTokenFilter::default()
+    };
     let found = instance_tokens::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|token| shape(&token))))
 }

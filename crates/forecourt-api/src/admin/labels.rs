@@ -3,7 +3,7 @@
 use axum::extract::State;
 use forecourt_app::labels::{self, AdministeredLabels};
 use forecourt_http::{Context, callers::AdminCaller, problem::Problem, queries::Query};
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{
     answers::{Answer, value},
@@ -49,8 +49,8 @@ async fn labels(
         "consumer" => AdministeredLabels::Consumers(gateway_group(&query)?),
         "portal" => AdministeredLabels::Portals,
         "api_product" => AdministeredLabels::Products(segments.portal(&query)?),
-        // Nouns of the interface of which this version has no objects.
-        "role" | "permission_policy" => return value(Map::new()),
+        "role" => AdministeredLabels::Roles,
+        "permission_policy" => AdministeredLabels::PermissionPolicies,
         _ => {
             return Err(Problem::bad_request(
                 "the type must be gateway_group, service, route, consumer, ssl, portal, api_product, role or permission_policy",

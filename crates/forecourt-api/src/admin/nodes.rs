@@ -78,6 +78,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         gateway_group_id: gateway_group(&query)?,
         connection: query.word("state", NodeConnection::from_name, "connected or disconnected")?,
         paging: query.paging()?,
+        ..NodeFilter::default()
     };
     let found = nodes::list(&context.app, &caller, filter).await?;
     let lags = receipts::lags(&context.app, &found.rows).await?;

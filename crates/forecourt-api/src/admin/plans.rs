@@ -1,9 +1,8 @@
 //! Plans of API products, and the plan of a subscription.
 
 use axum::extract::State;
-use forecourt_app::{access, plans, subscriptions};
+use forecourt_app::{plans, subscriptions};
 use forecourt_core::{
-    actors::Area,
     gateway_state::PlanLimit,
     ids::{PlanId, ProductId, SubscriptionId},
     lists::{List, Paging},
@@ -140,7 +139,8 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Portals)?;
+    // The product may stand in the body, which is read only by those who may add a plan to some product.
+    plans::may_add(&context.app, &caller, query.text("api_product_id")).await?;
     let body = body?;
     let product = match (body.text("api_product_id")?, query.text("api_product_id")) {
         (Some(product), _) => product,
@@ -165,7 +165,7 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(PlanId::parse)?;
-    plans::plan(&context.app, &caller, &id).await?;
+    plans::changeable(&context.app, &caller, &id).await?;
     let body = body?;
     value(shape(&plans::update(&context.app, &caller, &id, input(&body)?).await?))
 }
@@ -187,7 +187,7 @@ async fn change(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(SubscriptionId::parse)?;
-    access::sees(&caller, Area::Portals)?;
+    subscriptions::changeable(&context.app, &caller, &id).await?;
     let plan = wanted(&body?)?;
     value(subscription_shape(&subscriptions::change_plan(&context.app, &caller, &id, &plan).await?))
 }

@@ -1,7 +1,8 @@
 //! Portal tokens; their text is shown once.
 
 use axum::extract::State;
-use forecourt_app::{portal_tokens, portals};
+use forecourt_app::{access, portal_tokens, portals};
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
     actors::Caller,
     ids::PortalTokenId,
@@ -101,6 +102,7 @@ async fn list(
         portal_id: segments.portal(&query)?,
         order: query.time_order()?,
         paging: query.paging()?,
+        ..PortalTokenFilter::default()
     };
     let found = portal_tokens::administered(&context.app, &caller, &filter).await?;
     Ok(lists::body(found.map(|token| shape(&token, None))))
@@ -114,7 +116,8 @@ async fn create(
     body: Result<Object, Problem>,
 ) -> Answer {
     let portal = segments.required_portal(&query)?;
-    portals::portal(&context.app, &caller, &portal).await?;
+    access::permits(&caller, Action::CreatePortalToken, Target::Portal(Some(&portal)))?;
+    portals::must_exist(&context.app, &portal).await?;
     let body = body?;
     let (name, expires_at) = (body.required_text("name")?, body.integer("expires_at")?);
     let issued = portal_tokens::create(&context.app, &caller, &portal, &name, expires_at).await?;
@@ -127,9 +130,11 @@ async fn named(
     caller: &Caller,
     segments: &Segments,
     query: &Query,
+    action: Action,
 ) -> Result<PortalToken, Problem> {
     let portal = segments.portal(query)?;
-    let token = portal_tokens::token(&context.app, caller, &segments.id(PortalTokenId::parse)?).await?;
+    let token =
+        portal_tokens::permitted(&context.app, caller, &segments.id(PortalTokenId::parse)?, action).await?;
     match portal {
         Some(portal) if portal != token.portal_id => Err(Problem::not_found()),
         _ => Ok(token),
@@ -142,7 +147,7 @@ async fn token(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    value(shape(&named(&context, &caller, &segments, &query).await?, None))
+    value(shape(&named(&context, &caller, &segments, &query, Action::GetPortalToken).await?, None))
 }
 
 async fn rename(
@@ -152,7 +157,7 @@ async fn rename(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let token = named(&context, &caller, &segments, &query).await?;
+    let token = named(&context, &caller, &segments, &query, Action::UpdatePortalToken).await?;
     let name = body?.required_text("name")?;
     value(shape(&portal_tokens::rename(&context.app, &caller, &token.id, &name).await?, None))
 }
@@ -163,7 +168,7 @@ async fn delete(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    let token = named(&context, &caller, &segments, &query).await?;
+    let token = named(&context, &caller, &segments, &query, Action::DeletePortalToken).await?;
     portal_tokens::delete(&context.app, &caller, &token.id).await?;
     deleted(token.id.as_str())
 }
@@ -175,7 +180,7 @@ async fn regenerate(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let token = named(&context, &caller, &segments, &query).await?;
+    let token = named(&context, &caller, &segments, &query, Action::UpdatePortalToken).await?;
     let expires_at = body?.integer("expires_at")?;
     let issued = portal_tokens::regenerate(&context.app, &caller, &token.id, expires_at).await?;
     value(shape(&issued.token, Some(&issued.text)))

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use forecourt_app::{access, portals};
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
-    actors::Area,
     ids::PortalId,
     portals::{Portal, PortalFilter, PortalInput},
 };
@@ -128,8 +128,12 @@ fn input(body: &Object) -> Result<PortalInput, Problem> {
 }
 
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
-    let filter =
-        PortalFilter { text: query.text_filter(), order: query.time_order()?, paging: query.paging()? };
+    let filter = PortalFilter {
+        text: query.text_filter(),
+        order: query.time_order()?,
+        paging: query.paging()?,
+        ..PortalFilter::default()
+    };
     let found = portals::list(&context.app, &caller, &filter).await?;
     Ok(lists::body(found.map(|portal| Value::Object(shape(&portal)))))
 }
@@ -139,7 +143,7 @@ async fn create(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Portals)?;
+    access::permits(&caller, Action::CreatePortal, Target::Portal(None))?;
     value(shape(&portals::create(&context.app, &caller, input(&body?)?).await?))
 }
 
@@ -159,7 +163,7 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(PortalId::parse)?;
-    portals::portal(&context.app, &caller, &id).await?;
+    portals::changeable(&context.app, &caller, &id).await?;
     value(shape(&portals::update(&context.app, &caller, &id, input(&body?)?).await?))
 }
 
@@ -174,7 +178,7 @@ async fn patch(
         read_only: &["id", "created_at", "updated_at"],
     };
     let id = segments.id(PortalId::parse)?;
-    let before = shape(&portals::portal(&context.app, &caller, &id).await?);
+    let before = shape(&portals::changeable(&context.app, &caller, &id).await?);
     let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
     let cleared =
         [("desc", json!("")), ("labels", json!({})), ("public_url", json!("")), ("domain", json!(""))];
@@ -214,7 +218,7 @@ async fn set_public_access(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.required_portal(&query)?;
-    portals::portal(&context.app, &caller, &id).await?;
+    portals::changeable(&context.app, &caller, &id).await?;
     let public = body?.bool("portal_public_access")?;
     let public = public.ok_or_else(|| Problem::bad_request("portal_public_access is required"))?;
     value(public_access_shape(&portals::set_public_access(&context.app, &caller, &id, public).await?))

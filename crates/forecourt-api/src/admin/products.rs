@@ -5,8 +5,8 @@ use forecourt_app::{
     access, portals,
     products::{self, ListedProduct, ProductDetail},
 };
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
-    actors::Area,
     ids::ProductId,
     products::{Offer, Product, ProductFilter, ProductStatus, ProductType, Visibility},
 };
@@ -133,9 +133,13 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Portals)?;
-    let portal = segments.required_portal(&query)?;
-    portals::portal(&context.app, &caller, &portal).await?;
+    let portal = segments.portal(&query)?;
+    let Some(portal) = portal else {
+        access::permits_somewhere(&caller, Action::CreateApiProduct)?;
+        return Err(Problem::bad_request("portal_id is required"));
+    };
+    access::permits(&caller, Action::CreateApiProduct, Target::ApiProduct(&portal, None))?;
+    portals::must_exist(&context.app, &portal).await?;
     let input = input(body?)?;
     value(detail(&products::create(&context.app, &caller, &portal, input).await?))
 }
@@ -158,7 +162,7 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     let (id, portal) = (segments.id(ProductId::parse)?, segments.portal(&query)?);
-    products::product(&context.app, &caller, &id, portal.as_ref()).await?;
+    products::changeable(&context.app, &caller, &id, portal.as_ref()).await?;
     let input = input(body?)?;
     let updated = products::update(&context.app, &caller, &id, portal.as_ref(), input).await?;
     value_with_warning(detail(&updated.detail), updated.warning)
@@ -188,7 +192,7 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, portal) = (segments.id(ProductId::parse)?, segments.portal(&query)?);
-    let before = detail(&products::product(&context.app, &caller, &id, portal.as_ref()).await?);
+    let before = detail(&products::changeable(&context.app, &caller, &id, portal.as_ref()).await?);
     let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
     let cleared = [
         ("desc", json!("")),

@@ -1,7 +1,7 @@
 //! Gateway routes under `/apisix/admin`: full replacement by PUT, unknown members kept.
 
 use axum::extract::State;
-use forecourt_app::{routes, services};
+use forecourt_app::routes;
 use forecourt_core::{
     ids::{RouteId, ServiceId},
     routes::{Route, RouteFilter, RouteInput},
@@ -172,6 +172,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         text: query.text_filter(),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..RouteFilter::default()
     };
     let found = routes::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|route| Value::Object(shape(&route)))))
@@ -183,7 +184,7 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = routes::target_group(&context.app, &caller, None, gateway_group(&query)?).await?;
     let (service, input) = input(body?)?;
     value(shape(&routes::create(&context.app, &caller, Some(group), &service, input).await?))
 }
@@ -206,7 +207,7 @@ async fn replace(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(RouteId::parse)?;
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = routes::target_group(&context.app, &caller, Some(&id), gateway_group(&query)?).await?;
     let (service, input) = input(body?)?;
     value(shape(&routes::put(&context.app, &caller, id, Some(group), &service, input).await?))
 }
@@ -235,7 +236,7 @@ async fn patch(
 ) -> Answer {
     let (id, group) = (segments.id(RouteId::parse)?, gateway_group(&query)?);
     // Whether it exists is told before whether the body is any good.
-    routes::route(&context.app, &caller, &id, group.as_ref()).await?;
+    routes::changeable(&context.app, &caller, &id, group.as_ref()).await?;
     let patch = body?.0;
     let edit = |route: &Route| {
         let after = json_patch::apply(&shape(route), &patch, &MEMBERS)?;

@@ -164,6 +164,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         text: query.text_filter(),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..ServiceFilter::default()
     };
     let found = services::list(&context.app, &caller, filter).await?;
     Ok(lists::body(found.map(|service| Value::Object(shape(&service)))))
@@ -198,7 +199,7 @@ async fn replace(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(ServiceId::parse)?;
-    let group = services::target_group(&context.app, &caller, gateway_group(&query)?).await?;
+    let group = services::put_group(&context.app, &caller, &id, gateway_group(&query)?).await?;
     let input = input(&body?)?;
     value(shape(&services::put(&context.app, &caller, id, Some(group), input).await?))
 }
@@ -235,7 +236,7 @@ async fn patch(
 ) -> Answer {
     let (id, group) = (segments.id(ServiceId::parse)?, gateway_group(&query)?);
     // Whether it exists is told before whether the body is any good.
-    services::service(&context.app, &caller, &id, group.as_ref()).await?;
+    services::changeable(&context.app, &caller, &id, group.as_ref()).await?;
     let patch = body?.0;
     let edit = |service: &Service| {
         let after = json_patch::apply(&shape(service), &patch, &MEMBERS)?;

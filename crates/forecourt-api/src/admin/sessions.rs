@@ -90,7 +90,7 @@ async fn sign_in(
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signed_in = authentication::sign_in(&context.app, &caller, &username, &password, agent).await?;
     let warning = signed_in.owner.must_change_password().then(|| "change the initial password".to_owned());
-    let answer = value_with_warning(user(&signed_in.owner.administrator), warning)?;
+    let answer = value_with_warning(user(&context, &signed_in.owner.administrator).await?, warning)?;
     with_cookie(answer, signed_in.token.reveal(), Session::SECONDS, tls.is_some())
 }
 
@@ -155,11 +155,11 @@ async fn change_password(
     let (new, old) = (credential(&body, "new_password")?, body.text("old_password")?);
     let administrator =
         administrators::change_password(&context.app, &caller, &known, &new, old.as_deref()).await?;
-    value(user(&administrator))
+    value(user(&context, &administrator).await?)
 }
 
 async fn me(State(context): State<Context>, AdminCaller(caller): AdminCaller) -> Answer {
-    value(user(&administrators::me(&context.app, &caller).await?))
+    value(user(&context, &administrators::me(&context.app, &caller).await?).await?)
 }
 
 async fn rename(
@@ -170,5 +170,6 @@ async fn rename(
     administrators::me(&context.app, &caller).await?;
     let body = body?;
     let (first, last) = (body.required_text("first_name")?, body.required_text("last_name")?);
-    value(user(&administrators::rename_self(&context.app, &caller, &first, &last).await?))
+    let renamed = administrators::rename_self(&context.app, &caller, &first, &last).await?;
+    value(user(&context, &renamed).await?)
 }

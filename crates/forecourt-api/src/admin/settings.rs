@@ -5,7 +5,8 @@
 
 use axum::extract::State;
 use forecourt_app::{access, settings};
-use forecourt_core::{actors::Area, settings::SystemSettings};
+use forecourt_core::permissions::{Action, Target};
+use forecourt_core::settings::SystemSettings;
 use forecourt_http::{Context, bodies::Object, callers::AdminCaller, problem::Problem};
 use serde_json::{Value, json};
 
@@ -71,7 +72,7 @@ async fn licence(_: AdminCaller) -> Answer {
 }
 
 async fn replace_licence(AdminCaller(caller): AdminCaller, body: Result<Object, Problem>) -> Answer {
-    access::adds(&caller, Area::Installation)?;
+    access::permits(&caller, Action::UpdateLicense, Target::Organization)?;
     body?.required_text("data")?;
     value(licence_shape())
 }
@@ -93,7 +94,7 @@ async fn replace_system(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Installation)?;
+    access::permits(&caller, Action::UpdateDeploymentSetting, Target::GatewaySetting)?;
     let body = body?.hyphened(&[("control_plane_address", "dp_manager_address")])?;
     let addresses = body
         .texts("dp_manager_address")?

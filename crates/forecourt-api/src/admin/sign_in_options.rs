@@ -8,8 +8,9 @@ use forecourt_app::{
     access, portals,
     sign_in_options::{self, SignInOptionInput},
 };
+use forecourt_core::permissions::{Action, Target};
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     ids::SignInOptionId,
     sign_in_options::{BuiltInSignIn, SignInOption, SignInOptionFilter},
 };
@@ -108,6 +109,7 @@ async fn portals_list(context: &Context, caller: &Caller, segments: &Segments, q
         portal_id: segments.portal(query)?,
         order: query.time_order()?,
         paging: query.paging()?,
+        ..SignInOptionFilter::default()
     };
     let found = sign_in_options::list(&context.app, caller, &filter).await?;
     Ok(lists::body(found.map(|option| Value::Object(shape(&option)))))
@@ -123,7 +125,10 @@ async fn list_of_scope(
     if query.text("portal_id").is_some() {
         return portals_list(&context, &caller, &segments, &query).await;
     }
-    let readable = access::lists(&caller, Area::Installation)?;
+    let readable = match access::permits(&caller, Action::GetLoginOption, Target::Organization) {
+        Err(error) if error.kind() == forecourt_app::ErrorKind::NotFound => false,
+        permission => permission.map(|()| true)?,
+    };
     Ok(lists::whole(if readable { vec![administrators_shape()] } else { Vec::new() }))
 }
 
@@ -134,9 +139,10 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Portals)?;
-    if let Some(portal) = segments.portal(&query)? {
-        portals::portal(&context.app, &caller, &portal).await?;
+    match segments.portal(&query)? {
+        // A portal's options belong to its settings.
+        Some(portal) => portals::changeable(&context.app, &caller, &portal).await.map(drop)?,
+        None => access::permits(&caller, Action::CreateLoginOption, Target::Organization)?,
     }
     let body = body?;
     body.required_text("name")?;
@@ -157,22 +163,28 @@ async fn named(
     caller: &Caller,
     segments: &Segments,
     query: &Query,
+    action: Action,
 ) -> Result<SignInOption, Problem> {
     let portal = segments.portal(query)?;
     let id = segments.id(SignInOptionId::parse)?;
-    let option = sign_in_options::option(&context.app, caller, &id).await?;
+    let option = sign_in_options::permitted(&context.app, caller, &id, action).await?;
     match portal {
         Some(portal) if portal != option.portal_id => Err(Problem::not_found()),
         _ => Ok(option),
     }
 }
 
-/// Whether the path names the administrators' option, which one must be allowed to see.
-fn is_administrators(caller: &Caller, segments: &Segments, query: &Query) -> Result<bool, Problem> {
+/// Whether the path names the administrators' option, to which one must be allowed to do `action`.
+fn is_administrators(
+    caller: &Caller,
+    segments: &Segments,
+    query: &Query,
+    action: Action,
+) -> Result<bool, Problem> {
     if segments.text("id")? != ADMINISTRATORS || segments.portal(query)?.is_some() {
         return Ok(false);
     }
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, action, Target::Organization)?;
     Ok(true)
 }
 
@@ -186,10 +198,10 @@ async fn option(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    if is_administrators(&caller, &segments, &query)? {
+    if is_administrators(&caller, &segments, &query, Action::GetLoginOption)? {
         return value(administrators_shape());
     }
-    value(shape(&named(&context, &caller, &segments, &query).await?))
+    value(shape(&named(&context, &caller, &segments, &query, Action::GetPortal).await?))
 }
 
 /// What an update of `option` gives; absent members stay, within the configuration too.
@@ -233,10 +245,10 @@ async fn update(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    if is_administrators(&caller, &segments, &query)? {
+    if is_administrators(&caller, &segments, &query, Action::UpdateLoginOption)? {
         return Err(administrators_stay());
     }
-    let option = named(&context, &caller, &segments, &query).await?;
+    let option = named(&context, &caller, &segments, &query, Action::UpdatePortal).await?;
     let input = input(&option, body?)?;
     value(shape(&sign_in_options::update(&context.app, &caller, &option.id, input).await?))
 }
@@ -253,10 +265,10 @@ async fn patch(
     query: Query,
     body: Result<AnyJson, Problem>,
 ) -> Answer {
-    if is_administrators(&caller, &segments, &query)? {
+    if is_administrators(&caller, &segments, &query, Action::UpdateLoginOption)? {
         return Err(administrators_stay());
     }
-    let option = named(&context, &caller, &segments, &query).await?;
+    let option = named(&context, &caller, &segments, &query, Action::UpdatePortal).await?;
     let before = shape(&option);
     let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
     let cleared = [("logo", json!("")), ("disable", json!(false))];
@@ -270,9 +282,9 @@ async fn delete(
     segments: Segments,
     query: Query,
 ) -> Answer {
-    if is_administrators(&caller, &segments, &query)? {
+    if is_administrators(&caller, &segments, &query, Action::DeleteLoginOption)? {
         return Err(administrators_stay());
     }
-    named(&context, &caller, &segments, &query).await?;
+    named(&context, &caller, &segments, &query, Action::UpdatePortal).await?;
     Err(Problem::bad_request("the built-in option cannot be deleted; disable it instead"))
 }

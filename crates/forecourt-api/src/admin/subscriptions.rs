@@ -1,7 +1,7 @@
 //! Subscriptions of all portals.
 
 use axum::extract::State;
-use forecourt_app::{products, subscriptions};
+use forecourt_app::subscriptions;
 use forecourt_core::{
     actors::Caller,
     ids::{ApplicationId, DeveloperName, ProductId, SubscriptionId},
@@ -118,7 +118,7 @@ async fn of_product(
 ) -> ListAnswer {
     let filter = filter(&query, &segments)?;
     let id = segments.id(ProductId::parse)?;
-    products::product(&context.app, &caller, &id, filter.portal_id.as_ref()).await?;
+    subscriptions::of_product(&context.app, &caller, &id, filter.portal_id.as_ref()).await?;
     answer(&context, &caller, SubscriptionFilter { product_id: Some(id), ..filter }).await
 }
 

@@ -107,6 +107,17 @@ async fn named(
     Ok(services::service(&context.app, caller, &id, group.as_ref()).await?)
 }
 
+/// As [`named`], where the caller may change the service.
+async fn changeable(
+    context: &Context,
+    caller: &Caller,
+    segments: &Segments,
+    query: &Query,
+) -> Result<Service, Problem> {
+    let (id, group) = (segments.named("service", ServiceId::parse)?, gateway_group(query)?);
+    Ok(services::changeable(&context.app, caller, &id, group.as_ref()).await?)
+}
+
 /// Sorted and paged here: a service has few, and they lie in one row.
 async fn list(
     State(context): State<Context>,
@@ -171,7 +182,7 @@ async fn create(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let service = named(&context, &caller, &segments, &query).await?;
+    let service = changeable(&context, &caller, &segments, &query).await?;
     let body = body?;
     body.required_text("name")?;
     let (input, group) = (upstream_bodies::input(&body)?, Some(&service.gateway_group_id));
@@ -186,7 +197,7 @@ async fn replace(
     query: Query,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let service = named(&context, &caller, &segments, &query).await?;
+    let service = changeable(&context, &caller, &segments, &query).await?;
     let id = segments.id(UpstreamId::parse)?;
     let body = body?;
     body.required_text("name")?;

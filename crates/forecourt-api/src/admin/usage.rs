@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use forecourt_app::{access, usage};
-use forecourt_core::{actors::Area, lists::List};
+use forecourt_core::permissions::Action;
+use forecourt_core::{actors::Actor, lists::List};
 use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query};
 
 use super::{answers::ListAnswer, operations, segments::Segments, table::Table};
@@ -22,8 +23,11 @@ async fn list(
     segments: Segments,
     query: Query,
 ) -> ListAnswer {
-    if !access::lists(&caller, Area::Portals)? {
-        return Ok(lists::body(List { rows: Vec::new(), total: 0 }));
+    if let Err(error) = access::permits_somewhere(&caller, Action::GetApiProduct) {
+        return match caller.actor {
+            Actor::Administrator { .. } => Ok(lists::body(List { rows: Vec::new(), total: 0 })),
+            _ => Err(error.into()),
+        };
     }
     let portal = segments.portal(&query)?;
     let mut question = question(&query)?;

@@ -3,7 +3,7 @@
 use forecourt_core::{
     actors::{Actor, Caller},
     ids::{ApplicationId, PortalId, ProductId},
-    lists::{List, Order, Paging, TextFilter, TimeOrder},
+    lists::{List, Order, Paging, Readable, TextFilter, TimeOrder},
     products::{Product, ProductFilter, ProductStatus, Subscriber, SubscriptionState, Viewer, Visibility},
 };
 
@@ -81,6 +81,7 @@ pub async fn list(
         subscriber: Some(seen.subscriber.clone()),
         order: filter.order,
         paging: filter.paging,
+        readable: Readable::All,
     };
     let found = app.read().products(&filter).await?;
     let counts = app.read().operation_counts(&found.rows).await?;

@@ -3,6 +3,7 @@
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     ids::{AdministratorId, ApplicationId},
+    permissions::Authority,
 };
 use forecourt_it::Forecourt;
 
@@ -12,7 +13,7 @@ fn administrator(f: &Forecourt) -> Caller {
         actor: Actor::Administrator {
             id: AdministratorId::known("usr_1"),
             username: "ann".into(),
-            super_admin: true,
+            authority: Authority::everything(),
         },
         source: Source::Console,
         request_id: f.app().new_request_id(),

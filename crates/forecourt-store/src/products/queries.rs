@@ -40,6 +40,8 @@ impl Reader {
         if let (Some(state), Some(subscriber)) = (filter.subscription, &filter.subscriber) {
             select = in_state(select, state, subscriber);
         }
+        let select =
+            dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);
         let by = match filter.order.by {
             TimeOrder::UpdatedAt => Column::UpdatedAt,
             TimeOrder::CreatedAt => Column::CreatedAt,

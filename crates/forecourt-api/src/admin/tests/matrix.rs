@@ -43,9 +43,8 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         ) => Everyone,
         (_, "me" | "password") => Oneself,
         (_, noun) if noun.starts_with("settings/tokens") => Oneself,
-        ("PUT", "license" | "system_settings") | ("POST", "invites" | "gateway_groups" | "portals") => {
-            Addition
-        }
+        ("PUT", "license" | "system_settings")
+        | ("POST", "invites" | "gateway_groups" | "portals" | "roles" | "permission_policies") => Addition,
         ("GET", "system_settings") => Object,
         ("GET", "gateway_groups" | "forecourt/nodes" | "forecourt/instance_tokens") => GroupList,
         (_, "forecourt/nodes/{id}" | "forecourt/instance_tokens/{id}" | "forecourt/receipts/{revision}") => {
@@ -79,7 +78,10 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         }
         ("POST", "forecourt/plans" | "dcr_providers") => Addition,
         ("POST", noun) if noun.ends_with("api_products") || noun.ends_with("invites") => Addition,
-        ("POST", noun) if noun.ends_with("login_options") => Addition,
+        // The administrators' options are added to the installation, a portal's to the portal.
+        ("POST", "login_options") => Addition,
+        ("POST", noun) if noun.ends_with("login_options") => Object,
+        (_, noun) if noun.starts_with("roles/") || noun.starts_with("permission_policies/") => Object,
         ("GET", noun)
             if !item && !noun.ends_with("public_access") && !noun.ends_with("{id}/subscriptions") =>
         {
@@ -92,8 +94,8 @@ fn rule(method: &str, path: &str) -> Option<Access> {
 }
 
 /// Paths with the ids of things that exist, all of them of the gateway group `default`.
-struct Existing {
-    stage: Stage,
+pub(super) struct Existing {
+    pub(super) stage: Stage,
     portal: String,
     service: String,
     route: String,
@@ -110,10 +112,12 @@ struct Existing {
     application: String,
     node: String,
     instance_token: String,
+    role: String,
+    policy: String,
 }
 
 impl Existing {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let stage = Stage::start().await;
         let portal = stage.default_portal().await;
         let service = stage.service("orders").await;
@@ -133,8 +137,14 @@ impl Existing {
         let product = stage.product(&portal, "Orders").await;
         let (_, ada) = stage.developer(&portal, "ada").await;
         let application = stage.subscribed(&ada, "mobile", &product).await;
-        let (instance_token, text) = stage.instance_token("default").await;
+        let (_, text) = stage.instance_token("default").await;
         let node = stage.node(&text, "one").await.to_string();
+        // Another one, which does not go with the node.
+        let (instance_token, _) = stage.instance_token("default").await;
+        let role = stage.id_of("POST", "/api/roles", json!({ "name": "unused" })).await;
+        let statement = json!([{ "effect": "allow", "resources": ["<.*>"], "actions": ["<.*>"] }]);
+        let policy = json!({ "name": "unused", "policy_document": { "statement": statement } });
+        let policy = stage.id_of("POST", "/api/permission_policies", policy).await;
         let plan = json!({ "api_product_id": product, "name": "Bronze", "limits": [] });
         let plan = stage.id_of("POST", "/api/forecourt/plans", plan).await;
         let provider = json!({ "name": "OpenID", "issuer": "https://id.example.com" });
@@ -149,6 +159,8 @@ impl Existing {
             subscription: first("/api/subscriptions").await,
             plan,
             dcr_provider,
+            role,
+            policy,
             stage,
             portal,
             service,
@@ -162,7 +174,7 @@ impl Existing {
         }
     }
 
-    fn address(&self, path: &str) -> String {
+    pub(super) fn address(&self, path: &str) -> String {
         let id = |noun: &str| match noun {
             "portals" => &self.portal,
             "users" => &self.user,
@@ -171,6 +183,8 @@ impl Existing {
             "api_products" => &self.product,
             "plans" => &self.plan,
             "dcr_providers" => &self.dcr_provider,
+            "roles" => &self.role,
+            "permission_policies" => &self.policy,
             "subscriptions" => &self.subscription,
             "approvals" => &self.approval,
             "applications" => &self.application,
@@ -306,7 +320,7 @@ async fn judge(existing: &Existing, credentials: &Credentials, rule: Access, met
 }
 
 /// What a super administrator is answered, whose body is always wrong.
-fn wanted(method: &str, path: &str) -> u16 {
+pub(super) fn wanted(method: &str, path: &str) -> u16 {
     if path.contains("settings/tokens/{id}") {
         return 404;
     }

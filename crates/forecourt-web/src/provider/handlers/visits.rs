@@ -126,7 +126,7 @@ async fn arrive(web: &Web, call: &Call, parts: &mut Parts, named: Option<&str>) 
     if known.must_change_password() {
         return Ok(Arrival::SentAway(visit.go(&provider::first_password())));
     }
-    if !known.administrator.super_admin {
+    if known.authority.is_empty() {
         let view = NoRole { username: known.administrator.username };
         return Ok(Arrival::SentAway(visit.show_as(StatusCode::FORBIDDEN, &view)?));
     }
