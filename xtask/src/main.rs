@@ -12,6 +12,7 @@ mod debian;
 mod dependencies;
 mod doctor;
 mod licences;
+mod openapi;
 mod paths;
 mod processes;
 mod screenshots;
@@ -32,6 +33,7 @@ cargo xtask COMMAND
   assets              build the pages' style sheets and scripts, if their sources changed
   test [ARGUMENTS]    every test on SQLite, then store and stories on a private PostgreSQL;
                       arguments go to cargo nextest (or cargo test)
+  openapi             renews docs/openapi from the code
   check               formatting, clippy, tidy, dependencies
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         "doctor" => doctor::run(),
         "assets" => assets::run(),
         "test" => return tests::run(&rest),
+        "openapi" => openapi::run(),
         "check" => checks::run(),
         "tidy" => tidy::run(),
         "deny" => dependencies::run(),

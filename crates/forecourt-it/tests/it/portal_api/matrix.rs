@@ -34,6 +34,7 @@ fn matrix() -> Vec<(Method, &'static str, Class, Value, u16)> {
     let credential = "/api/applications/{id}/credentials/{credential_id}";
     vec![
         (get.clone(), "/healthz", Open, Value::Null, 200),
+        (get.clone(), "/openapi.json", Open, Value::Null, 200),
         (get.clone(), "/api/developers", Portal, Value::Null, 200),
         (post.clone(), "/api/developers", Portal, json!({ "developer_id": "{fresh}" }), 201),
         (get.clone(), "/api/approvals", Portal, Value::Null, 200),
