@@ -46,7 +46,10 @@ use axum::{
 use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::table::{self, Table};
+use crate::{
+    previews::{self, Envelope},
+    table::{self, Table},
+};
 
 /// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`.
 pub fn router(context: Context) -> Router {
@@ -54,6 +57,7 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(wrapped as Envelope, previews::answer))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_log::log))
@@ -95,6 +99,10 @@ fn endpoints() -> Table {
         usage::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+}
+
+fn wrapped(value: serde_json::Value) -> serde_json::Value {
+    serde_json::json!({ "value": value })
 }
 
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {

@@ -6,6 +6,7 @@
 pub mod admin;
 mod json_patch;
 pub mod portal;
+mod previews;
 mod shapes;
 pub mod sync;
 mod table;

@@ -24,7 +24,10 @@ use forecourt_http::{Context, callers, problem::Problem, request_log};
 use http::{Method, StatusCode};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::table::Table;
+use crate::{
+    previews::{self, Envelope},
+    table::Table,
+};
 
 /// Every endpoint, as method and path with `{parameters}`: what the matrix of who may call what is compared with.
 pub fn endpoints() -> Vec<(Method, &'static str)> {
@@ -78,10 +81,15 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(bare as Envelope, previews::answer))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn(request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
+}
+
+const fn bare(value: serde_json::Value) -> serde_json::Value {
+    value
 }
 
 /// 201 without a body.

@@ -26,6 +26,7 @@ mod nodes;
 mod plans;
 mod plugins;
 mod portal_api;
+mod previews;
 mod publishing;
 mod routing;
 mod sealing;
