@@ -62,6 +62,7 @@ use crate::{
         documents::{self, Dialect},
         operations::Access,
     },
+    previews::{self, Envelope},
     table::{self, Table},
 };
 
@@ -71,6 +72,7 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(wrapped as Envelope, previews::answer))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_log::log))
@@ -150,6 +152,10 @@ fn endpoints() -> Table {
         usage::endpoints,
     ];
     nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+}
+
+fn wrapped(value: serde_json::Value) -> serde_json::Value {
+    serde_json::json!({ "value": value })
 }
 
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {

@@ -7,6 +7,7 @@ pub mod admin;
 mod json_patch;
 mod openapi;
 pub mod portal;
+mod previews;
 mod shapes;
 pub mod sync;
 mod table;

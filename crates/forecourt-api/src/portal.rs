@@ -35,6 +35,7 @@ use crate::{
         documents::{self, Dialect},
         operations::{Access, Operation},
     },
+    previews::{self, Envelope},
     table::Table,
 };
 
@@ -106,10 +107,15 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(bare as Envelope, previews::answer))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn(request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
+}
+
+const fn bare(value: serde_json::Value) -> serde_json::Value {
+    value
 }
 
 /// 201 without a body.

@@ -68,6 +68,11 @@ impl Error {
         Self::new(ErrorKind::Forbidden, "forbidden", message)
     }
 
+    /// Nothing was changed, as the caller wished.
+    pub(crate) fn previewed() -> Self {
+        Self::new(ErrorKind::Conflict, "previewed", "nothing was changed: only a preview was asked for")
+    }
+
     /// What was given is wrong, in these words.
     pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, code, message)

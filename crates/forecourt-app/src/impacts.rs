@@ -1,83 +1,23 @@
-//! What an act would take with it, counted before it is asked for; and the counts beside the rows of lists.
+//! What a write would take with it, and the counts beside the rows of lists.
 //!
-//! For administrators only. The numbers are those of the moment: the act itself counts nothing.
+//! The counts are for administrators only, and those of the moment: the act itself counts nothing.
+
+mod recorded;
 
 use std::collections::HashMap;
 
 use forecourt_core::{
     actors::Caller,
-    applications::ApplicationFilter,
-    credentials::CredentialFilter,
     ids::{ApplicationId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
-    lists::{Paging, Readable},
+    lists::Readable,
     permissions::{Action, Target},
-    subscriptions::{SubscriptionFilter, SubscriptionStatus},
     time::Timestamp,
 };
 use forecourt_store::RuledNoun;
 pub use forecourt_store::{NamedOfPortal, ServiceOwner};
 
-use crate::{App, Error, access, applications, developers, products};
-
-/// What an act would hit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Impact {
-    /// Applications that go, or lose access.
-    pub applications: u64,
-    /// Credentials that stop working.
-    pub credentials: u64,
-    /// Subscriptions in force that end.
-    pub subscriptions: u64,
-    /// Requests that are withdrawn.
-    pub approvals: u64,
-}
-
-/// One row is enough where only the total is wanted.
-const COUNT: Paging = Paging::Page { page: 1, size: 1 };
-
-/// What unpublishing or deleting a product would hit.
-pub async fn of_product(app: &App, caller: &Caller, id: &ProductId) -> Result<Impact, Error> {
-    products::permitted(caller, app.read().product(id).await?, None, Action::GetApiProduct)?;
-    let (mut impact, mut applications) = (Impact::default(), Vec::new());
-    for subscription in app.read().subscriptions_to(id).await? {
-        if subscription.is_active() {
-            impact.subscriptions += 1;
-            applications.push(subscription.application_id);
-        } else {
-            impact.approvals += 1;
-        }
-    }
-    applications.sort();
-    applications.dedup();
-    Ok(Impact { applications: applications.len() as u64, ..impact })
-}
-
-/// What deleting a developer would hit.
-pub async fn of_developer(app: &App, caller: &Caller, id: &DeveloperId) -> Result<Impact, Error> {
-    developers::developer_by_id(app, caller, id).await?;
-    let applications =
-        ApplicationFilter { developer_id: Some(id.clone()), paging: COUNT, ..Default::default() };
-    let credentials =
-        CredentialFilter { developer_id: Some(id.clone()), paging: COUNT, ..Default::default() };
-    let subscriptions = SubscriptionFilter {
-        developer_id: Some(id.clone()),
-        statuses: Some(vec![SubscriptionStatus::Subscribed]),
-        paging: COUNT,
-        ..Default::default()
-    };
-    Ok(Impact {
-        applications: app.read().applications(&applications).await?.total,
-        credentials: app.read().credentials(&credentials).await?.total,
-        subscriptions: app.read().subscriptions(&subscriptions).await?.total,
-        approvals: app.read().pending_approvals_by(id).await?.len() as u64,
-    })
-}
-
-/// What suspending an application would hit: nothing is lost, but this stops working.
-pub async fn of_application(app: &App, caller: &Caller, id: &ApplicationId) -> Result<Impact, Error> {
-    applications::administered_one(app, caller, id).await?;
-    Ok(Impact { credentials: app.read().credentials_of(id).await?.len() as u64, ..Impact::default() })
-}
+pub(crate) use self::recorded::Recorded;
+use crate::{App, Error, access};
 
 /// Subscriptions, waiting ones included, of each of `products` that has any.
 pub async fn subscriptions_of_products(

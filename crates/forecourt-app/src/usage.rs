@@ -170,12 +170,21 @@ async fn visible(app: &App, caller: &Caller, mut filter: UsageFilter) -> Result<
     Ok(Some(filter))
 }
 
-async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageReport, Error> {
+/// The sums that `query` asks for, whoever asks.
+pub(crate) async fn sums(app: &App, query: UsageQuery) -> Result<Vec<UsagePoint>, Error> {
+    points_of(app, query, usize::MAX).await
+}
+
+async fn points_of(app: &App, query: UsageQuery, most: usize) -> Result<Vec<UsagePoint>, Error> {
     let rows = app.read().usage(&query).await?;
     // Adding up is computing only, and may take a while: beside the threads that answer requests.
     let points = tokio::task::spawn_blocking(move || rows.points(most)).await;
     let points = points.map_err(|error| interrupted(&error))??;
-    let points = points.ok_or_else(too_many_points)?;
+    points.ok_or_else(too_many_points)
+}
+
+async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageReport, Error> {
+    let points = points_of(app, query, most).await?;
     let mut report = UsageReport { points, ..UsageReport::default() };
     let products = report.points.iter().filter_map(|point| point.group.product_id.as_ref());
     let products: HashMap<String, &ProductId> = products.map(|id| (id.to_string(), id)).collect();

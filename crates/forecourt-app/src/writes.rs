@@ -11,7 +11,7 @@ use forecourt_core::{
 use forecourt_store::Tx;
 use serde_json::Value;
 
-use crate::{App, Error, random::OsRandom};
+use crate::{App, Error, impacts, random::OsRandom};
 
 /// A write in progress; dropping it undoes it.
 pub(crate) struct Write<'a> {
@@ -62,7 +62,16 @@ impl<'a> Write<'a> {
     }
 
     /// Makes everything permanent, and returns once the embedded gateway enforces it.
+    ///
+    /// # Errors
+    /// Also where the caller wants a preview: then everything is undone, and what it would have hit is noted.
     pub(crate) async fn commit(self) -> Result<(), Error> {
+        if let Some(preview) = &self.caller.preview {
+            let recorded = impacts::Recorded::of(&self);
+            drop(self.tx);
+            preview.note(recorded.impact(self.app).await?);
+            return Err(Error::previewed());
+        }
         let committed = self.tx.commit(self.now).await?;
         if let Some(revision) = committed.revision {
             self.caller.receipt.note(revision);

@@ -8,6 +8,7 @@ use std::sync::{
 use crate::{
     ids::{AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId},
     permissions::{Action, Authority, Target},
+    impacts::Preview,
 };
 
 /// Who makes a call.
@@ -74,6 +75,8 @@ pub struct Caller {
     pub address: Option<String>,
     /// Where a use case notes the revision that its change made.
     pub receipt: Receipt,
+    /// Set where nothing may change, and only what would is wanted.
+    pub preview: Option<Preview>,
 }
 
 /// The revision that a call's change made for gateways; shared by all who hold the same call.
@@ -95,7 +98,13 @@ impl Receipt {
 impl Caller {
     /// Forecourt itself, in a background job or at the command line.
     pub fn system(source: Source, request_id: RequestId) -> Self {
-        Self { actor: Actor::System, source, request_id, address: None, receipt: Receipt::default() }
+        Self { actor: Actor::System, source, request_id, address: None, receipt: Receipt::default(), preview: None }
+    }
+
+    /// The same call, which changes nothing and notes what it would have hit.
+    pub fn previewing(&self) -> (Self, Preview) {
+        let preview = Preview::default();
+        (Self { preview: Some(preview.clone()), ..self.clone() }, preview)
     }
 
     /// The same call by somebody else.

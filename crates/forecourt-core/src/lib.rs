@@ -25,6 +25,7 @@ pub mod gateway_groups;
 pub mod gateway_state;
 pub mod group_objects;
 pub mod ids;
+pub mod impacts;
 pub mod instance_tokens;
 pub mod labels;
 pub mod lists;

@@ -14,6 +14,7 @@ use forecourt_app::{
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     ids::{PortalId, RequestId},
+    impacts::Preview,
 };
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 
@@ -28,6 +29,8 @@ pub struct Call {
     pub address: Option<String>,
     /// Where use cases note the revision that they made.
     pub receipt: Receipt,
+    /// Set where the request asks what it would do.
+    pub preview: Option<Preview>,
 }
 
 impl Call {
@@ -39,6 +42,7 @@ impl Call {
             request_id: self.request_id.clone(),
             address: self.address.clone(),
             receipt: self.receipt.clone(),
+            preview: self.preview.clone(),
         }
     }
 }
@@ -51,6 +55,7 @@ pub async fn begin(State(context): State<Context>, mut request: Request, next: N
         request_id: context.app.new_request_id(),
         address: address.map(|address| address.to_string()),
         receipt: Receipt::default(),
+        preview: None,
     };
     request.extensions_mut().insert(call.clone());
     let mut response = next.run(request).await;

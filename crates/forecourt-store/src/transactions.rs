@@ -44,6 +44,16 @@ impl Tx {
         self.changes.push(PendingChange { scope, kind, key, resource: None });
     }
 
+    /// What was recorded so far, in order.
+    pub fn recorded(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What gateways would hear of so far, in order: kind, key, and the row, `None` where it goes.
+    pub fn gateway_changes(&self) -> impl Iterator<Item = (Kind, &str, Option<&Resource>)> {
+        self.changes.iter().map(|change| (change.kind, change.key.as_str(), change.resource.as_ref()))
+    }
+
     /// Makes everything permanent at once, or nothing. `now` stamps what gateways must forget.
     pub async fn commit(mut self, now: Timestamp) -> Result<Committed, StoreError> {
         let changes = std::mem::take(&mut self.changes);

@@ -114,6 +114,10 @@ pub enum ImpactKind {
     Subscriptions,
     /// Requests that are withdrawn.
     Approvals,
+    /// Services that answer everyone afterwards.
+    OpenedServices,
+    /// Things that gateways forget.
+    GatewayObjects,
     /// Callers of the last 24 hours.
     Callers,
     /// Gateway nodes that are cut off.

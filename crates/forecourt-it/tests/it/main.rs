@@ -32,6 +32,7 @@ mod openapi;
 mod plans;
 mod plugins;
 mod portal_api;
+mod previews;
 mod publishing;
 mod routing;
 mod sealing;

@@ -19,6 +19,7 @@ fn administrator(f: &Forecourt) -> Caller {
         request_id: f.app().new_request_id(),
         address: None,
         receipt: Receipt::default(),
+        preview: None,
     }
 }
 

@@ -125,10 +125,13 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
 async fn question(console: &Console, id: &str, resume: bool) -> Result<(ApplicationId, Suspension), Failed> {
     let application = known(console, id).await?;
     let portal = application.portal_id.as_str();
-    let counted = if resume {
-        impacts::Impact::default()
+    let impact = if resume {
+        Vec::new()
     } else {
-        impacts::of_application(console.app(), &console.caller, &application.id).await?
+        rows::impact(console, async |caller| {
+            applications::suspend(console.app(), caller, &application.id, "").await
+        })
+        .await
     };
     let action = if resume {
         provider::resume_application(portal, id)
@@ -137,7 +140,7 @@ async fn question(console: &Console, id: &str, resume: bool) -> Result<(Applicat
     };
     let question = Suspension {
         resume,
-        impact: rows::impact(counted),
+        impact,
         action,
         back: provider::application(portal, id),
         form: Form::new(),

@@ -145,8 +145,13 @@ fn one_time_password(console: &Console) -> String {
 
 async fn question(console: &Console, id: &str) -> Result<Confirm, Failed> {
     let developer = known(console, id).await?;
-    let impact = rows::impact(impacts::of_developer(console.app(), &console.caller, &developer.id).await?);
-    let portal = console.portal()?.as_str();
+    let own = console.portal()?;
+    let named = developer.id.as_str();
+    let impact = rows::impact(console, async |caller| {
+        developers::delete(console.app(), caller, named, Some(own)).await
+    })
+    .await;
+    let portal = own.as_str();
     Ok(Confirm {
         act: Act::DeleteDeveloper,
         name: developer.display_name,

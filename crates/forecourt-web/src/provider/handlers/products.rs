@@ -162,9 +162,15 @@ fn subscription(found: SubscriptionDetail) -> ProductSubscription {
 
 async fn question(console: &Console, id: &str, act: Act) -> Result<(ProductId, Confirm), Failed> {
     let product = known(console, id).await?;
-    let counted = match act {
-        Act::PublishProduct => impacts::Impact::default(),
-        _ => impacts::of_product(console.app(), &console.caller, &product.id).await?,
+    let (app, own) = (console.app(), Some(&product.portal_id));
+    let impact = match act {
+        Act::PublishProduct => Vec::new(),
+        Act::UnpublishProduct => {
+            let input = ProductInput { status: Some(ProductStatus::Draft), ..Default::default() };
+            rows::impact(console, async |caller| products::update(app, caller, &product.id, own, input).await)
+                .await
+        }
+        _ => rows::impact(console, async |caller| products::delete(app, caller, &product.id, own).await).await,
     };
     let portal = product.portal_id.as_str();
     let action = match act {
@@ -172,7 +178,6 @@ async fn question(console: &Console, id: &str, act: Act) -> Result<(ProductId, C
         Act::UnpublishProduct => provider::unpublish_product(portal, id),
         _ => provider::delete_product(portal, id),
     };
-    let impact = rows::impact(counted);
     let question = Confirm {
         act,
         type_name: !impact.is_empty(),

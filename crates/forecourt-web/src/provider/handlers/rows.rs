@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use forecourt_app::{
-    events,
-    impacts::{self, Impact as Counted},
-};
+use forecourt_app::{Error, events};
 use forecourt_core::{
-    applications::ApplicationStatus, developers::DeveloperStatus, labels::Labels, products::ProductStatus,
-    subscriptions::SubscriptionStatus,
+    actors::Caller, applications::ApplicationStatus, developers::DeveloperStatus, impacts::Impact as Counted,
+    labels::Labels, products::ProductStatus, subscriptions::SubscriptionStatus,
 };
 
 use super::Console;
@@ -76,14 +73,25 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
-/// What an act would hit, without what it would not.
-pub(super) fn impact(counted: impacts::Impact) -> Vec<Impact> {
-    let Counted { applications, credentials, subscriptions, approvals } = counted;
+/// What `act` would hit if it were done now. Nothing is done; where it would be refused, the answer to the question
+/// itself says so.
+pub(super) async fn impact<T>(
+    console: &Console,
+    act: impl AsyncFnOnce(&Caller) -> Result<T, Error>,
+) -> Vec<Impact> {
+    let (caller, preview) = console.caller.previewing();
+    drop(act(&caller).await);
+    let Counted {
+        applications, subscriptions, credentials, approvals, opened_services, gateway_objects, callers, calls: _,
+    } = preview.impact().unwrap_or_default();
     let all = [
         (ImpactKind::Applications, applications),
         (ImpactKind::Credentials, credentials),
         (ImpactKind::Subscriptions, subscriptions),
         (ImpactKind::Approvals, approvals),
+        (ImpactKind::OpenedServices, opened_services),
+        (ImpactKind::GatewayObjects, gateway_objects),
+        (ImpactKind::Callers, callers),
     ];
     all.into_iter().filter(|(_, count)| *count > 0).map(|(kind, count)| Impact { kind, count }).collect()
 }

@@ -1,0 +1,94 @@
+//! `?dry_run=true`: what a call that takes something away would hit, without doing it.
+//!
+//! The call runs with every check and refusal that it always has, and is undone where it would be stored. Where it was
+//! refused, that answer stands; where it would have changed something, its impact is answered instead. A changing call
+//! that has no preview refuses the wish: carrying it out would be the worst reading of it.
+
+use axum::{
+    Json,
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use forecourt_core::impacts::{Impact, Preview};
+use forecourt_http::{callers::Call, problem::Problem, queries::Query};
+use http::Method;
+use serde_json::{Value, json};
+
+/// How an API wraps one object.
+pub(crate) type Envelope = fn(Value) -> Value;
+
+/// Changing calls other than DELETE that take something away.
+const OTHERS: [(Method, &str); 8] = [
+    (Method::PUT, "/api/api_products/{id}"),
+    (Method::PATCH, "/api/api_products/{id}"),
+    (Method::PUT, "/api/portals/{portal}/api_products/{id}"),
+    (Method::PATCH, "/api/portals/{portal}/api_products/{id}"),
+    (Method::POST, "/api/forecourt/applications/{id}/suspend"),
+    (Method::POST, "/api/approvals/{id}/reject"),
+    (Method::POST, "/api/portals/{portal}/approvals/{id}/reject"),
+    (Method::PUT, "/api/applications/{id}/credentials/{credential_id}/regenerate"),
+];
+
+/// Whether calls of this endpoint can be previewed.
+pub(crate) fn is_previewed(method: &Method, path: &str) -> bool {
+    *method == Method::DELETE || OTHERS.iter().any(|(own, known)| own == method && *known == path)
+}
+
+/// Middleware: answers the impact instead of the act where the request asks for it.
+pub(crate) async fn answer(State(envelope): State<Envelope>, mut request: Request, next: Next) -> Response {
+    match asked(&request) {
+        Ok(false) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+        Ok(true) => {
+            let preview = Preview::default();
+            if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+                call.preview = Some(preview.clone());
+            }
+            let answer = next.run(request).await;
+            match preview.impact() {
+                Some(impact) => Json(envelope(shape(&impact))).into_response(),
+                None => answer,
+            }
+        }
+    }
+}
+
+fn asked(request: &Request) -> Result<bool, Problem> {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return Ok(false);
+    }
+    let raw = request.uri().query().unwrap_or_default();
+    if raw.is_empty() {
+        return Ok(false);
+    }
+    match Query::parse(raw)?.text("dry_run") {
+        None | Some("false") => return Ok(false),
+        Some("true") => {}
+        Some(_) => return Err(Problem::bad_request("dry_run must be true or false")),
+    }
+    match request.extensions().get::<MatchedPath>() {
+        Some(path) if !is_previewed(request.method(), path.as_str()) => {
+            Err(Problem::bad_request("this call has no preview; leave dry_run out to make it"))
+        }
+        // An unknown path is answered as one.
+        found => Ok(found.is_some()),
+    }
+}
+
+/// What would be hit, as both APIs tell it.
+pub(crate) fn shape(impact: &Impact) -> Value {
+    json!({
+        "dry_run": true,
+        "impact": {
+            "applications": impact.applications,
+            "subscriptions": impact.subscriptions,
+            "credentials": impact.credentials,
+            "approvals": impact.approvals,
+            "opened_services": impact.opened_services,
+            "gateway_objects": impact.gateway_objects,
+            "callers_24h": impact.callers,
+            "calls_24h": impact.calls,
+        },
+    })
+}
