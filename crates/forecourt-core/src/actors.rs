@@ -7,8 +7,8 @@ use std::sync::{
 
 use crate::{
     ids::{AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId},
-    permissions::{Action, Authority, Target},
     impacts::Preview,
+    permissions::{Action, Authority, Target},
 };
 
 /// Who makes a call.
@@ -98,7 +98,14 @@ impl Receipt {
 impl Caller {
     /// Forecourt itself, in a background job or at the command line.
     pub fn system(source: Source, request_id: RequestId) -> Self {
-        Self { actor: Actor::System, source, request_id, address: None, receipt: Receipt::default(), preview: None }
+        Self {
+            actor: Actor::System,
+            source,
+            request_id,
+            address: None,
+            receipt: Receipt::default(),
+            preview: None,
+        }
     }
 
     /// The same call, which changes nothing and notes what it would have hit.

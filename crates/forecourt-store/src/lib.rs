@@ -55,7 +55,6 @@ pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use listening::Listening;
 pub use nodes::{Alive, Applied, NodeNews};
-pub use nodes::{Alive, NodeNews};
 pub use permissions::RuledNoun;
 pub use settings::StoredAuthority;
 pub use transactions::Tx;

@@ -65,12 +65,22 @@ pub(crate) async fn fill(database: &TestDatabase, made: &Made) {
 }
 
 /// One application with a credential and its subscriptions.
-async fn add(tx: &mut Tx, developer: &Developer, number: usize, made: &Made, now: Timestamp, dice: &mut Dice) {
+async fn add(
+    tx: &mut Tx,
+    developer: &Developer,
+    number: usize,
+    made: &Made,
+    now: Timestamp,
+    dice: &mut Dice,
+) {
     let scope = Scope::Portal(developer.portal_id.clone());
     let labels = [("env", ["prod", "test"][number % 2]), ("team", ["a", "b", "c"][number % 3])];
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let input =
-        ApplicationInput { name: Some(format!("application {number}")), labels: Some(labels), ..Default::default() };
+    let input = ApplicationInput {
+        name: Some(format!("application {number}")),
+        labels: Some(labels),
+        ..Default::default()
+    };
     let application = Application::new(ApplicationId::issue(now, dice), developer, input, now).unwrap();
     tx.insert_application(&application).await.unwrap();
     tx.put(scope.clone(), Resource::Application(application.gateway_state(developer)));

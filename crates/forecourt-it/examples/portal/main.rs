@@ -80,7 +80,8 @@ async fn set_up(process: &ForecourtProcess) -> Made {
     one_time.put("/api/password", json!({ "new_password": PASSWORD })).await.expect(200);
     let admin = admin(process);
     let portal = text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"]);
-    let made = admin.post(&format!("/api/portal/tokens?portal_id={portal}"), json!({ "name": "bench" })).await;
+    let made =
+        admin.post(&format!("/api/portal/tokens?portal_id={portal}"), json!({ "name": "bench" })).await;
     let token = text(&made.expect(200)["value"]["token"]);
     let mut products = Vec::new();
     for number in 0..PRODUCTS {
@@ -89,7 +90,10 @@ async fn set_up(process: &ForecourtProcess) -> Made {
             "name": service, "path_prefix": format!("/{service}"),
             "upstream": { "name": "default", "nodes": [{ "host": "127.0.0.1", "port": 9, "weight": 1 }] },
         });
-        admin.put(&format!("/apisix/admin/services/{service}?gateway_group_id=default"), body).await.expect(200);
+        admin
+            .put(&format!("/apisix/admin/services/{service}?gateway_group_id=default"), body)
+            .await
+            .expect(200);
         let oas = json!({ "raw_openapi": document(number) });
         admin.put(&format!("/api/gateway_groups/default/services/{service}/oas"), oas).await.expect(200);
         let product = json!({
@@ -125,6 +129,7 @@ pub(crate) fn admin(process: &ForecourtProcess) -> Client {
 fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
+    let kilobytes =
+        line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
     kilobytes.unwrap_or(0) / 1_024
 }

@@ -48,18 +48,40 @@ impl Kinds {
                 body: Some(json!({ "name": "made under load" })),
                 status: 201,
             },
-            1 | 2 => get("Portal API: products, with subscription", own(), "/api/api_products?page=1".to_owned()),
-            3 => get("Portal API: search of products", own(), "/api/api_products?search=product&page=1".to_owned()),
+            1 | 2 => {
+                get("Portal API: products, with subscription", own(), "/api/api_products?page=1".to_owned())
+            }
+            3 => get(
+                "Portal API: search of products",
+                own(),
+                "/api/api_products?search=product&page=1".to_owned(),
+            ),
             4 | 5 => get("Portal API: one product", own(), format!("/api/api_products/{product}")),
             6 | 7 => get("Portal API: applications", own(), "/api/applications?page=1".to_owned()),
             8 => get("Portal API: one application", own(), format!("/api/applications/{application}")),
-            9 => get("Portal API: subscriptions of one", own(), format!("/api/subscriptions?application_id={application}")),
+            9 => get(
+                "Portal API: subscriptions of one",
+                own(),
+                format!("/api/subscriptions?application_id={application}"),
+            ),
             10 => get("Portal API: credentials", own(), "/api/credentials?page=1".to_owned()),
             11 => get("Portal API: labels", own(), "/api/labels/developer_application".to_owned()),
             12 => get("Portal API: developers", self.front_end.clone(), "/api/developers?page=1".to_owned()),
-            13 => get("Admin API: products", self.admin.clone(), format!("/api/api_products?portal_id={}&page=1", self.portal)),
-            14 => get("Admin API: subscriptions of a product", self.admin.clone(), format!("/api/subscriptions?api_product_id={product}&page=1")),
-            15 => get("Admin API: all applications, searched", self.admin.clone(), "/api/forecourt/applications?search=application+99&page=1".to_owned()),
+            13 => get(
+                "Admin API: products",
+                self.admin.clone(),
+                format!("/api/api_products?portal_id={}&page=1", self.portal),
+            ),
+            14 => get(
+                "Admin API: subscriptions of a product",
+                self.admin.clone(),
+                format!("/api/subscriptions?api_product_id={product}&page=1"),
+            ),
+            15 => get(
+                "Admin API: all applications, searched",
+                self.admin.clone(),
+                "/api/forecourt/applications?search=application+99&page=1".to_owned(),
+            ),
             16 | 17 => get("Site: hub", self.site.clone(), "/hub".to_owned()),
             18 => get("Site: one product", self.site.clone(), format!("/products/{product}")),
             _ => get("Site: sign-in", self.site.clone(), "/sign-in".to_owned()),

@@ -95,7 +95,10 @@ async fn each_call_that_takes_something_away_tells_what_it_would_hit_and_changes
         let first = &first;
         async move {
             let all = first.subscriptions().await;
-            all.iter().find(|one| one["api_product_id"] == product).unwrap()["id"].as_str().unwrap().to_owned()
+            all.iter().find(|one| one["api_product_id"] == product).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
         }
     };
     let (active, waiting) = (subscription(&orders).await, subscription(&asked).await);
@@ -105,8 +108,7 @@ async fn each_call_that_takes_something_away_tells_what_it_would_hit_and_changes
     }));
     let product = format!("/api/api_products/{}", orders.id);
     let waited_for = format!("/api/api_products/{}", asked.id);
-    let of_first =
-        expected(json!({ "applications": 1, "credentials": 2, "callers_24h": 1, "calls_24h": 2 }));
+    let of_first = expected(json!({ "applications": 1, "credentials": 2, "callers_24h": 1, "calls_24h": 2 }));
     let of_developer = expected(json!({
         "applications": 2, "subscriptions": 2, "credentials": 3, "approvals": 1, "callers_24h": 2, "calls_24h": 3,
     }));
@@ -118,12 +120,7 @@ async fn each_call_that_takes_something_away_tells_what_it_would_hit_and_changes
         (Method::PUT, product.clone(), Some(draft), of_product.clone()),
         (Method::PATCH, product.clone(), Some(patch), of_product),
         (Method::PUT, product, Some(json!({ "desc": "x" })), expected(json!({}))),
-        (
-            Method::DELETE,
-            waited_for,
-            None,
-            expected(json!({ "approvals": 1, "opened_services": 1 })),
-        ),
+        (Method::DELETE, waited_for, None, expected(json!({ "approvals": 1, "opened_services": 1 }))),
         (Method::DELETE, "/api/developers/ada".to_owned(), None, of_developer.clone()),
         (Method::POST, suspend, Some(json!({ "reason": "abuse" })), of_first),
         (
@@ -153,12 +150,7 @@ async fn each_call_that_takes_something_away_tells_what_it_would_hit_and_changes
         (Method::DELETE, credential(&keys[0]), None, one_key.clone()),
         (Method::DELETE, credential(&keys[1]), None, expected(json!({ "credentials": 1 }))),
         (Method::PUT, regenerate, Some(json!({ "type": "key-auth" })), one_key),
-        (
-            Method::DELETE,
-            format!("/api/subscriptions/{waiting}"),
-            None,
-            expected(json!({ "approvals": 1 })),
-        ),
+        (Method::DELETE, format!("/api/subscriptions/{waiting}"), None, expected(json!({ "approvals": 1 }))),
     ] {
         let answer = owner.send(method.clone(), &format!("{path}?dry_run=true"), body).await;
         assert_eq!(impact(&answer, false), told, "{method} {path}");

@@ -54,7 +54,8 @@ async fn right_passwords_at_the_same_time_do_not_keep_each_other_out() {
     let f = Forecourt::start().await;
     f.admin().await;
     // A password that was not shown before, so that every call finds the slow check still running.
-    let invited = f.admin().await.post("/api/invites", json!({ "username": "ann", "password": "first" })).await;
+    let invited =
+        f.admin().await.post("/api/invites", json!({ "username": "ann", "password": "first" })).await;
     invited.expect(200);
     let first = f.guest().with_basic("ann", "first");
     first.put("/api/password", json!({ "new_password": "second" })).await.expect(200);

@@ -170,7 +170,9 @@ async fn question(console: &Console, id: &str, act: Act) -> Result<(ProductId, C
             rows::impact(console, async |caller| products::update(app, caller, &product.id, own, input).await)
                 .await
         }
-        _ => rows::impact(console, async |caller| products::delete(app, caller, &product.id, own).await).await,
+        _ => {
+            rows::impact(console, async |caller| products::delete(app, caller, &product.id, own).await).await
+        }
     };
     let portal = product.portal_id.as_str();
     let action = match act {

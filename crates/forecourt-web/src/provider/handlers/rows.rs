@@ -82,7 +82,14 @@ pub(super) async fn impact<T>(
     let (caller, preview) = console.caller.previewing();
     drop(act(&caller).await);
     let Counted {
-        applications, subscriptions, credentials, approvals, opened_services, gateway_objects, callers, calls: _,
+        applications,
+        subscriptions,
+        credentials,
+        approvals,
+        opened_services,
+        gateway_objects,
+        callers,
+        calls: _,
     } = preview.impact().unwrap_or_default();
     let all = [
         (ImpactKind::Applications, applications),
