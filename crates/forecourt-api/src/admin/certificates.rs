@@ -73,7 +73,7 @@ pub(super) fn endpoints(table: Table) -> Table {
 }
 
 /// The members that bodies and answers share.
-fn common_schema() -> Schema {
+fn members_schema() -> Schema {
     schemas::object()
         .optional("type", schemas::words(&["server", "client"]).or("server"))
         .optional("status", schemas::integer().with("enum", json!([0, 1])).or(1))
@@ -86,7 +86,7 @@ fn common_schema() -> Schema {
 
 fn input_schema() -> Schema {
     schemas::named("CertificateInput", || {
-        common_schema()
+        members_schema()
             .optional("key", schemas::text().about("The private key, as PEM; never answered."))
             .optional("keys", schemas::array(schemas::text()).about("The keys of `certs`."))
     })
@@ -96,7 +96,7 @@ fn shape_schema() -> Schema {
     schemas::named("Certificate", || {
         schemas::object()
             .required("id", schemas::id())
-            .and(common_schema())
+            .and(members_schema())
             .required("validity_start", schemas::seconds())
             .required("validity_end", schemas::seconds())
             .required("exptime", schemas::seconds())

@@ -48,7 +48,7 @@ pub(super) fn endpoints(table: Table) -> Table {
             create,
             operations::of_group(operations::send(
                 "Create a consumer",
-                common_schema().required("username", username_schema()),
+                members_schema().required("username", username_schema()),
                 shape_schema(),
             )),
         )
@@ -62,7 +62,7 @@ pub(super) fn endpoints(table: Table) -> Table {
             replace,
             operations::of_group(operations::send(
                 "Create or replace a consumer",
-                common_schema(),
+                members_schema(),
                 shape_schema(),
             )),
         )
@@ -82,7 +82,7 @@ fn username_schema() -> Schema {
     schemas::text().with("pattern", json!("^[a-zA-Z0-9_.-]+$")).long(1, 100)
 }
 
-fn common_schema() -> Schema {
+fn members_schema() -> Schema {
     schemas::object()
         .optional("desc", schemas::desc())
         .optional("labels", schemas::labels())
@@ -93,7 +93,7 @@ fn shape_schema() -> Schema {
     schemas::named("Consumer", || {
         schemas::object()
             .required("username", schemas::text())
-            .and(common_schema())
+            .and(members_schema())
             .required("created_at", schemas::seconds())
             .required("updated_at", schemas::seconds())
             .example(json!({

@@ -51,19 +51,19 @@ pub(super) fn endpoints(table: Table) -> Table {
         )
 }
 
-fn common_schema() -> Schema {
+fn members_schema() -> Schema {
     let state = shapes::subscription_state_schema().about("Absent for a guest.");
     shapes::product_schema().optional("subscription_status", state)
 }
 
 fn listed_schema() -> Schema {
-    schemas::named("ListedApiProduct", || common_schema().required("api_count", schemas::integer().from(0)))
+    schemas::named("ListedApiProduct", || members_schema().required("api_count", schemas::integer().from(0)))
 }
 
 fn shape_schema() -> Schema {
     schemas::named("ApiProduct", || {
         let texts = schemas::array(schemas::text()).about("Absent where only subscribers may see them.");
-        common_schema().optional("raw_openapis", texts).example(json!({
+        members_schema().optional("raw_openapis", texts).example(json!({
             "id": "91aa04d3", "type": "external", "name": "Billing", "desc": "Read-only", "labels": {},
             "tags": ["finance"], "server_urls": ["https://billing.example.com"], "status": "published",
             "visibility": "public", "raw_openapis": ["openapi: 3.0.3\n"],
