@@ -111,6 +111,7 @@ const DIALECT: Dialect = Dialect {
         Access::Open => json!([]),
         _ => json!([{ "Token": [] }, { "Bearer": [] }, { "Basic": [] }, { "Session": [] }]),
     },
+    preview: || operations::enveloped(previews::schema()),
     knows_forbidden: true,
 };
 

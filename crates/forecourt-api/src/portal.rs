@@ -72,6 +72,7 @@ const DIALECT: Dialect = Dialect {
         Access::Guest => json!([{ "PortalToken": [] }, { "PortalToken": [], "Developer": [] }]),
         Access::Developer => json!([{ "PortalToken": [], "Developer": [] }]),
     },
+    preview: previews::schema,
     knows_forbidden: false,
 };
 

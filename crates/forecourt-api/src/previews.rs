@@ -15,6 +15,8 @@ use forecourt_http::{callers::Call, problem::Problem, queries::Query};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::openapi::schemas::{self, Schema};
+
 /// How an API wraps one object.
 pub(crate) type Envelope = fn(Value) -> Value;
 
@@ -74,6 +76,26 @@ fn asked(request: &Request) -> Result<bool, Problem> {
         // An unknown path is answered as one.
         found => Ok(found.is_some()),
     }
+}
+
+/// A preview as the documents describe it.
+pub(crate) fn schema() -> Schema {
+    schemas::named("Preview", || {
+        let counts = [
+            "applications",
+            "subscriptions",
+            "credentials",
+            "approvals",
+            "opened_services",
+            "gateway_objects",
+            "callers_24h",
+            "calls_24h",
+        ];
+        let impact = counts
+            .into_iter()
+            .fold(schemas::object(), |impact, count| impact.required(count, schemas::integer().from(0)));
+        schemas::object().required("dry_run", schemas::flag()).required("impact", impact)
+    })
 }
 
 /// What would be hit, as both APIs tell it.

@@ -7,8 +7,8 @@ use forecourt_core::{
     actors::{Actor, Area, Caller},
     gateway_state::group_key,
     ids::{
-        AdministratorId, DeveloperId, GatewayGroupId, PermissionPolicyId, PortalId, ProductId, RoleId,
-        ServiceId,
+        AdministratorId, DcrProviderId, DeveloperId, GatewayGroupId, PermissionPolicyId, PortalId, ProductId,
+        RoleId, ServiceId,
     },
     lists::Readable,
     permissions::{Action, Reach, Target},
@@ -157,6 +157,7 @@ fn named(caller: &Caller, action: Action, noun: RuledNoun<'_>, of: &str, id: Str
         RuledNoun::PermissionPolicies => {
             may(Target::PermissionPolicy(Some(&PermissionPolicyId::known(id.as_str()))))
         }
+        RuledNoun::DcrProviders => may(Target::DcrProvider(Some(&DcrProviderId::known(id.as_str())))),
     };
     is_seen.then_some(id)
 }

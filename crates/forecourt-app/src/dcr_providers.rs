@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 
 use forecourt_core::{
-    actors::{Area, Caller},
+    actors::Caller,
     dcr_providers::{DcrProvider, DcrProviderFilter, DcrProviderInput, DcrProviderRefusal},
     events::EventName,
     gateway_state::{Kind, Scope},
     ids::DcrProviderId,
     lists::List,
+    permissions::{Action, Target},
     secrets::{KeptSecret, PlainSecret},
 };
 use forecourt_identity::registrations::Registrar;
+use forecourt_store::RuledNoun;
 use serde_json::json;
 
 use crate::{
@@ -37,21 +39,29 @@ pub async fn list(app: &App, filter: &DcrProviderFilter) -> Result<List<DcrProvi
     Ok(app.read().dcr_providers(filter).await?)
 }
 
-/// The providers that `filter` wants, for administrators; none where the caller may see none.
+/// The providers that `filter` wants, for administrators; those that the caller may see.
 pub async fn administered(
     app: &App,
     caller: &Caller,
     filter: &DcrProviderFilter,
 ) -> Result<List<DcrProvider>, Error> {
-    if !access::lists(caller, Area::Installation)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    list(app, filter).await
+    let readable = access::readable(app, caller, Action::GetDcrProvider, RuledNoun::DcrProviders).await?;
+    list(app, &DcrProviderFilter { readable, ..filter.clone() }).await
 }
 
 /// One provider, for administrators.
 pub async fn provider(app: &App, caller: &Caller, id: &DcrProviderId) -> Result<DcrProvider, Error> {
-    access::sees(caller, Area::Installation)?;
+    permitted(app, caller, id, Action::GetDcrProvider).await
+}
+
+/// The provider, where the caller may do `action` to it.
+pub async fn permitted(
+    app: &App,
+    caller: &Caller,
+    id: &DcrProviderId,
+    action: Action,
+) -> Result<DcrProvider, Error> {
+    access::permits(caller, action, Target::DcrProvider(Some(id)))?;
     app.read().dcr_provider(id).await?.ok_or_else(Error::not_found)
 }
 
@@ -68,7 +78,7 @@ pub async fn with_use(app: &App, caller: &Caller, id: &DcrProviderId) -> Result<
 
 /// Makes a provider.
 pub async fn create(app: &App, caller: &Caller, input: DcrProviderInput) -> Result<DcrProvider, Error> {
-    access::adds(caller, Area::Installation)?;
+    access::permits(caller, Action::CreateDcrProvider, Target::DcrProvider(None))?;
     let mut write = app.begin(caller).await?;
     let id = DcrProviderId::issue(write.now, &mut OsRandom);
     let provider = sealed(app, DcrProvider::new(id, input, write.now)?)?;
@@ -86,7 +96,7 @@ pub async fn update(
     id: &DcrProviderId,
     input: DcrProviderInput,
 ) -> Result<DcrProvider, Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::UpdateDcrProvider, Target::DcrProvider(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let before = write.dcr_provider(id).await?.ok_or_else(Error::not_found)?;
     let provider = sealed(app, before.clone().changed(input, write.now)?)?;
@@ -108,7 +118,7 @@ pub async fn update(
 /// Deletes a provider with its OAuth credentials, whose clients are removed there afterwards; refused while a product
 /// uses it.
 pub async fn delete(app: &App, caller: &Caller, id: &DcrProviderId) -> Result<(), Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits(caller, Action::DeleteDcrProvider, Target::DcrProvider(Some(id)))?;
     let mut write = app.begin(caller).await?;
     let provider = write.dcr_provider(id).await?.ok_or_else(Error::not_found)?;
     if let Some(product) = write.products_with_dcr(id).await?.into_iter().next() {

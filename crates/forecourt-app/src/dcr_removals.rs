@@ -5,7 +5,7 @@
 //! number of processes on one database may work at the same time.
 
 use forecourt_core::{
-    actors::{Area, Caller, Source},
+    actors::{Caller, Source},
     applications::Application,
     credentials::Credential,
     dcr_providers::DcrProvider,
@@ -14,6 +14,7 @@ use forecourt_core::{
     ids::DcrRemovalId,
     lists::List,
     oauth_clients::{KeptManagement, OauthClient},
+    permissions::{Action, Target},
 };
 use forecourt_identity::registrations::{KnownClient, RegistrationError, Removed};
 use serde_json::json;
@@ -39,7 +40,8 @@ pub async fn list(
     caller: &Caller,
     filter: &DcrRemovalFilter,
 ) -> Result<List<ListedRemoval>, Error> {
-    if !access::lists(caller, Area::Installation)? {
+    let of = Target::DcrProvider(filter.provider_id.as_ref());
+    if !access::shows(caller, Action::GetDcrProvider, of)? {
         return Ok(List { rows: Vec::new(), total: 0 });
     }
     let found = app.read().dcr_removals(filter).await?;
@@ -54,17 +56,19 @@ pub async fn list(
 
 /// One client that is left behind.
 pub async fn removal(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<DcrRemoval, Error> {
-    access::sees(caller, Area::Installation)?;
     let found = app.read().dcr_removal(id).await?.filter(|removal| !removal.registering);
-    found.ok_or_else(Error::not_found)
+    let removal = found.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, Action::GetDcrProvider, Target::DcrProvider(Some(&removal.provider_id)))?;
+    Ok(removal)
 }
 
 /// Takes a removal off the list: an administrator removed the client by hand, or lets it be.
 pub async fn dismiss(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<(), Error> {
-    access::sees(caller, Area::Installation)?;
+    access::permits_somewhere(caller, Action::DeleteDcrProvider)?;
     let mut write = app.begin(caller).await?;
     let found = write.dcr_removal(id).await?.filter(|removal| !removal.registering);
-    let removal = found.ok_or_else(Error::not_found)?;
+    let removal = found.ok_or_else(|| access::missing(caller))?;
+    access::permits(caller, Action::DeleteDcrProvider, Target::DcrProvider(Some(&removal.provider_id)))?;
     write.delete_dcr_removal(id).await?;
     let detail = json!({
         "dcr_provider_id": removal.provider_id,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::DcrProviderId,
-    lists::{Order, Paging, TimeOrder},
+    lists::{Order, Paging, Readable, TimeOrder},
     refusals::{Refusal, RefusalKind},
     secrets::{KeptSecret, PlainSecret},
     text::{self, Invalid},
@@ -96,6 +96,8 @@ pub struct DcrProviderInput {
 pub struct DcrProviderFilter {
     /// Case-insensitive substring of name and issuer.
     pub search: Option<String>,
+    /// Only those that the caller may read.
+    pub readable: Readable,
     /// Order.
     pub order: Order<TimeOrder>,
     /// Page.

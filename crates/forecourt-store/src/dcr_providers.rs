@@ -10,7 +10,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{Reader, StoreError, Tx, dialect, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -50,9 +50,9 @@ impl Reader {
     /// The providers that `filter` wants.
     pub async fn dcr_providers(&self, filter: &DcrProviderFilter) -> Result<List<DcrProvider>, StoreError> {
         use entity::{Column, Entity};
-        let mut select = Entity::find();
+        let backend = rows::backend(&self.connection());
+        let mut select = dialect::readable(backend, Entity::find(), Column::Id, &filter.readable);
         if let Some(search) = &filter.search {
-            let backend = rows::backend(&self.connection());
             select = select.filter(dialect::contains(backend, Column::SearchText, &dialect::fold(search)));
         }
         let by = match filter.order.by {

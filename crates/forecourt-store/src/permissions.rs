@@ -11,8 +11,8 @@ use forecourt_core::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use crate::{
-    Reader, StoreError, administrators, approvals, consumers, developers, dialect, gateway_groups,
-    permission_policies, portals, products, roles, rows, services,
+    Reader, StoreError, administrators, approvals, consumers, dcr_providers, developers, dialect,
+    gateway_groups, permission_policies, portals, products, roles, rows, services,
 };
 
 /// The things of one kind, each of which somebody may or may not read.
@@ -40,6 +40,8 @@ pub enum RuledNoun<'a> {
     Roles,
     /// Permission policies.
     PermissionPolicies,
+    /// DCR providers.
+    DcrProviders,
 }
 
 impl Reader {
@@ -56,6 +58,9 @@ impl Reader {
             RuledNoun::Roles => self.ids::<roles::entity::Entity>(roles::entity::Column::Id).await,
             RuledNoun::PermissionPolicies => {
                 self.ids::<permission_policies::entity::Entity>(permission_policies::entity::Column::Id).await
+            }
+            RuledNoun::DcrProviders => {
+                self.ids::<dcr_providers::entity::Entity>(dcr_providers::entity::Column::Id).await
             }
             RuledNoun::Products => {
                 use products::entity::{Column, Entity};

@@ -69,6 +69,16 @@ pub(super) fn endpoints(table: Table) -> Table {
             operations::send("Assign roles to a user", roles_schema(), user_schema())
                 .notes("Replaces the whole list."),
         )
+        .put(
+            "/api/users/{id}/permission_boundary",
+            bound,
+            operations::send(
+                "Bound what a user may be granted",
+                schemas::object().optional("permission_policy_id", schemas::id()),
+                user_schema(),
+            )
+            .notes("Absent: no bound."),
+        )
 }
 
 /// A user name or a password.
@@ -110,6 +120,7 @@ pub(super) fn user_schema() -> Schema {
             .required("state", schemas::words(&["Active", "Pending"]))
             .required("login_option", option)
             .required("roles", schemas::array(role))
+            .optional("permission_boundary", schemas::id())
             .required("created_at", schemas::seconds())
             .required("updated_at", schemas::seconds())
             .example(json!({

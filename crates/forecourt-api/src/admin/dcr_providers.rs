@@ -3,9 +3,9 @@
 use axum::extract::State;
 use forecourt_app::{access, dcr_providers};
 use forecourt_core::{
-    actors::Area,
     dcr_providers::{DcrProvider, DcrProviderFilter, DcrProviderInput, DcrProviderType, MASK},
     ids::DcrProviderId,
+    permissions::{Action, Target},
     secrets::PlainSecret,
 };
 use forecourt_http::{
@@ -15,18 +15,81 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let (all, one) = ("/api/dcr_providers", "/api/dcr_providers/{id}");
     table
-        .get("/api/dcr_providers", list)
-        .post("/api/dcr_providers", create)
-        .get("/api/dcr_providers/{id}", provider)
-        .put("/api/dcr_providers/{id}", update)
-        .delete("/api/dcr_providers/{id}", delete)
+        .about("DCR providers")
+        .get(
+            all,
+            list,
+            operations::list("List DCR providers", shape_schema()).ordered_by_time().searched("name and issuer"),
+        )
+        .post(
+            all,
+            create,
+            operations::send(
+                "Create a DCR provider",
+                input_schema()
+                    .required("name", schemas::name())
+                    .optional("provider_type", types().or("oidc")),
+                shape_schema(),
+            )
+            .notes("`issuer` is required for `oidc`, `base_url` for `http_bridge`. The provider is not contacted."),
+        )
+        .get(one, provider, operations::one("Get a DCR provider", shape_schema()))
+        .put(
+            one,
+            update,
+            operations::send(
+                "Update a DCR provider",
+                input_schema().optional("name", schemas::name()).optional("provider_type", types()),
+                shape_schema(),
+            )
+            .notes("What is absent stays. The type is fixed."),
+        )
+        .delete(
+            one,
+            delete,
+            operations::delete("Delete a DCR provider")
+                .notes("Refused while a product uses it. Its OAuth credentials go with it."),
+        )
+}
+
+fn types() -> Schema {
+    schemas::words(&["oidc", "http_bridge"])
+}
+
+fn input_schema() -> Schema {
+    let about = "Sent with every registration call. `******` leaves a value as it is.";
+    schemas::object()
+        .optional("desc", schemas::desc())
+        .optional("issuer", schemas::text())
+        .optional("base_url", schemas::text())
+        .optional("headers", schemas::map(schemas::text()).about(about))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("DcrProvider", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .optional("desc", schemas::text())
+            .required("provider_type", types())
+            .optional("issuer", schemas::text())
+            .optional("base_url", schemas::text())
+            .required("headers", schemas::map(schemas::text()))
+            .required("created_at", schemas::time())
+            .required("updated_at", schemas::time())
+    })
 }
 
 fn shape(provider: &DcrProvider) -> Value {
@@ -63,6 +126,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         search: query.text("search").map(str::to_owned),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..DcrProviderFilter::default()
     };
     let found = dcr_providers::administered(&context.app, &caller, &filter).await?;
     Ok(lists::body(found.map(|provider| shape(&provider))))
@@ -73,7 +137,7 @@ async fn create(
     AdminCaller(caller): AdminCaller,
     body: Result<Object, Problem>,
 ) -> Answer {
-    access::adds(&caller, Area::Installation)?;
+    access::permits(&caller, Action::CreateDcrProvider, Target::DcrProvider(None))?;
     value(shape(&dcr_providers::create(&context.app, &caller, input(&body?)?).await?))
 }
 
@@ -93,7 +157,7 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     let id = segments.id(DcrProviderId::parse)?;
-    dcr_providers::provider(&context.app, &caller, &id).await?;
+    dcr_providers::permitted(&context.app, &caller, &id, Action::UpdateDcrProvider).await?;
     value(shape(&dcr_providers::update(&context.app, &caller, &id, input(&body?)?).await?))
 }
 

@@ -11,13 +11,46 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
-    table.get("/api/forecourt/dcr_removals", list).delete("/api/forecourt/dcr_removals/{id}", dismiss)
+    table
+        .about("DCR providers")
+        .get(
+            "/api/forecourt/dcr_removals",
+            list,
+            operations::list("List OAuth clients that are left behind at their providers", shape_schema())
+                .query("dcr_provider_id", schemas::id()),
+        )
+        .delete(
+            "/api/forecourt/dcr_removals/{id}",
+            dismiss,
+            operations::delete("Take a client off the list")
+                .notes("For one that was removed by hand, or may stay where it is."),
+        )
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("DcrRemoval", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("dcr_provider_id", schemas::id())
+            .optional("dcr_provider_name", schemas::text())
+            .optional("client_id", schemas::text())
+            .required("client_name", schemas::text())
+            .required("application_id", schemas::id())
+            .required("attempts", schemas::integer())
+            .optional("last_error", schemas::text())
+            .optional("next_attempt_at", schemas::time())
+            .required("created_at", schemas::time())
+    })
 }
 
 fn shape(listed: &ListedRemoval) -> Value {

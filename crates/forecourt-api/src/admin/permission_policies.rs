@@ -14,18 +14,90 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value, value_with_warning},
+    operations,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 pub(super) fn endpoints(table: Table) -> Table {
+    let (all, one) = ("/api/permission_policies", "/api/permission_policies/{id}");
     table
-        .get("/api/permission_policies", list)
-        .post("/api/permission_policies", create)
-        .get("/api/permission_policies/{id}", policy)
-        .put("/api/permission_policies/{id}", update)
-        .delete("/api/permission_policies/{id}", delete)
+        .about("Permission policies")
+        .get(
+            all,
+            list,
+            operations::list("List permission policies", shape_schema())
+                .ordered_by_time()
+                .searched("name, desc and labels")
+                .labelled(),
+        )
+        .post(
+            all,
+            create,
+            operations::send_with_warning(
+                "Create a permission policy",
+                input_schema()
+                    .required("name", schemas::name())
+                    .required("policy_document", document_schema()),
+                shape_schema(),
+            ),
+        )
+        .get(one, policy, operations::one("Get a permission policy", shape_schema()))
+        .put(
+            one,
+            update,
+            operations::send_with_warning(
+                "Update a permission policy",
+                input_schema()
+                    .optional("name", schemas::name())
+                    .optional("policy_document", document_schema()),
+                shape_schema(),
+            ),
+        )
+        .delete(
+            one,
+            delete,
+            operations::delete("Delete a permission policy").notes("Refused while a role or a user has it."),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::object().optional("desc", schemas::desc()).optional("labels", schemas::labels())
+}
+
+/// Who may do what; closed, since a misspelt member would allow or deny other things than were meant.
+fn document_schema() -> Schema {
+    schemas::named("PolicyDocument", || {
+        let patterns = |about| schemas::array(schemas::text().long(1, 2_048)).about(about);
+        let statement = schemas::object()
+            .required("effect", schemas::words(&["allow", "deny"]))
+            .required("resources", patterns("`arn:api7:…`; between `<` and `>` a regular expression."))
+            .required(
+                "actions",
+                patterns("`portal:GetPortal` and such; between `<` and `>` a regular expression."),
+            )
+            .optional("conditions", schemas::object());
+        schemas::object().required("statement", schemas::array(statement))
+    })
+}
+
+pub(super) fn shape_schema() -> Schema {
+    schemas::named("PermissionPolicy", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .optional("desc", schemas::text())
+            .required("labels", schemas::labels())
+            .required("org_id", schemas::id())
+            .required("type", schemas::words(&["built_in", "custom"]))
+            .required("policy_document", document_schema())
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    })
 }
 
 pub(super) fn shape(policy: &PermissionPolicy) -> Value {

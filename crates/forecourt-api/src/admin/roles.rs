@@ -14,11 +14,14 @@ use serde_json::{Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value},
-    permission_policies,
+    operations, permission_policies,
     segments::Segments,
     table::Table,
 };
-use crate::shapes::{members, non_empty};
+use crate::{
+    openapi::schemas::{self, Schema},
+    shapes::{members, non_empty},
+};
 
 /// The one organization of an installation.
 pub(super) const ORGANIZATION: &str = "default";
@@ -27,14 +30,79 @@ pub(super) const SCOPE_TYPE: &str = "gateway_group";
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
-        .get("/api/roles", list)
-        .post("/api/roles", create)
-        .get("/api/roles/{id}", role)
-        .put("/api/roles/{id}", update)
-        .delete("/api/roles/{id}", delete)
-        .get("/api/roles/{id}/permission_policies", policies)
-        .post("/api/roles/{id}/attach_permission_policies", attach)
-        .post("/api/roles/{id}/detach_permission_policies", detach)
+        .about("Roles")
+        .get(
+            "/api/roles",
+            list,
+            operations::list("List roles", shape_schema())
+                .ordered_by_time()
+                .searched("name, desc and labels")
+                .labelled(),
+        )
+        .post(
+            "/api/roles",
+            create,
+            operations::send(
+                "Create a role",
+                input_schema().required("name", schemas::name()),
+                shape_schema(),
+            ),
+        )
+        .get("/api/roles/{id}", role, operations::one("Get a role", shape_schema()))
+        .put(
+            "/api/roles/{id}",
+            update,
+            operations::send(
+                "Update a role",
+                input_schema().optional("name", schemas::name()),
+                shape_schema(),
+            ),
+        )
+        .delete(
+            "/api/roles/{id}",
+            delete,
+            operations::delete("Delete a role").notes("Refused while somebody holds it."),
+        )
+        .get(
+            "/api/roles/{id}/permission_policies",
+            policies,
+            operations::bare("List the permission policies of a role")
+                .answers(schemas::list(permission_policies::shape_schema())),
+        )
+        .post(
+            "/api/roles/{id}/attach_permission_policies",
+            attach,
+            operations::send("Attach permission policies to a role", policies_schema(), shape_schema()),
+        )
+        .post(
+            "/api/roles/{id}/detach_permission_policies",
+            detach,
+            operations::send("Detach permission policies from a role", policies_schema(), shape_schema()),
+        )
+}
+
+fn input_schema() -> Schema {
+    schemas::object().optional("desc", schemas::desc()).optional("labels", schemas::labels())
+}
+
+fn policies_schema() -> Schema {
+    schemas::object().required("permission_policies", schemas::array(schemas::id()))
+}
+
+fn shape_schema() -> Schema {
+    schemas::named("Role", || {
+        schemas::object()
+            .required("id", schemas::id())
+            .required("name", schemas::text())
+            .optional("desc", schemas::text())
+            .required("labels", schemas::labels())
+            .required("org_id", schemas::id())
+            .required("type", schemas::words(&["built_in", "custom"]))
+            .required("scope_type", schemas::text())
+            .required("permissions", schemas::array(schemas::id()))
+            .required("created_at", schemas::seconds())
+            .required("updated_at", schemas::seconds())
+    })
 }
 
 fn shape(role: &Role) -> Value {

@@ -10,7 +10,7 @@ use super::{
     operations::{Access, Body, Operation},
     schemas::{self, Schema},
 };
-use crate::table::Row;
+use crate::{previews, table::Row};
 
 /// What one API says of itself as a whole.
 pub(crate) struct Dialect {
@@ -20,6 +20,8 @@ pub(crate) struct Dialect {
     pub(crate) security_schemes: fn() -> Value,
     /// The alternatives of `security` for each sort of access.
     pub(crate) security: fn(Access) -> Value,
+    /// What `dry_run=true` is answered with.
+    pub(crate) preview: fn() -> Schema,
     /// Whether an unpermitted caller is told 403 here.
     pub(crate) knows_forbidden: bool,
 }
@@ -163,6 +165,12 @@ fn parameters(row: &Row, components: &mut Components) -> Vec<Value> {
             json!({ "name": parameter.name, "in": "query", "required": parameter.is_required, "schema": schema }),
         );
     }
+    if previews::is_previewed(&row.method, row.path) {
+        parameters.push(json!({
+            "name": "dry_run", "in": "query", "schema": { "type": "boolean", "default": false },
+            "description": "Answers what the call would take away, and changes nothing.",
+        }));
+    }
     if *takes_labels {
         parameters.push(json!({
             "name": "labels", "in": "query", "style": "deepObject", "explode": true,
@@ -180,10 +188,21 @@ fn responses(dialect: &Dialect, row: &Row, components: &mut Components) -> Value
         let header = json!({ "$ref": "#/components/headers/X-Forecourt-Revision" });
         success.insert("headers".into(), json!({ "X-Forecourt-Revision": header }));
     }
-    if let Some(answer) = &described.answer {
-        success.insert("content".into(), components.content(answer));
-    }
+    let mut answers: Vec<Schema> = described.answer.iter().map(|answer| answer.schema.clone()).collect();
     let mut responses = Map::new();
+    if previews::is_previewed(&row.method, row.path) {
+        if described.status == 200 {
+            answers.push((dialect.preview)());
+        } else {
+            let preview = components.json(&(dialect.preview)());
+            let content = json!({ "application/json": { "schema": preview } });
+            responses.insert("200".into(), json!({ "description": "A preview.", "content": content }));
+        }
+    }
+    if let Some(answer) = &described.answer {
+        let schema = if answers.len() > 1 { schemas::one_of(answers) } else { answer.schema.clone() };
+        success.insert("content".into(), components.content(&Body { schema, ..answer.clone() }));
+    }
     responses.insert(described.status.to_string(), Value::Object(success));
     for (status, name) in statuses(dialect, row) {
         responses.insert(status.into(), json!({ "$ref": format!("#/components/responses/{name}") }));

@@ -48,6 +48,7 @@ async fn list(context: State<Context>, _caller: PortalCaller, query: Query) -> R
         search: query.text("search").map(str::to_owned),
         order: query.time_order()?,
         paging: query.paging()?,
+        ..Default::default()
     };
     let found = dcr_providers::list(&context.app, &filter).await?;
     let rows = found.map(|provider| {

@@ -10,6 +10,7 @@ use forecourt_core::{
     gateway_state::{Kind, Resource},
     ids::{ApplicationId, CredentialId, DeveloperId, ProductId, ServiceId},
     impacts::Impact,
+    products::ProductStatus,
     subscriptions::SubscriptionStatus,
     usage::{Grouping, UsageFilter, UsageGroup, UsageQuery},
 };
@@ -124,9 +125,11 @@ impl Recorded {
     async fn opened(&self, app: &App) -> Result<u64, Error> {
         let mut opened = 0;
         for (product, linked) in &self.products {
-            let before = app.read().product(product).await?.and_then(|product| product.gateway_state());
-            let services = before.map(|state| state.services).unwrap_or_default();
-            opened += services.iter().filter(|service| !linked.contains(service)).count() as u64;
+            let before = app.read().product(product).await?;
+            let before = before.filter(|product| product.status == ProductStatus::Published);
+            let links = before.as_ref().and_then(|product| product.gateway_offer());
+            let links = links.map(|offer| offer.services.as_slice()).unwrap_or_default();
+            opened += links.iter().filter(|link| !linked.contains(&link.service_id)).count() as u64;
         }
         Ok(opened)
     }

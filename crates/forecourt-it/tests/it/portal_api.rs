@@ -78,6 +78,7 @@ async fn pending_developer(f: &Forecourt, name: &str) -> String {
         request_id: f.app().new_request_id(),
         address: None,
         receipt: Receipt::default(),
+        preview: None,
     };
     let person = forecourt_app::persons::NewPerson {
         name: name.to_owned(),

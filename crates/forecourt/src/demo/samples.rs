@@ -42,7 +42,8 @@ pub(super) struct Secrets {
 /// A call by `actor` through `source`.
 pub(super) fn caller(app: &App, actor: Actor, source: Source) -> Caller {
     let request_id = app.new_request_id();
-    Caller { actor, source, request_id, address: Some("127.0.0.1".into()), receipt: Receipt::default() }
+    let address = Some("127.0.0.1".into());
+    Caller { actor, source, request_id, address, receipt: Receipt::default(), preview: None }
 }
 
 /// The two services with their routes and documents; put at each start, since addresses change.

@@ -5,6 +5,7 @@ use forecourt_core::permissions::Action::{self, *};
 /// Endpoints that every known caller may use: no action is asked of them.
 pub(super) const FREE: &[(&str, &str)] = &[
     ("GET", "/healthz"),
+    ("GET", "/openapi.json"),
     ("POST", "/api/login"),
     ("POST", "/api/logout"),
     ("PUT", "/api/password"),
@@ -199,5 +200,12 @@ pub(super) const DEMANDED: &[(&str, &str, Action)] = &[
     ("PUT", "/apisix/admin/plugin_metadata/{id}", UpdatePluginMetadata),
     ("DELETE", "/apisix/admin/plugin_metadata/{id}", DeletePluginMetadata),
     ("POST", "/apisix/admin/configs/validate", GetGatewayGroup),
+    ("GET", "/api/dcr_providers", GetDcrProvider),
+    ("POST", "/api/dcr_providers", CreateDcrProvider),
+    ("GET", "/api/dcr_providers/{id}", GetDcrProvider),
+    ("PUT", "/api/dcr_providers/{id}", UpdateDcrProvider),
+    ("DELETE", "/api/dcr_providers/{id}", DeleteDcrProvider),
+    ("GET", "/api/forecourt/dcr_removals", GetDcrProvider),
+    ("DELETE", "/api/forecourt/dcr_removals/{id}", DeleteDcrProvider),
     ("GET", "/api/labels/{type}", GetPortal),
 ];

@@ -57,7 +57,7 @@ fn takes_no_body(method: &str, path: &str) -> bool {
 #[test]
 fn every_endpoint_stands_in_exactly_one_of_the_tables_and_every_row_has_its_endpoint() {
     let table = endpoints();
-    let routed: BTreeSet<_> = table.rows().iter().map(|(method, path)| (method.as_str(), *path)).collect();
+    let routed: BTreeSet<_> = table.rows().iter().map(|row| (row.method.as_str(), row.path)).collect();
     let free: BTreeSet<_> = FREE.iter().copied().collect();
     let demanded: BTreeSet<_> = DEMANDED.iter().map(|(method, path, _)| (*method, *path)).collect();
     assert_eq!(demanded.len(), DEMANDED.len(), "a row stands in the table twice");
@@ -102,6 +102,11 @@ async fn judge(existing: &Existing, ann: &Ann, (method, path, action): (&str, &s
 
     ann.is_told(stage, &[("allow", action.name())]).await;
     let with = send().await;
+    if path == "/api/forecourt/dcr_removals/{id}" {
+        // Nothing is left behind at a provider here: whoever may is told so, instead of that they may not.
+        assert_eq!(with.status, 404, "{context}: {}", with.body);
+        return;
+    }
     if takes_no_body(method, path) {
         assert!(matches!(with.status, 200 | 400), "{context}: {} {}", with.status, with.body);
         return;

@@ -238,6 +238,7 @@ impl Stage {
             request_id: RequestId::parse("req_test").unwrap(),
             address: None,
             receipt: Receipt::default(),
+            preview: None,
         };
         let developer = developers::create(&self.app, &caller, name).await.unwrap();
         let actor = Actor::Developer {

@@ -81,6 +81,11 @@ pub(super) async fn impact<T>(
 ) -> Vec<Impact> {
     let (caller, preview) = console.caller.previewing();
     drop(act(&caller).await);
+    impact_lines(preview.impact().unwrap_or_default())
+}
+
+/// An impact without what it would not hit.
+fn impact_lines(counted: Counted) -> Vec<Impact> {
     let Counted {
         applications,
         subscriptions,
@@ -90,7 +95,7 @@ pub(super) async fn impact<T>(
         gateway_objects,
         callers,
         calls: _,
-    } = preview.impact().unwrap_or_default();
+    } = counted;
     let all = [
         (ImpactKind::Applications, applications),
         (ImpactKind::Credentials, credentials),
@@ -190,8 +195,8 @@ mod tests {
 
     #[test]
     fn an_impact_of_nothing_has_no_lines() {
-        assert!(impact(Counted::default()).is_empty());
-        let lines = impact(Counted { subscriptions: 2, ..Counted::default() });
-        assert_eq!(lines.iter().map(|line| line.count).collect::<Vec<_>>(), [2]);
+        assert!(impact_lines(Counted::default()).is_empty());
+        let two = impact_lines(Counted { subscriptions: 2, ..Counted::default() });
+        assert_eq!(two.iter().map(|line| line.count).collect::<Vec<_>>(), [2]);
     }
 }
