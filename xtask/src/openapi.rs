@@ -12,8 +12,8 @@ pub(crate) fn run() -> Result<(), String> {
     let test = [
         "test",
         "--locked",
-        "--package",
-        "forecourt-api",
+        // All packages, so that what they share is built as for the other tests.
+        "--workspace",
         "--lib",
         "the_documents_are_those_of_the_repository",
     ];
