@@ -64,7 +64,11 @@ pub async fn removal(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<Dc
 
 /// Takes a removal off the list: an administrator removed the client by hand, or lets it be.
 pub async fn dismiss(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<(), Error> {
-    access::permits_somewhere(caller, Action::DeleteDcrProvider)?;
+    if let Err(refused) = access::permits_somewhere(caller, Action::DeleteDcrProvider) {
+        // Before the removal is looked for: who may do this to none learns nothing of which there are.
+        let reads = access::permits_somewhere(caller, Action::GetDcrProvider).is_ok();
+        return Err(if reads { refused } else { access::missing(caller) });
+    }
     let mut write = app.begin(caller).await?;
     let found = write.dcr_removal(id).await?.filter(|removal| !removal.registering);
     let removal = found.ok_or_else(|| access::missing(caller))?;

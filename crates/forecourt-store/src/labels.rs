@@ -105,19 +105,24 @@ impl Reader {
             LabelledNoun::Applications(developer) => self.label_texts(own_applications(developer)).await?,
             LabelledNoun::Credentials(developer) => self.label_texts(own_credentials(developer)).await?,
         };
-        let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for text in texts {
-            let labels: Labels = rows::from_json("labels", &text)?;
-            for (key, value) in labels.pairs() {
-                values.entry(key.clone()).or_default().insert(value.clone());
-            }
-        }
-        Ok(values.into_iter().map(|(key, values)| (key, values.into_iter().collect())).collect())
+        by_key(&texts)
     }
 
     async fn label_texts<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<String>, StoreError> {
         Ok(select.distinct().into_tuple().all(&self.connection()).await?)
     }
+}
+
+/// The values of stored labels by key.
+fn by_key(texts: &[String]) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for text in texts {
+        let labels: Labels = rows::from_json("labels", text)?;
+        for (key, value) in labels.pairs() {
+            values.entry(key.clone()).or_default().insert(value.clone());
+        }
+    }
+    Ok(values.into_iter().map(|(key, values)| (key, values.into_iter().collect())).collect())
 }
 
 fn within<E: EntityTrait>(select: Select<E>, column: E::Column, value: Option<&str>) -> Select<E> {

@@ -205,7 +205,7 @@ impl Tx {
         // A version that knows no roles reads this column.
         let is_super_admin = roles.iter().any(|role| role.role_id == RoleId::super_admin());
         administrators::entity::Entity::update_many()
-            .col_expr(administrators::entity::Column::SuperAdmin, Expr::val(is_super_admin).into())
+            .col_expr(administrators::entity::Column::SuperAdmin, Expr::val(is_super_admin))
             .filter(administrators::entity::Column::Id.eq(administrator.as_str()))
             .exec(&self.connection())
             .await?;
@@ -216,14 +216,14 @@ impl Tx {
     pub async fn date_built_in_permissions(&self, now: Timestamp) -> Result<(), StoreError> {
         use crate::permission_policies::entity as policies;
         entity::Entity::update_many()
-            .col_expr(entity::Column::CreatedAt, Expr::val(now.micros()).into())
-            .col_expr(entity::Column::UpdatedAt, Expr::val(now.micros()).into())
+            .col_expr(entity::Column::CreatedAt, Expr::val(now.micros()))
+            .col_expr(entity::Column::UpdatedAt, Expr::val(now.micros()))
             .filter(entity::Column::BuiltIn.eq(true))
             .exec(&self.connection())
             .await?;
         policies::Entity::update_many()
-            .col_expr(policies::Column::CreatedAt, Expr::val(now.micros()).into())
-            .col_expr(policies::Column::UpdatedAt, Expr::val(now.micros()).into())
+            .col_expr(policies::Column::CreatedAt, Expr::val(now.micros()))
+            .col_expr(policies::Column::UpdatedAt, Expr::val(now.micros()))
             .filter(policies::Column::BuiltIn.eq(true))
             .exec(&self.connection())
             .await?;

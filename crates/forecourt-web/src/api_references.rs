@@ -106,8 +106,9 @@ impl ApiReference {
     /// What `document`, an OpenAPI 3.1 document, says.
     pub fn of(document: &Value) -> Self {
         let info = |name: &str| text(&document["info"], name);
-        let ways = document["components"]["securitySchemes"].as_object().into_iter().flatten();
-        let components = document["components"]["schemas"].as_object().into_iter().flatten();
+        let within = |place: &str| document.pointer(place).and_then(Value::as_object).into_iter().flatten();
+        let ways = within("/components/securitySchemes");
+        let components = within("/components/schemas");
         Self {
             title: info("title"),
             version: info("version"),
@@ -132,7 +133,7 @@ fn groups(document: &Value) -> Vec<Group> {
         names.map(|name| Group { anchor: anchor(&name), name, operations: Vec::new() }).collect();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, described) in item.as_object().into_iter().flatten() {
-            let tag = described["tags"][0].as_str().unwrap_or_default();
+            let tag = described.pointer("/tags/0").and_then(Value::as_str).unwrap_or_default();
             if let Some(group) = groups.iter_mut().find(|group| group.name == tag) {
                 group.operations.push(operation(document, path, method, described));
             }

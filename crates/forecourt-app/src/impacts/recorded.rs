@@ -14,6 +14,7 @@ use forecourt_core::{
     subscriptions::SubscriptionStatus,
     usage::{Grouping, UsageFilter, UsageGroup, UsageQuery},
 };
+use serde_json::Value;
 
 use crate::{App, Error, usage, writes::Write};
 
@@ -88,7 +89,8 @@ impl Recorded {
         let id = event.noun_id.as_str();
         match event.name {
             EventName::SubscriptionCancelled
-                if event.detail["was"] == SubscriptionStatus::WaitForApproval.name() =>
+                if event.detail.get("was").and_then(Value::as_str)
+                    == Some(SubscriptionStatus::WaitForApproval.name()) =>
             {
                 self.withdrawn += 1;
             }

@@ -96,7 +96,8 @@ fn collect(schema: &Value, prefix: &str, found: &mut Vec<Member>) {
 /// Words, limits, default and meaning, in one line.
 fn notes(schema: &Value) -> String {
     let mut parts: Vec<String> = Vec::new();
-    if let Some(words) = schema["enum"].as_array().or(schema["items"]["enum"].as_array()) {
+    if let Some(words) = schema["enum"].as_array().or(schema.pointer("/items/enum").and_then(Value::as_array))
+    {
         let words: Vec<String> = words.iter().map(plain).collect();
         parts.push(format!("{}.", words.join(" | ")));
     }

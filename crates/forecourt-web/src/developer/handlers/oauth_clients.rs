@@ -96,17 +96,12 @@ pub(super) fn lines(found: &NamedCredential) -> String {
 pub(super) fn secrets(member: &Member, issued: &IssuedCredential) -> Vec<Secret> {
     let Some(detail) = &issued.credential.oauth else { return Vec::new() };
     let secret = issued.secret.as_ref().map(|secret| secret.reveal().to_owned()).unwrap_or_default();
+    let web = &member.visit.web;
     let shown = [
-        ("credential.client_id", "OAUTH_CLIENT_ID", detail.client.client_id.clone()),
-        ("credential.client_secret", "OAUTH_CLIENT_SECRET", secret),
-        ("credential.issuer", "OAUTH_ISSUER", detail.provider.issuer.clone()),
+        (web.say("credential.client_id", &[]), "OAUTH_CLIENT_ID", detail.client.client_id.clone()),
+        (web.say("credential.client_secret", &[]), "OAUTH_CLIENT_SECRET", secret),
+        (web.say("credential.issuer", &[]), "OAUTH_ISSUER", detail.provider.issuer.clone()),
     ];
     let shown = shown.into_iter().filter(|(_, _, value)| !value.is_empty());
-    shown
-        .map(|(word, env, value)| Secret {
-            name: member.visit.web.say(word, &[]),
-            env: env.to_owned(),
-            value,
-        })
-        .collect()
+    shown.map(|(name, env, value)| Secret { name, env: env.to_owned(), value }).collect()
 }
