@@ -16,9 +16,11 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// The folder that cargo builds into.
+/// The folder that cargo builds into: this program lies in `debug` there.
 pub(crate) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let own = std::env::current_exe().ok();
+    let target = own.as_deref().and_then(|own| own.ancestors().nth(2)).map(Path::to_path_buf);
+    target.unwrap_or_else(|| root().join("target"))
 }
 
 /// The folder of the pages' style sheets and scripts.
