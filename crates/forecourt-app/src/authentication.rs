@@ -161,17 +161,16 @@ pub async fn by_password(
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
     let attempt = app.limits().attempt(&account, now).await?;
-    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
-    let found = match username.contains('\0') {
-        true => None,
-        false => app.read().administrator_by_username(username).await?,
-    };
-    let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
-    if app.password_fits(&account, password, hash).await?
-        && let Some(administrator) = found
-    {
-        attempt.succeeded();
-        return known(app, administrator, None).await;
+    match proved(app, &account, username, password).await {
+        Ok(Some(administrator)) => {
+            attempt.succeeded();
+            return known(app, administrator, None).await;
+        }
+        Ok(None) => {}
+        Err(error) => {
+            attempt.void();
+            return Err(error);
+        }
     }
     drop(attempt);
     Err(app.limits().failed(address, now))
@@ -184,6 +183,23 @@ async fn known(
 ) -> Result<KnownAdministrator, Error> {
     let authority = permissions::authority(app, &administrator.id).await?;
     Ok(KnownAdministrator { administrator, authority, session })
+}
+
+/// The administrator whose password this is.
+async fn proved(
+    app: &App,
+    account: &str,
+    username: &str,
+    password: &str,
+) -> Result<Option<Administrator>, Error> {
+    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+    let found = match username.contains('\0') {
+        true => None,
+        false => app.read().administrator_by_username(username).await?,
+    };
+    let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
+    let fits = app.password_fits(account, password, hash).await?;
+    Ok(found.filter(|_| fits))
 }
 
 /// The administrator whose session has this token. A session that ended is no attack and counts as no failure.

@@ -17,6 +17,7 @@ use forecourt_core::{
     permissions::{Action, Target},
 };
 use forecourt_identity::registrations::{KnownClient, RegistrationError, Removed};
+use forecourt_store::RuledNoun;
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -34,17 +35,14 @@ pub struct ListedRemoval {
     pub provider_name: String,
 }
 
-/// What is left behind at providers; nothing where the caller may see nothing.
+/// What is left behind at the providers that the caller may read; at deleted ones, for those who may read all.
 pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &DcrRemovalFilter,
 ) -> Result<List<ListedRemoval>, Error> {
-    let of = Target::DcrProvider(filter.provider_id.as_ref());
-    if !access::shows(caller, Action::GetDcrProvider, of)? {
-        return Ok(List { rows: Vec::new(), total: 0 });
-    }
-    let found = app.read().dcr_removals(filter).await?;
+    let readable = access::readable(app, caller, Action::GetDcrProvider, RuledNoun::DcrProviders).await?;
+    let found = app.read().dcr_removals(&DcrRemovalFilter { readable, ..filter.clone() }).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for removal in found.rows {
         let provider = provider_of(app, &removal).await?;

@@ -252,14 +252,20 @@ async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<Is
         return Err(CredentialRefusal::FixedSecret.into());
     }
     let registrar = dcr_providers::registrar(app, &provider)?;
-    let issued = registrar.rotate_secret(app.outgoing(), &known(app, &client)?).await?;
+    // A preview asks the provider nothing: what that did could not be undone.
+    let issued = match &caller.preview {
+        Some(_) => None,
+        None => Some(registrar.rotate_secret(app.outgoing(), &known(app, &client)?).await?),
+    };
     let mut write = app.begin(caller).await?;
     let (application, id) = (&found.credential.application_id, &found.credential.id);
     let now = credentials::found(&write, caller, application, id).await?;
     let version = version(app, now.credential.version.secret.clone());
     let credential = now.credential.regenerated(version, write.now)?;
     let mut detail = now.oauth.ok_or_else(Error::not_found)?;
-    detail.client.secret_expires_at = issued.expires_at;
+    if let Some(issued) = &issued {
+        detail.client.secret_expires_at = issued.expires_at;
+    }
     write.save_credential(&credential).await?;
     write.save_oauth_client(&detail.client).await?;
     let portal = access::developer(caller)?.portal_id.clone();
@@ -268,7 +274,7 @@ async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<Is
     write.commit().await?;
     let credential =
         NamedCredential { credential, application_name: now.application_name, oauth: Some(detail) };
-    Ok(IssuedCredential { credential, secret: Some(issued.secret) })
+    Ok(IssuedCredential { credential, secret: issued.map(|issued| issued.secret) })
 }
 
 fn version(app: &App, secret: CredentialSecret) -> CredentialVersion {

@@ -127,6 +127,23 @@ fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> 
     }
 }
 
+/// The person whose password this is, where the portal lets people sign in with one.
+async fn proved(app: &App, portal: &PortalId, login: &str, password: &str) -> Result<Option<Person>, Error> {
+    let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
+    let found = match &option {
+        // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+        Some(_) if login.contains('\0') => None,
+        Some(option) if option.built_in.login_with_email && login.contains('@') => {
+            app.read().person_by_email(portal, &login.to_lowercase()).await?
+        }
+        Some(_) => app.read().person_by_username(portal, login).await?,
+        None => None,
+    };
+    let stored = found.as_ref().map(|person| person.password.hash.as_str());
+    let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
+    Ok(found.filter(|_| fits))
+}
+
 /// Signs a person in by e-mail address or user name.
 ///
 /// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them.
@@ -142,19 +159,14 @@ pub async fn sign_in(
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
     let attempt = app.limits().attempt(&account, now).await?;
-    let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
-    let found = match &option {
-        // PostgreSQL cannot even be asked for a text with NUL; no account has one.
-        Some(_) if login.contains('\0') => None,
-        Some(option) if option.built_in.login_with_email && login.contains('@') => {
-            app.read().person_by_email(portal, &login.to_lowercase()).await?
+    let person = match proved(app, portal, login, password).await {
+        Ok(person) => person,
+        Err(error) => {
+            attempt.void();
+            return Err(error);
         }
-        Some(_) => app.read().person_by_username(portal, login).await?,
-        None => None,
     };
-    let stored = found.as_ref().map(|person| person.password.hash.as_str());
-    let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
-    let Some(person) = found.filter(|_| fits) else {
+    let Some(person) = person else {
         drop(attempt);
         let error = app.limits().failed(caller.address.as_deref(), now);
         // Who is told to wait leaves no further record: that would be a write for everybody who asks.

@@ -110,7 +110,7 @@ pub async fn create(
     write.portal(portal).await?.ok_or_else(Error::not_found)?;
     let id = ProductId::issue(write.now, &mut OsRandom);
     let product = Product::new(id, portal.clone(), input, write.now)?;
-    check_links(&write, &product).await?;
+    check_links(&write, caller, &product, None).await?;
     check_dcr(&write, &product).await?;
     write.insert_product(&product).await?;
     tell(&mut write, EventName::ProductCreated, &product);
@@ -134,8 +134,9 @@ pub async fn update(
     let mut write = app.begin(caller).await?;
     let before = permitted(caller, write.product(id).await?, portal, Action::UpdateApiProduct)?;
     let renamed = input.name.as_ref().is_some_and(|name| *name != before.name);
+    let linked = before.gateway_offer().map(|offer| offer.services.clone()).unwrap_or_default();
     let change = before.changed(input, write.now)?;
-    check_links(&write, &change.product).await?;
+    check_links(&write, caller, &change.product, Some(&linked)).await?;
     check_dcr(&write, &change.product).await?;
     let product = &change.product;
     let ended =
@@ -207,9 +208,23 @@ fn scope(product: &Product) -> Scope {
     Scope::Portal(product.portal_id.clone())
 }
 
-async fn check_links(write: &Write<'_>, product: &Product) -> Result<(), Error> {
+/// Checks what `product` is linked to. A service that it was not `linked` to before must be there for the caller: to one
+/// that may not be seen nothing is linked, and nothing is learned of it.
+async fn check_links(
+    write: &Write<'_>,
+    caller: &Caller,
+    product: &Product,
+    linked: Option<&[LinkedService]>,
+) -> Result<(), Error> {
     let links = product.gateway_offer().map(|offer| offer.services.as_slice()).unwrap_or_default();
     for link in links {
+        let (group, service) = (&link.gateway_group_id, &link.service_id);
+        let was_linked = linked.unwrap_or_default().iter().any(|before| before.service_id == *service);
+        let target = Target::PublishedService(group, Some(service));
+        if !was_linked && !access::allows(caller, Action::GetPublishedService, target) {
+            let (service, group) = (service.to_string(), group.to_string());
+            return Err(ProductRefusal::UnknownService { service, group }.into());
+        }
         check_link(write, product, link).await?;
     }
     Ok(())

@@ -49,19 +49,24 @@ pub(crate) struct Attempt<'a> {
     failures: &'a Failures,
     key: String,
     started: Timestamp,
-    is_right: bool,
+    leaves_no_trace: bool,
 }
 
 impl Attempt<'_> {
-    /// It was right, and leaves no trace.
+    /// It was right.
     pub(crate) fn succeeded(mut self) {
-        self.is_right = true;
+        self.leaves_no_trace = true;
+    }
+
+    /// A fault of ours kept it from being decided, such as a database that is away.
+    pub(crate) fn void(mut self) {
+        self.leaves_no_trace = true;
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        if !self.is_right {
+        if !self.leaves_no_trace {
             let mut recent = self.failures.recent.lock().unwrap_or_else(PoisonError::into_inner);
             self.failures.note(&mut recent, self.key.clone(), self.started);
         }
@@ -93,7 +98,7 @@ impl Failures {
             // Enlisted before the look, so that a decision in between is not missed.
             decided.as_mut().enable();
             if self.enter(&key, now)? {
-                return Ok(Attempt { failures: self, key, started: now, is_right: false });
+                return Ok(Attempt { failures: self, key, started: now, leaves_no_trace: false });
             }
             decided.await;
         }
@@ -186,8 +191,9 @@ mod tests {
         let failures = Failures::new(SignInLimits::default());
         for second in 0..20 {
             drop(failures.attempt("ann", at(second)).await.unwrap());
-            // A right attempt leaves no trace.
+            // A right attempt leaves no trace, nor does one that a fault of ours broke off.
             failures.attempt("bob", at(second)).await.unwrap().succeeded();
+            failures.attempt("bob", at(second)).await.unwrap().void();
         }
         let refused = failures.attempt("ann", at(20)).await.err().unwrap();
         assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });

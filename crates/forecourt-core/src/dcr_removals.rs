@@ -7,7 +7,7 @@
 use crate::{
     dcr_providers::DcrProvider,
     ids::{ApplicationId, DcrProviderId, DcrRemovalId},
-    lists::Paging,
+    lists::{Paging, Readable},
     oauth_clients::{KeptManagement, OauthClient},
     time::Timestamp,
 };
@@ -61,6 +61,8 @@ pub struct DcrRemoval {
 pub struct DcrRemovalFilter {
     /// Only those at this provider.
     pub provider_id: Option<DcrProviderId>,
+    /// Only those at providers that the caller may read.
+    pub readable: Readable,
     /// Page, the oldest first.
     pub paging: Paging,
 }

@@ -367,8 +367,12 @@ impl Drop for UpstreamBody {
         if let Some(upload) = uploading {
             upload.stop();
         } else if (self.ended || self.body.is_end_stream())
-            && let Some(connection) = self.connection.take()
+            && let Some(mut connection) = self.connection.take()
         {
+            if self.upload.is_some() {
+                // An answer may come before the end of the upload is on the wire; nobody else would bring it there.
+                connection.detach();
+            }
             connection.recycle();
         }
     }

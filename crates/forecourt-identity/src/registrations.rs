@@ -137,6 +137,7 @@ impl RegistrationError {
     /// Whether the provider may have done what was asked although no usable answer says so.
     pub fn may_have_arrived(&self) -> bool {
         match self {
+            Self::Call { call, .. } | Self::Status { call, .. } if *call == oidc::DISCOVERY => false,
             Self::Call { error, .. } => error.may_have_arrived(),
             // What stands before a provider says so of calls that it passed on; 500 says that it broke on the way.
             Self::Status { status, .. } => matches!(status.as_u16(), 500 | 502 | 504),

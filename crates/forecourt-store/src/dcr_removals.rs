@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
-    Reader, StoreError, Tx,
+    Reader, StoreError, Tx, dialect,
     oauth_clients::{kept, management},
     rows,
 };
@@ -69,7 +69,9 @@ impl Reader {
     /// The removals that `filter` wants, the oldest first; none whose registration still runs.
     pub async fn dcr_removals(&self, filter: &DcrRemovalFilter) -> Result<List<DcrRemoval>, StoreError> {
         use entity::Column;
-        let mut select = entity::Entity::find().filter(Column::Registering.eq(false));
+        let backend = rows::backend(&self.connection());
+        let select = entity::Entity::find().filter(Column::Registering.eq(false));
+        let mut select = dialect::readable(backend, select, Column::ProviderId, &filter.readable);
         if let Some(provider) = &filter.provider_id {
             select = select.filter(Column::ProviderId.eq(provider.as_str()));
         }

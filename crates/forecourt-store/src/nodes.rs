@@ -232,21 +232,30 @@ impl Tx {
     pub async fn note_node(&self, news: &NodeNews, process: &str) -> Result<bool, StoreError> {
         use entity::Column;
         let applied = self.of_this_line(&news.applied).await?;
-        let mut update = entity::Entity::update_many()
+        let own = || {
+            entity::Entity::update_many()
+                .filter(Column::Id.eq(news.id.as_str()))
+                .filter(Column::Instance.eq(news.instance.as_str()))
+        };
+        // What this process writes down late must not take back what another one has heard since.
+        let newest = own()
             .col_expr(Column::LastContactAt, Expr::value(news.last_contact_at.micros()))
             .col_expr(Column::Drift, Expr::value(rows::to_json("node drift", &news.drift)?))
-            .filter(Column::Id.eq(news.id.as_str()))
-            .filter(Column::Instance.eq(news.instance.as_str()));
-        if let Some(last) = applied.last() {
-            update = update
-                .col_expr(Column::Revision, Expr::value(last.revision))
-                .col_expr(Column::AppliedAt, Expr::value(last.at.micros()));
-        }
-        if news.held {
-            update = update.col_expr(Column::HeldBy, Expr::value(process));
-        }
-        if update.exec(&self.connection()).await?.rows_affected == 0 {
+            .filter(Column::LastContactAt.lte(news.last_contact_at.micros()));
+        let newest = if news.held { newest.col_expr(Column::HeldBy, Expr::value(process)) } else { newest };
+        if newest.exec(&self.connection()).await?.rows_affected == 0
+            && own().col_expr(Column::Id, Expr::col(Column::Id)).exec(&self.connection()).await?.rows_affected
+                == 0
+        {
             return Ok(false);
+        }
+        if let Some(last) = applied.last() {
+            own()
+                .col_expr(Column::Revision, Expr::value(last.revision))
+                .col_expr(Column::AppliedAt, Expr::value(last.at.micros()))
+                .filter(Column::Revision.lt(last.revision))
+                .exec(&self.connection())
+                .await?;
         }
         if !news.held {
             // By now the node may be held by another process.

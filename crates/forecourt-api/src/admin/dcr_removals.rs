@@ -72,7 +72,7 @@ fn shape(listed: &ListedRemoval) -> Value {
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
     let asked = query.text("dcr_provider_id");
     let provider_id = asked.and_then(DcrProviderId::parse);
-    let filter = DcrRemovalFilter { paging: query.paging()?, provider_id };
+    let filter = DcrRemovalFilter { paging: query.paging()?, provider_id, ..Default::default() };
     let found = dcr_removals::list(&context.app, &caller, &filter).await?;
     // What can be no provider's id matches nothing.
     if asked.is_some() && filter.provider_id.is_none() {

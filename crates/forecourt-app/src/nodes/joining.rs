@@ -76,6 +76,10 @@ pub struct EmbeddedNode {
 pub async fn admit(app: &App, token_text: &str, hello: &Hello) -> Result<Admitted, Error> {
     check(hello)?;
     let digest = digest_of_text(token_text);
+    // Before writers wait for it: whoever shows any text must not hold them up.
+    if app.read().instance_token_by_digest(&digest).await?.is_none() {
+        return Err(unknown_token());
+    }
     let caller = Caller::system(Source::Job, app.new_request_id());
     // What it told before must not be written over what it says now.
     let _turn = app.nodes().turn().await;

@@ -102,7 +102,8 @@ impl LiveNode {
         self.revision = applied.revision;
         self.unwritten.push(applied);
         if self.unwritten.len() > MOST_UNWRITTEN {
-            let mut keep = true;
+            // Every other one goes, and the newest stays.
+            let mut keep = self.unwritten.len().is_multiple_of(2);
             self.unwritten.retain(|_| {
                 keep = !keep;
                 keep

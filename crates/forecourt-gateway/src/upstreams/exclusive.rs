@@ -50,8 +50,10 @@ impl Exclusive {
 
     /// Gives it a task of its own, for the rest of its life.
     pub(super) fn detach(&mut self) {
+        // While a process ends, what is dropped may lie in no runtime any more.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         if let Driver::User(connection) = std::mem::replace(&mut self.driver, Driver::Task) {
-            tokio::spawn(async move {
+            runtime.spawn(async move {
                 if let Err(error) = connection.with_upgrades().await {
                     tracing::debug!(%error, "an upstream connection ended");
                 }

@@ -13,7 +13,8 @@ use super::{
 };
 use crate::outgoing::{CallError, Method, Outgoing, StatusCode};
 
-const DISCOVERY: &str = "discovery";
+/// The call that only reads: whatever becomes of it, the provider has done nothing.
+pub(super) const DISCOVERY: &str = "discovery";
 const REGISTRATION: &str = "registration";
 const UPDATE: &str = "update of the client";
 const REMOVAL: &str = "removal of the client";

@@ -288,3 +288,31 @@ async fn what_was_acknowledged_before_the_database_was_put_back_is_not_written_d
     assert_eq!(known.revision, first);
     assert_eq!(store.read().acknowledged_at(&node.id, second).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn what_one_process_writes_down_late_takes_nothing_back_that_another_has_heard_since() {
+    let database = TestDatabase::new();
+    let store = Store::open(&location(&database)).await.unwrap();
+    let clock = MovedClock::new();
+    let _groups = app(&store, &clock).await;
+    let first = commit(&store, clock.now(), &group(), &["app_1"], &[]).await;
+    let second = commit(&store, clock.now(), &group(), &["app_2"], &[]).await;
+    let (early, late) = (clock.now(), clock.now().plus_seconds(5));
+    let node = joined(early);
+    let mut news = Vec::new();
+    for (revision, at, drift) in [(first, early, vec![Kind::Route]), (second, late, Vec::new())] {
+        let mark = store.read().revision_mark(revision).await.unwrap().unwrap().mark;
+        let (id, instance) = (node.id.clone(), "first".to_owned());
+        let applied = vec![Applied { revision, mark, at }];
+        news.push(NodeNews { id, instance, held: true, last_contact_at: at, drift, applied });
+    }
+    let tx = store.begin().await.unwrap();
+    tx.save_node(&node, "one").await.unwrap();
+    assert!(tx.note_node(&news[1], "two").await.unwrap());
+    assert!(tx.note_node(&news[0], "one").await.unwrap(), "what it acknowledged is news all the same");
+    tx.commit(clock.now()).await.unwrap();
+    let known = store.read().node(&node.id, &Alive::default()).await.unwrap().unwrap();
+    assert_eq!((known.revision, known.applied_at), (second, late));
+    assert_eq!((known.last_contact_at, known.drift), (late, Vec::new()));
+    assert_eq!(store.read().acknowledged_at(&node.id, first).await.unwrap(), Some(early));
+}

@@ -39,6 +39,11 @@ async fn a_bridge_makes_changes_rotates_and_removes_clients() {
     assert!(bridge.heads().iter().all(|head| head["x-key"] == "of the bridge"));
 
     let path = format!("/api/applications/{}/credentials/{}", application.id, text(&made["id"]));
+    let asked = bridge.heads().len();
+    let preview = format!("{path}/regenerate?dry_run=true");
+    let preview = application.api.put(&preview, json!({ "type": "oauth" })).await.expect(200);
+    assert_eq!(preview["impact"]["credentials"], 1);
+    assert_eq!(bridge.heads().len(), asked, "a preview asks the bridge nothing");
     let rotated = application.api.put(&format!("{path}/regenerate"), json!({ "type": "oauth" })).await;
     let rotated = rotated.expect(200);
     assert_eq!(rotated["oauth"]["client_secret"], "rotated");

@@ -96,6 +96,26 @@ async fn whoever_is_confined_to_one_portal_sees_and_changes_nothing_of_another()
 }
 
 #[tokio::test]
+async fn a_service_that_one_may_not_see_is_not_linked_and_a_link_that_is_there_stays() {
+    let stage = Stage::start().await;
+    let portal = stage.default_portal().await;
+    let (linked, hidden) = (stage.service("linked").await, stage.service("hidden").await);
+    let link = |id: &str| json!({ "gateway_group_id": "default", "service_id": id });
+    let orders = stage.product(&portal, "Orders").await;
+    let path = format!("/api/api_products/{orders}");
+    let links = |ids: &[&str]| json!({ "linked_gateway_services": ids.iter().map(|id| link(id)).collect::<Vec<_>>() });
+    stage.call("PUT", &path, links(&[&linked])).await.value();
+    let ann = Person::with(&stage, "ann", json!([allow("<.*>", "portal:<.*>")])).await;
+    let refused = ann.call(&stage, "PUT", &path, links(&[&linked, &hidden])).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let unknown = ann.call(&stage, "PUT", &path, links(&[&linked, "svc_unknown"])).await;
+    let differs = |text: &str| text.replace(&hidden, "?").replace("svc_unknown", "?");
+    assert_eq!(differs(&refused.refusal().1), differs(&unknown.refusal().1), "nothing tells that it exists");
+    ann.call(&stage, "PUT", &path, links(&[&linked])).await.value();
+    ann.call(&stage, "PUT", &path, json!({ "desc": "changed" })).await.value();
+}
+
+#[tokio::test]
 async fn whoever_is_confined_to_one_product_sees_that_one_its_subscriptions_and_approvals() {
     let stage = Stage::start().await;
     let portal = stage.default_portal().await;

@@ -35,7 +35,7 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
     let (app, caller) = (console.app(), &console.caller);
     let mut providers = dcr_providers::administered(app, caller, &DcrProviderFilter::default()).await?.rows;
     providers.sort_by_key(|provider| provider.name.to_lowercase());
-    let filter = DcrRemovalFilter { provider_id: None, paging: asked.paging(PAGE_SIZE) };
+    let filter = DcrRemovalFilter { paging: asked.paging(PAGE_SIZE), ..Default::default() };
     let found = dcr_removals::list(app, caller, &filter).await?;
     let removal = |listed: dcr_removals::ListedRemoval| DcrRemovalRow {
         id: listed.removal.id.to_string(),

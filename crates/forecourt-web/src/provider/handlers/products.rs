@@ -3,7 +3,7 @@
 pub(super) mod forms;
 
 use axum::extract::Path;
-use forecourt_app::{impacts, products, services, subscriptions};
+use forecourt_app::{ErrorKind, impacts, products, services, subscriptions};
 use forecourt_core::{
     ids::ProductId,
     lists::{Paging, TextFilter},
@@ -136,8 +136,12 @@ async fn linked(console: &Console, offer: Option<&GatewayOffer>) -> Result<Vec<R
     let mut services = Vec::new();
     for link in offer.map(|offer| offer.services.as_slice()).unwrap_or_default() {
         let group = &link.gateway_group_id;
-        let service =
-            services::service(console.app(), &console.caller, &link.service_id, Some(group)).await?;
+        let found = services::service(console.app(), &console.caller, &link.service_id, Some(group)).await;
+        let service = match found {
+            // Whoever may see the product need not see what it is made of.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            found => found?,
+        };
         let href = provider::service(group.as_str(), service.id.as_str());
         services.push(Reference::new(service.name, href));
     }

@@ -275,7 +275,9 @@ async fn links(
     let offered = offered(console, product.map(|product| &product.id)).await?;
     let present =
         product.and_then(Product::gateway_offer).map(|offer| offer.services.as_slice()).unwrap_or_default();
-    let mut links = Vec::new();
+    // What the form could not show stays: it cannot have been unticked.
+    let is_hidden = |link: &&LinkedService| !offered.iter().any(|(_, service)| service.id == link.service_id);
+    let mut links: Vec<_> = present.iter().filter(is_hidden).cloned().collect();
     for id in posted.texts("services") {
         let Some((_, service)) = offered.iter().find(|(_, service)| service.id.as_str() == id) else {
             let sentence = console.say("error.service_gone", &[]);
