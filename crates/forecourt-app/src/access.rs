@@ -4,7 +4,7 @@
 //! [`readable`] which rows it may show. What front ends and developers may do follows from what they are.
 
 use forecourt_core::{
-    actors::{Actor, Area, Caller},
+    actors::{Actor, Caller},
     gateway_state::group_key,
     ids::{
         AdministratorId, DcrProviderId, DeveloperId, GatewayGroupId, PermissionPolicyId, PortalId, ProductId,
@@ -170,41 +170,6 @@ pub(crate) async fn known_portal(app: &App, caller: &Caller, portal: Option<&Por
         app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
     }
     Ok(())
-}
-
-/// Whether a list over the whole of `area` shows anything to the caller.
-pub fn lists(caller: &Caller, area: Area<'_>) -> Result<bool, Error> {
-    if caller.actor.administers(area) {
-        return Ok(true);
-    }
-    match caller.actor {
-        Actor::Administrator { .. } => Ok(false),
-        Actor::GatewayGroupKey(_) => Err(elsewhere()),
-        _ => Err(Error::not_found()),
-    }
-}
-
-/// Whether everything of `area` is there for the caller.
-pub fn sees(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
-    if caller.actor.administers(area) {
-        return Ok(());
-    }
-    match caller.actor {
-        Actor::GatewayGroupKey(_) => Err(elsewhere()),
-        _ => Err(Error::not_found()),
-    }
-}
-
-/// Whether the caller may add anything to `area`.
-pub fn adds(caller: &Caller, area: Area<'_>) -> Result<(), Error> {
-    if caller.actor.administers(area) {
-        return Ok(());
-    }
-    match caller.actor {
-        Actor::GatewayGroupKey(_) => Err(elsewhere()),
-        Actor::Administrator { .. } => Err(Error::forbidden("you are not permitted to do this")),
-        _ => Err(Error::not_found()),
-    }
 }
 
 /// What the holder of an admin key is told about things outside of its group.

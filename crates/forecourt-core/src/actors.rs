@@ -1,4 +1,4 @@
-//! Who acts, from where, and what part of the installation that lets them administer.
+//! Who acts, from where, and what they may do.
 
 use std::sync::{
     Arc,
@@ -120,28 +120,7 @@ impl Caller {
     }
 }
 
-/// A whole part of the installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Area<'a> {
-    /// Administrators, settings: the installation itself.
-    Installation,
-    /// Portals and all that belongs to them.
-    Portals,
-    /// One gateway group and what it serves.
-    GatewayGroup(&'a GatewayGroupId),
-}
-
 impl Actor {
-    /// Whether this actor may do every action to everything in `area`.
-    pub fn administers(&self, area: Area<'_>) -> bool {
-        match self {
-            Self::Administrator { authority, .. } => authority.is_unlimited(),
-            Self::GatewayGroupKey(own) => matches!(area, Area::GatewayGroup(group) if group == own),
-            Self::System => true,
-            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Guest(_) => false,
-        }
-    }
-
     /// Whether this actor may do `action` to `resource`, as somebody on the provider side. What front ends and
     /// developers may do follows from what they are, and is not asked here.
     pub fn may(&self, action: Action, resource: Target<'_>) -> bool {
