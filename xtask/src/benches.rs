@@ -71,6 +71,7 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    cases.push(checked(Proxy::Limited(100_000), 100_000));
     cases
 }
 

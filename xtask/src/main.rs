@@ -45,6 +45,8 @@ cargo xtask COMMAND
                       how fast APIs and pages answer with 10,000 applications, at 200 requests a second
   bench revocations [COUNT]
                       how long three nodes serve a credential that was revoked, 1,000 times unless told
+  bench start [CREDENTIALS]
+                      how long a node with a million credentials takes to start
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
@@ -68,8 +70,9 @@ fn main() -> ExitCode {
             Some((word, rest)) if word == "usage" => story_benches::usage(rest),
             Some((word, rest)) if word == "portal" => story_benches::portal(rest),
             Some((word, rest)) if word == "revocations" => story_benches::revocations(rest),
+            Some((word, rest)) if word == "start" => story_benches::start(rest),
             Some((word, _)) => Err(format!(
-                "there is no bench {word:?}; there are usage, portal and revocations, and the gateway's without one"
+                "there is no bench {word:?}; there are usage, portal, revocations and start, and the gateway's without one"
             )),
         },
         "soak" => soak::run(&rest),

@@ -1,5 +1,5 @@
-//! Measurements that the test harness makes against whole installations: `cargo xtask bench usage`,
-//! `… portal` and `… revocations`.
+//! Measurements that the test harness makes against whole installations: `cargo xtask bench usage`, `… portal`,
+//! `… revocations` and `… start`.
 //!
 //! Each is an example of `forecourt-it`, on SQLite, and on PostgreSQL where the variable that stories read names a
 //! server. Where the installation is a process of its own, that process is optimised and what drives it is not, since
@@ -23,6 +23,11 @@ pub(crate) fn portal(arguments: &[String]) -> Result<(), String> {
 /// How long three nodes serve a credential that was revoked, 1,000 times unless told.
 pub(crate) fn revocations(arguments: &[String]) -> Result<(), String> {
     against_the_binary(&["--example", "storm", "--", "latency"], arguments)
+}
+
+/// How long a node with 1,000,000 credentials, unless told, takes to start.
+pub(crate) fn start(arguments: &[String]) -> Result<(), String> {
+    against_the_binary(&["--example", "node_start", "--"], arguments)
 }
 
 fn against_the_binary(example: &[&str], arguments: &[String]) -> Result<(), String> {

@@ -2,16 +2,16 @@
 
 use forecourt_app::usage::UsageReport;
 use forecourt_core::{
-    ids::{ApplicationId, CredentialId, ProductId},
+    ids::{ApplicationId, CredentialId, ProductId, RouteId},
     time::Timestamp,
-    usage::{Grouping, ResponseTimes, Step, UsageFilter, UsagePoint, UsageQuery},
+    usage::{Grouping, ResponseTimes, StatusClass, Step, UsageFilter, UsagePoint, UsageQuery},
 };
 use forecourt_http::{
     lists::{self, ListBody},
     problem::Problem,
     queries::Query,
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::openapi::{
     operations::Operation,
@@ -63,55 +63,89 @@ pub(crate) fn question(query: &Query) -> Result<UsageQuery, Problem> {
 }
 
 /// The sums as both APIs tell them.
-pub(crate) fn shape(report: &UsageReport) -> axum::Json<ListBody<Value>> {
+pub(crate) fn shape(report: &UsageReport) -> axum::Json<ListBody<UsageRow>> {
     lists::whole(report.points.iter().map(|point| row(report, point)).collect())
 }
 
-fn row(report: &UsageReport, point: &UsagePoint) -> Value {
-    let group = &point.group;
-    let mut row = Map::new();
-    let mut put = |name: &str, value: Value| row.insert(name.to_owned(), value);
-    put("at", point.at.seconds().into());
-    if let Some(id) = &group.product_id {
-        put("api_product_id", json!(id));
-        put("api_product_name", json!(report.product_names.get(id).map_or(id.as_str(), String::as_str)));
-    }
-    if let Some(id) = &group.application_id {
-        put("application_id", json!(id));
-        put("application_name", json!(report.application_names.get(id).map_or(id.as_str(), String::as_str)));
-    }
-    if let Some(id) = &group.credential_id {
-        put("credential_id", json!(id));
-    }
-    if let Some(id) = &group.route_id {
-        put("route_id", json!(id));
-    }
-    if let Some(class) = group.status_class {
-        put("status_class", class.name().into());
-    }
-    let totals = &point.totals;
-    put("calls", totals.calls.into());
-    put("errors", totals.errors.into());
-    put("bytes_in", totals.bytes_in.into());
-    put("bytes_out", totals.bytes_out.into());
-    for (name, micros) in times(&totals.times) {
-        put(name, json!(milliseconds(micros)));
-    }
-    Value::Object(row)
+/// What is told of one sum. An answer may hold thousands of them, so no map is built for each.
+#[derive(Serialize)]
+pub(crate) struct UsageRow {
+    at: i64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    product: Option<OfProduct>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    application: Option<OfApplication>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_id: Option<CredentialId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_id: Option<RouteId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_class: Option<&'static str>,
+    calls: u64,
+    errors: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    times: Option<Times>,
 }
 
-/// Response times in microseconds, by the name of the member; none where no time was measured.
-fn times(times: &ResponseTimes) -> impl Iterator<Item = (&'static str, f64)> {
-    let measured = times.average();
-    let told = [
-        ("ms_min", measured.map(|_| times.min as f64)),
-        ("ms_max", measured.map(|_| times.max as f64)),
-        ("ms_avg", measured),
-        ("ms_p50", times.quantile(0.5)),
-        ("ms_p95", times.quantile(0.95)),
-        ("ms_p99", times.quantile(0.99)),
-    ];
-    told.into_iter().filter_map(|(name, micros)| Some((name, micros?)))
+#[derive(Serialize)]
+struct OfProduct {
+    api_product_id: ProductId,
+    api_product_name: String,
+}
+
+#[derive(Serialize)]
+struct OfApplication {
+    application_id: ApplicationId,
+    application_name: String,
+}
+
+/// Response times in milliseconds.
+#[derive(Serialize)]
+struct Times {
+    ms_min: f64,
+    ms_max: f64,
+    ms_avg: f64,
+    ms_p50: f64,
+    ms_p95: f64,
+    ms_p99: f64,
+}
+
+fn row(report: &UsageReport, point: &UsagePoint) -> UsageRow {
+    let UsagePoint { at, group, totals } = point;
+    UsageRow {
+        at: at.seconds(),
+        product: group.product_id.clone().map(|id| OfProduct {
+            api_product_name: report.product_names.get(&id).map_or_else(|| id.to_string(), String::clone),
+            api_product_id: id,
+        }),
+        application: group.application_id.clone().map(|id| OfApplication {
+            application_name: report.application_names.get(&id).map_or_else(|| id.to_string(), String::clone),
+            application_id: id,
+        }),
+        credential_id: group.credential_id.clone(),
+        route_id: group.route_id.clone(),
+        status_class: group.status_class.map(StatusClass::name),
+        calls: totals.calls,
+        errors: totals.errors,
+        bytes_in: totals.bytes_in,
+        bytes_out: totals.bytes_out,
+        times: times(&totals.times),
+    }
+}
+
+/// Response times as they are told; `None` where none was measured.
+fn times(times: &ResponseTimes) -> Option<Times> {
+    let quantile = |share| Some(milliseconds(times.quantile(share)?));
+    Some(Times {
+        ms_avg: milliseconds(times.average()?),
+        ms_min: milliseconds(times.min as f64),
+        ms_max: milliseconds(times.max as f64),
+        ms_p50: quantile(0.5)?,
+        ms_p95: quantile(0.95)?,
+        ms_p99: quantile(0.99)?,
+    })
 }
 
 /// Milliseconds to the microsecond: more would only look exact.

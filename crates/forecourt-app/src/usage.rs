@@ -14,7 +14,7 @@ use forecourt_core::{
 use forecourt_store::{NamedInUsage, RuledNoun};
 use forecourt_wire::usage::UsageBatch;
 
-pub use self::adding::{UsageKept, add_up, prune};
+pub use self::adding::{UsageKept, add_up, begin_routes, prune};
 use crate::{App, Error, ErrorKind, access, random::OsRandom};
 
 /// The longest span that may be asked for, in days.

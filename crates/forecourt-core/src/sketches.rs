@@ -94,6 +94,44 @@ impl Sketch {
     }
 }
 
+/// A sketch that is being added up: a place for every bin there can be, so that adding searches for nothing.
+#[derive(Debug)]
+pub struct Tally {
+    /// What each bin holds, by its number.
+    counts: Vec<u64>,
+    /// The bins that were touched lie within these.
+    touched: std::ops::Range<usize>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { counts: vec![0; usize::from(LAST_BIN) + 1], touched: 0..0 }
+    }
+}
+
+impl Tally {
+    /// Adds so many values of this bin.
+    pub fn put(&mut self, bin: u16, count: u64) {
+        let bin = usize::from(bin.min(LAST_BIN));
+        if let Some(own) = self.counts.get_mut(bin) {
+            *own = own.saturating_add(count);
+        }
+        self.touched = match self.touched.is_empty() {
+            true => bin..bin + 1,
+            false => self.touched.start.min(bin)..self.touched.end.max(bin + 1),
+        };
+    }
+
+    /// The sketch of all that was added; afterwards it is empty again.
+    pub fn take(&mut self) -> Sketch {
+        let touched = std::mem::replace(&mut self.touched, 0..0);
+        let Some(counts) = self.counts.get_mut(touched.clone()) else { return Sketch::default() };
+        let bins = touched.zip(counts.iter_mut().map(std::mem::take));
+        let bins = bins.filter(|(_, count)| *count > 0).map(|(bin, count)| (bin as u16, count));
+        Sketch { bins: bins.collect() }
+    }
+}
+
 fn bin_of(value: u64) -> u16 {
     ((value.max(1) as f64).ln() * BINS_PER_E).ceil() as u16
 }

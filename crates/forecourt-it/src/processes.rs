@@ -129,6 +129,14 @@ impl ForecourtProcess {
         self.child.id()
     }
 
+    /// Its resident memory in megabytes of 1,048,576 bytes (proc(5), `status`); 0 where there is no such file.
+    pub fn resident_megabytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        kilobytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) / 1_024
+    }
+
     /// Ends it as a power cut would: no handler runs, nothing is flushed.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

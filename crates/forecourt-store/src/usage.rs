@@ -9,6 +9,7 @@ mod adding;
 mod chunks;
 mod names;
 mod reading;
+mod routes;
 mod series;
 
 use forecourt_core::{

@@ -30,6 +30,7 @@ pub struct Feed {
     task: JoinHandle<()>,
     app: App,
     node: NodeId,
+    instance: String,
 }
 
 /// What one gateway is told, and tells.
@@ -55,7 +56,7 @@ pub async fn follow(
     gateway: Gateway,
     embedded: EmbeddedNode,
 ) -> Result<Feed, forecourt_app::Error> {
-    let node = embedded.id.clone();
+    let (node, instance) = (embedded.id.clone(), embedded.instance.clone());
     // Taken before the snapshot, so that a change while it is read is seen as one.
     let mut latest = gateway_feed::latest(&app);
     let mut follower = Follower {
@@ -94,7 +95,7 @@ pub async fn follow(
             }
         }
     });
-    Ok(Feed { stop, task, app, node })
+    Ok(Feed { stop, task, app, node, instance })
 }
 
 impl Feed {
@@ -104,7 +105,7 @@ impl Feed {
         if let Err(error) = self.task.await {
             tracing::error!(error.cause = %error, "the gateway's feed ended early");
         }
-        nodes::disconnected(&self.app, &self.node);
+        nodes::disconnected(&self.app, &self.node, &self.instance);
         if let Err(error) = nodes::write_down(&self.app).await {
             tracing::warn!(error.cause = %error, "what nodes last told could not be written down");
         }

@@ -33,10 +33,10 @@ pub fn start(app: App) -> Keeping {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let mut pruned_at: Option<Instant> = None;
-        let mut failing = false;
+        let (mut failing, mut has_routes) = (false, false);
         loop {
             let begun = Instant::now();
-            let outcome = add_up(&app, &stopped).await;
+            let outcome = add_up(&app, &mut has_routes, &stopped).await;
             report(&mut failing, &outcome);
             if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
                 prune(&app, &stopped).await;
@@ -73,7 +73,14 @@ impl Keeping {
     }
 }
 
-async fn add_up(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), forecourt_app::Error> {
+async fn add_up(
+    app: &App,
+    has_routes: &mut bool,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), forecourt_app::Error> {
+    while !*has_routes && !*stopped.borrow() {
+        *has_routes = !usage::begin_routes(app).await?;
+    }
     while !*stopped.borrow() && usage::add_up(app).await? {}
     Ok(())
 }

@@ -122,7 +122,7 @@ fn run(wrk: &[String], process: u32, counts: Option<String>) -> Result<String, S
 fn script_of(proxies: &Proxies, proxy: Proxy, load: &Load) -> Result<(Method, String), String> {
     let (method, file) = match proxy {
         Proxy::Gateway(method, count) => (method, Some(proxies.callers(method, count))),
-        Proxy::Nginx(_) | Proxy::Haproxy(_) | Proxy::Changing(_) => (Method::Key, None),
+        Proxy::Nginx(_) | Proxy::Haproxy(_) | Proxy::Limited(_) | Proxy::Changing(_) => (Method::Key, None),
     };
     let header = method.header();
     let text = match (load.callers, file) {

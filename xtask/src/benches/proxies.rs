@@ -28,6 +28,8 @@ pub(super) enum Proxy {
     Haproxy(Option<usize>),
     /// Forecourt, whose credentials are of one kind.
     Gateway(Method, usize),
+    /// Forecourt with API keys, whose calls are held to a plan that they do not reach.
+    Limited(usize),
     /// Forecourt with API keys, of which one changes every millisecond.
     Changing(usize),
 }
@@ -122,7 +124,7 @@ impl Proxies {
                 fs::write(&file, settings).map_err(|error| format!("{}: {error}", file.display()))?;
                 Server::start(PROXY_CORE, &["haproxy", "-db", "-f", &file.display().to_string()], port)?
             }
-            Proxy::Gateway(..) | Proxy::Changing(_) => self.gateway(proxy)?,
+            Proxy::Gateway(..) | Proxy::Limited(_) | Proxy::Changing(_) => self.gateway(proxy)?,
         };
         self.started.push((proxy, server));
         Ok(())
@@ -169,9 +171,9 @@ impl Proxies {
 
     /// Forecourt's gateway before the upstream.
     fn gateway(&self, proxy: Proxy) -> Result<Server, String> {
-        let (method, count, changes) = match proxy {
-            Proxy::Gateway(method, count) => (method, count, false),
-            Proxy::Changing(count) => (Method::Key, count, true),
+        let (method, count) = match proxy {
+            Proxy::Gateway(method, count) => (method, count),
+            Proxy::Limited(count) | Proxy::Changing(count) => (Method::Key, count),
             _ => return Err(format!("{proxy:?} is no gateway")),
         };
         let port = free_port()?;
@@ -186,10 +188,11 @@ impl Proxies {
         command.extend(["--method", method.name(), "--credentials", &credentials]);
         let (callers, report) = (self.callers(method, count), self.report(method, count));
         let (callers, report) = (callers.display().to_string(), report.display().to_string());
-        if changes {
-            command.push("--changing");
-        } else {
-            command.extend(["--callers", &callers, "--report", &report]);
+        match proxy {
+            Proxy::Changing(_) => command.push("--changing"),
+            // Its callers and its report are those of the same without a plan.
+            Proxy::Limited(_) => command.push("--limited"),
+            _ => command.extend(["--callers", &callers, "--report", &report]),
         }
         Server::start(PROXY_CORE, &command, port)
     }

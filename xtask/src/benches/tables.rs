@@ -28,6 +28,7 @@ pub(super) fn name_of(case: &Case) -> String {
         Proxy::Gateway(method, count) => {
             format!("Forecourt, {}, {}{callers}", method.name(), credentials(count))
         }
+        Proxy::Limited(count) => format!("Forecourt, key-auth, {}, with a plan{callers}", credentials(count)),
         Proxy::Changing(count) => format!("Forecourt, changing, {}{callers}", credentials(count)),
     }
 }

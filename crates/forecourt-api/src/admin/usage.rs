@@ -1,15 +1,21 @@
 //! Calls of all applications, as far as the caller may read: `/api/forecourt/usage`.
 
-use axum::extract::State;
+use axum::{Json, extract::State};
 use forecourt_app::{access, usage};
 use forecourt_core::permissions::Action;
 use forecourt_core::{actors::Actor, lists::List};
-use forecourt_http::{Context, callers::AdminCaller, lists, queries::Query};
+use forecourt_http::{
+    Context,
+    callers::AdminCaller,
+    lists::{self, ListBody},
+    problem::Problem,
+    queries::Query,
+};
 
-use super::{answers::ListAnswer, operations, segments::Segments, table::Table};
+use super::{operations, segments::Segments, table::Table};
 use crate::{
     openapi::schemas,
-    usage::{described, question, row_schema, shape},
+    usage::{UsageRow, described, question, row_schema, shape},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
@@ -22,7 +28,7 @@ async fn list(
     AdminCaller(caller): AdminCaller,
     segments: Segments,
     query: Query,
-) -> ListAnswer {
+) -> Result<Json<ListBody<UsageRow>>, Problem> {
     if let Err(error) = access::permits_somewhere(&caller, Action::GetApiProduct) {
         return match caller.actor {
             Actor::Administrator { .. } => Ok(lists::body(List { rows: Vec::new(), total: 0 })),

@@ -67,7 +67,7 @@ impl Session {
             let _too_late = timeout(LAST_WORD, wire.send(&[Message::Goodbye { reason }])).await;
         }
         tracing::info!(node.id = %admitted.node, goodbye = ?ended, "a node's stream ended");
-        nodes::disconnected(&app, &admitted.node);
+        nodes::disconnected(&app, &admitted.node, &admitted.instance);
     }
 }
 

@@ -126,7 +126,10 @@ pub async fn admit(app: &App, token_text: &str, hello: &Hello) -> Result<Admitte
     let live = nodes
         .entry(hello.node.clone())
         .or_insert_with(|| LiveNode::new(hello.instance.clone(), revision, now));
-    live.instance.clone_from(&hello.instance);
+    if live.instance != hello.instance {
+        live.instance.clone_from(&hello.instance);
+        live.streams = 0;
+    }
     live.fell_back(revision);
     live.is_expected = true;
     live.last_contact_at = now;
@@ -235,9 +238,14 @@ pub fn heard(app: &App, node: &NodeId) {
     note(app, node, |_| {});
 }
 
-/// Notes the end of a stream that [`connected`] or [`register_embedded`] told of.
-pub fn disconnected(app: &App, node: &NodeId) {
-    note(app, node, LiveNode::closed);
+/// Notes the end of a stream that [`connected`] or [`register_embedded`] told of, and which process of the node it led
+/// to: streams of one whose place another took count for nothing any more.
+pub fn disconnected(app: &App, node: &NodeId, instance: &str) {
+    note(app, node, |live| {
+        if live.instance == instance {
+            live.closed();
+        }
+    });
 }
 
 /// Notes what a node told that it has, in force and kept, and in what it differs.

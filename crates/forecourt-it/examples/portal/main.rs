@@ -48,9 +48,13 @@ async fn main() {
     );
     let begun = std::time::Instant::now();
     let process = serve(&database, true);
-    println!("ready after {:.2} s, {} MB resident", begun.elapsed().as_secs_f64(), resident(process.id()));
+    println!(
+        "ready after {:.2} s, {} MB resident",
+        begun.elapsed().as_secs_f64(),
+        process.resident_megabytes()
+    );
     visits::make(&process, &made, seconds).await;
-    println!("afterwards {} MB resident", resident(process.id()));
+    println!("afterwards {} MB resident", process.resident_megabytes());
     process.stop("TERM");
 }
 
@@ -124,13 +128,4 @@ fn document(number: usize) -> String {
 /// The Admin API as its administrator.
 pub(crate) fn admin(process: &ForecourtProcess) -> Client {
     process.client("admin").with_basic("admin", PASSWORD)
-}
-
-/// The resident memory of a process in megabytes.
-fn resident(id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes =
-        line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1_024
 }

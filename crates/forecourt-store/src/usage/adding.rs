@@ -43,7 +43,7 @@ pub(super) mod entity {
 const ROWS: usize = 1_000;
 
 /// Sums to be added, by series, step and number of the chunk.
-type Additions = BTreeMap<(i64, i16, i64), Cells>;
+pub(super) type Additions = BTreeMap<(i64, i16, i64), Cells>;
 
 impl Tx {
     /// Adds calls to every sum that they belong to and that is kept.
@@ -95,6 +95,9 @@ impl Tx {
             let rows = rows.iter().cloned().map(ActiveModel::from);
             Entity::insert_many(rows).exec_without_returning(&self.connection()).await?;
         }
+        for series in unknown.iter().filter(|series| series.grain == Grain::Route.number()) {
+            self.begin_route(series).await?;
+        }
         Ok(numbers)
     }
 
@@ -128,7 +131,8 @@ impl Tx {
         Ok(())
     }
 
-    async fn save_chunks(&self, additions: &Additions) -> Result<(), StoreError> {
+    /// Writes chunks as they are now.
+    pub(super) async fn save_chunks(&self, additions: &Additions) -> Result<(), StoreError> {
         use entity::{ActiveModel, Column, Entity};
         let mut rows = additions.iter().map(|((series, step, chunk), cells)| ActiveModel {
             series: Set(*series),

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use forecourt_core::{
-    sketches::Sketch,
+    sketches::{Sketch, Tally},
     time::Timestamp,
     usage::{ResponseTimes, StatusClass, Step, Totals},
 };
@@ -73,8 +73,6 @@ pub(super) fn unpack(
     mut bytes: &[u8],
     mut see: impl FnMut(u8, StatusClass, Totals),
 ) -> Result<(), StoreError> {
-    let broken =
-        || StoreError::Unreadable { what: "usage chunk", problem: "it ends in the middle".to_owned() };
     while let Some((head, rest)) = bytes.split_first_chunk::<2>() {
         bytes = rest;
         let totals = totals(&mut bytes).ok_or_else(broken)?;
@@ -83,18 +81,121 @@ pub(super) fn unpack(
     if bytes.is_empty() { Ok(()) } else { Err(broken()) }
 }
 
-fn totals(bytes: &mut &[u8]) -> Option<Totals> {
-    let mut next = || take(bytes);
-    let (calls, errors, bytes_in, bytes_out) = (next()?, next()?, next()?, next()?);
-    let (min, max, sum, count) = (next()?, next()?, next()?, next()?);
-    let mut bin = 0u16;
-    let mut bins = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(bytes.len()));
-    for _ in 0..count {
-        bin = bin.saturating_add(u16::try_from(take(bytes)?).ok()?);
-        bins.push((bin, take(bytes)?));
+/// Adds up the cells that [`pack`] packed. `key_of` says what a cell belongs to, and `None` of one that is not wanted;
+/// `done` is handed the sum of neighbours that belong together, so the same key may come again.
+pub(super) fn add_up<Key: PartialEq>(
+    mut bytes: &[u8],
+    sum: &mut Sum,
+    mut key_of: impl FnMut(u8, StatusClass) -> Option<Key>,
+    mut done: impl FnMut(Key, Totals),
+) -> Result<(), StoreError> {
+    let mut current: Option<Key> = None;
+    while let Some((head, rest)) = bytes.split_first_chunk::<2>() {
+        bytes = rest;
+        let key = key_of(head[0], StatusClass::numbered(head[1]));
+        if key != current
+            && let Some(ended) = current.take()
+        {
+            done(ended, sum.take());
+        }
+        let read = match key {
+            Some(_) => sum.add(&mut bytes),
+            None => skip(&mut bytes),
+        };
+        read.ok_or_else(broken)?;
+        current = key;
     }
+    if let Some(ended) = current {
+        done(ended, sum.take());
+    }
+    if bytes.is_empty() { Ok(()) } else { Err(broken()) }
+}
+
+/// Cells that are being added up.
+#[derive(Default)]
+pub(super) struct Sum {
+    /// All but the sketch.
+    totals: Totals,
+    sketch: Tally,
+    has_times: bool,
+}
+
+impl Sum {
+    /// Adds the next cell.
+    fn add(&mut self, bytes: &mut &[u8]) -> Option<()> {
+        let cell = Cell::read(bytes)?;
+        let Totals { calls, errors, bytes_in, bytes_out, times } = &mut self.totals;
+        for (own, more) in [
+            (calls, cell.calls),
+            (errors, cell.errors),
+            (bytes_in, cell.bytes_in),
+            (bytes_out, cell.bytes_out),
+            (&mut times.sum, cell.sum),
+        ] {
+            *own = own.saturating_add(more);
+        }
+        if cell.bins > 0 {
+            times.min = if self.has_times { times.min.min(cell.min) } else { cell.min };
+            times.max = times.max.max(cell.max);
+            self.has_times = true;
+        }
+        cell.read_bins(bytes, |bin, count| self.sketch.put(bin, count))
+    }
+
+    /// What was added; afterwards it is empty again.
+    fn take(&mut self) -> Totals {
+        self.has_times = false;
+        let mut totals = std::mem::take(&mut self.totals);
+        totals.times.sketch = self.sketch.take();
+        totals
+    }
+}
+
+/// The numbers of a cell, as they stand before its bins.
+struct Cell {
+    calls: u64,
+    errors: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    min: u64,
+    max: u64,
+    sum: u64,
+    bins: u64,
+}
+
+impl Cell {
+    fn read(bytes: &mut &[u8]) -> Option<Self> {
+        let mut next = || take(bytes);
+        let (calls, errors, bytes_in, bytes_out) = (next()?, next()?, next()?, next()?);
+        let (min, max, sum, bins) = (next()?, next()?, next()?, next()?);
+        Some(Self { calls, errors, bytes_in, bytes_out, min, max, sum, bins })
+    }
+
+    fn read_bins(&self, bytes: &mut &[u8], mut see: impl FnMut(u16, u64)) -> Option<()> {
+        let mut bin = 0u16;
+        for _ in 0..self.bins {
+            bin = bin.saturating_add(u16::try_from(take(bytes)?).ok()?);
+            see(bin, take(bytes)?);
+        }
+        Some(())
+    }
+}
+
+fn skip(bytes: &mut &[u8]) -> Option<()> {
+    Cell::read(bytes)?.read_bins(bytes, |_, _| ())
+}
+
+fn totals(bytes: &mut &[u8]) -> Option<Totals> {
+    let cell = Cell::read(bytes)?;
+    let Cell { calls, errors, bytes_in, bytes_out, min, max, sum, .. } = cell;
+    let mut bins = Vec::with_capacity(usize::try_from(cell.bins).unwrap_or(0).min(bytes.len()));
+    cell.read_bins(bytes, |bin, count| bins.push((bin, count)))?;
     let times = ResponseTimes { min, max, sum, sketch: Sketch::from_bins(bins) };
     Some(Totals { calls, errors, bytes_in, bytes_out, times })
+}
+
+fn broken() -> StoreError {
+    StoreError::Unreadable { what: "usage chunk", problem: "it ends in the middle".to_owned() }
 }
 
 fn put(bytes: &mut Vec<u8>, mut value: u64) {
@@ -148,11 +249,45 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_that_belong_together_are_added_up_and_the_others_left_out() {
+        let mut cells = Cells::new();
+        for (place, class, seed) in [(0, 2, 7), (0, 5, 1 << 30), (1, 2, 0), (2, 2, 90), (3, 2, 5)] {
+            cells.insert((place, StatusClass::numbered(class)), totals(seed));
+        }
+        // No time was measured.
+        cells.insert((4, StatusClass::of(200)), Totals { calls: 3, ..Totals::default() });
+        let mut sum = Sum::default();
+        let mut found = Vec::new();
+        let pairs = |place: u8, _| (place != 2).then_some(place / 2);
+        add_up(&pack(&cells), &mut sum, pairs, |key, totals| found.push((key, totals))).unwrap();
+        let mut expected: BTreeMap<u8, Totals> = BTreeMap::new();
+        for ((place, _), totals) in cells.iter().filter(|((place, _), _)| *place != 2) {
+            expected.entry(place / 2).or_default().add(totals);
+        }
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn adding_up_in_one_is_adding_one_by_one() {
+        let cells: Cells =
+            (0..60).map(|place| ((place, StatusClass::of(200)), totals(1 << (place % 40)))).collect();
+        let mut found = Vec::new();
+        add_up(&pack(&cells), &mut Sum::default(), |_, _| Some(()), |(), totals| found.push(totals)).unwrap();
+        let mut expected = Totals::default();
+        cells.values().for_each(|totals| expected.add(totals));
+        assert_eq!(found, [expected]);
+    }
+
+    #[test]
     fn a_chunk_that_is_cut_anywhere_is_an_error_and_no_panic() {
         let cells = Cells::from([((3, StatusClass::of(200)), totals(9))]);
         let bytes = pack(&cells);
         for end in 1..bytes.len() {
             assert!(unpack(&bytes[..end], |_, _, _| ()).is_err(), "{end}");
+            for key in [Some(()), None] {
+                let sum = &mut Sum::default();
+                assert!(add_up(&bytes[..end], sum, |_, _| key, |(), _| ()).is_err(), "{end}");
+            }
         }
         assert!(
             unpack(&[0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], |_, _, _| ())

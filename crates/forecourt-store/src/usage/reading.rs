@@ -1,11 +1,11 @@
 //! Answers to questions about usage: the chunks that may hold them, and what these add up to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 use forecourt_core::{
     ids::{ApplicationId, CredentialId, ProductId, RouteId},
     time::Timestamp,
-    usage::{Grouping, Totals, UsageGroup, UsagePoint, UsageQuery},
+    usage::{Grouping, StatusClass, Totals, UsageGroup, UsagePoint, UsageQuery},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
@@ -82,17 +82,19 @@ impl UsageRows {
             .filter_map(|(id, group)| Some((*id, groups.binary_search(&group).ok()?)))
             .collect();
         let by_class = self.query.grouping.by_status_class;
-        let mut sums: BTreeMap<(Timestamp, usize, Option<_>), Totals> = BTreeMap::new();
+        let mut sums: BTreeMap<(Timestamp, usize, Option<StatusClass>), Totals> = BTreeMap::new();
+        let mut sum = chunks::Sum::default();
         for (series, chunk, cells) in &self.chunks {
             // A series that was made after the first query: its calls came after the question.
             let Some(group) = numbers.get(series) else { continue };
-            chunks::unpack(cells, |place, class, totals| {
+            let key = |place: u8, class: StatusClass| {
                 let at = chunks::start(step, *chunk, place);
-                if at < first || at > last {
-                    return;
-                }
-                let at = if is_whole { first } else { at };
-                sums.entry((at, *group, by_class.then_some(class))).or_default().add(&totals);
+                let is_asked = at >= first && at <= last;
+                is_asked.then(|| (if is_whole { first } else { at }, *group, by_class.then_some(class)))
+            };
+            chunks::add_up(cells, &mut sum, key, |key, totals| match sums.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(totals)),
+                Entry::Occupied(mut known) => known.get_mut().add(&totals),
             })?;
             if sums.len() > most {
                 return Ok(None);

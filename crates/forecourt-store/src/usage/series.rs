@@ -37,33 +37,46 @@ pub(super) enum Grain {
     Portal,
     /// Products.
     Product,
+    /// Products and routes.
+    Route,
     /// Applications, and so developers.
     Application,
     /// Applications and products.
     Subscription,
-    /// Everything: credentials and routes too.
+    /// Everything: credentials too.
     Detail,
 }
 
 impl Grain {
     /// All, the coarsest first.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Portal, Self::Product, Self::Application, Self::Subscription, Self::Detail];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Portal, Self::Product, Self::Route, Self::Application, Self::Subscription, Self::Detail];
 
     /// Its number in its column.
-    const fn number(self) -> i16 {
-        self as i16
+    pub(super) const fn number(self) -> i16 {
+        match self {
+            Self::Portal => 0,
+            Self::Product => 1,
+            Self::Application => 2,
+            Self::Subscription => 3,
+            Self::Detail => 4,
+            Self::Route => 5,
+        }
     }
 
     const fn tells_products(self) -> bool {
-        matches!(self, Self::Product | Self::Subscription | Self::Detail)
+        matches!(self, Self::Product | Self::Route | Self::Subscription | Self::Detail)
     }
 
     const fn tells_applications(self) -> bool {
         matches!(self, Self::Application | Self::Subscription | Self::Detail)
     }
 
-    const fn tells_detail(self) -> bool {
+    const fn tells_routes(self) -> bool {
+        matches!(self, Self::Route | Self::Detail)
+    }
+
+    const fn tells_credentials(self) -> bool {
         matches!(self, Self::Detail)
     }
 
@@ -74,11 +87,12 @@ impl Grain {
         let needs_products = by_product || !filter.products.is_empty();
         let needs_applications =
             by_application || !filter.applications.is_empty() || filter.developer_id.is_some();
-        let needs_detail = by_credential || by_route || !filter.credentials.is_empty();
+        let needs_credentials = by_credential || !filter.credentials.is_empty();
         let answers = |grain: &Self| {
             (grain.tells_products() || !needs_products)
                 && (grain.tells_applications() || !needs_applications)
-                && (grain.tells_detail() || !needs_detail)
+                && (grain.tells_routes() || !by_route)
+                && (grain.tells_credentials() || !needs_credentials)
         };
         Self::ALL.into_iter().find(answers).unwrap_or(Self::Detail)
     }
@@ -94,19 +108,32 @@ impl Grain {
             developer_id: kept(self.tells_applications(), calls.developer_id.as_str()),
             application_id: kept(self.tells_applications(), calls.application_id.as_str()),
             product_id: kept(self.tells_products(), calls.product_id.as_str()),
-            credential_id: kept(self.tells_detail(), calls.credential_id.as_str()),
-            route_id: kept(self.tells_detail(), calls.route_id.as_str()),
+            credential_id: kept(self.tells_credentials(), calls.credential_id.as_str()),
+            route_id: kept(self.tells_routes(), calls.route_id.as_str()),
         };
-        // No id holds a slash, so no two series share their text. The developer goes with the application.
-        series.subject = format!(
-            "{}/{}/{}/{}/{}/{}",
-            series.grain,
-            series.portal_id,
-            series.application_id,
-            series.product_id,
-            series.credential_id,
-            series.route_id
-        );
+        series.subject = series.to_subject();
+        series
+    }
+}
+
+impl entity::Model {
+    /// No id holds a slash, so no two series share their text. The developer goes with the application.
+    fn to_subject(&self) -> String {
+        let Self { grain, portal_id, application_id, product_id, credential_id, route_id, .. } = self;
+        format!("{grain}/{portal_id}/{application_id}/{product_id}/{credential_id}/{route_id}")
+    }
+
+    /// The series of the route that a series of [`Grain::Detail`] tells apart, without its number.
+    pub(super) fn of_route(&self) -> Self {
+        let mut series = Self {
+            id: 0,
+            grain: Grain::Route.number(),
+            developer_id: String::new(),
+            application_id: String::new(),
+            credential_id: String::new(),
+            ..self.clone()
+        };
+        series.subject = series.to_subject();
         series
     }
 }
@@ -165,7 +192,9 @@ mod tests {
             (filtered(|f| f.developer_id = Some(DeveloperId::known("d"))), Application),
             (filtered(|f| f.applications = vec![application()]), Application),
             (grouped(|g| (g.by_product, g.by_application) = (true, true)), Subscription),
-            (grouped(|g| g.by_route = true), Detail),
+            (grouped(|g| g.by_route = true), Route),
+            (grouped(|g| (g.by_product, g.by_route) = (true, true)), Route),
+            (grouped(|g| (g.by_application, g.by_route) = (true, true)), Detail),
             (grouped(|g| g.by_credential = true), Detail),
             (filtered(|f| f.credentials = vec![CredentialId::known("c")]), Detail),
         ] {

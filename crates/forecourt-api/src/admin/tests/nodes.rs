@@ -62,7 +62,7 @@ async fn a_node_is_listed_with_how_far_it_is_and_whether_it_hears_of_changes() {
         assert_eq!(refused.kind(), ErrorKind::Invalid, "{unknown}");
     }
 
-    nodes::disconnected(&stage.app, &id);
+    nodes::disconnected(&stage.app, &id, "one");
     for written in [false, true] {
         assert_eq!(stage.get(&path).await.value()["state"], "disconnected", "{written}");
         let with = |state: &str| format!("/api/forecourt/nodes?state={state}&gateway_group_id=default");
@@ -80,10 +80,10 @@ async fn a_node_that_opens_another_stream_stays_connected_when_the_old_one_ends(
     let (_, token) = stage.instance_token("default").await;
     let id = stage.node(&token, "one").await;
     stage.node(&token, "one").await;
-    nodes::disconnected(&stage.app, &id);
+    nodes::disconnected(&stage.app, &id, "one");
     let path = format!("/api/forecourt/nodes/{id}");
     assert_eq!(stage.get(&path).await.value()["state"], "connected");
-    nodes::disconnected(&stage.app, &id);
+    nodes::disconnected(&stage.app, &id, "one");
     assert_eq!(stage.get(&path).await.value()["state"], "disconnected");
 }
 
@@ -155,7 +155,7 @@ async fn the_id_of_a_gateway_inside_a_control_plane_is_nobody_elses() {
     assert_eq!(stage.get(path).await.value()["state"], "connected");
     let refusal = stage.call("DELETE", path, Value::Null).await.refusal();
     assert!(refusal.0 == 400 && refusal.1.contains("gateway.listen"), "{refusal:?}");
-    nodes::disconnected(&stage.app, &NodeId::known("nod_inside"));
+    nodes::disconnected(&stage.app, &NodeId::known("nod_inside"), "inside");
     stage.call("DELETE", path, Value::Null).await.value();
     assert_eq!(stage.get(path).await.refusal().0, 404);
 }
@@ -201,7 +201,7 @@ async fn a_deleted_token_shuts_its_nodes_out_and_leaves_them_in_the_list() {
     assert!(removals.has_changed().unwrap());
     assert_eq!(nodes::standing(&stage.app, &admitted).await.unwrap(), Standing::Removed);
     assert_eq!(refused(nodes::recognise(&stage.app, &token, &node).await), ErrorKind::Unauthenticated);
-    nodes::disconnected(&stage.app, &node);
+    nodes::disconnected(&stage.app, &node, "one");
     assert_eq!(stage.get(&format!("/api/forecourt/nodes/{node}")).await.value()["state"], "disconnected");
     assert_eq!(stage.call("DELETE", &path, Value::Null).await.refusal().0, 404);
     // With another token of the group it is the same node again.
@@ -256,10 +256,24 @@ async fn a_copied_node_is_shown_and_neither_copy_speaks_for_the_other() {
     assert!(complete().await && !duplicated().await);
 
     // Once the second has ended, the first may come back, and is no restart either.
-    nodes::disconnected(&stage.app, &second.node);
-    nodes::disconnected(&stage.app, &second.node);
+    nodes::disconnected(&stage.app, &second.node, "two");
     nodes::admit(&stage.app, &token, &started_as("one")).await.unwrap();
     assert!(duplicated().await && !complete().await);
+}
+
+#[tokio::test]
+async fn the_late_end_of_a_replaced_process_leaves_the_one_in_its_place_connected() {
+    let stage = Stage::start().await;
+    let (_, token) = stage.instance_token("default").await;
+    let first = nodes::admit(&stage.app, &token, &started_as("one")).await.unwrap();
+    nodes::connected(&stage.app, &first.node);
+    let second = nodes::admit(&stage.app, &token, &started_as("two")).await.unwrap();
+    nodes::connected(&stage.app, &second.node);
+    let path = format!("/api/forecourt/nodes/{}", first.node);
+    for (instance, state) in [("one", "connected"), ("two", "disconnected")] {
+        nodes::disconnected(&stage.app, &first.node, instance);
+        assert_eq!(stage.get(&path).await.value()["state"], state, "{instance} ended");
+    }
 }
 
 #[tokio::test]

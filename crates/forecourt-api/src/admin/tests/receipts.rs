@@ -64,7 +64,7 @@ async fn a_node_that_is_cut_off_keeps_a_receipt_incomplete_until_it_is_removed()
     let stage = Stage::start().await;
     let (_, token) = stage.instance_token("default").await;
     let one = stage.node(&token, "one").await;
-    nodes::disconnected(&stage.app, &one);
+    nodes::disconnected(&stage.app, &one, "one");
     let made = service(&stage, "default").await;
     assert_eq!(receipt(&stage, made).await["complete"], false);
     stage.call("DELETE", &format!("/api/forecourt/nodes/{one}"), Value::Null).await.value();
