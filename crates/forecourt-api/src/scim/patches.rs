@@ -160,7 +160,7 @@ fn add(values: &mut Vec<Value>, value: Value) {
         return;
     }
     if is_primary(&value) {
-        values.iter_mut().for_each(|value| demote(value));
+        values.iter_mut().for_each(demote);
     }
     values.push(value);
 }

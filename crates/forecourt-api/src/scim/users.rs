@@ -189,10 +189,9 @@ fn shown(status: StatusCode, user: &ProvisionedUser, reached: &ReachedAt, asked:
 
 /// A user as GET answers it.
 fn shape(user: &ProvisionedUser, reached: &ReachedAt) -> Map<String, Value> {
-    let mut shape = own(user);
     let administrator = &user.administrator;
-    shape.insert("schemas".into(), json!([USER]));
-    shape.insert("id".into(), json!(administrator.id));
+    let mut shape = json_of([("schemas", Some(json!([USER]))), ("id", Some(json!(administrator.id)))]);
+    shape.extend(own(user));
     let meta = json!({
         "resourceType": "User",
         "created": times::iso(administrator.created_at),

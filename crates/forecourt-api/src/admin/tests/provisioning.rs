@@ -206,7 +206,9 @@ async fn lists_are_filtered_paged_and_narrowed_to_what_is_asked_for() {
     let row = async |query: &str| {
         let list = scim.get(&format!("{USERS}?filter=userName+eq+%22u3%22&{query}")).await;
         let row = list["Resources"][0].as_object().unwrap().clone();
-        (row.keys().cloned().collect::<Vec<_>>().join(" "), Value::Object(row))
+        let mut names: Vec<_> = row.keys().cloned().collect();
+        names.sort();
+        (names.join(" "), Value::Object(row))
     };
     assert_eq!(row("attributes=userName").await.0, "id schemas userName");
     let (names, values) = row("attributes=emails.value,active").await;
