@@ -12,7 +12,8 @@ async fn a_preview_that_there_is_not_is_refused_only_to_whoever_proved_who_they_
     for row in endpoints().rows().iter().filter(|row| row.method != "GET") {
         let method = row.method.as_str();
         let send = async |query: &str, headers: &[(&str, &str)]| {
-            let address = format!("{}?{query}", existing.address(row.path));
+            let address = existing.address(row.path);
+            let address = format!("{address}{}{query}", if address.contains('?') { '&' } else { '?' });
             existing.stage.with_headers(method, &address, headers, json!("no object")).await.refusal().0
         };
         let known = [("x-api-key", existing.stage.token.as_str())];
