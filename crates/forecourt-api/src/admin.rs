@@ -29,6 +29,7 @@ mod portals;
 mod product_bodies;
 mod product_schemas;
 mod products;
+mod provisioning;
 mod receipts;
 mod roles;
 mod routes;
@@ -63,16 +64,19 @@ use crate::{
         operations::Access,
     },
     previews::{self, Envelope},
+    scim,
     table::{self, Table},
 };
 
-/// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`.
+/// The Admin API's routes, under `/api`, `/apisix/admin` and `/healthz`; SCIM's, which are no part of its table, among
+/// them.
 pub fn router(context: Context) -> Router {
     endpoints()
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(wrapped as Envelope, previews::answer))
+        .merge(scim::router(&context))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_log::log))
@@ -124,6 +128,7 @@ fn endpoints() -> Table {
         admin_tokens::endpoints,
         settings::endpoints,
         schemas::endpoints,
+        provisioning::endpoints,
         portals::endpoints,
         portal_tokens::endpoints,
         sign_in_options::endpoints,

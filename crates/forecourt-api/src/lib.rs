@@ -1,4 +1,4 @@
-//! The wire APIs: the Admin API ([`admin`]), the Portal API ([`portal`]), and what gateway nodes ask ([`sync`]).
+//! The wire APIs: the Admin API ([`admin`], and `scim` beside it), the Portal API ([`portal`]), and what gateway nodes ask ([`sync`]).
 //!
 //! Invariant: the JSON of the outside lives here. A handler reads its request into core's inputs, calls one use case,
 //! and writes the answer; it decides nothing.
@@ -8,6 +8,7 @@ mod json_patch;
 mod openapi;
 pub mod portal;
 mod previews;
+mod scim;
 mod shapes;
 pub mod sync;
 mod table;

@@ -2,7 +2,8 @@
 //!
 //! The call runs with every check and refusal that it always has, and is undone where it would be stored. Where it was
 //! refused, that answer stands; where it would have changed something, its impact is answered instead. A changing call
-//! that has no preview refuses the wish: carrying it out would be the worst reading of it.
+//! that has no preview refuses the wish: carrying it out would be the worst reading of it. Who is refused is told so by
+//! whatever proves who calls, since authentication comes first.
 
 use axum::{
     Json,
@@ -44,7 +45,12 @@ pub(crate) fn is_previewed(method: &Method, path: &str) -> bool {
 pub(crate) async fn answer(State(envelope): State<Envelope>, mut request: Request, next: Next) -> Response {
     match asked(&request) {
         Ok(false) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+                call.objection = Some(problem.message().to_owned());
+            }
+            next.run(request).await
+        }
         Ok(true) => {
             let preview = Preview::default();
             if let Some(call) = request.extensions_mut().get_mut::<Call>() {

@@ -4,7 +4,7 @@ use forecourt_core::{
     actors::Caller,
     admin_tokens::{AdminToken, AdminTokenFilter, AdminTokenRefusal},
     events::EventName,
-    ids::AdminTokenId,
+    ids::{AdminTokenId, AdministratorId},
     lists::List,
     portal_tokens::expiry,
     secrets::{PlainSecret, TokenKind},
@@ -53,6 +53,7 @@ pub async fn create(
     let owner = access::administrator(caller)?;
     let name = text::name("name", name, AdminToken::NAME)?;
     let mut write = app.begin(caller).await?;
+    refuse_deactivated(&write, owner).await?;
     refuse_taken(&write, owner, &name, None).await?;
     let text = TokenKind::Administrator.issue(&mut OsRandom);
     let token = AdminToken {
@@ -100,6 +101,9 @@ pub async fn regenerate(
 ) -> Result<IssuedAdminToken, Error> {
     let mut token = token(app, caller, id).await?;
     let mut write = app.begin(caller).await?;
+    refuse_deactivated(&write, &token.administrator_id).await?;
+    // Deactivating takes tokens away: one that is gone meanwhile is not brought back.
+    write.admin_token(id).await?.ok_or_else(Error::not_found)?;
     let text = TokenKind::Administrator.issue(&mut OsRandom);
     token.digest = text.digest();
     token.expires_at = expiry(Some(expires_at), write.now)?;
@@ -125,9 +129,15 @@ pub async fn delete(app: &App, caller: &Caller, id: &AdminTokenId) -> Result<(),
     write.commit().await
 }
 
+/// Whoever was deactivated since the call was proved gets no token that would outlive it.
+async fn refuse_deactivated(write: &Write<'_>, owner: &AdministratorId) -> Result<(), Error> {
+    let current = write.administrator(owner).await?.filter(|current| current.active);
+    current.map(drop).ok_or_else(Error::unauthenticated)
+}
+
 async fn refuse_taken(
     write: &Write<'_>,
-    owner: &forecourt_core::ids::AdministratorId,
+    owner: &AdministratorId,
     name: &str,
     own: Option<&AdminTokenId>,
 ) -> Result<(), Error> {

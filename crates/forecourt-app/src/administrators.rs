@@ -13,7 +13,7 @@ use forecourt_core::{
     permissions::{Action, Target},
     roles::{AssignedRole, Role},
     sessions::SessionOwner,
-    text::{self, Invalid},
+    text,
 };
 use forecourt_store::RuledNoun;
 use serde_json::{Value, json};
@@ -96,10 +96,7 @@ pub async fn invite(
     password: &str,
 ) -> Result<Administrator, Error> {
     access::permits(caller, Action::InviteUser, Target::User(None))?;
-    let username = sign_in_text("username", username)?;
-    if text::has_control(&username) || username.contains(':') {
-        return Err(Invalid::new("username", "must not hold colons or control characters").into());
-    }
+    let username = forecourt_core::administrators::username("username", username)?;
     let password = sign_in_text("password", password)?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
@@ -112,8 +109,9 @@ pub async fn invite(
         email: String::new(),
         first_name: String::new(),
         last_name: String::new(),
-        password: StoredPassword { hash, one_time: true },
+        password: Some(StoredPassword { hash, one_time: true }),
         activated: false,
+        active: true,
         boundary: None,
         initial: false,
         created_at: write.now,
@@ -158,7 +156,7 @@ pub async fn reset_password(
     let hash = app.passwords().hash(&sign_in_text("password", password)?).await?;
     let mut write = app.begin(caller).await?;
     let mut administrator = write.administrator(id).await?.ok_or_else(Error::not_found)?;
-    administrator.password = StoredPassword { hash, one_time: true };
+    administrator.password = Some(StoredPassword { hash, one_time: true });
     administrator.updated_at = write.now;
     write.save_administrator(&administrator).await?;
     write.delete_sessions_of(&SessionOwner::Administrator(id.clone()), None).await?;
@@ -261,7 +259,8 @@ pub async fn change_password(
     old: Option<&str>,
 ) -> Result<Administrator, Error> {
     let new = sign_in_text("new_password", new)?;
-    let stored = &known.administrator.password;
+    // Whom a directory made and nobody gave a password has none to show: an administrator resets it first.
+    let stored = known.administrator.password.as_ref().ok_or(AdministratorRefusal::WrongOldPassword)?;
     if !stored.one_time {
         let old = old.ok_or(AdministratorRefusal::WrongOldPassword)?;
         if !app.passwords().verify(old, Some(&stored.hash)).await? {
@@ -275,11 +274,11 @@ pub async fn change_password(
     let mut write = app.begin(caller).await?;
     let mut administrator =
         write.administrator(&known.administrator.id).await?.ok_or_else(Error::unauthenticated)?;
-    if administrator.password != *stored {
+    if !administrator.active || administrator.password.as_ref() != Some(stored) {
         // Somebody changed it since it was proved: what was proved is worth nothing any more.
         return Err(Error::unauthenticated());
     }
-    administrator.password = StoredPassword { hash, one_time: false };
+    administrator.password = Some(StoredPassword { hash, one_time: false });
     administrator.activated = true;
     administrator.updated_at = write.now;
     write.save_administrator(&administrator).await?;

@@ -57,8 +57,8 @@ pub enum TokenOwner {
 
 impl KnownAdministrator {
     /// True while a one-time password is in force: nothing but changing it is permitted.
-    pub const fn must_change_password(&self) -> bool {
-        self.administrator.password.one_time
+    pub fn must_change_password(&self) -> bool {
+        self.administrator.must_change_password()
     }
 
     /// Who acts.
@@ -97,8 +97,9 @@ pub async fn sign_in(
     let caller = caller.acting_as(known.actor());
     let mut write = app.begin(&caller).await?;
     let current = write.administrator(&known.administrator.id).await?;
-    if current.is_none_or(|current| current.password != known.administrator.password) {
-        // Changed or deleted while the old password was being proved: it opens nothing any more.
+    let holds = |current: &Administrator| current.active && current.password == known.administrator.password;
+    if !current.is_some_and(|current| holds(&current)) {
+        // Changed, deactivated or deleted while the old password was being proved: it opens nothing any more.
         return Err(Error::unauthenticated());
     }
     let owner = SessionOwner::Administrator(known.administrator.id.clone());
@@ -161,7 +162,7 @@ pub async fn by_password(
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
     let attempt = app.limits().attempt(&account, now).await?;
-    match proved(app, &account, username, password).await {
+    match proved(app, address, &account, username, password).await {
         Ok(Some(administrator)) => {
             attempt.succeeded();
             return known(app, administrator, None).await;
@@ -188,6 +189,7 @@ async fn known(
 /// The administrator whose password this is.
 async fn proved(
     app: &App,
+    address: Option<&str>,
     account: &str,
     username: &str,
     password: &str,
@@ -197,9 +199,10 @@ async fn proved(
         true => None,
         false => app.read().administrator_by_username(username).await?,
     };
-    let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
-    let fits = app.password_fits(account, password, hash).await?;
-    Ok(found.filter(|_| fits))
+    let stored = found.as_ref().and_then(|administrator| administrator.password.as_ref());
+    let stored = stored.map(|stored| stored.hash.as_str());
+    let fits = app.password_fits(address, account, password, stored).await?;
+    Ok(found.filter(|administrator| fits && administrator.active))
 }
 
 /// The administrator whose session has this token. A session that ended is no attack and counts as no failure.
@@ -209,6 +212,7 @@ pub async fn by_session(app: &App, token: &str) -> Result<KnownAdministrator, Er
     let session = app.read().session(&digest).await?.filter(|session| now < session.expires_at);
     if let Some(Session { owner: SessionOwner::Administrator(id), .. }) = session
         && let Some(administrator) = app.read().administrator(&id).await?
+        && administrator.active
     {
         return known(app, administrator, Some(digest)).await;
     }
@@ -231,7 +235,9 @@ pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<T
                 tx.touch_admin_token(&token.id, now).await?;
                 tx.commit(now).await?;
             }
-            if let Some(administrator) = app.read().administrator(&token.administrator_id).await? {
+            if let Some(administrator) = app.read().administrator(&token.administrator_id).await?
+                && administrator.active
+            {
                 return Ok(TokenOwner::Administrator(known(app, administrator, None).await?));
             }
         }
@@ -329,9 +335,10 @@ impl VerifiedPasswords {
 }
 
 impl App {
-    /// Whether `password` is the one that `stored` was made of; see [`VerifiedPasswords`].
+    /// Whether `password`, which came from `address`, is the one that `stored` was made of; see [`VerifiedPasswords`].
     pub(crate) async fn password_fits(
         &self,
+        address: Option<&str>,
         account: &str,
         password: &str,
         stored: Option<&str>,
@@ -343,6 +350,7 @@ impl App {
         if digest.as_ref().is_some_and(seen) {
             return Ok(true);
         }
+        let _turn = self.limits().turn(address, self.now()).await?;
         let fits = self.passwords().verify(password, stored).await?;
         if let Some(digest) = digest.filter(|_| fits) {
             let mut digests = cache.digests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -354,3 +362,6 @@ impl App {
         Ok(fits)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,11 @@ impl Error {
         Self::new(ErrorKind::Forbidden, "forbidden", message)
     }
 
+    /// The caller may not do this, for the reason that `refusal` tells.
+    pub(crate) fn forbidden_because(refusal: &impl Refusal) -> Self {
+        Self::new(ErrorKind::Forbidden, refusal.code(), refusal.to_string())
+    }
+
     /// Nothing was changed, as the caller wished.
     pub(crate) fn previewed() -> Self {
         Self::new(ErrorKind::Conflict, "previewed", "nothing was changed: only a preview was asked for")
@@ -158,6 +163,13 @@ impl From<StoreError> for Error {
 impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         let message = error.to_string();
+        if matches!(error, PasswordError::Busy) {
+            return Self::new(
+                ErrorKind::Limit { retry_after: 1 },
+                "busy",
+                "too many sign-ins at once; try again",
+            );
+        }
         Self { kind: ErrorKind::Internal, code: "password_hash", message, source: Some(Box::new(error)) }
     }
 }

@@ -37,6 +37,7 @@ mod plugins;
 pub mod portal_tokens;
 pub mod portals;
 pub mod products;
+pub mod provisioning;
 mod random;
 pub mod receipts;
 pub mod roles;

@@ -128,7 +128,13 @@ fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> 
 }
 
 /// The person whose password this is, where the portal lets people sign in with one.
-async fn proved(app: &App, portal: &PortalId, login: &str, password: &str) -> Result<Option<Person>, Error> {
+async fn proved(
+    app: &App,
+    address: Option<&str>,
+    portal: &PortalId,
+    login: &str,
+    password: &str,
+) -> Result<Option<Person>, Error> {
     let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
     let found = match &option {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
@@ -140,6 +146,7 @@ async fn proved(app: &App, portal: &PortalId, login: &str, password: &str) -> Re
         None => None,
     };
     let stored = found.as_ref().map(|person| person.password.hash.as_str());
+    let _turn = app.limits().turn(address, app.now()).await?;
     let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
     Ok(found.filter(|_| fits))
 }
@@ -159,7 +166,7 @@ pub async fn sign_in(
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
     let attempt = app.limits().attempt(&account, now).await?;
-    let person = match proved(app, portal, login, password).await {
+    let person = match proved(app, caller.address.as_deref(), portal, login, password).await {
         Ok(person) => person,
         Err(error) => {
             attempt.void();

@@ -1,15 +1,17 @@
 //! Limits on failed sign-ins and failed token checks, per account and per address, in a sliding window.
 //!
-//! A right credential of another account is never held up: only the failing account, and failures from the failing
-//! address, are told to wait.
+//! A right credential of another account is not held up: only the failing account, and failures from the failing address,
+//! are told to wait. Whether a password is right costs a slow hash, though; so an address that failed too often has
+//! its passwords hashed one at a time, in turn with all such addresses, and a crowd of them is told to wait unhashed.
 
 use std::{
     collections::{HashMap, VecDeque},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
 use forecourt_core::time::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::{Error, ErrorKind};
 
@@ -31,7 +33,12 @@ impl Default for SignInLimits {
 }
 
 /// At most this many accounts and addresses are remembered; beyond it the quietest are forgotten.
-const REMEMBERED: usize = 50_000;
+const REMEMBERED: usize = 20_000;
+/// At most this many attempts on one account wait for others to be decided.
+const WAITING: usize = 256;
+/// At most this many passwords from addresses that failed too often wait to be hashed, the one that is being hashed
+/// included.
+const CROWD: usize = 8;
 
 type Recent = HashMap<String, VecDeque<Timestamp>>;
 
@@ -39,8 +46,35 @@ type Recent = HashMap<String, VecDeque<Timestamp>>;
 pub(crate) struct Failures {
     limits: SignInLimits,
     recent: Mutex<Recent>,
-    undecided: Mutex<HashMap<String, usize>>,
+    undecided: Mutex<HashMap<String, Undecided>>,
     decided: Notify,
+    crowd: Semaphore,
+    turn: Semaphore,
+}
+
+/// Attempts on one account.
+#[derive(Default)]
+struct Undecided {
+    running: usize,
+    waiting: usize,
+}
+
+/// The turn of an address that failed too often; it ends when this is dropped.
+pub(crate) struct Turn<'a> {
+    _place: SemaphorePermit<'a>,
+    _turn: SemaphorePermit<'a>,
+}
+
+/// An attempt that waits for others on its account to be decided.
+struct Waiting<'a> {
+    failures: &'a Failures,
+    key: &'a str,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.failures.leave(self.key, |undecided| &mut undecided.waiting);
+    }
 }
 
 /// An attempt on an account that is not decided yet. Dropping it, also because nobody waits for it any more, makes it a
@@ -68,37 +102,43 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.leaves_no_trace {
             let mut recent = self.failures.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            self.failures.note(&mut recent, self.key.clone(), self.started);
+            self.failures.note(&mut recent, self.key.clone(), self.failures.limits.per_account, self.started);
         }
-        let mut undecided = self.failures.undecided.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = undecided.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                undecided.remove(&self.key);
-            }
-        }
-        drop(undecided);
+        self.failures.leave(&self.key, |undecided| &mut undecided.running);
         self.failures.decided.notify_waiters();
     }
 }
 
 impl Failures {
     pub(crate) fn new(limits: SignInLimits) -> Self {
-        Self { limits, recent: Mutex::default(), undecided: Mutex::default(), decided: Notify::new() }
+        Self {
+            limits,
+            recent: Mutex::default(),
+            undecided: Mutex::default(),
+            decided: Notify::new(),
+            crowd: Semaphore::new(CROWD),
+            turn: Semaphore::new(1),
+        }
     }
 
     /// Starts an attempt on an account; refused for one that failed too often.
     ///
     /// No more attempts are undecided at a time than may still fail, so that attempts at the same time cannot slip past
-    /// the limit together. One more waits: while right ones are being proved, nobody is refused because of them.
+    /// the limit together. One more waits: while right ones are being proved, nobody is refused because of them, but
+    /// for those beyond a crowd of [`WAITING`].
     pub(crate) async fn attempt(&self, account: &str, now: Timestamp) -> Result<Attempt<'_>, Error> {
         let key = format!("account:{account}");
+        let mut waiting = None;
         loop {
             let mut decided = std::pin::pin!(self.decided.notified());
             // Enlisted before the look, so that a decision in between is not missed.
             decided.as_mut().enable();
             if self.enter(&key, now)? {
+                drop(waiting);
                 return Ok(Attempt { failures: self, key, started: now, leaves_no_trace: false });
+            }
+            if waiting.is_none() {
+                waiting = Some(self.wait(&key)?);
             }
             decided.await;
         }
@@ -110,22 +150,61 @@ impl Failures {
         self.check(&mut recent, key, self.limits.per_account, now)?;
         let failed = recent.get(key).map_or(0, VecDeque::len);
         let mut undecided = self.undecided.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = undecided.get(key).copied().unwrap_or(0);
-        let fits = failed + count < self.limits.per_account;
+        let running = undecided.get(key).map_or(0, |undecided| undecided.running);
+        let fits = failed + running < self.limits.per_account;
         if fits {
-            undecided.insert(key.to_owned(), count + 1);
+            undecided.entry(key.to_owned()).or_default().running += 1;
         }
         Ok(fits)
+    }
+
+    /// A place among those who wait for attempts on their account to be decided.
+    fn wait<'a>(&'a self, key: &'a str) -> Result<Waiting<'a>, Error> {
+        let mut undecided = self.undecided.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = undecided.entry(key.to_owned()).or_default();
+        if own.waiting >= WAITING {
+            return Err(limited(1));
+        }
+        own.waiting += 1;
+        Ok(Waiting { failures: self, key })
+    }
+
+    fn leave(&self, key: &str, of: fn(&mut Undecided) -> &mut usize) {
+        let mut undecided = self.undecided.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = undecided.get_mut(key) {
+            *of(own) -= 1;
+            if own.running + own.waiting == 0 {
+                undecided.remove(key);
+            }
+        }
+    }
+
+    /// Asked before a password from `address` is hashed. `None`: at once. An address that failed too often is given its
+    /// turn, and refused where too many wait for theirs.
+    pub(crate) async fn turn(
+        &self,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<Turn<'_>>, Error> {
+        let Some(address) = address else { return Ok(None) };
+        let checked = {
+            let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+            self.check(&mut recent, &address_key(address), self.limits.per_address, now)
+        };
+        let Err(refused) = checked else { return Ok(None) };
+        let Ok(place) = self.crowd.try_acquire() else { return Err(refused) };
+        let turn = self.turn.acquire().await.map_err(|_| refused)?;
+        Ok(Some(Turn { _place: place, _turn: turn }))
     }
 
     /// Notes a failure from an address, and gives the answer to it: unauthorized, or a wait for an address that
     /// failed too often.
     pub(crate) fn failed(&self, address: Option<&str>, now: Timestamp) -> Error {
         let Some(address) = address else { return Error::unauthenticated() };
-        let key = format!("address:{address}");
+        let key = address_key(address);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = self.check(&mut recent, &key, self.limits.per_address, now);
-        self.note(&mut recent, key, now);
+        self.note(&mut recent, key, self.limits.per_address, now);
         answer.err().unwrap_or_else(Error::unauthenticated)
     }
 
@@ -136,30 +215,37 @@ impl Failures {
             return Ok(());
         };
         let wait = freed.plus_seconds(self.limits.window_seconds).seconds() - now.seconds();
-        let retry_after = u64::try_from(wait).unwrap_or(0).max(1);
-        Err(Error::new(
-            ErrorKind::Limit { retry_after },
-            "too_many_failures",
-            "too many failed attempts; try again later",
-        ))
+        Err(limited(u64::try_from(wait).unwrap_or(0).max(1)))
     }
 
-    fn note(&self, recent: &mut Recent, key: String, now: Timestamp) {
-        if recent.len() >= REMEMBERED {
-            recent.retain(|_, times| {
-                self.forget_old(times, now);
-                !times.is_empty()
-            });
-        }
-        if recent.len() >= REMEMBERED {
-            recent.retain(|_, times| times.len() > 1);
+    fn note(&self, recent: &mut Recent, key: String, most: usize, now: Timestamp) {
+        if recent.len() >= REMEMBERED && !recent.contains_key(&key) {
+            self.make_room(recent, now);
         }
         let times = recent.entry(key).or_default();
-        // More than the larger limit need not be remembered to know that it is exceeded.
-        if times.len() > self.limits.per_account.max(self.limits.per_address) {
+        // More than the limit need not be remembered to know that it is exceeded.
+        if times.len() > most {
             times.pop_front();
         }
         times.push_back(now);
+    }
+
+    /// Forgets what is over, and where that is not enough, the quarter that failed least. Whoever is being guessed at
+    /// stays; and since a quarter is free then, this is not done again soon.
+    fn make_room(&self, recent: &mut Recent, now: Timestamp) {
+        recent.retain(|_, times| {
+            self.forget_old(times, now);
+            !times.is_empty()
+        });
+        if recent.len() < REMEMBERED {
+            return;
+        }
+        let mut quiet: Vec<_> =
+            recent.iter().map(|(key, times)| (times.len(), times.back().copied(), key.clone())).collect();
+        quiet.select_nth_unstable(REMEMBERED / 4);
+        for (_, _, key) in quiet.into_iter().take(REMEMBERED / 4) {
+            recent.remove(&key);
+        }
     }
 
     fn forget_old(&self, times: &mut VecDeque<Timestamp>, now: Timestamp) {
@@ -169,66 +255,24 @@ impl Failures {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{
-        pin::Pin,
-        task::{Context, Waker},
-    };
-
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_seconds(seconds)
-    }
-
-    fn is_pending<T>(future: Pin<&mut impl Future<Output = T>>) -> bool {
-        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
-    }
-
-    #[tokio::test]
-    async fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
-        let failures = Failures::new(SignInLimits::default());
-        for second in 0..20 {
-            drop(failures.attempt("ann", at(second)).await.unwrap());
-            // A right attempt leaves no trace, nor does one that a fault of ours broke off.
-            failures.attempt("bob", at(second)).await.unwrap().succeeded();
-            failures.attempt("bob", at(second)).await.unwrap().void();
+/// What an address is remembered by. Whoever has one IPv6 address has all of its /64.
+fn address_key(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("address:{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
-        let refused = failures.attempt("ann", at(20)).await.err().unwrap();
-        assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });
-        assert!(failures.attempt("bob", at(20)).await.is_ok());
-        assert!(failures.attempt("ann", at(301)).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn beyond_what_may_still_fail_an_attempt_waits_for_another_to_be_decided() {
-        let failures = Failures::new(SignInLimits::default());
-        drop(failures.attempt("ann", at(0)).await.unwrap());
-        let mut running = Vec::new();
-        for _ in 0..19 {
-            running.push(failures.attempt("ann", at(1)).await.unwrap());
-        }
-        let mut next = Box::pin(failures.attempt("ann", at(1)));
-        assert!(is_pending(next.as_mut()));
-        // Another account has nothing to do with it.
-        failures.attempt("bob", at(1)).await.unwrap().succeeded();
-        assert!(is_pending(next.as_mut()));
-        running.pop().unwrap().succeeded();
-        next.await.unwrap().succeeded();
-        // All others were wrong: now the account has failed too often, and nobody waits.
-        drop(running);
-        drop(failures.attempt("ann", at(2)).await.unwrap());
-        assert!(failures.attempt("ann", at(2)).await.is_err());
-    }
-
-    #[test]
-    fn failures_of_an_address_are_told_to_wait_after_a_hundred() {
-        let failures = Failures::new(SignInLimits::default());
-        for _ in 0..100 {
-            assert_eq!(failures.failed(Some("10.0.0.1"), at(0)).kind(), ErrorKind::Unauthenticated);
-        }
-        assert!(matches!(failures.failed(Some("10.0.0.1"), at(1)).kind(), ErrorKind::Limit { .. }));
-        assert_eq!(failures.failed(Some("10.0.0.2"), at(1)).kind(), ErrorKind::Unauthenticated);
+        _ => format!("address:{address}"),
     }
 }
+
+fn limited(retry_after: u64) -> Error {
+    Error::new(
+        ErrorKind::Limit { retry_after },
+        "too_many_failures",
+        "too many failed attempts; try again later",
+    )
+}
+
+#[cfg(test)]
+mod tests;

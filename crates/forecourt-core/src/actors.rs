@@ -38,6 +38,8 @@ pub enum Actor {
         /// The signed-in person who acts for it, on our own site.
         person_id: Option<PersonId>,
     },
+    /// A directory that provisions administrators by SCIM.
+    Directory,
     /// Somebody who looks at a portal without being known.
     Guest(PortalId),
     /// Forecourt itself.
@@ -130,7 +132,7 @@ impl Actor {
                 action != Action::DeleteGatewayGroup && resource.gateway_group() == Some(own)
             }
             Self::System => true,
-            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Guest(_) => false,
+            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Directory | Self::Guest(_) => false,
         }
     }
 
@@ -139,7 +141,7 @@ impl Actor {
         match self {
             Self::PortalFrontEnd(portal) | Self::Guest(portal) => Some(portal),
             Self::Developer { portal_id, .. } => Some(portal_id),
-            Self::Administrator { .. } | Self::GatewayGroupKey(_) | Self::System => None,
+            Self::Administrator { .. } | Self::GatewayGroupKey(_) | Self::Directory | Self::System => None,
         }
     }
 }

@@ -23,10 +23,12 @@ pub struct Administrator {
     pub first_name: String,
     /// Family name; may be empty.
     pub last_name: String,
-    /// The password in its slow, stored form.
-    pub password: StoredPassword,
+    /// The password in its slow, stored form; `None`: a directory made them, and they have none.
+    pub password: Option<StoredPassword>,
     /// False until an invited administrator has set a password of their own.
     pub activated: bool,
+    /// False: a directory deactivated them, and nothing that they show is accepted.
+    pub active: bool,
     /// The policy that bounds whatever their roles grant; `None`: nothing does.
     pub boundary: Option<PermissionPolicyId>,
     /// True for the first administrator, who cannot be deleted or lose the role.
@@ -142,11 +144,25 @@ pub fn sign_in_text(field: &str, text: &str) -> Result<String, crate::text::Inva
     crate::text::free(field, text, 128)
 }
 
+/// Checks a user name: 1–128 characters, neither colons, which end it in HTTP Basic, nor control characters.
+pub fn username(field: &str, text: &str) -> Result<String, crate::text::Invalid> {
+    let name = sign_in_text(field, text)?;
+    if crate::text::has_control(&name) || name.contains(':') {
+        return Err(crate::text::Invalid::new(field, "must not hold colons or control characters"));
+    }
+    Ok(name)
+}
+
 impl Administrator {
     /// What people call them: given and family name where there are any, else the user name.
     pub fn display_name(&self) -> String {
         let name = format!("{} {}", self.first_name, self.last_name);
         if name.trim().is_empty() { self.username.clone() } else { name.trim().to_owned() }
+    }
+
+    /// Whether a one-time password must be changed first.
+    pub fn must_change_password(&self) -> bool {
+        self.password.as_ref().is_some_and(|password| password.one_time)
     }
 
     /// Whether `by` may delete this administrator.

@@ -31,6 +31,14 @@ named! {
         AdministratorPasswordChanged = "administrator_password_changed",
         /// An administrator got a one-time password.
         AdministratorPasswordReset = "administrator_password_reset",
+        /// A directory made an administrator.
+        AdministratorProvisioned = "administrator_provisioned",
+        /// A directory changed an administrator.
+        AdministratorUpdatedByDirectory = "administrator_updated_by_directory",
+        /// An administrator can get in again.
+        AdministratorActivated = "administrator_activated",
+        /// An administrator cannot get in any more; their sessions and tokens ended.
+        AdministratorDeactivated = "administrator_deactivated",
         /// An administrator was deleted.
         AdministratorDeleted = "administrator_deleted",
         /// An access token was made.
@@ -53,6 +61,8 @@ named! {
         PermissionPolicyUpdated = "permission_policy_updated",
         /// A permission policy was deleted.
         PermissionPolicyDeleted = "permission_policy_deleted",
+        /// The token of the directory was made anew.
+        ScimTokenIssued = "scim_token_issued",
         /// A setting changed.
         SettingsChanged = "settings_changed",
         /// A portal was made.
@@ -249,6 +259,7 @@ impl Event {
             Actor::PortalFrontEnd(portal) => ("portal_front_end", portal.to_string()),
             Actor::Developer { person_id: Some(person), .. } => ("person", person.to_string()),
             Actor::Developer { id, .. } => ("developer", id.to_string()),
+            Actor::Directory => ("directory", String::new()),
             Actor::Guest(_) => ("guest", String::new()),
             Actor::System => ("system", String::new()),
         };

@@ -42,6 +42,7 @@ pub mod plugins;
 pub mod portal_tokens;
 pub mod portals;
 pub mod products;
+pub mod provisioning;
 pub mod random;
 pub mod refusals;
 pub mod roles;

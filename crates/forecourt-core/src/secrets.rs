@@ -143,6 +143,8 @@ pub enum TokenKind {
     GatewayGroup,
     /// `a7dp-`: lets a gateway node join its group.
     GatewayInstance,
+    /// `a7scim-`: lets a directory provision administrators.
+    Directory,
     /// `ses-`: a browser session.
     Session,
 }
@@ -155,6 +157,7 @@ impl TokenKind {
             Self::Portal => "a7prt-",
             Self::GatewayGroup => "a7adm-",
             Self::GatewayInstance => "a7dp-",
+            Self::Directory => "a7scim-",
             Self::Session => "ses-",
         }
     }

@@ -2,9 +2,35 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, FromRequestParts};
 pub use forecourt_core::addresses::Network;
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, Uri, header, request::Parts};
+
+use crate::{Tls, callers::Call, problem::Problem};
+
+/// The origin that the client called, such as `https://admin.example.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReachedAt(pub String);
+
+impl<S: Sync> FromRequestParts<S> for ReachedAt {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(Call::from_request_parts(parts, state).await?.reached_at))
+    }
+}
+
+/// The origin that the client called: the host that it named, by TLS where our listener or a trusted proxy says so.
+pub fn origin(uri: &Uri, headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> String {
+    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority =
+        named.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    let is_proxy = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
+    let forwarded = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let is_tls = extensions.get::<Tls>().is_some() || (is_proxy && forwarded);
+    format!("{}://{authority}", if is_tls { "https" } else { "http" })
+}
 
 /// The client's address: the connection's, or where that is a trusted proxy, the last untrusted one that the
 /// proxies name in `X-Forwarded-For`.
@@ -36,6 +62,27 @@ mod tests {
         headers.insert("x-forwarded-for", forwarded.parse().unwrap());
         let trusted: Vec<_> = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
         client(&headers, &extensions, &trusted).unwrap().to_string()
+    }
+
+    #[test]
+    fn the_scheme_is_that_of_our_listener_or_what_a_trusted_proxy_says() {
+        let trusted = [Network::parse("10.0.0.0/8").unwrap()];
+        let seen = |peer: &str, forwarded: &str, tls: bool| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            if tls {
+                extensions.insert(Tls);
+            }
+            let mut headers = HeaderMap::new();
+            headers.insert("host", "a.example:7080".parse().unwrap());
+            headers.insert("x-forwarded-proto", forwarded.parse().unwrap());
+            origin(&Uri::from_static("/api"), &headers, &extensions, &trusted)
+        };
+        assert_eq!(seen("203.0.113.7", "https", false), "http://a.example:7080");
+        assert_eq!(seen("10.0.0.1", "https", false), "https://a.example:7080");
+        assert_eq!(seen("10.0.0.1", "http", true), "https://a.example:7080");
+        let uri = Uri::from_static("https://b.example/api");
+        assert_eq!(origin(&uri, &HeaderMap::new(), &Extensions::new(), &[]), "http://b.example");
     }
 
     #[test]

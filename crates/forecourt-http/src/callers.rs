@@ -27,13 +27,22 @@ pub struct Call {
     pub request_id: RequestId,
     /// The client's address as text.
     pub address: Option<String>,
+    /// The origin that it called, such as `https://admin.example.com`.
+    pub reached_at: String,
     /// Where use cases note the revision that they made.
     pub receipt: Receipt,
     /// Set where the request asks what it would do.
     pub preview: Option<Preview>,
+    /// What is wrong with how it is asked for; told to whoever proves who they are, and to everybody where nobody need.
+    pub objection: Option<String>,
 }
 
 impl Call {
+    /// Refuses where there is an objection. Whatever takes a call, and whoever calls, asks this before anything is done.
+    pub fn unobjected(&self) -> Result<(), Problem> {
+        self.objection.as_ref().map_or(Ok(()), |objection| Err(Problem::bad_request(objection.as_str())))
+    }
+
     /// The caller that `actor` is, through `source`.
     pub fn by(&self, actor: Actor, source: Source) -> Caller {
         Caller {
@@ -51,11 +60,14 @@ impl Call {
 /// something changed for gateways, `X-Forecourt-Revision`.
 pub async fn begin(State(context): State<Context>, mut request: Request, next: Next) -> Response {
     let address = addresses::client(request.headers(), request.extensions(), &context.config.trusted_proxies);
+    let (uri, headers, extensions) = (request.uri(), request.headers(), request.extensions());
     let call = Call {
+        reached_at: addresses::origin(uri, headers, extensions, &context.config.trusted_proxies),
         request_id: context.app.new_request_id(),
         address: address.map(|address| address.to_string()),
         receipt: Receipt::default(),
         preview: None,
+        objection: None,
     };
     request.extensions_mut().insert(call.clone());
     let mut response = next.run(request).await;
@@ -106,10 +118,9 @@ pub struct AnyAdminCaller {
 #[derive(Clone, Debug)]
 pub struct AdminCaller(pub Caller);
 
-impl FromRequestParts<Context> for AnyAdminCaller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+impl AnyAdminCaller {
+    /// Whoever proved who they are, before anything else is asked of the call.
+    async fn proved(parts: &mut Parts, context: &Context) -> Result<(Self, Call), Problem> {
         let call = Call::from_request_parts(parts, context).await?;
         let proof = prove(&parts.headers, context, call.address.as_deref()).await?;
         let by_cookie =
@@ -121,7 +132,17 @@ impl FromRequestParts<Context> for AnyAdminCaller {
             AdminProof::Administrator(known) | AdminProof::AccessToken(known) => known.actor(),
             AdminProof::GatewayGroup(actor) => actor.clone(),
         };
-        Ok(Self { caller: call.by(actor, Source::AdminApi), proof })
+        Ok((Self { caller: call.by(actor, Source::AdminApi), proof }, call))
+    }
+}
+
+impl FromRequestParts<Context> for AnyAdminCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
+        let (caller, call) = Self::proved(parts, context).await?;
+        call.unobjected()?;
+        Ok(caller)
     }
 }
 
@@ -129,14 +150,17 @@ impl FromRequestParts<Context> for AdminCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
-        let any = AnyAdminCaller::from_request_parts(parts, context).await?;
+        let (any, call) = AnyAdminCaller::proved(parts, context).await?;
         match any.proof {
             AdminProof::Administrator(known) | AdminProof::AccessToken(known)
                 if known.must_change_password() =>
             {
                 Err(Error::forbidden("password change required").into())
             }
-            _ => Ok(Self(any.caller)),
+            _ => {
+                call.unobjected()?;
+                Ok(Self(any.caller))
+            }
         }
     }
 }
@@ -231,6 +255,7 @@ impl FromRequestParts<Context> for FrontEnd {
         }
         let token =
             authentication::by_portal_token(&context.app, call.address.as_deref(), token.trim()).await?;
+        call.unobjected()?;
         let actor = Actor::PortalFrontEnd(token.portal_id.clone());
         Ok(Self { caller: call.by(actor, Source::PortalApi), portal_id: token.portal_id })
     }

@@ -58,6 +58,11 @@ impl Problem {
         &self.message
     }
 
+    /// After how many seconds it may work again, where it is about that.
+    pub const fn retry_after(&self) -> Option<u64> {
+        self.retry_after
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.status

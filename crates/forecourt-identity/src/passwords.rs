@@ -9,10 +9,14 @@ use argon2::{
 };
 use tokio::sync::Semaphore;
 
+/// How many passwords may wait to be hashed: what some seconds of work are worth waiting for.
+pub const WAITING: usize = 512;
+
 /// Hashes and checks passwords. Cheap to clone; all clones share one limit.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     decoy: Arc<str>,
 }
 
@@ -22,16 +26,24 @@ pub enum PasswordError {
     /// The hash function refused.
     #[error("password hashing failed: {0}")]
     Hash(String),
+    /// Too many wait for their turn; nothing was hashed.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
     /// The worker ended before it was done.
     #[error("password hashing was interrupted")]
     Interrupted,
 }
 
 impl Passwords {
-    /// At most `at_once` hashes are computed at the same time.
+    /// At most `at_once` hashes are computed at the same time, and [`WAITING`] wait for their turn.
     pub fn new(at_once: usize) -> Result<Self, PasswordError> {
         let decoy = hash("a password that nobody has")?.into();
-        Ok(Self { turns: Arc::new(Semaphore::new(at_once.max(1))), decoy })
+        let at_once = at_once.max(1);
+        Ok(Self {
+            turns: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + WAITING)),
+            decoy,
+        })
     }
 
     /// The stored form of `password`: a PHC string with a fresh salt.
@@ -60,6 +72,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
+        let _place = self.places.try_acquire().map_err(|_| PasswordError::Busy)?;
         let _turn = self.turns.acquire().await.map_err(|_| PasswordError::Interrupted)?;
         tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Interrupted)
     }
@@ -93,6 +106,15 @@ mod tests {
         assert!(!passwords.verify("wrong horse", Some(&stored)).await.unwrap());
         assert!(!passwords.verify("a password that nobody has", None).await.unwrap());
         assert!(!passwords.verify("x", Some("no hash")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_beyond_what_may_wait_is_turned_away_unhashed() {
+        let passwords = Passwords::new(1).unwrap();
+        let busy: Vec<_> = (0..=WAITING).map(|_| passwords.places.try_acquire().unwrap()).collect();
+        assert!(matches!(passwords.verify("x", None).await, Err(PasswordError::Busy)));
+        drop(busy);
+        assert!(!passwords.verify("x", None).await.unwrap());
     }
 
     #[tokio::test]

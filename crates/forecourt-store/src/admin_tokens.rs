@@ -109,6 +109,12 @@ impl Tx {
         Ok(())
     }
 
+    /// Removes all tokens of an administrator; tells how many there were.
+    pub async fn delete_admin_tokens_of(&self, owner: &AdministratorId) -> Result<u64, StoreError> {
+        let own = entity::Entity::delete_many().filter(entity::Column::AdministratorId.eq(owner.as_str()));
+        Ok(own.exec(&self.connection()).await?.rows_affected)
+    }
+
     /// Removes a token.
     pub async fn delete_admin_token(&self, id: &AdminTokenId) -> Result<(), StoreError> {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;

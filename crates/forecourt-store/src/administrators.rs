@@ -29,6 +29,7 @@ pub(crate) mod entity {
         pub password_one_time: bool,
         pub activated: bool,
         pub super_admin: bool,
+        pub active: bool,
         pub boundary_id: Option<String>,
         pub initial: bool,
         pub search_text: String,
@@ -121,9 +122,11 @@ fn row(administrator: &Administrator) -> entity::ActiveModel {
         email: Set(email.clone()),
         first_name: Set(first_name.clone()),
         last_name: Set(last_name.clone()),
-        password_hash: Set(administrator.password.hash.clone()),
-        password_one_time: Set(administrator.password.one_time),
+        // Nothing hashes to an empty text: it stands for no password.
+        password_hash: Set(administrator.password.as_ref().map(|own| own.hash.clone()).unwrap_or_default()),
+        password_one_time: Set(administrator.must_change_password()),
         activated: Set(administrator.activated),
+        active: Set(administrator.active),
         // Kept by whoever assigns roles.
         super_admin: NotSet,
         boundary_id: Set(administrator.boundary.as_ref().map(ToString::to_string)),
@@ -135,14 +138,16 @@ fn row(administrator: &Administrator) -> entity::ActiveModel {
 }
 
 fn administrator(row: entity::Model) -> Administrator {
+    let password = StoredPassword { hash: row.password_hash, one_time: row.password_one_time };
     Administrator {
         id: AdministratorId::known(row.id),
         username: row.username,
         email: row.email,
         first_name: row.first_name,
         last_name: row.last_name,
-        password: StoredPassword { hash: row.password_hash, one_time: row.password_one_time },
+        password: Some(password).filter(|password| !password.hash.is_empty()),
         activated: row.activated,
+        active: row.active,
         boundary: row.boundary_id.map(PermissionPolicyId::known),
         initial: row.initial,
         created_at: Timestamp::from_micros(row.created_at),

@@ -37,6 +37,7 @@ mod plans;
 mod portal_tokens;
 mod portals;
 mod products;
+mod provisioning;
 mod roles;
 mod routes;
 mod rows;

@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -27,6 +27,7 @@ const STEPS: [Step; 11] = [
     Step { name: "0009_usage_spools", sql: include_str!("migrations/0009_usage_spools.sql") },
     Step { name: "0010_dcr", sql: include_str!("migrations/0010_dcr.sql") },
     Step { name: "0011_permissions", sql: include_str!("migrations/0011_permissions.sql") },
+    Step { name: "0014_scim", sql: include_str!("migrations/0014_scim.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -67,7 +68,8 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 24] = [
+    const NOT_OWNED: [(&str, &str, &str); 25] = [
+        ("scim_users", "external_id", "the directory's own id"),
         ("role_policies", "policy_id", "an attached policy is not deleted"),
         ("administrator_roles", "role_id", "a role that somebody holds is not deleted"),
         ("events", "actor_id", "a record outlives who made it"),

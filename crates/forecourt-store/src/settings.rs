@@ -1,6 +1,6 @@
 //! Settings of the installation, one JSON value a key.
 
-use forecourt_core::{secrets::KeptSecret, settings::SystemSettings};
+use forecourt_core::{provisioning::ScimSettings, secrets::KeptSecret, settings::SystemSettings};
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ mod entity {
 }
 
 const SYSTEM: &str = "system";
+const SCIM: &str = "scim";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
 const SYNC_AUTHORITY: &str = "sync_authority";
@@ -47,6 +48,12 @@ impl Reader {
             || Ok(SystemSettings::default()),
             |row| rows::from_json("system settings", &row.value),
         )
+    }
+
+    /// Whether a directory may provision administrators; not so before it was ever changed.
+    pub async fn scim_settings(&self) -> Result<ScimSettings, StoreError> {
+        let row = entity::Entity::find_by_id(SCIM).one(&self.connection()).await?;
+        row.map_or_else(|| Ok(ScimSettings::default()), |row| rows::from_json("SCIM settings", &row.value))
     }
 
     /// The key that form tokens are derived with, hex, once it was made.
@@ -76,6 +83,11 @@ impl Tx {
     /// Stores the installation's settings.
     pub async fn save_system_settings(&self, settings: &SystemSettings) -> Result<(), StoreError> {
         self.save_setting(SYSTEM, rows::to_json("system settings", settings)?).await
+    }
+
+    /// Stores whether a directory may provision administrators.
+    pub async fn save_scim_settings(&self, settings: &ScimSettings) -> Result<(), StoreError> {
+        self.save_setting(SCIM, rows::to_json("SCIM settings", settings)?).await
     }
 
     /// Stores the key that form tokens are derived with, hex.

@@ -77,12 +77,14 @@ pub enum Act {
     DeleteConsumerCredential,
     /// Delete a DCR provider with its OAuth credentials.
     DeleteDcrProvider,
+    /// Make the token of SCIM anew.
+    IssueScimToken,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 20] = [
+    const DESTRUCTIVE: [Self; 21] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -102,6 +104,7 @@ impl Act {
         Self::DeleteConsumer,
         Self::DeleteConsumerCredential,
         Self::DeleteDcrProvider,
+        Self::IssueScimToken,
         Self::DismissDcrRemoval,
     ];
 
@@ -159,6 +162,7 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteConsumer => "delete_consumer",
         Act::DeleteConsumerCredential => "delete_consumer_credential",
         Act::DeleteDcrProvider => "delete_dcr_provider",
+        Act::IssueScimToken => "issue_scim_token",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
     }
 }

@@ -221,6 +221,8 @@ paths! {
             "/gateway/groups/{group}/consumers/{consumer}/credentials/{credential}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
+        SCIM scim() = "/settings/scim";
+        SCIM_TOKEN scim_token() = "/settings/scim/token";
         SIGN_IN sign_in() = "/sign-in";
         FIRST_PASSWORD first_password() = "/sign-in/password";
         SIGN_OUT sign_out() = "/sign-out";

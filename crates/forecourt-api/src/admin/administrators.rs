@@ -117,7 +117,11 @@ pub(super) fn user_schema() -> Schema {
             .optional("email", schemas::text())
             .optional("first_name", schemas::text())
             .optional("last_name", schemas::text())
-            .required("state", schemas::words(&["Active", "Pending"]))
+            .required(
+                "state",
+                schemas::words(&["Active", "Pending", "Inactive"])
+                    .about("Inactive: a directory deactivated them."),
+            )
             .required("login_option", option)
             .required("roles", schemas::array(role))
             .optional("permission_boundary", schemas::id())
@@ -146,7 +150,11 @@ fn role_shape(held: &HeldRole) -> Value {
 }
 
 fn shape(administrator: &Administrator, held: &[HeldRole]) -> Value {
-    let state = if administrator.activated { "Active" } else { "Pending" };
+    let state = match (administrator.active, administrator.activated) {
+        (false, _) => "Inactive",
+        (true, true) => "Active",
+        (true, false) => "Pending",
+    };
     let option = json!({ "id": "built_in", "name": BUILT_IN, "provider_type": "built_in" });
     Value::Object(members([
         ("id", Some(json!(administrator.id))),

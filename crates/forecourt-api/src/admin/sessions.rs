@@ -84,6 +84,7 @@ async fn sign_in(
     headers: HeaderMap,
     body: Object,
 ) -> Result<Response, Problem> {
+    call.unobjected()?;
     let username = credential(&body, "username")?;
     let password = credential(&body, "password")?;
     let caller = anonymous(&call);
@@ -126,6 +127,7 @@ async fn sign_out(
     tls: Option<axum::Extension<Tls>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    call.unobjected()?;
     if let Some(token) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
         if callers::is_cross_site(&headers) {
             return Err(Error::forbidden("cross-site requests cannot change anything").into());

@@ -33,6 +33,7 @@ mod plans;
 mod plugins;
 mod portal_api;
 mod previews;
+mod provisioning;
 mod publishing;
 mod routing;
 mod sealing;

@@ -227,6 +227,10 @@ async fn a_call_without_a_preview_refuses_the_wish_for_one_and_does_nothing() {
     let owner = f.developer("ada").await.api;
     owner.post("/api/applications?dry_run=true", json!({ "name": "a" })).await.refused(400, "no preview");
     assert_eq!(owner.get("/api/applications").await.expect(200)["total"], 0);
+    // Whoever proves nothing is told that first.
+    let unknown = f.portal_api_guest();
+    unknown.post("/api/applications?dry_run=true", json!({ "name": "a" })).await.refused(401, "unauthorized");
+    unknown.delete("/api/applications/app_x?dry_run=perhaps").await.refused(401, "unauthorized");
     // Reading changes nothing, so the word means nothing there; an unknown path stays one.
     admin.get("/api/portals?dry_run=true").await.expect(200);
     admin.delete("/api/nothing/here?dry_run=true").await.expect(404);

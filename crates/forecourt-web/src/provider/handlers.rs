@@ -19,6 +19,7 @@ mod plans;
 mod plugins;
 mod portals;
 mod products;
+mod provisioning;
 mod receipts;
 mod rows;
 mod services;
@@ -64,6 +65,8 @@ fn entrance() -> Router<Web> {
         .route(paths::SIGN_OUT, axum::routing::post(sign_in::sign_out))
         .route(paths::FIRST_PASSWORD, get(passwords::first_form).post(passwords::choose_first))
         .route(paths::PASSWORD, get(passwords::form).post(passwords::change))
+        .route(paths::SCIM, get(provisioning::settings).post(provisioning::save))
+        .route(paths::SCIM_TOKEN, get(provisioning::ask_token).post(provisioning::issue_token))
         .route(paths::OVERVIEW, get(overview::page))
         .route(paths::APPROVALS, get(approvals::inbox))
         .route(paths::ACCEPT_APPROVAL, axum::routing::post(approvals::accept))

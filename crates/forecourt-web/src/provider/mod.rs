@@ -17,6 +17,7 @@ pub mod plans;
 pub mod plugins;
 pub mod portals;
 pub mod products;
+pub mod provisioning;
 pub mod receipts;
 pub mod sign_in;
 pub mod tokens;
@@ -38,6 +39,8 @@ pub fn samples() -> Vec<AnySample> {
         of::<portals::PortalSettings>(),
         of::<dcr_providers::DcrProviderList>(),
         of::<dcr_providers::DcrProviderForm>(),
+        of::<provisioning::ScimSettings>(),
+        of::<provisioning::ScimTokenShown>(),
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),

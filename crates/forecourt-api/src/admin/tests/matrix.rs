@@ -45,7 +45,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if noun.starts_with("settings/tokens") => Oneself,
         ("PUT", "license" | "system_settings")
         | ("POST", "invites" | "gateway_groups" | "portals" | "roles" | "permission_policies") => Addition,
-        ("GET", "system_settings") => Object,
+        ("GET", "system_settings" | "system_settings/scim") => Object,
         ("GET", "gateway_groups" | "forecourt/nodes" | "forecourt/instance_tokens") => GroupList,
         (_, "forecourt/nodes/{id}" | "forecourt/instance_tokens/{id}" | "forecourt/receipts/{revision}") => {
             GroupObject
@@ -295,7 +295,8 @@ async fn judge(existing: &Existing, credentials: &Credentials, rule: Access, met
     }
     let other = send(&[("x-api-key", &credentials.other_group)]).await;
     expect_refused(rule, &other, &send(&[("x-api-key", &credentials.without_role)]).await, &context);
-    let takes_no_body = method == "DELETE" || path.ends_with("_key") || path.ends_with("instance_token");
+    let takes_no_body =
+        method == "DELETE" || ["_key", "instance_token", "scim/token"].iter().any(|end| path.ends_with(end));
     let by_key = if takes_no_body && rule == Access::GroupObject {
         None
     } else {
