@@ -9,6 +9,7 @@
     reason = "what stories share fails the story loudly"
 )]
 
+mod applications;
 mod browser;
 mod certificates;
 mod change_log;
