@@ -62,7 +62,7 @@ use crate::{
         documents::{self, Dialect},
         operations::Access,
     },
-    previews::{self, Envelope},
+    previews,
     table::{self, Table},
 };
 
@@ -72,7 +72,6 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(wrapped as Envelope, previews::answer))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(request_log::log))
@@ -152,7 +151,7 @@ fn endpoints() -> Table {
         labels::endpoints,
         usage::endpoints,
     ];
-    nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+    nouns.into_iter().fold(Table::new(wrapped), |table, noun| noun(table))
 }
 
 fn wrapped(value: serde_json::Value) -> serde_json::Value {
