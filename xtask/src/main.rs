@@ -15,6 +15,7 @@ mod licences;
 mod openapi;
 mod paths;
 mod processes;
+mod python_tools;
 mod screenshots;
 mod servers;
 mod soak;

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     assets, debian, doctor, paths,
     processes::{self, find},
+    python_tools,
     servers::Postgres,
 };
 
@@ -54,6 +55,9 @@ fn prepare() -> Result<(), String> {
     assets::run()?;
     // The identity provider that stories register clients at.
     assets::install(&paths::root().join("crates/forecourt-it/peers"), "peers of the stories")?;
+    // What tries every operation of the OpenAPI documents.
+    let requirements = paths::root().join("crates/forecourt-it/peers/schemathesis/requirements.txt");
+    python_tools::install(&requirements, "schemathesis")?;
     // Names under which Debian, Ubuntu and others install it.
     if ["chromium", "chromium-browser", "google-chrome"].into_iter().all(|name| find(name).is_none()) {
         debian::require("chromium", "chromium", "the browser test walks both sites with it")?;

@@ -32,6 +32,7 @@ pub mod oauth_providers;
 pub mod postgres;
 pub mod processes;
 pub mod products;
+pub mod python_tools;
 pub mod upstreams;
 pub mod wires;
 

@@ -30,6 +30,7 @@ mod node_sync;
 mod nodes;
 mod oauth_clients;
 mod openapi;
+mod openapi_fuzzing;
 mod plans;
 mod plugins;
 mod portal_api;
