@@ -57,6 +57,9 @@ fn prepare() -> Result<(), String> {
     assets::install(&paths::root().join("crates/forecourt-it/peers"), "peers of the stories")?;
     // The judge of the SCIM service.
     python_tools::install(&paths::root().join("crates/forecourt-it/peers/scim/requirements.txt"), "scim")?;
+    // What tries every operation of the OpenAPI documents.
+    let requirements = paths::root().join("crates/forecourt-it/peers/schemathesis/requirements.txt");
+    python_tools::install(&requirements, "schemathesis")?;
     // Names under which Debian, Ubuntu and others install it.
     if ["chromium", "chromium-browser", "google-chrome"].into_iter().all(|name| find(name).is_none()) {
         debian::require("chromium", "chromium", "the browser test walks both sites with it")?;

@@ -63,8 +63,7 @@ use crate::{
         documents::{self, Dialect},
         operations::Access,
     },
-    previews::{self, Envelope},
-    scim,
+    previews, scim,
     table::{self, Table},
 };
 
@@ -75,7 +74,6 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(wrapped as Envelope, previews::answer))
         .merge(scim::router(&context))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
@@ -157,7 +155,7 @@ fn endpoints() -> Table {
         labels::endpoints,
         usage::endpoints,
     ];
-    nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+    nouns.into_iter().fold(Table::new(wrapped), |table, noun| noun(table))
 }
 
 fn wrapped(value: serde_json::Value) -> serde_json::Value {

@@ -35,7 +35,7 @@ use crate::{
         documents::{self, Dialect},
         operations::{Access, Operation},
     },
-    previews::{self, Envelope},
+    previews,
     table::Table,
 };
 
@@ -92,7 +92,7 @@ fn table() -> Table {
         usage::endpoints,
         approvals::endpoints,
     ];
-    nouns.into_iter().fold(Table::default(), |table, noun| noun(table))
+    nouns.into_iter().fold(Table::new(bare), |table, noun| noun(table))
 }
 
 fn about_itself(table: Table) -> Table {
@@ -108,7 +108,6 @@ pub fn router(context: Context) -> Router {
         .into_router()
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(bare as Envelope, previews::answer))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn(request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))

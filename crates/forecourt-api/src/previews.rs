@@ -41,7 +41,7 @@ pub(crate) fn is_previewed(method: &Method, path: &str) -> bool {
     *method == Method::DELETE || OTHERS.iter().any(|(own, known)| own == method && *known == path)
 }
 
-/// Middleware: answers the impact instead of the act where the request asks for it.
+/// Middleware around each handler: answers the impact instead of the act where the request asks for it.
 pub(crate) async fn answer(State(envelope): State<Envelope>, mut request: Request, next: Next) -> Response {
     match asked(&request) {
         Ok(false) => next.run(request).await,
@@ -80,12 +80,9 @@ fn asked(request: &Request) -> Result<bool, Problem> {
         Some("true") => {}
         Some(_) => return Err(Problem::bad_request("dry_run must be true or false")),
     }
-    match path {
-        Some(path) if !is_previewed(request.method(), path) => {
-            Err(Problem::bad_request("this call has no preview; leave dry_run out to make it"))
-        }
-        // An unknown path is answered as one.
-        found => Ok(found.is_some()),
+    match path.is_some_and(|path| is_previewed(request.method(), path)) {
+        true => Ok(true),
+        false => Err(Problem::bad_request("this call has no preview; leave dry_run out to make it")),
     }
 }
 

@@ -217,6 +217,8 @@ pub(crate) fn application(application: &Application) -> Map<String, Value> {
         ("labels", Some(json!(application.labels))),
         ("status", Some(json!(application.status.name()))),
         ("status_reason", non_empty(&application.status_reason)),
+        ("callback_urls", Some(json!(application.callback_urls.as_slice()))),
+        ("attributes", Some(json!(application.attributes))),
         ("created_at", Some(json!(iso(application.created_at)))),
         ("updated_at", Some(json!(iso(application.updated_at)))),
     ])
@@ -231,6 +233,8 @@ pub(crate) fn application_schema() -> Schema {
         .required("labels", schemas::labels())
         .required("status", schemas::words(&["active", "suspended"]))
         .optional("status_reason", schemas::text())
+        .required("callback_urls", schemas::array(schemas::text()))
+        .required("attributes", schemas::map(schemas::text()))
         .required("created_at", schemas::time())
         .required("updated_at", schemas::time())
 }

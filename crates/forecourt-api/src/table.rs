@@ -6,12 +6,16 @@
 use axum::{
     Router,
     handler::Handler,
+    middleware::from_fn_with_state,
     routing::{self, MethodRouter},
 };
 use forecourt_http::Context;
 use http::Method;
 
-use crate::openapi::operations::Operation;
+use crate::{
+    openapi::operations::Operation,
+    previews::{self, Envelope},
+};
 
 /// An endpoint, as others see it.
 #[derive(Debug)]
@@ -25,14 +29,19 @@ pub(crate) struct Row {
 }
 
 /// Endpoints with their handlers, in the order in which they were added.
-#[derive(Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
     router: Router<Context>,
     tag: &'static str,
+    envelope: Envelope,
 }
 
 impl Table {
+    /// An empty table of an API that wraps one object so.
+    pub(crate) fn new(envelope: Envelope) -> Self {
+        Self { rows: Vec::new(), router: Router::new(), tag: "", envelope }
+    }
+
     /// What the rows that follow are about.
     pub(crate) fn about(self, tag: &'static str) -> Self {
         Self { tag, ..self }
@@ -91,6 +100,8 @@ impl Table {
         operation: Operation,
     ) -> Self {
         self.rows.push(Row { method, path, tag: self.tag, operation });
+        // Around the handler alone: a method that the path does not have is answered as one, whatever the query says.
+        let handler = handler.route_layer(from_fn_with_state(self.envelope, previews::answer));
         Self { router: self.router.route(path, handler), ..self }
     }
 

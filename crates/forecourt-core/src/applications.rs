@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    attributes::Attributes,
     developers::{Developer, DeveloperStatus},
     gateway_state::ApplicationState,
     ids::{ApplicationId, DeveloperId, PortalId, ProductId},
     labels::Labels,
     lists::{Order, Paging, Readable, TextFilter, TimeOrder},
+    oauth_clients::RedirectUris,
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
     time::Timestamp,
@@ -38,6 +40,10 @@ pub struct Application {
     pub desc: String,
     /// Marks to filter by.
     pub labels: Labels,
+    /// Where its people come back to after they signed in elsewhere; for programs of the portal's owner to read.
+    pub callback_urls: RedirectUris,
+    /// What its developer tells about it.
+    pub attributes: Attributes,
     /// Whether it may call.
     pub status: ApplicationStatus,
     /// Why it was suspended; empty while active.
@@ -48,7 +54,7 @@ pub struct Application {
     pub updated_at: Timestamp,
 }
 
-/// What a create or a replacement gives; absent members are cleared.
+/// What a create or a replacement gives; absent members are cleared, but for those that say otherwise.
 #[derive(Clone, Debug, Default)]
 pub struct ApplicationInput {
     /// Required.
@@ -57,6 +63,10 @@ pub struct ApplicationInput {
     pub desc: Option<String>,
     /// Labels.
     pub labels: Option<BTreeMap<String, String>>,
+    /// Callback URLs; absent ones stay as they are.
+    pub callback_urls: Option<Vec<String>>,
+    /// Attributes; absent ones stay as they are.
+    pub attributes: Option<BTreeMap<String, String>>,
 }
 
 /// Which applications a list shows.
@@ -68,6 +78,8 @@ pub struct ApplicationFilter {
     pub developer_id: Option<DeveloperId>,
     /// Only those in this state.
     pub status: Option<ApplicationStatus>,
+    /// Only those that were made before this moment and have made no call since.
+    pub inactive_since: Option<Timestamp>,
     /// Only those with a subscription, active or pending, to this product.
     pub subscribed_to: Option<ProductId>,
     /// Search covers name, description, labels.
@@ -95,6 +107,8 @@ impl Application {
             name: String::new(),
             desc: String::new(),
             labels: Labels::default(),
+            callback_urls: RedirectUris::default(),
+            attributes: Attributes::default(),
             status: ApplicationStatus::Active,
             status_reason: String::new(),
             created_at: now,
@@ -103,11 +117,18 @@ impl Application {
         blank.replaced(input, now)
     }
 
-    /// This application with name, description and labels of `input`; what is absent is cleared.
+    /// This application with name, description and labels of `input`, cleared where they are absent, and with its
+    /// callback URLs and attributes where it names them.
     pub fn replaced(mut self, input: ApplicationInput, now: Timestamp) -> Result<Self, Invalid> {
         self.name = text::name("name", &input.name.unwrap_or_default(), text::NAME)?;
         self.desc = text::free("desc", &input.desc.unwrap_or_default(), text::DESC)?;
         self.labels = Labels::new(input.labels.unwrap_or_default())?;
+        if let Some(urls) = input.callback_urls {
+            self.callback_urls = RedirectUris::new("callback_urls", urls)?;
+        }
+        if let Some(attributes) = input.attributes {
+            self.attributes = Attributes::new(attributes)?;
+        }
         self.updated_at = now;
         Ok(self)
     }
@@ -206,6 +227,32 @@ mod tests {
         assert!(!suspended.gateway_state(&waiting).active);
         assert!(suspended.resumed(NOW).unwrap().gateway_state(&active).active);
         assert!(app.gateway_state(&waiting.activated(NOW).unwrap()).active);
+    }
+
+    #[test]
+    fn a_replacement_clears_labels_and_leaves_callback_urls_and_attributes_that_it_does_not_name() {
+        let one = |key: &str| Some(BTreeMap::from([(key.to_owned(), "x".to_owned())]));
+        let named = || ApplicationInput { name: Some("demo".into()), ..Default::default() };
+        let whole = ApplicationInput {
+            labels: one("env"),
+            callback_urls: Some(vec!["https://app.example/cb".into()]),
+            attributes: one("team"),
+            ..named()
+        };
+        let made = Application::new(ApplicationId::known("app"), &developer(), whole, NOW).unwrap();
+        let kept = made.clone().replaced(named(), NOW).unwrap();
+        assert_eq!(kept.labels, Labels::default());
+        assert_eq!((&kept.callback_urls, &kept.attributes), (&made.callback_urls, &made.attributes));
+        let cleared = ApplicationInput {
+            callback_urls: Some(Vec::new()),
+            attributes: Some(BTreeMap::new()),
+            ..named()
+        };
+        let cleared = kept.replaced(cleared, NOW).unwrap();
+        assert_eq!(cleared.callback_urls, RedirectUris::default());
+        assert_eq!(cleared.attributes, Attributes::default());
+        let broken = ApplicationInput { callback_urls: Some(vec!["/cb".into()]), ..named() };
+        assert_eq!(cleared.replaced(broken, NOW).unwrap_err().field, "callback_urls[0]");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod admin_tokens;
 pub mod administrators;
 pub mod applications;
 pub mod approvals;
+pub mod attributes;
 pub mod certificates;
 pub mod consumer_credentials;
 pub mod consumers;

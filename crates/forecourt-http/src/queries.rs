@@ -7,11 +7,12 @@ use axum::extract::FromRequestParts;
 use forecourt_core::{
     labels::LabelCondition,
     lists::{Direction, Order, Paging, TextFilter, TimeOrder},
+    time::Timestamp,
 };
 use http::request::Parts;
 use percent_encoding::percent_decode;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, times};
 
 /// A request's query.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,14 @@ impl Query {
                 .map(Some)
                 .map_err(|_| Problem::bad_request(format!("{name} must be a whole number"))),
         }
+    }
+
+    /// The value of `name` as a moment: ISO-8601 with its offset, `2026-08-07T09:00:00.000Z`.
+    pub fn moment(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        times::moment(value).map(Some).ok_or_else(|| {
+            Problem::bad_request(format!("{name} must be a time such as 2026-08-07T09:00:00.000Z"))
+        })
     }
 
     /// `page` and `page_size`: neither gives all rows; each is a positive whole number.
@@ -210,6 +219,17 @@ mod tests {
         assert_eq!(query("page_size=5").paging().unwrap(), Paging::Page { page: 1, size: 5 });
         for raw in ["page=0", "page=-1", "page=x", "page_size=1.5", "page=%2B1"] {
             assert!(query(raw).paging().is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_moment_has_a_date_a_time_and_an_offset() {
+        let at = |raw: &str| query(raw).moment("since").map(|at| at.map(Timestamp::millis));
+        assert_eq!(at("since=2026-08-07T09:00:00.250Z").unwrap(), Some(1_786_093_200_250));
+        assert_eq!(at("since=2026-08-07T11:00:00%2B02:00").unwrap(), Some(1_786_093_200_000));
+        assert_eq!(at("since=").unwrap(), None);
+        for raw in ["since=2026-08-07", "since=2026-08-07T09:00:00", "since=1786093200", "since=yesterday"] {
+            assert!(at(raw).is_err(), "{raw}");
         }
     }
 

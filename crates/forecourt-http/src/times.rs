@@ -11,6 +11,11 @@ pub fn iso(time: Timestamp) -> String {
     }
 }
 
+/// The moment that an ISO-8601 text with an offset names; `None`: it names none.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    text.parse::<jiff::Timestamp>().ok().map(|time| Timestamp::from_micros(time.as_microsecond()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use forecourt_conformity::Document;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     headers: HeaderMap,
+    document: Option<&'static Document>,
 }
 
 /// An answer, read whole.
@@ -38,7 +40,14 @@ impl Client {
             .no_proxy()
             .build()
             .unwrap();
-        Self { http, base: base.into(), headers: HeaderMap::new() }
+        Self { http, base: base.into(), headers: HeaderMap::new(), document: None }
+    }
+
+    /// The same client, whose answers must be as `document` says where it speaks of them.
+    #[must_use]
+    pub const fn held_against(mut self, document: &'static Document) -> Self {
+        self.document = Some(document);
+        self
     }
 
     /// The same client sending `name: value` too.
@@ -114,6 +123,9 @@ impl Client {
     ///
     /// # Errors
     /// What was wrong.
+    ///
+    /// # Panics
+    /// When the answer contradicts the document that it is held against.
     pub async fn try_send(
         &self,
         method: Method,
@@ -125,7 +137,7 @@ impl Client {
             writeln!(told, "{name}: {}", String::from_utf8_lossy(value.as_bytes())).unwrap();
         }
         let mut request =
-            self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+            self.http.request(method.clone(), format!("{}{path}", self.base)).headers(self.headers.clone());
         if let Some((content_type, bytes)) = body {
             writeln!(told, "content-type: {content_type}\n\n{}", shown(&bytes)).unwrap();
             request = request.header("content-type", content_type).body(bytes);
@@ -133,6 +145,16 @@ impl Client {
         let response = request.send().await.map_err(|error| format!("{error:?}"))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|error| format!("{error:?}"))?.to_vec();
+        let answer = forecourt_conformity::Answer {
+            method: &method,
+            address: path,
+            status: status.as_u16(),
+            headers: &headers,
+            body: &body,
+        };
+        if let Some(contradiction) = self.document.and_then(|document| document.contradiction(answer)) {
+            panic!("the answer is not what its document says: {contradiction}\n---- asked\n{told}");
+        }
         Ok(Answer { status, headers, body, request: told })
     }
 }

@@ -1,11 +1,12 @@
 //! A whole Forecourt in this process, as `forecourt serve` would start it.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use forecourt::{
     config::Settings,
     serve::{self, Addresses, Server},
 };
+use forecourt_conformity::Document;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -13,6 +14,10 @@ use crate::{Answer, Client, Credential, Developer, MovedClock, Product, TestData
 
 /// The password that [`Forecourt::admin`] gives the first administrator.
 pub const ADMIN_PASSWORD: &str = "a password of the tests";
+
+// They follow from the program alone.
+static ADMIN_API: LazyLock<Document> = LazyLock::new(|| Document::new(forecourt_api::admin::document()));
+static PORTAL_API: LazyLock<Document> = LazyLock::new(|| Document::new(forecourt_api::portal::document()));
 
 /// A running Forecourt with an upstream behind its gateway.
 #[derive(Debug)]
@@ -110,7 +115,7 @@ impl Forecourt {
 
     /// The Admin API and the console, by somebody who shows nothing.
     pub fn guest(&self) -> Client {
-        Client::new(self.addresses.admin.clone().expect("the admin listener is on"))
+        Client::new(self.addresses.admin.clone().expect("the admin listener is on")).held_against(&ADMIN_API)
     }
 
     /// The Admin API, by the first administrator, whose one-time password is changed at the first call.
@@ -127,6 +132,7 @@ impl Forecourt {
     /// The Portal API, by somebody who shows nothing.
     pub fn portal_api_guest(&self) -> Client {
         Client::new(self.addresses.portal_api.clone().expect("the portal API is on"))
+            .held_against(&PORTAL_API)
     }
 
     /// The Portal API, by a front end of the default portal.

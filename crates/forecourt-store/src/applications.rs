@@ -4,9 +4,14 @@ use forecourt_core::{
     applications::{Application, ApplicationFilter, ApplicationStatus},
     ids::{ApplicationId, DeveloperId, PortalId},
     lists::{List, TimeOrder},
+    oauth_clients::RedirectUris,
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    prelude::Expr,
+};
 
 use crate::{Reader, StoreError, Tx, dialect, rows, subscriptions};
 
@@ -29,6 +34,9 @@ pub(crate) mod entity {
         pub status_reason: String,
         pub created_at: i64,
         pub updated_at: i64,
+        pub callback_urls: String,
+        pub attributes: String,
+        pub last_used_at: Option<i64>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -70,6 +78,10 @@ impl Reader {
         if let Some(status) = filter.status {
             select = select.filter(Column::Status.eq(status.name()));
         }
+        if let Some(moment) = filter.inactive_since {
+            let quiet = Column::LastUsedAt.is_null().or(Column::LastUsedAt.lt(moment.micros()));
+            select = select.filter(Column::CreatedAt.lt(moment.micros())).filter(quiet);
+        }
         if let Some(product) = &filter.subscribed_to {
             let subscribed = subscriptions::entity::Entity::find()
                 .select_only()
@@ -105,6 +117,18 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes that an application called at `at`, unless it did so later too.
+    pub async fn touch_application(&self, id: &ApplicationId, at: Timestamp) -> Result<(), StoreError> {
+        use entity::Column;
+        entity::Entity::update_many()
+            .col_expr(Column::LastUsedAt, Expr::value(at.micros()))
+            .filter(Column::Id.eq(id.as_str()))
+            .filter(Column::LastUsedAt.is_null().or(Column::LastUsedAt.lt(at.micros())))
+            .exec(&self.connection())
+            .await?;
+        Ok(())
+    }
+
     /// Removes an application with its credentials and subscriptions.
     pub async fn delete_application(&self, id: &ApplicationId) -> Result<(), StoreError> {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
@@ -129,6 +153,10 @@ fn row(application: &Application) -> Result<entity::ActiveModel, StoreError> {
         status_reason: Set(application.status_reason.clone()),
         created_at: Set(application.created_at.micros()),
         updated_at: Set(application.updated_at.micros()),
+        callback_urls: Set(rows::to_json("callback URLs", &application.callback_urls.as_slice())?),
+        attributes: Set(rows::to_json("application attributes", &application.attributes)?),
+        // Counted calls alone move it: [`Tx::touch_application`].
+        last_used_at: NotSet,
     })
 }
 
@@ -140,6 +168,8 @@ fn application(row: entity::Model) -> Result<Application, StoreError> {
         name: row.name,
         desc: row.desc,
         labels: rows::from_json("application labels", &row.labels)?,
+        callback_urls: RedirectUris::known(rows::from_json("callback URLs", &row.callback_urls)?),
+        attributes: rows::from_json("application attributes", &row.attributes)?,
         status: rows::known("application status", ApplicationStatus::from_name(&row.status))?,
         status_reason: row.status_reason,
         created_at: Timestamp::from_micros(row.created_at),

@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -28,6 +28,7 @@ const STEPS: [Step; 12] = [
     Step { name: "0010_dcr", sql: include_str!("migrations/0010_dcr.sql") },
     Step { name: "0011_permissions", sql: include_str!("migrations/0011_permissions.sql") },
     Step { name: "0014_scim", sql: include_str!("migrations/0014_scim.sql") },
+    Step { name: "0015_application_members", sql: include_str!("migrations/0015_application_members.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -185,6 +186,51 @@ mod tests {
         assert_eq!(held, [holds("usr_1"), holds("usr_3")]);
         let made = rows("SELECT created_at FROM roles").await;
         assert_eq!(made[0].try_get::<i64>("", "created_at").unwrap(), 10, "as old as the installation");
+    }
+
+    #[tokio::test]
+    async fn an_application_has_called_when_the_last_of_its_credentials_was_used_before_the_upgrade() {
+        let connection = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        let before = STEPS.iter().position(|step| step.name == "0015_application_members").unwrap();
+        Migrator::up(&connection, Some(u32::try_from(before).unwrap())).await.unwrap();
+        let application = |id: &str| {
+            format!(
+                "INSERT INTO applications VALUES \
+                 ('{id}', 'prt', 'dev', 'demo', '', '{{}}', '', '', 'active', '', 1, 1)"
+            )
+        };
+        let credential = |id: &str, used: &str| {
+            format!(
+                "INSERT INTO credentials VALUES \
+                 ('{id}', 'app_1', 'key-auth', 'k', '', '{{}}', '', '', 'ver', '{{}}', 1, {used}, NULL, 1, 1)"
+            )
+        };
+        // What they belong to does not matter here.
+        connection.execute_unprepared("PRAGMA foreign_keys = OFF").await.unwrap();
+        for statement in [
+            application("app_1"),
+            application("app_2"),
+            credential("crd_1", "20"),
+            credential("crd_2", "30"),
+            credential("crd_3", "NULL"),
+        ] {
+            connection.execute_unprepared(&statement).await.unwrap();
+        }
+        run(&connection).await.unwrap();
+        let told = "SELECT callback_urls, attributes, last_used_at FROM applications ORDER BY id";
+        let rows = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, told);
+        let rows: Vec<(String, String, Option<i64>)> = connection
+            .query_all_raw(rows)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| {
+                row.try_get_many("", &["callback_urls".into(), "attributes".into(), "last_used_at".into()])
+                    .unwrap()
+            })
+            .collect();
+        let row = |last: Option<i64>| ("[]".to_owned(), "{}".to_owned(), last);
+        assert_eq!(rows, [row(Some(30)), row(None)]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 #[path = "site/accounts.rs"]
 mod accounts;
+#[path = "site/applications.rs"]
+mod applications;
 mod harness;
 
 use axum::http::{StatusCode, header};

@@ -10,6 +10,7 @@ mod layers;
 mod outgoing;
 mod redis;
 mod restrictions;
+mod sign_ins;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use outgoing::SsrfProtectionSettings;
 pub use redis::RedisSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
+pub use sign_ins::FailedSignInSettings;
 pub use sync::SyncSettings;
 pub use usage::UsageSettings;
 
@@ -95,6 +97,8 @@ pub struct SecuritySettings {
     pub master_key: String,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
+    /// How often signing in may fail.
+    pub failed_sign_ins: FailedSignInSettings,
     /// Who may use the Admin API.
     pub ip_restriction: IpRestrictionSettings,
     /// Where calls of our own may go.
@@ -278,6 +282,7 @@ impl Settings {
                 format!("must list addresses or networks, such as 10.0.0.0/8; {proxy:?} is neither");
             require("security.trusted_proxies", fits, &problem)?;
         }
+        self.security.failed_sign_ins.check()?;
         self.security.ip_restriction.check()?;
         self.security.ssrf_protection.check()
     }

@@ -284,6 +284,7 @@ async fn open_app(
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
         usage_kept: settings.usage.kept(),
+        sign_in_limits: settings.security.failed_sign_ins.limits(),
         outgoing: settings.security.ssrf_protection.rules(),
         ..forecourt_app::Config::default()
     };

@@ -8,8 +8,9 @@ use crate::toml::{self, Table};
 const RULE: &str = "dependencies";
 
 /// Each crate with the crates of this workspace that it may use. Crates not listed may use all.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("core", &[]),
+    ("conformity", &[]),
     ("wire", &["core"]),
     ("store", &["core"]),
     ("notify", &["core"]),

@@ -11,7 +11,7 @@ use forecourt_core::{
     lists::List,
 };
 use forecourt_http::{
-    Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query, times::iso,
+    Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     openapi::schemas::{self, Schema},
-    shapes::{self, members, non_empty},
+    shapes::{self, members},
 };
 
 pub(super) fn endpoints(table: Table) -> Table {
@@ -35,6 +35,10 @@ pub(super) fn endpoints(table: Table) -> Table {
             operations::of_portal(operations::list("List applications", shape_schema()))
                 .query("developer_id", schemas::id())
                 .query("status", schemas::words(&["pending", "active", "suspended"]))
+                .query(
+                    "inactive_since",
+                    schemas::time().about("Only those made before this moment that have made no call since."),
+                )
                 .ordered_by_time()
                 .searched("name, description and labels")
                 .labelled(),
@@ -66,27 +70,18 @@ fn shape_schema() -> Schema {
         schemas::object()
             .required("portal_id", schemas::id())
             .optional("developer_id", schemas::id())
-            .required("callback_urls", schemas::array(schemas::text()))
-            .required("attributes", schemas::map(schemas::text()))
             .and(shapes::application_schema())
     })
 }
 
 fn shape(application: &Application, developer: Option<&DeveloperName>) -> Value {
-    Value::Object(members([
-        ("id", Some(json!(application.id))),
+    let owners = members([
         ("portal_id", Some(json!(application.portal_id))),
         ("developer_id", developer.map(|name| json!(name))),
-        ("name", Some(json!(application.name))),
-        ("desc", non_empty(&application.desc)),
-        ("labels", Some(json!(application.labels))),
-        ("status", Some(json!(application.status.name()))),
-        ("status_reason", non_empty(&application.status_reason)),
-        ("callback_urls", Some(json!([]))),
-        ("attributes", Some(json!({}))),
-        ("created_at", Some(json!(iso(application.created_at)))),
-        ("updated_at", Some(json!(iso(application.updated_at)))),
-    ]))
+    ]);
+    let mut shape = shapes::application(application);
+    shape.extend(owners);
+    Value::Object(shape)
 }
 
 /// The public ids of the developers that have `applications`.
@@ -117,9 +112,6 @@ async fn list(
     query: Query,
 ) -> ListAnswer {
     let nothing = || Ok(lists::body(List { rows: Vec::new(), total: 0 }));
-    if query.text("inactive_since").is_some() {
-        return Err(Problem::bad_request("inactive_since is not served yet"));
-    }
     // `pending` is a word of the interface that no application has in this version.
     let pending = query.text("status") == Some("pending");
     let status = if pending {
@@ -130,6 +122,7 @@ async fn list(
     let mut filter = ApplicationFilter {
         portal_id: segments.portal(&query)?,
         status,
+        inactive_since: query.moment("inactive_since")?,
         text: query.text_filter(),
         order: query.time_order()?,
         paging: query.paging()?,

@@ -1,72 +1,30 @@
 //! What holds of both documents, and whether answers are as their document says.
 //!
 //! [`conforms`] is asked for every answer that a test of the Admin API gets, so each of those tests is one of the
-//! document as well.
-
-mod conformity;
+//! document as well. The stories do the same with both APIs.
 
 use std::{collections::BTreeSet, path::Path, sync::LazyLock};
 
-use http::{HeaderMap, Method};
+use forecourt_conformity::{Answer, Document};
 use serde_json::{Value, json};
 
 use crate::{admin, portal};
 
-static ADMIN: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(admin::document()).unwrap());
-static PORTAL: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(portal::document()).unwrap());
-
-/// The documented path that an address matches: literal parts win over variable ones.
-fn documented_path(document: &Value, address: &str) -> Option<String> {
-    let path = address.split('?').next().unwrap();
-    let fits = |pattern: &str| {
-        let (wanted, given): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
-        wanted.len() == given.len()
-            && wanted
-                .iter()
-                .zip(&given)
-                .all(|(part, own)| part == own || part.starts_with('{') && !own.is_empty())
-    };
-    let paths = document["paths"].as_object().unwrap().keys().filter(|pattern| fits(pattern));
-    paths.min_by_key(|pattern| pattern.matches('{').count()).cloned()
-}
+static ADMIN: LazyLock<Document> = LazyLock::new(|| Document::new(admin::document()));
+static PORTAL: LazyLock<Document> = LazyLock::new(|| Document::new(portal::document()));
 
 fn escaped(path: &str) -> String {
     path.replace('~', "~0").replace('/', "~1")
 }
 
-/// Panics where an answer of the Admin API is not as its document says: status, media type, header, body.
-pub(crate) fn conforms(method: &Method, address: &str, status: u16, headers: &HeaderMap, body: &[u8]) {
-    let Some(path) = documented_path(&ADMIN, address) else { return };
-    let method = method.as_str().to_ascii_lowercase();
-    let Some(operation) = ADMIN["paths"][&path].get(&method) else { return };
-    let context = format!("{method} {address} answered {status}: {}", String::from_utf8_lossy(body));
-    let response = &operation["responses"][status.to_string()];
-    assert!(response.is_object(), "not a documented status: {context}");
-    if headers.contains_key("x-forecourt-revision") {
-        assert!(
-            response["headers"]["X-Forecourt-Revision"].is_object(),
-            "no such header is documented: {context}"
-        );
-    }
-    let pointer = response["$ref"].as_str().map_or_else(
-        || format!("/paths/{}/{method}/responses/{status}", escaped(&path)),
-        |reference| reference.trim_start_matches('#').to_owned(),
-    );
-    let content = ADMIN.pointer(&pointer).unwrap()["content"].as_object();
-    let Some(content) = content else {
-        assert!(body.is_empty(), "a body that is not documented: {context}");
-        return;
-    };
-    let media_type = headers["content-type"].to_str().unwrap().split(';').next().unwrap();
-    assert!(content.contains_key(media_type), "{media_type} is not documented: {context}");
-    if media_type == "application/json" {
-        let body: Value = serde_json::from_slice(body).unwrap();
-        let problems = conformity::problems(&ADMIN, &content[media_type]["schema"], &body);
-        assert!(problems.is_empty(), "{problems:#?}\n{context}");
+/// Panics where an answer of the Admin API is not as its document says.
+pub(crate) fn conforms(answer: Answer<'_>) {
+    if let Some(contradiction) = ADMIN.contradiction(answer) {
+        panic!("{contradiction}");
     }
 }
 
-fn both() -> [(&'static str, &'static Value, &'static str); 2] {
+fn both() -> [(&'static str, &'static Document, &'static str); 2] {
     [("admin", &*ADMIN, admin::document()), ("portal", &*PORTAL, portal::document())]
 }
 
@@ -104,7 +62,7 @@ fn the_documents_are_those_of_the_repository() {
 fn every_operation_is_described_for_people_and_has_a_name_of_its_own() {
     for (name, document, _) in both() {
         let mut ids = BTreeSet::new();
-        for (place, operation) in operations(document) {
+        for (place, operation) in operations(document.json()) {
             let id = operation["operationId"].as_str().unwrap();
             assert!(ids.insert(id), "{name}: {place}: {id} is the name of another operation as well");
             let summary = operation["summary"].as_str().unwrap();
@@ -128,6 +86,7 @@ fn every_component_is_used_and_every_reference_leads_somewhere() {
     }
     for (name, document, _) in both() {
         let mut used = BTreeSet::new();
+        let document = document.json();
         references(document, &mut used);
         for reference in &used {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{name}: {reference}");
@@ -143,10 +102,10 @@ fn every_component_is_used_and_every_reference_leads_somewhere() {
 
 #[test]
 fn every_example_is_what_its_schema_says() {
-    fn check(document: &Value, pointer: &str, value: &Value, seen: &mut usize) {
+    fn check(document: &Document, pointer: &str, value: &Value, seen: &mut usize) {
         if let Some(examples) = value.get("examples").and_then(Value::as_array) {
             for example in examples {
-                let problems = conformity::problems(document, value, example);
+                let problems = document.problems(value, example);
                 assert!(problems.is_empty(), "{pointer}: {problems:#?}");
                 *seen += 1;
             }
@@ -167,8 +126,9 @@ fn every_example_is_what_its_schema_says() {
     }
     for (name, document, _) in both() {
         let mut seen = 0;
-        check(document, "/components/schemas", &document["components"]["schemas"], &mut seen);
-        check(document, "/paths", &document["paths"], &mut seen);
+        let json = document.json();
+        check(document, "/components/schemas", &json["components"]["schemas"], &mut seen);
+        check(document, "/paths", &json["paths"], &mut seen);
         assert!(seen >= 10, "{name} has only {seen} examples");
     }
 }
@@ -176,7 +136,7 @@ fn every_example_is_what_its_schema_says() {
 #[test]
 fn changes_tell_their_revision_and_refusals_have_the_three_members() {
     for (name, document, _) in both() {
-        for (place, operation) in operations(document) {
+        for (place, operation) in operations(document.json()) {
             let responses = operation["responses"].as_object().unwrap();
             for (status, response) in responses {
                 let refers = response["$ref"].is_string();
@@ -190,6 +150,7 @@ fn changes_tell_their_revision_and_refusals_have_the_three_members() {
                 );
             }
         }
+        let document = document.json();
         let problem = &document["components"]["schemas"]["Problem"];
         assert_eq!(problem["required"], json!(["status", "message", "error_msg"]), "{name}");
         for (refusal, described) in document["components"]["responses"].as_object().unwrap() {
@@ -215,7 +176,8 @@ fn both_forms_of_an_aliased_path_are_described_alike() {
         ("/api/portal/system_settings/public_access", "/api/portals/{portal}/system_settings/public_access"),
         ("/api/approvals", "/api/portals/{portal}/approvals"),
     ] {
-        let item = |path: &str| ADMIN["paths"][path].as_object().unwrap_or_else(|| panic!("no {path}"));
+        let item =
+            |path: &str| ADMIN.json()["paths"][path].as_object().unwrap_or_else(|| panic!("no {path}"));
         for (method, operation) in item(alias) {
             let own = item(canonical).get(method).unwrap_or_else(|| panic!("no {method} {canonical}"));
             for member in ["summary", "requestBody", "responses", "security"] {

@@ -51,23 +51,32 @@ pub(super) fn endpoints(table: Table) -> Table {
             item,
             update,
             operations::send("Replace an application", input_schema(), shape_schema())
-                .notes("An absent description and absent labels are cleared."),
+                .notes(
+                    "An absent description and absent labels are cleared; absent callback URLs and attributes stay \
+                     as they are.",
+                ),
         )
         .delete(item, remove, operations::delete("Delete an application"))
 }
 
 fn input_schema() -> Schema {
+    let callback_urls = schemas::array(schemas::text().long(1, 2_048))
+        .with("maxItems", json!(50))
+        .about("Absolute URIs without fragment, each once.");
+    let attributes = schemas::map(schemas::text().long(1, 4_096)).with("maxProperties", json!(100));
     schemas::object()
         .required("name", schemas::name())
         .optional("desc", schemas::desc())
         .optional("labels", schemas::labels())
+        .optional("callback_urls", callback_urls)
+        .optional("attributes", attributes)
 }
 
 fn shape_schema() -> Schema {
     schemas::named("Application", || {
         shapes::application_schema().example(json!({
             "id": "0d9b6a52", "name": "mobile app", "desc": "iOS client", "labels": { "env": "prod" },
-            "status": "active",
+            "status": "active", "callback_urls": ["https://app.example/cb"], "attributes": { "cost center": "4711" },
             "created_at": "2026-08-03T10:00:00.000Z", "updated_at": "2026-08-03T10:00:00.412Z",
         }))
     })
@@ -153,5 +162,7 @@ fn input(given: &Object) -> Result<ApplicationInput, Problem> {
         name: Some(given.required_text("name")?),
         desc: given.text("desc")?,
         labels: given.text_map("labels")?,
+        callback_urls: given.texts("callback_urls")?,
+        attributes: given.text_map("attributes")?,
     })
 }

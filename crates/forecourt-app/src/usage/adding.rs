@@ -188,14 +188,20 @@ async fn last_name(tx: &Tx, noun: &str, id: &str, deleted: EventName) -> Result<
     Ok(name.unwrap_or_else(|| id.to_owned()))
 }
 
-/// Notes when and from where each credential was last used.
+/// Notes when each application last called, and when and from where each credential was last used.
 async fn touch(tx: &Tx, counts: &[UsageCount]) -> Result<(), Error> {
     let mut latest: BTreeMap<&CredentialId, &UsageCount> = BTreeMap::new();
+    let mut calls: BTreeMap<&ApplicationId, Timestamp> = BTreeMap::new();
     for count in counts.iter().filter(|count| !count.last_used_from.is_empty()) {
         let last = latest.entry(&count.credential_id).or_insert(count);
         if count.last_used_at > last.last_used_at {
             *last = count;
         }
+        let last_call = calls.entry(&count.application_id).or_default();
+        *last_call = (*last_call).max(count.last_used_at);
+    }
+    for (id, at) in calls {
+        tx.touch_application(id, at).await?;
     }
     for (id, count) in latest {
         tx.touch_credential(id, count.last_used_at, &count.last_used_from).await?;

@@ -33,6 +33,45 @@ async fn a_provider_is_made_changed_in_part_and_deleted() {
 }
 
 #[tokio::test]
+async fn portals_find_providers_by_name_and_issuer_and_see_neither_headers_nor_addresses_of_bridges() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let bridge = json!({
+        "name": "100% Bridge", "provider_type": "http_bridge", "base_url": "http://bridge.example:1/inner",
+        "headers": { "X-Key": "k3y" }, "desc": "only for us",
+    });
+    for provider in [oidc("Keycloak"), bridge] {
+        admin.post(PROVIDERS, provider).await.expect(200);
+        f.advance(std::time::Duration::from_millis(5));
+    }
+    let front_end = f.portal_api().await;
+    let shown = front_end.get(PROVIDERS).await;
+    for hidden in ["k3y", "X-Key", "bridge.example", "only for us", "headers", "t0p"] {
+        assert!(!shown.text().contains(hidden), "{hidden}: {shown:?}");
+    }
+    let rows = shown.expect(200)["list"].as_array().unwrap().clone();
+    let bridge =
+        json!({ "id": rows[0]["id"], "name": "100% Bridge", "issuer": "", "provider_type": "http_bridge" });
+    assert_eq!(rows[0], bridge);
+    for (query, names) in [
+        ("", ["100% Bridge", "Keycloak"].as_slice()),
+        ("direction=asc", &["Keycloak", "100% Bridge"]),
+        ("order_by=created_at&direction=asc", &["Keycloak", "100% Bridge"]),
+        ("search=KEYC", &["Keycloak"]),
+        ("search=realms%2FDEV", &["Keycloak"]),
+        ("search=0%25", &["100% Bridge"]),
+        ("search=bridge.example", &[]),
+        ("search=only", &[]),
+        ("search=_", &[]),
+        ("page=2&page_size=1", &["Keycloak"]),
+    ] {
+        let list = front_end.get(&format!("{PROVIDERS}?{query}")).await.expect(200);
+        let found: Vec<_> = list["list"].as_array().unwrap().iter().map(|row| text(&row["name"])).collect();
+        assert_eq!(found, names, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_a_provider_is_refused() {
     let f = Forecourt::start().await;
     let admin = f.admin().await;

@@ -9,6 +9,7 @@
     reason = "what stories share fails the story loudly"
 )]
 
+mod applications;
 mod browser;
 mod certificates;
 mod change_log;
@@ -19,6 +20,7 @@ mod crash;
 mod databases;
 mod dcr_providers;
 mod dcr_removals;
+mod deletions;
 mod demos;
 mod gateway_node;
 mod listeners;
@@ -29,6 +31,7 @@ mod node_sync;
 mod nodes;
 mod oauth_clients;
 mod openapi;
+mod openapi_fuzzing;
 mod plans;
 mod plugins;
 mod portal_api;
@@ -37,6 +40,7 @@ mod provisioning;
 mod publishing;
 mod routing;
 mod sealing;
+mod secrets;
 mod services;
 mod shared_databases;
 mod sign_in;

@@ -52,7 +52,8 @@ pub struct ApplicationRow {
 }
 
 /// `GET` and `POST` `/applications/new` and `/applications/{application}/edit`. Fields: `name`, `desc`,
-/// `labels` (a line `key: value` each) and, when creating, `products` (several).
+/// `labels` and `attributes` (a line `key: value` each), `callback_urls` (one a line) and, when creating, `products`
+/// (several).
 #[derive(Clone, Debug, Serialize)]
 pub struct ApplicationForm {
     /// The application that is edited; `None` for a new one.
@@ -80,6 +81,10 @@ pub struct ApplicationPage {
     pub status_reason: Option<String>,
     /// Its labels.
     pub labels: Vec<Label>,
+    /// Its callback URLs.
+    pub callback_urls: Vec<String>,
+    /// Its attributes.
+    pub attributes: Vec<Label>,
     /// When it was made.
     pub created_at: When,
     /// When it was last changed.
@@ -208,7 +213,11 @@ impl View for ApplicationForm {
             .with("products", id("prd", 1))
             .refused("name", "A name is 1 to 100 characters and not only spaces.")
             .failed("Nothing was saved: one field needs another value.");
-        let edited = Form::new().with("name", "Checkout frontend").with("labels", "team: shop\ntier: 1");
+        let edited = Form::new()
+            .with("name", "Checkout frontend")
+            .with("labels", "team: shop\ntier: 1")
+            .with("callback_urls", "https://shop.example/signed-in")
+            .with("attributes", "cost center: 4711");
         let edit = Self {
             application: Some(Reference::new("Checkout frontend", developer::application(&id("app", 1)))),
             products: Vec::new(),
@@ -239,6 +248,8 @@ impl View for ApplicationPage {
             status: Status::Pending,
             description: String::new(),
             labels: Vec::new(),
+            callback_urls: Vec::new(),
+            attributes: Vec::new(),
             subscriptions: Vec::new(),
             credentials: Vec::new(),
             usage: Usage { hours: vec![0; 24], calls: 0, last_call_at: None },
@@ -272,6 +283,12 @@ fn sample_page() -> ApplicationPage {
         status: Status::Active,
         status_reason: None,
         labels: vec![Label::new("team", "shop"), Label::new("tier", "1")],
+        callback_urls: vec![
+            "https://shop.example/signed-in".to_owned(),
+            "https://a-host-with-an-unreasonably-long-name.eu-west-2.staging.shop.example/oauth/callback?tenant=main"
+                .to_owned(),
+        ],
+        attributes: vec![Label::new("cost center", "4711")],
         created_at: ago(86_400 * 200),
         updated_at: ago(7200),
         subscriptions: vec![

@@ -53,6 +53,10 @@ pub struct ApplicationPage {
     pub description: String,
     /// Its labels.
     pub labels: Vec<Label>,
+    /// Its callback URLs.
+    pub callback_urls: Vec<String>,
+    /// Its attributes.
+    pub attributes: Vec<Label>,
     /// Why it was suspended; empty where that was not said, or it is active.
     pub reason: String,
     /// Its newest subscriptions, up to fifty.
@@ -139,6 +143,8 @@ impl View for ApplicationPage {
             application: sample_row(1, "Checkout frontend", Status::Active),
             description: "Takes the payments of our shop.".to_owned(),
             labels: vec![Label::new("team", "shop")],
+            callback_urls: vec!["https://shop.example/signed-in".to_owned()],
+            attributes: vec![Label::new("cost center", "4711")],
             reason: String::new(),
             subscriptions: vec![ApplicationSubscription {
                 product: Reference::new("Payments", provider::product("default", &id("prd", 1))),
@@ -162,6 +168,8 @@ impl View for ApplicationPage {
             application: sample_row(3, "Batch <script>alert(1)</script>", Status::Suspended),
             description: String::new(),
             labels: Vec::new(),
+            callback_urls: Vec::new(),
+            attributes: Vec::new(),
             subscriptions: Vec::new(),
             activity: Vec::new(),
             ..active.clone()

@@ -84,6 +84,8 @@ fn a_value_of_the_wrong_kind_is_refused_with_its_key() {
     assert!(!key.contains("s3cret"), "{key}");
     let code = load(&[("FORECOURT__SECURITY__IP_RESTRICTION__RESPONSE_CODE", "no")]).unwrap_err();
     assert_eq!(code, "setting security.ip_restriction.response_code must be a whole number, such as 403");
+    let none = from_file("security: { failed_sign_ins: { per_account: 0 } }", &[]).unwrap_err();
+    assert_eq!(none, "setting security.failed_sign_ins.per_account must be from 1 to 1000000; it is 0");
     let code = from_file("security: { ip_restriction: { response_code: 200 } }", &[]).unwrap_err();
     assert!(code.contains("must be a status from 400 to 599"), "{code}");
 }

@@ -8,6 +8,7 @@ use std::sync::{
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use forecourt_app::{App, Config, Error, applications, developers, nodes, subscriptions};
+use forecourt_conformity::Answer;
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::ApplicationInput,
@@ -160,7 +161,13 @@ impl Stage {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        openapi::tests::conforms(&method, &address, parts.status.as_u16(), &parts.headers, &bytes);
+        openapi::tests::conforms(Answer {
+            method: &method,
+            address: &address,
+            status: parts.status.as_u16(),
+            headers: &parts.headers,
+            body: &bytes,
+        });
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply { status: parts.status.as_u16(), headers: parts.headers, body, text }

@@ -233,3 +233,19 @@ async fn an_address_that_fails_too_often_is_told_to_wait_while_right_tokens_pass
     f.advance(Duration::from_secs(301));
     wrong.get("/api/developers").await.refused(401, "unauthorized");
 }
+
+#[tokio::test]
+async fn how_often_an_address_may_fail_is_a_setting() {
+    let f = Forecourt::start_with(|settings| {
+        settings.security.failed_sign_ins.per_address = 2;
+        settings.security.failed_sign_ins.window_seconds = 10;
+    })
+    .await;
+    let wrong = f.portal_api_guest().with_bearer("a7prt-wrong");
+    for _ in 0..2 {
+        wrong.get("/api/developers").await.refused(401, "unauthorized");
+    }
+    wrong.get("/api/developers").await.refused(429, "too many");
+    f.advance(Duration::from_secs(11));
+    wrong.get("/api/developers").await.refused(401, "unauthorized");
+}

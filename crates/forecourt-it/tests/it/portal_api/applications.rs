@@ -5,7 +5,7 @@ use std::time::Duration;
 use forecourt_it::{Forecourt, installations::text};
 use serde_json::json;
 
-use super::{is_time, listed, members};
+use super::{column, is_time, listed, members};
 
 #[tokio::test]
 async fn a_made_application_is_told_whole_and_read_back_the_same() {
@@ -98,6 +98,91 @@ async fn an_update_replaces_name_description_and_labels_and_clears_what_is_absen
     assert_eq!(put["labels"], json!({}));
     assert_eq!(ada.api.get(&path).await.expect(200), put);
     ada.api.patch(&path, json!([])).await.refused(405, "method not allowed");
+}
+
+#[tokio::test]
+async fn callback_urls_and_attributes_are_always_there_and_stay_in_an_update_that_does_not_name_them() {
+    let f = Forecourt::start().await;
+    let ada = f.developer("ada").await;
+    let bare = ada.api.post("/api/applications", json!({ "name": "bare" })).await.expect(201);
+    assert_eq!((&bare["callback_urls"], &bare["attributes"]), (&json!([]), &json!({})));
+    let urls = json!(["https://app.example/cb?x=1", "com.example.app:/cb"]);
+    let attributes = json!({ "cost center": "4711", "owner": "Zoë: shop" });
+    let body = json!({ "name": "whole", "callback_urls": urls, "attributes": attributes });
+    let made = ada.api.post("/api/applications", body).await.expect(201);
+    assert_eq!((&made["callback_urls"], &made["attributes"]), (&urls, &attributes));
+    let path = format!("/api/applications/{}", text(&made["id"]));
+    for body in
+        [json!({ "name": "two" }), json!({ "name": "two", "callback_urls": null, "attributes": null })]
+    {
+        let put = ada.api.put(&path, body).await.expect(200);
+        assert_eq!((&put["callback_urls"], &put["attributes"]), (&urls, &attributes));
+    }
+    let body = json!({ "name": "two", "callback_urls": [], "attributes": { "owner": "Bob" } });
+    let put = ada.api.put(&path, body).await.expect(200);
+    assert_eq!((&put["callback_urls"], &put["attributes"]), (&json!([]), &json!({ "owner": "Bob" })));
+    assert_eq!(ada.api.get(&path).await.expect(200), put);
+    let administered = format!("/api/forecourt/applications/{}", text(&made["id"]));
+    let read = f.admin().await.get(&administered).await.expect(200);
+    assert_eq!(
+        (&read["value"]["callback_urls"], &read["value"]["attributes"]),
+        (&json!([]), &put["attributes"])
+    );
+}
+
+#[tokio::test]
+async fn callback_urls_and_attributes_that_are_none_are_refused_by_name() {
+    let f = Forecourt::start().await;
+    let ada = f.developer("ada").await;
+    let application = ada.application("demo").await;
+    let one = format!("/api/applications/{}", application.id);
+    let before = ada.api.get(&one).await.expect(200);
+    let many: serde_json::Map<_, _> = (0..101).map(|number| (number.to_string(), json!("x"))).collect();
+    for (member, value, part) in [
+        ("callback_urls", json!("https://app.example"), "callback_urls must be"),
+        ("callback_urls", json!([1]), "callback_urls must be"),
+        ("callback_urls", json!(["/cb"]), "callback_urls[0] must be"),
+        ("callback_urls", json!(["https://a.example", "https://b.example#x"]), "callback_urls[1] must be"),
+        ("callback_urls", json!(["javascript:alert(1)"]), "callback_urls[0] must be"),
+        (
+            "callback_urls",
+            json!(["https://a.example", "https://a.example"]),
+            "callback_urls[1] is given twice",
+        ),
+        ("attributes", json!([]), "attributes must be"),
+        ("attributes", json!({ "a": 1 }), "attributes must be"),
+        ("attributes", json!({ "a": "" }), "attributes.a must be"),
+        ("attributes", json!({ "a:b": "x" }), "attributes keys must be"),
+        ("attributes", json!(many), "attributes must be at most 100"),
+    ] {
+        let mut body = json!({ "name": "other" });
+        body[member] = value;
+        ada.api.post("/api/applications", body.clone()).await.refused(400, part);
+        ada.api.put(&one, body).await.refused(400, part);
+    }
+    assert_eq!(ada.api.get("/api/applications").await.expect(200), json!({ "list": [before], "total": 1 }));
+}
+
+#[tokio::test]
+async fn an_application_can_be_made_with_its_subscriptions_or_not_at_all() {
+    let f = Forecourt::start().await;
+    let orders = f.product("Orders").await;
+    let billing = f.product_with("Billing", json!({ "subscription_auto_approval": false })).await;
+    let ada = f.developer("ada").await;
+    for products in [json!([orders.id, "prd_unknown"]), json!("x"), json!([1])] {
+        let body = json!({ "name": "demo", "api_products": products });
+        ada.api.post("/api/applications", body).await.refused(400, "");
+    }
+    assert_eq!(ada.api.get("/api/applications").await.expect(200)["total"], 0);
+    let body = json!({ "name": "demo", "api_products": [orders.id, billing.id, orders.id] });
+    let made = ada.api.post("/api/applications", body).await.expect(201);
+    let path = format!("/api/subscriptions?application_id={}&order_by=developer_name", text(&made["id"]));
+    let list = ada.api.get(&path).await.expect(200);
+    let mut states: Vec<_> =
+        column(&list, "api_product_name").into_iter().zip(column(&list, "status")).collect();
+    states.sort();
+    let state = |product: &str, status: &str| (product.to_owned(), status.to_owned());
+    assert_eq!(states, [state("Billing", "wait_for_approval"), state("Orders", "subscribed")]);
 }
 
 #[tokio::test]

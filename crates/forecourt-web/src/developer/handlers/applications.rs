@@ -36,8 +36,14 @@ use crate::{
 };
 
 const PAGE_SIZE: u64 = 20;
-const FIELDS: &[(&str, &str)] =
-    &[("name", "name"), ("desc", "desc"), ("labels", "labels"), ("api_products", "products")];
+const FIELDS: &[(&str, &str)] = &[
+    ("name", "name"),
+    ("desc", "desc"),
+    ("labels", "labels"),
+    ("callback_urls", "callback_urls"),
+    ("attributes", "attributes"),
+    ("api_products", "products"),
+];
 
 /// The id that the path names.
 pub(super) fn application_id(text: &str) -> Result<ApplicationId, Failed> {
@@ -175,30 +181,41 @@ pub(super) async fn create(member: Member, posted: Posted) -> Result<Response, F
 }
 
 fn input(visit: &Visit, posted: &Posted) -> Result<ApplicationInput, Form> {
-    let labels = labels(posted.text("labels")).map_err(|line| {
+    let labels = pairs(posted.text("labels")).map_err(|line| {
         posted.form().refused("labels", visit.web.say("application.label_line", &[("line", line)]))
     })?;
+    let attributes = pairs(posted.text("attributes")).map_err(|line| {
+        posted.form().refused("attributes", visit.web.say("application.attribute_line", &[("line", line)]))
+    })?;
+    let urls = posted.text("callback_urls").lines().map(str::trim).filter(|line| !line.is_empty());
     Ok(ApplicationInput {
         name: Some(posted.text("name").to_owned()),
         desc: Some(posted.text("desc").replace("\r\n", "\n")),
         labels: Some(labels),
+        callback_urls: Some(urls.map(str::to_owned).collect()),
+        attributes: Some(attributes),
     })
 }
 
-/// Labels written as a line `key: value` each; else the first line that is none.
-fn labels(text: &str) -> Result<BTreeMap<String, String>, &str> {
+/// Labels or attributes written as a line `key: value` each; else the first line that is none.
+fn pairs(text: &str) -> Result<BTreeMap<String, String>, &str> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let pair = |line: &'_ str| -> Option<(String, String)> {
         let (key, value) = line.split_once(':')?;
         let (key, value) = (key.trim(), value.trim());
         (!key.is_empty() && !value.is_empty()).then(|| (key.to_owned(), value.to_owned()))
     };
-    let mut labels = BTreeMap::new();
+    let mut pairs = BTreeMap::new();
     for line in lines {
         let (key, value) = pair(line).ok_or(line)?;
-        labels.insert(key, value);
+        pairs.insert(key, value);
     }
-    Ok(labels)
+    Ok(pairs)
+}
+
+/// What [`pairs`] reads back.
+fn lines(pairs: &BTreeMap<String, String>) -> String {
+    pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n")
 }
 
 /// A reference to an application.
@@ -210,11 +227,12 @@ pub(super) fn reference(application: &Application) -> Reference {
 pub(super) async fn edit(member: Member, Path(id): Path<String>) -> Result<Response, Failed> {
     let found =
         applications::application(member.visit.web.app(), &member.caller, &application_id(&id)?).await?;
-    let lines: Vec<_> = found.labels.pairs().iter().map(|(key, value)| format!("{key}: {value}")).collect();
     let form = Form::new()
         .with("name", found.name.as_str())
         .with("desc", found.desc.as_str())
-        .with("labels", lines.join("\n"));
+        .with("labels", lines(found.labels.pairs()))
+        .with("callback_urls", found.callback_urls.as_slice().join("\n"))
+        .with("attributes", lines(found.attributes.pairs()));
     member.visit.show(&edit_form(&found, form))
 }
 
@@ -254,14 +272,17 @@ pub(super) async fn show(member: Member, Path(id): Path<String>) -> Result<Respo
     let credentials = credentials::list(app, &member.caller, filter).await?.rows;
     let last_call = credentials.iter().filter_map(|named| named.credential.last_used_at).max();
     let (hours, calls) = calls(&member, &found.id).await?;
-    let pairs = found.labels.pairs();
+    let shown =
+        |pairs: &BTreeMap<String, String>| pairs.iter().map(|(key, value)| Label::new(key, value)).collect();
     member.visit.show(&ApplicationPage {
         id: found.id.to_string(),
         name: found.name.clone(),
         description: found.desc.clone(),
         status: status(found.status),
         status_reason: Some(found.status_reason.clone()).filter(|reason| !reason.is_empty()),
-        labels: pairs.iter().map(|(key, value)| Label::new(key, value)).collect(),
+        labels: shown(found.labels.pairs()),
+        callback_urls: found.callback_urls.as_slice().to_vec(),
+        attributes: shown(found.attributes.pairs()),
         created_at: When::of(found.created_at),
         updated_at: When::of(found.updated_at),
         activity: activities::of(&member, &found, &subscribed, &credentials).await?,
@@ -361,14 +382,15 @@ pub(super) async fn delete(
 
 #[cfg(test)]
 mod tests {
-    use super::labels;
+    use super::{lines, pairs};
 
     #[test]
-    fn labels_are_lines_and_the_first_that_is_none_is_named() {
-        let read = labels("team: shop\r\n\n url : https://x ").unwrap();
+    fn labels_and_attributes_are_lines_and_the_first_that_is_none_is_named() {
+        let read = pairs("team: shop\r\n\n url : https://x ").unwrap();
         assert_eq!(read["team"], "shop");
         assert_eq!(read["url"], "https://x");
-        assert_eq!(labels("team: shop\nnonsense\nmore"), Err("nonsense"));
-        assert_eq!(labels("team:"), Err("team:"));
+        assert_eq!(pairs(&lines(&read)), Ok(read));
+        assert_eq!(pairs("team: shop\nnonsense\nmore"), Err("nonsense"));
+        assert_eq!(pairs("team:"), Err("team:"));
     }
 }

@@ -13,7 +13,7 @@ use forecourt_core::{
 
 use super::{Answer, Console, PAGE_SIZE, rows};
 use crate::{
-    display::{Reference, When},
+    display::{Label, Reference, When},
     errors::FailureKind,
     forms::Form,
     handling::{Asked, Failed, Posted},
@@ -111,11 +111,16 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
     let activity = rows::activity(&console, "application", application.id.as_str()).await?;
     let (description, reason) = (application.desc.clone(), application.status_reason.clone());
     let labels = rows::labels(&application.labels);
+    let callback_urls = application.callback_urls.as_slice().to_vec();
+    let attributes =
+        application.attributes.pairs().iter().map(|(key, value)| Label::new(key, value)).collect();
     let row = shown(&console, vec![application]).await?.pop().ok_or(FailureKind::NotFound)?;
     console.visit.show(&ApplicationPage {
         application: row,
         description,
         labels,
+        callback_urls,
+        attributes,
         reason,
         subscriptions,
         activity,
