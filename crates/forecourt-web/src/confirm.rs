@@ -77,12 +77,22 @@ pub enum Act {
     DeleteConsumerCredential,
     /// Delete a DCR provider with its OAuth credentials.
     DeleteDcrProvider,
+    /// Give an administrator a one-time password, and end their sessions.
+    ResetPassword,
+    /// Delete an administrator.
+    DeleteAdministrator,
+    /// Delete a role.
+    DeleteRole,
+    /// Take a permission policy from a role.
+    DetachPolicy,
+    /// Delete a permission policy.
+    DeletePermissionPolicy,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 20] = [
+    const DESTRUCTIVE: [Self; 25] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -103,6 +113,11 @@ impl Act {
         Self::DeleteConsumerCredential,
         Self::DeleteDcrProvider,
         Self::DismissDcrRemoval,
+        Self::ResetPassword,
+        Self::DeleteAdministrator,
+        Self::DeleteRole,
+        Self::DetachPolicy,
+        Self::DeletePermissionPolicy,
     ];
 
     fn of_console(self) -> bool {
@@ -160,6 +175,11 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteConsumerCredential => "delete_consumer_credential",
         Act::DeleteDcrProvider => "delete_dcr_provider",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
+        Act::ResetPassword => "reset_password",
+        Act::DeleteAdministrator => "delete_administrator",
+        Act::DeleteRole => "delete_role",
+        Act::DetachPolicy => "detach_policy",
+        Act::DeletePermissionPolicy => "delete_permission_policy",
     }
 }
 
