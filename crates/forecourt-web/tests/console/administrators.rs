@@ -84,7 +84,7 @@ async fn a_role_is_narrowed_to_gateway_groups_and_shown_so() {
     let scopes = format!("scopes-{}", id(&role));
     browser.post(&assign, &[("roles", id(&role)), (&scopes, id(&other))]).await.location();
     let shown = browser.get(&page).await;
-    assert!(shown.html.contains("only in edge"), "{}", shown.main());
+    assert!(shown.html.contains("Only in edge"), "{}", shown.main());
     let form = browser.get(&assign).await;
     assert!(
         form.html.contains(&format!("name=\"{scopes}\" value=\"{}\" checked", id(&other))),
