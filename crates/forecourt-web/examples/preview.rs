@@ -4,6 +4,8 @@
 //! It prints `ready {"preview":"http://…/"}` once it listens. `/` lists the samples; each is at
 //! `/preview/{site}/{page}/{sample}`. Templates are read anew for each request, so a change shows at once.
 
+#![expect(clippy::print_stdout, reason = "whoever starts it reads its line")]
+
 use std::{net::SocketAddr, process::ExitCode};
 
 use axum::{

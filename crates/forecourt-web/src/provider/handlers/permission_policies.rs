@@ -110,7 +110,7 @@ fn actions(part: &'static str, named: &[Action]) -> Option<ActionsShown> {
     let of_part = |action: &Action| action.name().split_once(':').filter(|(space, _)| *space == part);
     let actions: Vec<_> = named.iter().filter_map(of_part).map(|(_, word)| word).collect();
     let every = Action::ALL.iter().filter_map(of_part).count();
-    (!actions.is_empty()).then(|| ActionsShown { part, all: actions.len() == every, actions })
+    (!actions.is_empty()).then_some(ActionsShown { part, all: actions.len() == every, actions })
 }
 
 fn new_view(form: Form) -> PermissionPolicyForm {
