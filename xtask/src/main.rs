@@ -38,7 +38,7 @@ cargo xtask COMMAND
   check               formatting, clippy, tidy, dependencies
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
-  screenshots         pictures of every page, of the main job and of the demo, into screenshots/
+  screenshots         pictures of every page: the main job, the demo, every sample; into screenshots/
   bench               what the gateway costs, against nginx and HAProxy in the same run
   bench usage [MILLIONS]
                       how fast 90 days of usage are told, of 100 million calls unless told

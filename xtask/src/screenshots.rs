@@ -1,8 +1,8 @@
 //! Pictures of every page, for eyes: `cargo xtask screenshots`.
 //!
-//! An empty installation and the demo run on free ports, one after the other; two scripts of the assets walk
-//! them with a browser and write `screenshots/`, which git ignores. A script gets the `ready` line in
-//! FORECOURT_READY and its folder in OUT.
+//! An empty installation, the demo and the samples of every template run on free ports, one after the other; scripts
+//! of the assets walk them with a browser and write `screenshots/`, which git ignores. A script gets the `ready` line
+//! in FORECOURT_READY and its folder in OUT.
 
 use std::{
     env, fs,
@@ -19,6 +19,14 @@ const WALK: &str = "scripts/walk.mjs";
 /// Opens every page of the demo, whose data are richer.
 const TOUR: &str = "scripts/tour.mjs";
 
+/// Opens every sample of every template: what no demo shows, such as refused forms, empty lists and questions.
+const SAMPLES: &str = "scripts/screenshots.mjs";
+
+/// How cargo is told to run Forecourt, and the samples.
+const FORECOURT: &[&str] = &["--package", "forecourt", "--"];
+const PREVIEW: &[&str] =
+    &["--package", "forecourt-web", "--example", "preview", "--", "--listen", "127.0.0.1:0"];
+
 /// The listeners, each moved to a free port so that a running Forecourt is not disturbed.
 const LISTENERS: [&str; 7] = [
     "FORECOURT__ADMIN__LISTEN",
@@ -30,7 +38,7 @@ const LISTENERS: [&str; 7] = [
     "FORECOURT__STATUS__LISTEN",
 ];
 
-/// Builds, walks through an empty installation, then through the demo.
+/// Builds, walks through an empty installation, then through the demo, and looks at every sample.
 pub(crate) fn run() -> Result<(), String> {
     doctor::run()?;
     assets::run()?;
@@ -41,12 +49,13 @@ pub(crate) fn run() -> Result<(), String> {
         fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     let data = env::temp_dir().join(format!("forecourt-screenshots-{}", process::id()));
-    let empty = Running::start("serve", &[("FORECOURT__DATA_DIR", data.clone())])?;
+    let empty = Running::start(FORECOURT, &["serve"], &[("FORECOURT__DATA_DIR", data.clone())])?;
     let walked = take(&empty, WALK, &folder.join("main-job"));
     drop(empty);
     fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     walked?;
-    take(&Running::start("demo", &[])?, TOUR, &folder.join("demo"))?;
+    take(&Running::start(FORECOURT, &["demo"], &[])?, TOUR, &folder.join("demo"))?;
+    take(&Running::start(PREVIEW, &[], &[])?, SAMPLES, &folder.join("samples"))?;
     println!("== screenshots: in {}", folder.display());
     Ok(())
 }
@@ -70,20 +79,21 @@ struct Running {
 }
 
 impl Running {
-    fn start(subcommand: &str, settings: &[(&str, PathBuf)]) -> Result<Self, String> {
+    fn start(program: &[&str], arguments: &[&str], settings: &[(&str, PathBuf)]) -> Result<Self, String> {
+        let name = [program, arguments].concat().join(" ");
         let mut command = processes::cargo();
-        command.args(["run", "--quiet", "--locked", "--package", "forecourt", "--", subcommand]);
+        command.args(["run", "--quiet", "--locked"]).args(program).args(arguments);
         command.envs(LISTENERS.map(|name| (name, "127.0.0.1:0"))).envs(settings.iter().cloned());
         command.env("FORECOURT_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut process =
-            command.spawn().map_err(|error| format!("`{subcommand}` could not be started: {error}"))?;
+            command.spawn().map_err(|error| format!("`cargo run {name}` could not be started: {error}"))?;
         let output = process.stdout.take().map(BufReader::new);
         let mut lines = output.into_iter().flat_map(BufReader::lines).map_while(Result::ok);
         let ready = lines.by_ref().find_map(|line| ready_json(&line));
         // A pipe that nobody reads would stop the program at its next line.
         std::thread::spawn(move || lines.for_each(drop));
         let running = Self { process, ready: ready.clone().unwrap_or_default() };
-        ready.map(|_| running).ok_or_else(|| format!("`{subcommand}` ended before its `ready` line"))
+        ready.map(|_| running).ok_or_else(|| format!("`cargo run {name}` ended before its `ready` line"))
     }
 }
 

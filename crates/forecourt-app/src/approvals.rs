@@ -89,13 +89,22 @@ pub async fn decidable(app: &App, caller: &Caller, id: &ApprovalId) -> Result<()
 
 fn permitted(caller: &Caller, approval: Option<Approval>, action: Action) -> Result<Approval, Error> {
     let approval = approval.ok_or_else(|| access::missing(caller))?;
+    access::permits_in(caller, &approval.portal_id, action, subject(&approval))?;
+    Ok(approval)
+}
+
+/// What an approval belongs to: the product that it is about, or the developer who registers.
+fn subject(approval: &Approval) -> Target<'_> {
     let portal = &approval.portal_id;
-    let subject = match &approval.subject {
+    match &approval.subject {
         ApprovalSubject::Subscription { product_id, .. } => Target::ApiProduct(portal, Some(product_id)),
         ApprovalSubject::Registration => Target::Developer(portal, Some(&approval.developer_id)),
-    };
-    access::permits_in(caller, portal, action, subject)?;
-    Ok(approval)
+    }
+}
+
+/// Whether an administrator may decide this approval, for what is offered beside it.
+pub fn may_decide(caller: &Caller, approval: &Approval) -> bool {
+    access::allows(caller, Action::ProcessApproval, subject(approval))
 }
 
 /// Decides a pending approval, with all that follows from it. Of two decisions at once exactly one wins.

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use forecourt_core::{
     actors::Caller,
     ids::{ApplicationId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
-    lists::Readable,
+    lists::{Paging, Readable},
     permissions::{Action, Target},
+    subscriptions::SubscriptionFilter,
     time::Timestamp,
 };
 use forecourt_store::RuledNoun;
@@ -19,28 +20,45 @@ pub use forecourt_store::{NamedOfPortal, ServiceOwner};
 pub(crate) use self::recorded::Recorded;
 use crate::{App, Error, access};
 
-/// Subscriptions, waiting ones included, of each of `products` that has any.
+/// Subscriptions, waiting ones included, of each of `products` that has any, and whose subscriptions the caller may see.
 pub async fn subscriptions_of_products(
     app: &App,
     caller: &Caller,
     products: &[ProductId],
 ) -> Result<HashMap<ProductId, u64>, Error> {
-    if access::permits_somewhere(caller, Action::GetApiProduct).is_err() {
-        return Ok(HashMap::new());
-    }
-    Ok(app.read().subscription_counts_of_products(products).await?)
+    let readable = access::readable(app, caller, Action::GetSubscription, RuledNoun::Products).await?;
+    let seen: Vec<_> = match readable {
+        Readable::All => products.to_vec(),
+        Readable::Only(ids) => {
+            products.iter().filter(|product| ids.iter().any(|id| id == product.as_str())).cloned().collect()
+        }
+    };
+    Ok(app.read().subscription_counts_of_products(&seen).await?)
 }
 
-/// Subscriptions, waiting ones included, of each of `applications` that has any.
+/// Subscriptions, waiting ones included, of each of `applications` that has any; those that the caller may see.
 pub async fn subscriptions_of_applications(
     app: &App,
     caller: &Caller,
     applications: &[ApplicationId],
 ) -> Result<HashMap<ApplicationId, u64>, Error> {
-    if access::permits_somewhere(caller, Action::GetApplication).is_err() {
-        return Ok(HashMap::new());
+    let readable = access::readable(app, caller, Action::GetSubscription, RuledNoun::Products).await?;
+    if readable == Readable::All {
+        return Ok(app.read().subscription_counts_of_applications(applications).await?);
     }
-    Ok(app.read().subscription_counts_of_applications(applications).await?)
+    let mut counts = HashMap::new();
+    // A page of a list has few applications, and few administrators see the subscriptions of some products only.
+    for application in applications {
+        let filter = SubscriptionFilter {
+            application_id: Some(application.clone()),
+            readable: readable.clone(),
+            paging: Paging::Page { page: 1, size: 1 },
+            ..Default::default()
+        };
+        let found = app.read().subscriptions(&filter).await?.total;
+        counts.extend((found > 0).then(|| (application.clone(), found)));
+    }
+    Ok(counts)
 }
 
 /// Applications of each of `developers` that has any.

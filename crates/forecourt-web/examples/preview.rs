@@ -1,8 +1,10 @@
 //! Serves every page sample with the real assets and security policy, to look at them and to test them in a
 //! browser: `cargo run -p forecourt-web --example preview -- --listen 127.0.0.1:3900`.
 //!
-//! `/` lists the samples; each is at `/preview/{site}/{page}/{sample}`. Templates are read anew for each
-//! request, so a change shows at once.
+//! It prints `ready {"preview":"http://…/"}` once it listens. `/` lists the samples; each is at
+//! `/preview/{site}/{page}/{sample}`. Templates are read anew for each request, so a change shows at once.
+
+#![expect(clippy::print_stdout, reason = "whoever starts it reads its line")]
 
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -38,7 +40,11 @@ async fn main() -> ExitCode {
         .merge(assets::routes());
     match tokio::net::TcpListener::bind(address).await {
         Ok(listener) => {
-            eprintln!("previews on http://{address}/");
+            // On port 0 the system chooses one, and whoever started this reads which.
+            match listener.local_addr() {
+                Ok(address) => println!("ready {{\"preview\":\"http://{address}/\"}}"),
+                Err(error) => return failed(&format!("the address is unknown: {error}")),
+            }
             match axum::serve(listener, routes).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&format!("serving stopped: {error}")),

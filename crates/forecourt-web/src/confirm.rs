@@ -79,12 +79,22 @@ pub enum Act {
     DeleteDcrProvider,
     /// Make the token of SCIM anew.
     IssueScimToken,
+    /// Give an administrator a one-time password, and end their sessions.
+    ResetPassword,
+    /// Delete an administrator.
+    DeleteAdministrator,
+    /// Delete a role.
+    DeleteRole,
+    /// Take a permission policy from a role.
+    DetachPolicy,
+    /// Delete a permission policy.
+    DeletePermissionPolicy,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 21] = [
+    const DESTRUCTIVE: [Self; 26] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -106,6 +116,11 @@ impl Act {
         Self::DeleteDcrProvider,
         Self::IssueScimToken,
         Self::DismissDcrRemoval,
+        Self::ResetPassword,
+        Self::DeleteAdministrator,
+        Self::DeleteRole,
+        Self::DetachPolicy,
+        Self::DeletePermissionPolicy,
     ];
 
     fn of_console(self) -> bool {
@@ -164,6 +179,11 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteDcrProvider => "delete_dcr_provider",
         Act::IssueScimToken => "issue_scim_token",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
+        Act::ResetPassword => "reset_password",
+        Act::DeleteAdministrator => "delete_administrator",
+        Act::DeleteRole => "delete_role",
+        Act::DetachPolicy => "detach_policy",
+        Act::DeletePermissionPolicy => "delete_permission_policy",
     }
 }
 

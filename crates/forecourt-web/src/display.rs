@@ -35,6 +35,8 @@ pub enum Status {
     Active,
     /// Waits for an administrator.
     Pending,
+    /// Has a one-time password that must be changed.
+    Invited,
     /// Was stopped by an administrator.
     Suspended,
     /// Only administrators see it.

@@ -219,6 +219,26 @@ paths! {
             "/gateway/groups/{group}/consumers/{consumer}/credentials/new";
         DELETE_CONSUMER_CREDENTIAL delete_consumer_credential(group, consumer, credential) =
             "/gateway/groups/{group}/consumers/{consumer}/credentials/{credential}/delete";
+        ADMINISTRATORS administrators() = "/settings/administrators";
+        INVITE_ADMINISTRATOR invite_administrator() = "/settings/administrators/invite";
+        ADMINISTRATOR administrator(administrator) = "/settings/administrators/{administrator}";
+        ASSIGN_ROLES assign_roles(administrator) = "/settings/administrators/{administrator}/roles";
+        BOUNDARY boundary(administrator) = "/settings/administrators/{administrator}/boundary";
+        RESET_PASSWORD reset_password(administrator) = "/settings/administrators/{administrator}/password";
+        DELETE_ADMINISTRATOR delete_administrator(administrator) =
+            "/settings/administrators/{administrator}/delete";
+        ROLES roles() = "/settings/roles";
+        NEW_ROLE new_role() = "/settings/roles/new";
+        ROLE role(role) = "/settings/roles/{role}";
+        EDIT_ROLE edit_role(role) = "/settings/roles/{role}/edit";
+        DELETE_ROLE delete_role(role) = "/settings/roles/{role}/delete";
+        ATTACH_POLICIES attach_policies(role) = "/settings/roles/{role}/policies";
+        DETACH_POLICY detach_policy(role, policy) = "/settings/roles/{role}/policies/{policy}/detach";
+        PERMISSION_POLICIES permission_policies() = "/settings/policies";
+        NEW_PERMISSION_POLICY new_permission_policy() = "/settings/policies/new";
+        PERMISSION_POLICY permission_policy(policy) = "/settings/policies/{policy}";
+        EDIT_PERMISSION_POLICY edit_permission_policy(policy) = "/settings/policies/{policy}/edit";
+        DELETE_PERMISSION_POLICY delete_permission_policy(policy) = "/settings/policies/{policy}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
         SCIM scim() = "/settings/scim";

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::{branding::BrandColour, links::Link};
+use crate::{branding::BrandColour, links::Link, permissions::Permissions};
 
 /// Which site a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +28,9 @@ pub struct Page {
     pub portals: Vec<Portal>,
     /// Who is signed in; `None` for guests.
     pub viewer: Option<Viewer>,
+    /// What the viewer may do in the console; templates ask `page.may` and `page.may_somewhere`.
+    #[serde(skip)]
+    pub permissions: Permissions,
     /// Whether guests may make an account by themselves.
     pub sign_up_open: bool,
     /// Approvals that wait, for the console's navigation.
@@ -50,6 +53,7 @@ impl Page {
             portal,
             portals: Vec::new(),
             viewer: None,
+            permissions: Permissions::default(),
             sign_up_open: false,
             pending_approvals: 0,
             flash: None,

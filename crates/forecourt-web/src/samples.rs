@@ -12,6 +12,7 @@ use crate::{
     display::When,
     errors,
     page::{Flash, Page, Portal, Site, Viewer},
+    permissions::Permissions,
     provider,
     templates::View,
 };
@@ -27,6 +28,7 @@ pub struct Sample<V> {
     site: Site,
     guest: bool,
     pending: bool,
+    reading: bool,
     flash: Option<Flash>,
     colour: Option<BrandColour>,
 }
@@ -34,7 +36,16 @@ pub struct Sample<V> {
 impl<V> Sample<V> {
     /// A page of the Developer Portal site as a signed-in person sees it.
     pub fn developer(name: &'static str, view: V) -> Self {
-        Self { name, view, site: Site::Developer, guest: false, pending: false, flash: None, colour: None }
+        Self {
+            name,
+            view,
+            site: Site::Developer,
+            guest: false,
+            pending: false,
+            reading: false,
+            flash: None,
+            colour: None,
+        }
     }
 
     /// A page of the Provider console as an administrator sees it.
@@ -53,6 +64,13 @@ impl<V> Sample<V> {
     #[must_use]
     pub fn pending(mut self) -> Self {
         self.pending = true;
+        self
+    }
+
+    /// The same as an administrator sees it who may look at everything and change nothing.
+    #[must_use]
+    pub fn reading(mut self) -> Self {
+        self.reading = true;
         self
     }
 
@@ -95,6 +113,11 @@ impl<V> Sample<V> {
                 Vec::new()
             },
             viewer,
+            permissions: match (console, self.reading) {
+                (false, _) => Permissions::default(),
+                (true, false) => Permissions::everything(),
+                (true, true) => Permissions::reading(),
+            },
             sign_up_open: true,
             pending_approvals: if console { 4 } else { 0 },
             flash: self.flash.clone(),

@@ -1,7 +1,8 @@
 //! The template engine: the theme directory first, the embedded templates second.
 //!
 //! Undefined values are errors and everything is escaped. Templates reach texts by `t('key', name=…)`, paths
-//! by `link('site.path', id…)`, files by `asset('app.css')` and icons by `icon('name')`. With only the
+//! by `link('site.path', id…)`, files by `asset('app.css')`, icons by `icon('name')`, and what the viewer may do
+//! by `page.may(…)` ([`crate::permissions`]). With only the
 //! embedded templates a text that the catalogue lacks is an error; a theme, which may be older than the
 //! release, shows the key instead of failing the page.
 
@@ -103,7 +104,9 @@ impl Templates {
     /// # Errors
     /// As [`render`](Self::render), and when there is no such template.
     pub fn render_named(&self, name: &str, page: &Page, view: Value) -> Result<String, RenderError> {
-        let frame = context! { page => Value::from(Serde(page)) };
+        let asked =
+            context! { may => page.permissions.may(), may_somewhere => page.permissions.may_somewhere() };
+        let frame = context! { page => merge_maps([Value::from(Serde(page)), asked]) };
         self.environment
             .get_template(name)
             .and_then(|template| template.render(merge_maps([frame, view])))

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "console/administrators.rs"]
+mod administrators;
 #[path = "console/browsers.rs"]
 mod browsers;
 #[path = "console/gateway.rs"]
@@ -12,6 +14,9 @@ mod installations;
 mod nodes;
 #[path = "console/objects.rs"]
 mod objects;
+
+#[path = "console/permissions.rs"]
+mod permissions;
 
 use axum::http::StatusCode;
 use browsers::{Browser, between};

@@ -194,7 +194,7 @@ fn condition(name: &str, given: &Value) -> Condition {
 }
 
 /// The labels that a condition demands; `None` for anything that is not wholly understood.
-fn label_condition(name: &str, given: &Value) -> Option<Vec<(String, String)>> {
+pub(super) fn label_condition(name: &str, given: &Value) -> Option<Vec<(String, String)>> {
     if name != "gateway_group_label" {
         return None;
     }

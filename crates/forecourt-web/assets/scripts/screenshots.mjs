@@ -1,6 +1,7 @@
 // Takes screenshots of pages at 1440 and 390 px, light and dark, and judges each with axe-core.
 //
 //   node scripts/screenshots.mjs FOLDER URL... [--match TEXT] [--width 1440|390] [--no-shots]
+//   FORECOURT_READY={…} OUT=FOLDER node scripts/screenshots.mjs     every page of a preview, by its `ready` line
 //
 // A URL that ends in / is a preview's index: every page that it lists is visited, or those whose path holds
 // TEXT. Fails on an axe violation, a console error, or a page wider than its window.
@@ -12,7 +13,7 @@ import { chromium } from "playwright-core";
 const THEMES = ["light", "dark"];
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-const { folder, urls, shots, widths } = await inputs(process.argv.slice(2));
+const { folder, urls, shots, widths } = await inputs(process.argv.length > 2 ? process.argv.slice(2) : started());
 mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -41,6 +42,11 @@ for (const width of widths)
 await browser.close();
 console.log(`${urls.length} pages, ${problems} problems`);
 process.exit(problems ? 1 : 0);
+
+function started() {
+  const { OUT, FORECOURT_READY } = process.env;
+  return [OUT, JSON.parse(FORECOURT_READY ?? "{}").preview].filter(Boolean);
+}
 
 async function inputs([target, ...rest]) {
   if (!target || !rest.length) throw new Error("usage: screenshots.mjs FOLDER URL... [--match TEXT] [--no-shots]");

@@ -14,6 +14,7 @@ use crate::{
     errors::{Failure, FailureKind},
     links::Link,
     page::{Page, Portal, Site, Tone, Viewer},
+    permissions::Permissions,
     templates::View,
 };
 
@@ -32,6 +33,8 @@ pub struct Frame {
     pub portals: Vec<Portal>,
     /// Who is signed in.
     pub viewer: Option<Viewer>,
+    /// What they may do in the console.
+    pub permissions: Permissions,
     /// Whether guests may make an account.
     pub sign_up_open: bool,
     /// Approvals that wait.
@@ -42,7 +45,15 @@ impl Frame {
     /// The frame of a site of which nothing is known, for its failure pages.
     pub fn bare(site: Site) -> Self {
         let portal = Portal { id: String::new(), name: "Forecourt".to_owned(), logo: None, colour: None };
-        Self { site, portal, portals: Vec::new(), viewer: None, sign_up_open: false, pending_approvals: 0 }
+        Self {
+            site,
+            portal,
+            portals: Vec::new(),
+            viewer: None,
+            permissions: Permissions::default(),
+            sign_up_open: false,
+            pending_approvals: 0,
+        }
     }
 }
 
@@ -84,6 +95,7 @@ impl Visit {
             portal: frame.portal,
             portals: frame.portals,
             viewer: frame.viewer,
+            permissions: frame.permissions,
             sign_up_open: frame.sign_up_open,
             pending_approvals: frame.pending_approvals,
             flash,

@@ -40,6 +40,8 @@ pub struct ApplicationRow {
     pub status: Status,
     /// Its subscriptions.
     pub subscriptions: u64,
+    /// Whether the viewer may suspend and resume it.
+    pub changeable: bool,
     /// When it was made.
     pub created_at: When,
 }
@@ -207,6 +209,7 @@ impl View for Suspension {
 
 fn sample_row(number: u32, name: &str, status: Status) -> ApplicationRow {
     ApplicationRow {
+        changeable: true,
         id: id("app", number),
         name: name.to_owned(),
         developer: Reference::new("Analytical Engines Ltd", provider::developer("default", &id("dev", 1))),

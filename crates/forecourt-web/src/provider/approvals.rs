@@ -53,6 +53,8 @@ pub struct ApprovalRow {
     pub reason: Option<String>,
     /// Who decided.
     pub decided_by: Option<String>,
+    /// Whether the viewer may decide it.
+    pub decidable: bool,
     /// When it was asked.
     pub created_at: When,
 }
@@ -153,6 +155,7 @@ pub(crate) fn sample_rows() -> Vec<ApprovalRow> {
         status: Status::Pending,
         reason: None,
         decided_by: None,
+        decidable: true,
         created_at: ago(3600 * i64::from(number) * 5),
     };
     vec![

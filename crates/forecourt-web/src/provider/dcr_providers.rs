@@ -52,6 +52,8 @@ pub struct DcrRemovalRow {
     pub attempts: i64,
     /// What the last attempt met.
     pub last_error: String,
+    /// Whether the viewer may take it off the list.
+    pub dismissible: bool,
     /// When it is tried again; `None`: somebody must remove it by hand.
     pub next_attempt_at: Option<When>,
 }
@@ -95,6 +97,7 @@ impl View for DcrProviderList {
             client_name: "Checkout frontend".to_owned(),
             attempts: 3,
             last_error: "removal of the client: the provider answered 503 Service Unavailable".to_owned(),
+            dismissible: true,
             next_attempt_at: Some(ago(-40)),
         };
         let lost = DcrRemovalRow {

@@ -4,6 +4,7 @@
 //! password of their own. One file per noun beside this; a handler maps what use cases give to its page's
 //! context, and decides nothing.
 
+mod administrators;
 mod applications;
 mod approvals;
 mod certificates;
@@ -15,12 +16,14 @@ mod instance_tokens;
 mod nodes;
 mod overview;
 mod passwords;
+mod permission_policies;
 mod plans;
 mod plugins;
 mod portals;
 mod products;
 mod provisioning;
 mod receipts;
+mod roles;
 mod rows;
 mod services;
 mod sign_in;
@@ -52,8 +55,12 @@ pub fn router(context: Context, config: Config) -> Router {
         Ok(web) => web,
         Err(error) => return handling::broken(&error),
     };
-    let routes =
-        entrance().merge(portal_pages()).merge(gateway_pages()).merge(group_pages()).merge(node_pages());
+    let routes = entrance()
+        .merge(portal_pages())
+        .merge(gateway_pages())
+        .merge(group_pages())
+        .merge(node_pages())
+        .merge(people_pages());
     let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
     handling::served(visited, web)
 }
@@ -135,6 +142,45 @@ fn node_pages() -> Router<Web> {
         .route(paths::EDIT_DCR_PROVIDER, get(dcr_providers::edit_form).post(dcr_providers::save))
         .route(paths::DELETE_DCR_PROVIDER, get(dcr_providers::ask_delete).post(dcr_providers::delete))
         .route(paths::DISMISS_DCR_REMOVAL, get(dcr_providers::ask_dismiss).post(dcr_providers::dismiss))
+}
+
+/// Administrators and what they may do.
+fn people_pages() -> Router<Web> {
+    Router::new()
+        .route(paths::ADMINISTRATORS, get(administrators::list))
+        .route(
+            paths::INVITE_ADMINISTRATOR,
+            get(administrators::invitations::form).post(administrators::invitations::invite),
+        )
+        .route(paths::ADMINISTRATOR, get(administrators::page))
+        .route(paths::ASSIGN_ROLES, get(administrators::roles::form).post(administrators::roles::assign))
+        .route(paths::BOUNDARY, get(administrators::boundary_form).post(administrators::bound))
+        .route(
+            paths::RESET_PASSWORD,
+            get(administrators::invitations::ask_reset).post(administrators::invitations::reset),
+        )
+        .route(paths::DELETE_ADMINISTRATOR, get(administrators::ask_delete).post(administrators::delete))
+        .route(paths::ROLES, get(roles::list))
+        .route(paths::NEW_ROLE, get(roles::new_form).post(roles::create))
+        .route(paths::ROLE, get(roles::page))
+        .route(paths::EDIT_ROLE, get(roles::edit_form).post(roles::save))
+        .route(paths::DELETE_ROLE, get(roles::ask_delete).post(roles::delete))
+        .route(paths::ATTACH_POLICIES, get(roles::policies::form).post(roles::policies::attach))
+        .route(paths::DETACH_POLICY, get(roles::policies::ask_detach).post(roles::policies::detach))
+        .route(paths::PERMISSION_POLICIES, get(permission_policies::list))
+        .route(
+            paths::NEW_PERMISSION_POLICY,
+            get(permission_policies::new_form).post(permission_policies::create),
+        )
+        .route(paths::PERMISSION_POLICY, get(permission_policies::page))
+        .route(
+            paths::EDIT_PERMISSION_POLICY,
+            get(permission_policies::edit_form).post(permission_policies::save),
+        )
+        .route(
+            paths::DELETE_PERMISSION_POLICY,
+            get(permission_policies::ask_delete).post(permission_policies::delete),
+        )
 }
 
 /// What belongs to whole gateway groups.

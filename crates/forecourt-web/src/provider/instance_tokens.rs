@@ -30,6 +30,8 @@ pub struct InstanceTokenRow {
     pub group: Reference,
     /// How many nodes joined with it last.
     pub nodes: u64,
+    /// Whether the viewer may delete it.
+    pub deletable: bool,
     /// When a node was last let in with it.
     pub last_used_at: Option<When>,
     /// When it was made.
@@ -74,6 +76,7 @@ impl View for InstanceTokenList {
             id: id("itk", number),
             group: Reference::new("default", provider::group("default")),
             nodes,
+            deletable: true,
             last_used_at,
             created_at: ago(86_400 * 30),
         };

@@ -1,6 +1,7 @@
 //! The Provider console, one file per noun.
 
 pub mod activities;
+pub mod administrators;
 pub mod applications;
 pub mod approvals;
 pub mod certificates;
@@ -13,12 +14,14 @@ pub mod instance_tokens;
 pub mod nodes;
 pub mod overview;
 pub mod passwords;
+pub mod permission_policies;
 pub mod plans;
 pub mod plugins;
 pub mod portals;
 pub mod products;
 pub mod provisioning;
 pub mod receipts;
+pub mod roles;
 pub mod sign_in;
 pub mod tokens;
 
@@ -75,6 +78,19 @@ pub fn samples() -> Vec<AnySample> {
         of::<consumers::ConsumerForm>(),
         of::<consumers::ConsumerPage>(),
         of::<consumers::CredentialForm>(),
+        of::<administrators::AdministratorList>(),
+        of::<administrators::AdministratorPage>(),
+        of::<administrators::InviteAdministrator>(),
+        of::<administrators::OneTimePassword>(),
+        of::<administrators::RoleAssignment>(),
+        of::<administrators::BoundaryForm>(),
+        of::<roles::RoleList>(),
+        of::<roles::RolePage>(),
+        of::<roles::RoleForm>(),
+        of::<roles::PolicyAttachment>(),
+        of::<permission_policies::PermissionPolicyList>(),
+        of::<permission_policies::PermissionPolicyPage>(),
+        of::<permission_policies::PermissionPolicyForm>(),
         of::<tokens::TokenList>(),
         of::<tokens::NewToken>(),
         of::<tokens::TokenShown>(),

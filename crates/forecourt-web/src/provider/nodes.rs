@@ -53,6 +53,8 @@ pub struct NodePage {
     pub address: String,
     /// Whether it runs inside a control plane's process.
     pub is_embedded: bool,
+    /// Whether it may be removed now, by the viewer.
+    pub removable: bool,
     /// When it told that it has applied its revision.
     pub applied_at: When,
     /// When it was first seen.
@@ -108,6 +110,7 @@ impl View for NodePage {
             node,
             address: if is_embedded { String::new() } else { "https://10.0.0.7:9443".to_owned() },
             is_embedded,
+            removable: !is_embedded,
             applied_at: ago(3),
             created_at: ago(86_400 * 40),
         };

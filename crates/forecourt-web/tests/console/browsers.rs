@@ -113,6 +113,26 @@ impl Page {
         actions.find(|action| action.ends_with(end)).unwrap().to_owned()
     }
 
+    /// Where the links of the page lead on this site, each once.
+    pub fn links(&self) -> Vec<String> {
+        let links = self.html.split(" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let mut links: Vec<_> = links
+            .filter(|link| link.starts_with('/') && !link.starts_with("/assets/"))
+            .map(|link| link.replace("&amp;", "&"))
+            .collect();
+        links.sort();
+        links.dedup();
+        links
+    }
+
+    /// Where the forms of the page post to, the one that signs out left out.
+    pub fn changes(&self) -> Vec<String> {
+        let forms = self.html.split("<form ").skip(1).map(|rest| rest.split('>').next().unwrap());
+        let posts = forms.filter(|form| form.contains("method=\"post\""));
+        let actions = posts.map(|form| between(form, "action=\"", "\"").to_owned());
+        actions.filter(|action| action != "/sign-out").collect()
+    }
+
     /// The first link that holds `part`.
     pub fn link_holding(&self, part: &str) -> String {
         let mut links = self.main().split(" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());

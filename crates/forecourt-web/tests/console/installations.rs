@@ -10,7 +10,7 @@ use std::{
 
 use forecourt_app::{
     App, Config, SignInLimits, administrators, applications, authentication, developers, gateway_feed,
-    instance_tokens, nodes, portals, products, services, subscriptions,
+    instance_tokens, nodes, permission_policies, portals, products, roles, services, subscriptions,
 };
 use forecourt_core::{
     actors::{Actor, Caller, Source},
@@ -18,14 +18,17 @@ use forecourt_core::{
     developers::Developer,
     gateway_state::KeyAuthMethod,
     ids::{ApplicationId, GatewayGroupId, NodeId, PortalId},
+    permission_policies::PermissionPolicyInput,
     portals::PortalFilter,
     products::{ProductAuth, ProductStatus, ProductType, SubscriptionState, changes::ProductInput},
+    roles::{AssignedRole, RoleInput},
     services::ServiceInput,
     time::Timestamp,
 };
 use forecourt_http::Context;
 use forecourt_store::{Location, Store};
 use forecourt_wire::sync::{Acknowledgement, Hello};
+use serde_json::json;
 
 use crate::browsers::Browser;
 
@@ -69,7 +72,26 @@ impl Installation {
         self.signed_in_as("grace", "one-time").await
     }
 
-    async fn signed_in_as(&self, username: &str, password: &str) -> Browser {
+    /// A browser of an administrator called `username`, whose only role has this policy.
+    pub async fn signed_in_with(&self, username: &str, resources: &str, actions: &[&str]) -> Browser {
+        let (app, caller) = (&self.app, &system(&self.app));
+        let statement = json!({ "effect": "allow", "resources": [resources], "actions": actions });
+        let input = PermissionPolicyInput {
+            name: Some(format!("{username}'s policy")),
+            document: Some(json!({ "statement": [statement] })),
+            ..Default::default()
+        };
+        let policy = permission_policies::create(app, caller, input).await.unwrap().id.to_string();
+        let input = RoleInput { name: Some(format!("{username}'s role")), ..Default::default() };
+        let role_id = roles::create(app, caller, input).await.unwrap().id;
+        roles::attach(app, caller, &role_id, &[policy]).await.unwrap();
+        let invited = administrators::invite(app, caller, username, "one-time").await.unwrap();
+        let assigned = AssignedRole { role_id, scopes: Default::default() };
+        administrators::assign_roles(app, caller, &invited.id, &[assigned]).await.unwrap();
+        self.signed_in_as(username, "one-time").await
+    }
+
+    pub async fn signed_in_as(&self, username: &str, password: &str) -> Browser {
         let mut browser = self.browser();
         browser.get("/sign-in").await;
         browser.post("/sign-in", &[("username", username), ("password", password)]).await.location();

@@ -24,6 +24,7 @@ use crate::{
     handling::{Failed, Frame, Visit, Web},
     links::{Link, developer},
     page::{self, Site, Viewer},
+    permissions::Permissions,
 };
 
 /// The session's cookie.
@@ -99,6 +100,7 @@ impl Visitor {
             portal: shown(web, &portal),
             portals: Vec::new(),
             viewer: person.as_ref().map(viewer),
+            permissions: Permissions::default(),
             sign_up_open: option.as_ref().is_some_and(|option| option.built_in.enable_self_registration),
             pending_approvals: 0,
         };

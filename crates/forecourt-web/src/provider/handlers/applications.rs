@@ -8,6 +8,7 @@ use forecourt_core::{
     applications::{Application, ApplicationFilter, ApplicationStatus},
     ids::{ApplicationId, DeveloperId},
     lists::{Paging, TextFilter},
+    permissions::{Action, Target},
     subscriptions::SubscriptionFilter,
 };
 
@@ -67,6 +68,10 @@ async fn shown(console: &Console, applications: Vec<Application>) -> Result<Vec<
     let row = |application: Application| ApplicationRow {
         developer: developer(&application, &names),
         subscriptions: counts.get(&application.id).copied().unwrap_or(0),
+        changeable: console.may(
+            Action::UpdateApplication,
+            Target::Developer(&application.portal_id, Some(&application.developer_id)),
+        ),
         id: application.id.to_string(),
         name: application.name,
         status: rows::application_status(application.status),

@@ -95,6 +95,7 @@ pub(super) fn row(console: &Console, approval: Approval) -> ApprovalRow {
     };
     let filled = |text: &String| (!text.is_empty()).then(|| text.clone());
     ApprovalRow {
+        decidable: approvals::may_decide(&console.caller, &approval),
         id: approval.id.to_string(),
         event: match approval.event() {
             ApprovalEvent::ProductSubscription => ApprovalKind::Subscription,

@@ -8,6 +8,7 @@ use forecourt_core::{
     dcr_providers::{DcrProvider, DcrProviderFilter, DcrProviderInput, DcrProviderType, MASK},
     dcr_removals::DcrRemovalFilter,
     ids::{DcrProviderId, DcrRemovalId},
+    permissions::{Action, Target},
     secrets::PlainSecret,
 };
 
@@ -38,6 +39,8 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
     let filter = DcrRemovalFilter { paging: asked.paging(PAGE_SIZE), ..Default::default() };
     let found = dcr_removals::list(app, caller, &filter).await?;
     let removal = |listed: dcr_removals::ListedRemoval| DcrRemovalRow {
+        dismissible: console
+            .may(Action::DeleteDcrProvider, Target::DcrProvider(Some(&listed.removal.provider_id))),
         id: listed.removal.id.to_string(),
         provider: listed.provider_name,
         client_id: listed.removal.client_id,

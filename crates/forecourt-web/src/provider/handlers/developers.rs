@@ -138,7 +138,7 @@ pub(super) async fn invite(console: Console, posted: Posted) -> Answer {
 }
 
 /// 80 random bits in groups that can be read over the telephone.
-fn one_time_password(console: &Console) -> String {
+pub(super) fn one_time_password(console: &Console) -> String {
     let digits: Vec<char> = console.app().random_hex(10).chars().collect();
     digits.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }

@@ -2,7 +2,12 @@
 
 use axum::extract::Path;
 use forecourt_app::{gateway_groups, instance_tokens};
-use forecourt_core::{ids::InstanceTokenId, instance_tokens::InstanceTokenFilter};
+use forecourt_core::{
+    gateway_groups::GatewayGroup,
+    ids::InstanceTokenId,
+    instance_tokens::InstanceTokenFilter,
+    permissions::{Action, Target},
+};
 
 use super::{Answer, Console, PAGE_SIZE, gateway, nodes, rows};
 use crate::{
@@ -27,6 +32,8 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
         tokens.push(InstanceTokenRow {
             nodes: instance_tokens::node_count(console.app(), &console.caller, &token).await?,
             group: nodes::group(&token.gateway_group_id, &groups),
+            deletable: console
+                .may(Action::DeleteGatewayInstance, Target::GatewayGroup(Some(&token.gateway_group_id))),
             id: token.id.to_string(),
             last_used_at: token.last_used_at.map(When::of),
             created_at: When::of(token.created_at),
@@ -38,8 +45,11 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
 
 pub(super) async fn new_form(console: Console, asked: Asked) -> Answer {
     let found = gateway_groups::list(console.app(), &console.caller, Default::default()).await?;
-    let groups =
-        found.rows.into_iter().map(|group| GroupChoice { value: group.id.to_string(), text: group.name });
+    let may_issue = |group: &GatewayGroup| {
+        console.may(Action::CreateGatewayInstance, Target::GatewayGroup(Some(&group.id)))
+    };
+    let groups = found.rows.into_iter().filter(may_issue);
+    let groups = groups.map(|group| GroupChoice { value: group.id.to_string(), text: group.name });
     let chosen = asked.given("group").unwrap_or("default");
     console
         .visit

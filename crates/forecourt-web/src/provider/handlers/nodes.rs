@@ -7,6 +7,7 @@ use forecourt_app::{gateway_groups, nodes, receipts};
 use forecourt_core::{
     ids::{GatewayGroupId, NodeId},
     nodes::{Node, NodeConnection, NodeFilter},
+    permissions::{Action, Target},
     time::Timestamp,
 };
 
@@ -79,8 +80,12 @@ pub(super) async fn page(console: Console, Path(id): Path<String>) -> Answer {
     let node = known(&console, &id).await?;
     let groups = group_names(&console).await?;
     let lags = receipts::lags(console.app(), std::slice::from_ref(&node)).await?;
+    let row = row(&node, lags.first().copied().unwrap_or(0), &groups, console.app().now());
+    let is_in_use = node.token_id.is_none() && row.status != Status::Offline;
+    let group = Target::GatewayGroup(Some(&node.gateway_group_id));
     console.visit.show(&NodePage {
-        node: row(&node, lags.first().copied().unwrap_or(0), &groups, console.app().now()),
+        removable: !is_in_use && console.may(Action::DeleteGatewayInstance, group),
+        node: row,
         address: node.address,
         is_embedded: node.token_id.is_none(),
         applied_at: When::of(node.applied_at),

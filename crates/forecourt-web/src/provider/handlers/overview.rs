@@ -7,6 +7,7 @@ use forecourt_core::{
     approvals::{ApprovalFilter, ApprovalOrder, ApprovalStatus},
     developers::DeveloperFilter,
     lists::{Direction, Order, Paging},
+    permissions::Action,
     products::{ProductFilter, ProductStatus},
     usage::UsageFilter,
 };
@@ -27,7 +28,7 @@ pub(super) async fn home(visit: Visit) -> Response<Body> {
 }
 
 pub(super) async fn page(console: Console) -> Answer {
-    let gateway = embedded(&console);
+    let gateway = embedded(&console).filter(|_| console.may_somewhere(Action::GetGatewayInstance));
     let view = Overview {
         counts: counts(&console).await?,
         pending: pending(&console).await?,
@@ -49,24 +50,35 @@ async fn counts(console: &Console) -> Result<Vec<Count>, Failed> {
     let single = console.visit.page.portals.len() == 1;
     let portal = console.visit.page.portal.id.as_str();
     let count = |kind, count, href| Count { kind, count, href: Some(href).filter(|_| single) };
-    Ok(vec![
-        count(
-            CountKind::Products,
-            products::list(app, caller, &published).await?.total,
-            provider::products(portal).with_query(&[("status", ProductStatus::Published.name())]),
+    let counts = [
+        (
+            Action::GetApiProduct,
+            count(
+                CountKind::Products,
+                products::list(app, caller, &published).await?.total,
+                provider::products(portal).with_query(&[("status", ProductStatus::Published.name())]),
+            ),
         ),
-        count(
-            CountKind::Developers,
-            developers::list(app, caller, everybody).await?.total,
-            provider::developers(portal),
+        (
+            Action::GetDeveloper,
+            count(
+                CountKind::Developers,
+                developers::list(app, caller, everybody).await?.total,
+                provider::developers(portal),
+            ),
         ),
-        count(
-            CountKind::Applications,
-            applications::administered(app, caller, &every).await?.total,
-            provider::applications(portal),
+        (
+            Action::GetApplication,
+            count(
+                CountKind::Applications,
+                applications::administered(app, caller, &every).await?.total,
+                provider::applications(portal),
+            ),
         ),
-        Count { kind: CountKind::Calls, count: calls, href: None },
-    ])
+        (Action::GetApiProduct, Count { kind: CountKind::Calls, count: calls, href: None }),
+    ];
+    let seen = counts.into_iter().filter(|(action, _)| console.may_somewhere(*action));
+    Ok(seen.map(|(_, count)| count).collect())
 }
 
 async fn pending(console: &Console) -> Result<Vec<crate::provider::approvals::ApprovalRow>, Failed> {

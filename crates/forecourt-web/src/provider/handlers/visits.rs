@@ -9,11 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use forecourt_app::{
-    App, ErrorKind, approvals, authentication, authentication::KnownAdministrator, portals, receipts,
+    App, ErrorKind, access, approvals, authentication, authentication::KnownAdministrator, portals, receipts,
 };
 use forecourt_core::{
     actors::{Actor, Caller, Source},
     ids::PortalId,
+    permissions::{Action, Target},
     portals::{Portal, PortalFilter},
 };
 use forecourt_http::{
@@ -26,6 +27,7 @@ use crate::{
     handling::{Failed, Frame, Visit, Web},
     links::{Link, provider},
     page::{Site, Viewer},
+    permissions::Permissions,
     provider::sign_in::NoRole,
 };
 
@@ -66,6 +68,16 @@ impl Console {
     /// The portal being worked on.
     pub(crate) fn portal(&self) -> Result<&PortalId, Failed> {
         self.portal.as_ref().ok_or_else(|| FailureKind::NotFound.into())
+    }
+
+    /// Whether `action` on `target` may be offered; the use case decides it again.
+    pub(crate) fn may(&self, action: Action, target: Target<'_>) -> bool {
+        access::allows(&self.caller, action, target)
+    }
+
+    /// Whether `action` is allowed on anything at all.
+    pub(crate) fn may_somewhere(&self, action: Action) -> bool {
+        access::permits_somewhere(&self.caller, action).is_ok()
     }
 
     /// The text `key` of the catalogue.
@@ -206,6 +218,7 @@ async fn frame(
     let frame = Frame {
         portal: current.map_or_else(|| bare.portal.clone(), shown),
         portals: portals.iter().map(shown).collect(),
+        permissions: Permissions::of(&caller.actor),
         viewer: Some(Viewer::new(administrator.display_name(), administrator.username.clone())),
         pending_approvals: approvals::pending_count(web.app(), caller, None).await?,
         ..bare

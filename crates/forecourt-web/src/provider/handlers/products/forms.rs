@@ -128,7 +128,7 @@ async fn view(
         }),
         kind: kind(product_type),
         services: services.into_iter().map(choice).collect(),
-        providers: providers(console).await?,
+        providers: providers(console, product).await?,
         locked: product.is_some_and(|product| product.status == ProductStatus::Published),
         form,
         action: match product {
@@ -138,12 +138,20 @@ async fn view(
     })
 }
 
-/// The DCR providers whose tokens gateways can verify, by name.
-async fn providers(console: &Console) -> Result<Vec<Choice>, Failed> {
-    let mut found = dcr_providers::list(console.app(), &DcrProviderFilter::default()).await?.rows;
+/// The DCR providers whose tokens gateways can verify and that may be seen, by name; and the one that the product has,
+/// by its id where it may not, so that saving keeps it.
+async fn providers(console: &Console, product: Option<&Product>) -> Result<Vec<Choice>, Failed> {
+    let filter = DcrProviderFilter::default();
+    let mut found = dcr_providers::administered(console.app(), &console.caller, &filter).await?.rows;
     found.retain(|provider| !provider.issuer.is_empty());
     found.sort_by_key(|provider| provider.name.to_lowercase());
-    Ok(found.into_iter().map(|provider| Choice::new(provider.id.as_str(), provider.name)).collect())
+    let mut choices: Vec<_> =
+        found.into_iter().map(|provider| Choice::new(provider.id.as_str(), provider.name)).collect();
+    let current = product.and_then(Product::gateway_offer).and_then(|offer| offer.auth.dcr.as_ref());
+    if let Some(current) = current.filter(|id| !choices.iter().any(|known| known.value == id.as_str())) {
+        choices.push(Choice::new(current.as_str(), current.as_str()));
+    }
+    Ok(choices)
 }
 
 /// The services that `product` has or could have, each with its group's name.
