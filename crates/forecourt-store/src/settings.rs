@@ -1,6 +1,8 @@
 //! Settings of the installation, one JSON value a key.
 
-use forecourt_core::{provisioning::ScimSettings, secrets::KeptSecret, settings::SystemSettings};
+use forecourt_core::{
+    provisioning::ScimSettings, secrets::KeptSecret, settings::SystemSettings, smtp_servers::SmtpServer,
+};
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,7 @@ mod entity {
 
 const SYSTEM: &str = "system";
 const SCIM: &str = "scim";
+const SMTP_SERVER: &str = "smtp_server";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
 const SYNC_AUTHORITY: &str = "sync_authority";
@@ -54,6 +57,12 @@ impl Reader {
     pub async fn scim_settings(&self) -> Result<ScimSettings, StoreError> {
         let row = entity::Entity::find_by_id(SCIM).one(&self.connection()).await?;
         row.map_or_else(|| Ok(ScimSettings::default()), |row| rows::from_json("SCIM settings", &row.value))
+    }
+
+    /// The SMTP server; one that is not enabled before it was ever set.
+    pub async fn smtp_server(&self) -> Result<SmtpServer, StoreError> {
+        let row = entity::Entity::find_by_id(SMTP_SERVER).one(&self.connection()).await?;
+        row.map_or_else(|| Ok(SmtpServer::default()), |row| rows::from_json("SMTP server", &row.value))
     }
 
     /// The key that form tokens are derived with, hex, once it was made.
@@ -88,6 +97,11 @@ impl Tx {
     /// Stores whether a directory may provision administrators.
     pub async fn save_scim_settings(&self, settings: &ScimSettings) -> Result<(), StoreError> {
         self.save_setting(SCIM, rows::to_json("SCIM settings", settings)?).await
+    }
+
+    /// Stores the SMTP server.
+    pub async fn save_smtp_server(&self, server: &SmtpServer) -> Result<(), StoreError> {
+        self.save_setting(SMTP_SERVER, rows::to_json("SMTP server", server)?).await
     }
 
     /// Stores the key that form tokens are derived with, hex.

@@ -89,12 +89,16 @@ pub enum Act {
     DetachPolicy,
     /// Delete a permission policy.
     DeletePermissionPolicy,
+    /// Delete a sign-in option, with its identities and sessions.
+    DeleteSignInOption,
+    /// Delete a contact point.
+    DeleteContactPoint,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 26] = [
+    const DESTRUCTIVE: [Self; 28] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -115,6 +119,8 @@ impl Act {
         Self::DeleteConsumerCredential,
         Self::DeleteDcrProvider,
         Self::IssueScimToken,
+        Self::DeleteSignInOption,
+        Self::DeleteContactPoint,
         Self::DismissDcrRemoval,
         Self::ResetPassword,
         Self::DeleteAdministrator,
@@ -178,6 +184,8 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteConsumerCredential => "delete_consumer_credential",
         Act::DeleteDcrProvider => "delete_dcr_provider",
         Act::IssueScimToken => "issue_scim_token",
+        Act::DeleteSignInOption => "delete_sign_in_option",
+        Act::DeleteContactPoint => "delete_contact_point",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
         Act::ResetPassword => "reset_password",
         Act::DeleteAdministrator => "delete_administrator",
@@ -212,6 +220,7 @@ fn sample(act: Act) -> Confirm {
         Act::RemoveNode => &[(ImpactKind::SharingNodes, 2)],
         Act::DeleteInstanceToken => &[(ImpactKind::Nodes, 1)],
         Act::DeleteDcrProvider => &[(ImpactKind::Credentials, 4)],
+        Act::DeleteSignInOption => &[(ImpactKind::People, 4)],
         _ => &[],
     };
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();

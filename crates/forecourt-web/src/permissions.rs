@@ -119,7 +119,10 @@ fn allows(own: &Authority, action: Action, ids: &[&str]) -> Option<bool> {
         (A::GetDeveloper | A::GetApplication, [of, id]) => {
             may(Target::Developer(&portal(of), Some(&DeveloperId::known(*id))))
         }
-        (A::GetAudit, []) => may(Target::Organization),
+        (
+            A::GetAudit | A::GetLoginOption | A::GetSmtpServer | A::GetContactPoint | A::GetScimProvisioning,
+            [],
+        ) => may(Target::Organization),
         (A::GetDcrProvider, []) => may(Target::DcrProvider(None)),
         (A::GetDcrProvider, [id]) => may(Target::DcrProvider(Some(&DcrProviderId::known(*id)))),
         _ => None,

@@ -14,6 +14,8 @@ mod installations;
 mod nodes;
 #[path = "console/objects.rs"]
 mod objects;
+#[path = "console/settings.rs"]
+mod settings;
 
 #[path = "console/permissions.rs"]
 mod permissions;
