@@ -17,7 +17,6 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
@@ -25,7 +24,7 @@ use crate::{
     identity,
     rejects::Reject,
     uploads::{self, CallerBody},
-    upstreams::Connection,
+    upstreams::{Arriving, Connection},
 };
 
 /// Why a body broke off.
@@ -220,7 +219,7 @@ enum AnswerSource {
 }
 
 struct UpstreamBody {
-    body: Incoming,
+    body: Arriving,
     connection: Option<Connection>,
     upload: Option<Arc<Upload>>,
     read_timeout: Duration,
@@ -239,7 +238,7 @@ impl AnswerBody {
 
     /// The body that comes from this connection, which is kept for reuse once the body has ended.
     pub(crate) fn upstream(
-        body: Incoming,
+        body: Arriving,
         connection: Connection,
         upload: Option<Arc<Upload>>,
         read_timeout: Duration,
@@ -319,17 +318,13 @@ impl UpstreamBody {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let Self { body, connection, .. } = self;
-        let mut next = |cx: &mut Context<'_>| Pin::new(&mut *body).poll_frame(cx);
-        let polled = match connection {
-            Some(connection) => connection.drive(cx, next),
-            None => next(cx),
-        };
-        match polled {
+        // It is taken only when the body is dropped.
+        let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
+        match connection.poll_piece(cx, &mut self.body) {
             Poll::Ready(Some(Err(error))) => {
                 // It may have come together with the head. hyper throws away what it has not written yet when it hears
                 // of an error, so it is first given time to write.
-                self.broken = Some(error.into());
+                self.broken = Some(error);
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -337,7 +332,7 @@ impl UpstreamBody {
                 self.is_waiting = false;
                 let is_last = |frame: &Result<Frame<Bytes>, _>| frame.as_ref().is_ok_and(Frame::is_trailers);
                 self.ended = frame.as_ref().is_none_or(is_last);
-                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+                Poll::Ready(frame)
             }
             Poll::Pending => {
                 let limit = self.read_timeout;

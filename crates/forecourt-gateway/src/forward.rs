@@ -1,14 +1,14 @@
 //! Sending a permitted request to its upstream and the answer back (docs/gateway.md §1 and §5).
 //!
-//! Invariants: nothing is forwarded without a [`Permit`]; hop-by-hop fields go first and identity headers come
-//! last, so that a caller can neither name an identity header in `Connection` nor send one of its own.
+//! Invariants: nothing is forwarded without a [`Permit`]; what a caller names in `Connection` goes before our own
+//! fields are made, which come last: a caller can neither name an identity header there nor send one of its own.
 
 use std::{borrow::Cow, sync::Arc};
 
 use forecourt_core::{addresses::Network, gateway_state::HashOn};
 use http::{
-    HeaderMap, HeaderName, Request, Response, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING},
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
     request::Parts,
     uri::PathAndQuery,
 };
@@ -18,19 +18,18 @@ use crate::{
     bodies::{AnswerBody, RequestBody, Upload},
     connection_watch::Watch,
     connections::{Connections, InFlight},
-    identity, paths,
+    hop_by_hop, identity,
+    own_fields::OwnFields,
+    paths,
     rejects::Reject,
     request_ids::X_REQUEST_ID,
     route::Route,
     sending::{self, Errand},
     upgrades,
     uploads::CallerBody,
-    upstreams::{self, Purpose, Traits},
+    upstreams::{self, Arriving, Purpose, Traits},
     verify::Permit,
 };
-
-/// What [`add_own_headers`] puts on at most, so that the map grows once.
-const MOST_OWN_HEADERS: usize = 8;
 
 /// A request on its way: what was matched and who let it pass.
 pub(crate) struct Passage<'a> {
@@ -46,6 +45,8 @@ pub(crate) struct Passage<'a> {
     pub(crate) watch: &'a Arc<Watch>,
     /// Peers whose word about the caller's address counts.
     pub(crate) trusted_proxies: &'a [Network],
+    /// What the request is called.
+    pub(crate) id: &'a HeaderValue,
 }
 
 /// Sends the request and answers with the upstream's answer, whose body is still on its way.
@@ -56,19 +57,15 @@ pub(crate) async fn forward(
     connections: Arc<Connections>,
     mut in_flight: InFlight,
 ) -> Result<Response<AnswerBody>, (Reject, InFlight)> {
+    let upgrade = match passage.route.websocket && hop_by_hop::are_said(&parts.headers) {
+        true => upgrades::wanted(&parts, passage.watch),
+        false => None,
+    };
     let mut errand = match prepare(&passage, &mut parts) {
         Ok(errand) => errand,
         Err(reject) => return Err((reject, in_flight)),
     };
-    let upgrade = upgrades::wanted(&parts, passage.watch)
-        .filter(|_| passage.route.websocket && errand.upstream.may_upgrade());
-    strip_hop_by_hop(&mut parts.headers);
-    parts.headers.remove(EXPECT);
-    add_own_headers(&mut parts.headers, &passage);
-    if let Some(upgrade) = &upgrade {
-        upgrade.ask(&mut parts.headers);
-        errand.purpose = Purpose::Upgrade;
-    }
+    let upgrade = upgrade.filter(|_| errand.upstream.may_upgrade());
     parts.extensions.clear();
     let body = if body.is_end_stream() {
         RequestBody::Empty
@@ -78,8 +75,12 @@ pub(crate) async fn forward(
         if let Some(call) = &mut in_flight.call {
             call.uploads(&upload);
         }
+        errand.purpose = Purpose::Body;
         RequestBody::streaming(body, upload)
     };
+    if upgrade.is_some() {
+        errand.purpose = Purpose::Upgrade;
+    }
     let (mut response, connection) = match errand.run(Request::from_parts(parts, body)).await {
         Ok(answered) => answered,
         Err(reject) => return Err((reject, in_flight)),
@@ -93,40 +94,62 @@ pub(crate) async fn forward(
         let head = upgrade.tunnel(&mut response, connections, connection, in_flight.call.take());
         return Ok(head.map(|body| AnswerBody::own(body, in_flight)));
     }
-    if has_two_lengths(response.headers()) {
-        let (upstream_host, upstream_port) = connection.node().name();
-        tracing::warn!(
-            upstream_host,
-            upstream_port,
-            "the upstream's answer has both Content-Length and Transfer-Encoding"
-        );
-        errand.give_up();
-        return Err((Reject::BrokenAnswer, in_flight));
+    if let Arriving::Driven(_) = response.body() {
+        if can_be_misread(response.headers()) {
+            let (upstream_host, upstream_port) = connection.node().name();
+            tracing::warn!(
+                upstream_host,
+                upstream_port,
+                "two readers could cut the upstream's answer differently"
+            );
+            errand.give_up();
+            return Err((Reject::BrokenAnswer, in_flight));
+        }
+        hop_by_hop::strip(response.headers_mut());
     }
-    strip_hop_by_hop(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     let Errand { upload, limits, .. } = errand;
     Ok(response.map(|body| AnswerBody::upstream(body, connection, upload, limits.read, in_flight)))
 }
 
-/// An answer that its readers may cut at different places (RFC 9112 §6.3) is handed on to nobody.
-fn has_two_lengths(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+/// Whether the readers of an answer may cut it at different places (RFC 9112 §6.3), which is handed on to nobody. Our
+/// own reader (`upstreams/answer_heads.rs`) has seen to it.
+fn can_be_misread(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let (length, coding) = (lengths.next(), codings.next());
+    let is_known = coding.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let is_number = length.is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit));
+    !is_known
+        || !is_number
+        || (length.is_some() && coding.is_some())
+        || lengths.next().is_some()
+        || codings.next().is_some()
 }
 
 /// Rewrites target and credentials, and puts in one form what versions of HTTP say differently.
-fn prepare<'a>(passage: &Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, Reject> {
+fn prepare<'a>(passage: &'a Passage<'a>, parts: &mut Parts) -> Result<Errand<'a>, Reject> {
     let upstream = passage.route.upstream.as_deref().ok_or(Reject::NoUpstreamNode)?;
-    let key = upstream.hash_on().map_or(0, |on| key(on, passage, &parts.headers));
+    let key = upstream.hash_on().map_or(0, |on| {
+        // It may be what requests are told apart by.
+        parts.headers.insert(X_REQUEST_ID, passage.id.clone());
+        key(on, passage, &parts.headers)
+    });
     let query = identity::hide_credentials(&passage.permit, passage.query, &mut parts.headers);
     let target = target(passage, &parts.uri, query);
+    let has_wishes = hop_by_hop::are_said(&parts.headers);
+    let takes_trailers = has_wishes && sending::takes_trailers(&parts.headers);
+    if has_wishes {
+        hop_by_hop::strip_named(&mut parts.headers);
+    }
     Ok(Errand {
         upstream,
         limits: upstream.limits(&passage.route.timeouts),
         target: target.ok_or(Reject::BadRequest("the target cannot be forwarded"))?,
         key,
-        purpose: Purpose::Request,
-        takes_trailers: sending::takes_trailers(&parts.headers),
+        purpose: Purpose::Head,
+        own: OwnFields::new(passage.id, passage.watch.hop.way(&parts.headers), &passage.permit),
+        takes_trailers,
         upload: None,
     })
 }
@@ -171,48 +194,4 @@ fn target(passage: &Passage<'_>, asked: &Uri, query: Option<Cow<'_, str>>) -> Op
         None => path.into_owned(),
     };
     PathAndQuery::try_from(whole).ok()
-}
-
-/// Removes the fields that are meant for one connection only (RFC 9110 §7.6.1).
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    // Most heads have none: one look at each field is cheaper than a search for each of the names.
-    if !headers.keys().any(is_hop_by_hop) {
-        return;
-    }
-    let mut gone: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter_map(|name| name.parse().ok())
-        .filter(|name| ![HOST, CONTENT_LENGTH, X_REQUEST_ID].contains(name))
-        .collect();
-    gone.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
-    for name in gone {
-        headers.remove(name);
-    }
-}
-
-/// Whether fields of this name concern one connection. `Trailer` does not: it announces what comes after the body,
-/// which is passed on.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "http2-settings"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
-
-fn add_own_headers(headers: &mut HeaderMap, passage: &Passage<'_>) {
-    headers.reserve(MOST_OWN_HEADERS);
-    passage.watch.hop.announce(headers);
-    identity::add(headers, &passage.permit);
 }

@@ -34,6 +34,38 @@ pub(crate) struct Hop {
     first: OnceLock<(HeaderValue, HeaderValue)>,
 }
 
+/// The way that a request came, as the upstream is told.
+pub(crate) struct Way {
+    chain: HeaderValue,
+    ours: Option<HeaderValue>,
+    proto: HeaderValue,
+    port: HeaderValue,
+    host: Option<HeaderValue>,
+}
+
+impl Way {
+    /// The fields; `None`: there is to be none of that name.
+    pub(crate) const fn fields(&self) -> [(HeaderName, Option<&HeaderValue>); 5] {
+        [
+            (X_FORWARDED_FOR, Some(&self.chain)),
+            (FORWARDED, self.ours.as_ref()),
+            (X_FORWARDED_PROTO, Some(&self.proto)),
+            (X_FORWARDED_PORT, Some(&self.port)),
+            (X_FORWARDED_HOST, self.host.as_ref()),
+        ]
+    }
+
+    /// Puts them in place of what there is of these names.
+    pub(crate) fn put_on(&self, headers: &mut HeaderMap) {
+        for (name, value) in self.fields() {
+            match value {
+                Some(value) => drop(headers.insert(name, value.clone())),
+                None => drop(headers.remove(name)),
+            }
+        }
+    }
+}
+
 impl Hop {
     /// The hop from `peer` to our `port`.
     pub(crate) fn new(peer: IpAddr, port: u16, is_tls: bool, trusted: &[Network]) -> Self {
@@ -74,58 +106,34 @@ impl Hop {
         caller
     }
 
-    /// Tells the upstream by which way the request came.
-    pub(crate) fn announce(&self, headers: &mut HeaderMap) {
-        let host = headers.get(HOST).cloned();
-        let mut ours = self.element(host.as_ref());
+    /// What the upstream is told of the way that a request with these fields came.
+    pub(crate) fn way(&self, headers: &HeaderMap) -> Way {
+        let host = headers.get(HOST);
+        let mut ours = self.element(host);
         let mut chain = self.peer_text.clone();
-        if self.is_trusted {
-            if let Some(earlier) = joined(headers, &FORWARDED).filter(|chain| forwarded_for(chain).is_some())
-            {
-                let element = ours.as_ref().and_then(|ours| ours.to_str().ok());
-                ours = element.and_then(|ours| HeaderValue::try_from(format!("{earlier}, {ours}")).ok());
-            }
-            if let Some(earlier) =
-                joined(headers, &X_FORWARDED_FOR).filter(|chain| addresses(chain).is_some())
-                && let Ok(peer) = self.peer_text.to_str()
-                && let Ok(longer) = HeaderValue::try_from(format!("{earlier}, {peer}"))
-            {
-                chain = longer;
-            }
-        }
-        headers.insert(X_FORWARDED_FOR, chain);
-        match ours {
-            Some(ours) => drop(headers.insert(FORWARDED, ours)),
-            None => drop(headers.remove(FORWARDED)),
-        }
         let proto = HeaderValue::from_static(if self.is_tls { "https" } else { "http" });
-        self.keep_or(headers, X_FORWARDED_PROTO, proto, |text| matches!(text, "http" | "https"));
-        self.keep_or(headers, X_FORWARDED_PORT, self.port.clone(), |text| {
-            !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0)
-        });
-        match host {
-            Some(host) => self.keep_or(headers, X_FORWARDED_HOST, host, heads::is_authority),
-            None => drop(headers.remove(X_FORWARDED_HOST)),
+        if !self.is_trusted {
+            return Way { chain, ours, proto, port: self.port.clone(), host: host.cloned() };
         }
-    }
-
-    /// A trusted peer's field stays if it is one and fits; ours takes its place otherwise.
-    fn keep_or(
-        &self,
-        headers: &mut HeaderMap,
-        name: HeaderName,
-        ours: HeaderValue,
-        fits: impl Fn(&str) -> bool,
-    ) {
-        let is_kept = self.is_trusted && {
-            let mut given = headers.get_all(&name).iter();
-            match (given.next(), given.next()) {
-                (Some(only), None) => only.to_str().is_ok_and(fits),
-                _ => false,
-            }
-        };
-        if !is_kept {
-            headers.insert(name, ours);
+        if let Some(earlier) = joined(headers, &FORWARDED).filter(|chain| forwarded_for(chain).is_some()) {
+            let element = ours.as_ref().and_then(|ours| ours.to_str().ok());
+            ours = element.and_then(|ours| HeaderValue::try_from(format!("{earlier}, {ours}")).ok());
+        }
+        if let Some(earlier) = joined(headers, &X_FORWARDED_FOR).filter(|chain| addresses(chain).is_some())
+            && let Ok(peer) = self.peer_text.to_str()
+            && let Ok(longer) = HeaderValue::try_from(format!("{earlier}, {peer}"))
+        {
+            chain = longer;
+        }
+        let is_port = |text: &str| !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0);
+        let is_proto = |text: &str| matches!(text, "http" | "https");
+        Way {
+            chain,
+            ours,
+            proto: said(headers, &X_FORWARDED_PROTO, is_proto).cloned().unwrap_or(proto),
+            port: said(headers, &X_FORWARDED_PORT, is_port).unwrap_or(&self.port).clone(),
+            host: host
+                .map(|host| said(headers, &X_FORWARDED_HOST, heads::is_authority).unwrap_or(host).clone()),
         }
     }
 
@@ -156,6 +164,19 @@ impl Hop {
         let naming = if host.is_some() { ";host=" } else { "" };
         let proto = if self.is_tls { ";proto=https" } else { ";proto=http" };
         [start, peer, end, naming, quote, host.unwrap_or_default(), quote, proto].concat()
+    }
+}
+
+/// The only field of this name, if it fits: what a trusted peer says stays then.
+fn said<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    fits: impl Fn(&str) -> bool,
+) -> Option<&'a HeaderValue> {
+    let mut given = headers.get_all(name).iter();
+    match (given.next(), given.next()) {
+        (Some(only), None) if only.to_str().is_ok_and(fits) => Some(only),
+        _ => None,
     }
 }
 
@@ -263,7 +284,7 @@ mod tests {
 
     fn announced(peer: &str, given: &[(&'static str, &str)]) -> Vec<String> {
         let mut headers = fields(&[&[("host", "api.example:8443")][..], given].concat());
-        hop(peer, &ten()).announce(&mut headers);
+        hop(peer, &ten()).way(&headers).put_on(&mut headers);
         let names =
             ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "forwarded"];
         let text = |name: &str| {
@@ -302,7 +323,7 @@ mod tests {
         let hop = hop("192.0.2.1", &ten());
         let announced = |host: Option<&'static str>| {
             let mut headers = fields(host.map(|host| ("host", host)).as_slice());
-            hop.announce(&mut headers);
+            hop.way(&headers).put_on(&mut headers);
             headers["forwarded"].to_str().unwrap().to_owned()
         };
         for _ in 0..2 {

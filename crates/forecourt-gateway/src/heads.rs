@@ -47,11 +47,21 @@ pub(crate) fn host<'a>(
     if *method == Method::CONNECT {
         return Err("CONNECT is not served");
     }
-    let mut fields = headers.get_all(HOST).iter();
-    let authority = match (fields.next(), fields.next()) {
-        (Some(field), None) => field.to_str().map_err(|_| "malformed Host")?,
-        (None, _) => return Err("missing Host"),
-        (Some(_), Some(_)) => return Err("repeated Host"),
+    // One look at each field is cheaper than a search for each of the names.
+    let (mut hosts, mut lengths, mut codings) = (Seen::default(), Seen::default(), Seen::default());
+    for (name, value) in headers {
+        if name == HOST {
+            hosts.note(value);
+        } else if name == CONTENT_LENGTH {
+            lengths.note(value);
+        } else if name == TRANSFER_ENCODING {
+            codings.note(value);
+        }
+    }
+    let authority = match hosts {
+        Seen { first: Some(field), is_repeated: false } => field.to_str().map_err(|_| "malformed Host")?,
+        Seen { first: None, .. } => return Err("missing Host"),
+        Seen { .. } => return Err("repeated Host"),
     };
     let (host, port) = split(authority).ok_or("malformed Host")?;
     if let Some(target) = uri.authority() {
@@ -67,17 +77,28 @@ pub(crate) fn host<'a>(
             return Err("the target's authority differs from Host");
         }
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    if lengths.next().is_some() && lengths.next().is_some() {
+    if lengths.is_repeated {
         return Err("repeated Content-Length");
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next()
-        && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    if codings.is_repeated
+        || codings.first.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
         return Err("a transfer coding other than chunked");
     }
     Ok(host.strip_suffix('.').unwrap_or(host))
+}
+
+/// What a head says under one name.
+#[derive(Default)]
+struct Seen<'a> {
+    first: Option<&'a HeaderValue>,
+    is_repeated: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn note(&mut self, value: &'a HeaderValue) {
+        self.is_repeated |= self.first.replace(value).is_some();
+    }
 }
 
 /// Host and port of `HOST`, `HOST:PORT`, `[V6]` or `[V6]:PORT` (RFC 3986 §3.2.2, without user information).

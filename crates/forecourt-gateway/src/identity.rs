@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use forecourt_core::ids::CredentialId;
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 
 use crate::{
+    own_fields,
     plugins::JwtPlugin,
     presented,
     route::KeyRule,
@@ -139,11 +140,27 @@ fn without_argument<'a>(query: Option<Cow<'a, str>>, name: &str) -> Option<Cow<'
 
 /// Says who is calling: the product's application, or else the consumer; nothing where nobody is known.
 pub(crate) fn add(headers: &mut HeaderMap, permit: &Permit) {
-    if let Some(identity) = permit.identity() {
-        add_application(headers, identity);
-    } else if let Some(identity) = permit.consumer() {
-        add_consumer(headers, identity);
+    for (name, value) in fields(permit) {
+        if let Some(value) = value.and_then(own_fields::value) {
+            headers.insert(name, value);
+        }
     }
+}
+
+/// The same as names and values; `None`: there is to be none of that name.
+pub(crate) fn fields(permit: &Permit) -> [(HeaderName, Option<Cow<'_, [u8]>>); 3] {
+    let [username, credential, custom_id] = if let Some(identity) = permit.identity() {
+        of_application(identity)
+    } else if let Some(identity) = permit.consumer() {
+        of_consumer(identity)
+    } else {
+        [None, None, None]
+    };
+    [
+        (X_CONSUMER_USERNAME, username),
+        (X_CREDENTIAL_IDENTIFIER, credential),
+        (X_CONSUMER_CUSTOM_ID, custom_id),
+    ]
 }
 
 /// The name by which the upstream is told who calls, if anybody is known.
@@ -155,29 +172,19 @@ pub(crate) fn name(permit: &Permit) -> Option<Cow<'_, str>> {
     }
 }
 
-fn add_application(headers: &mut HeaderMap, identity: &Identity) {
-    let values = [
+fn of_application(identity: &Identity) -> [Option<Cow<'_, [u8]>>; 3] {
+    let texts = [
         identity.application.id_text(),
         identity.credential.unpack(CredentialId::PREFIX),
         identity.developer_name.text(),
     ];
-    for (name, value) in IDENTITY.into_iter().zip(values) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
+    texts.map(|text| Some(text.into_bytes().into()))
 }
 
-fn add_consumer(headers: &mut HeaderMap, identity: &ConsumerIdentity) {
-    let text = |text: &str| HeaderValue::from_str(text).ok();
-    let values = [
-        text(&identity.consumer.username),
-        identity.credential.as_deref().and_then(text),
-        identity.consumer.custom_id.clone(),
-    ];
-    for (name, value) in IDENTITY.into_iter().zip(values) {
-        if let Some(value) = value {
-            headers.insert(name, value);
-        }
-    }
+fn of_consumer(identity: &ConsumerIdentity) -> [Option<Cow<'_, [u8]>>; 3] {
+    [
+        Some(identity.consumer.username.as_bytes().into()),
+        identity.credential.as_deref().map(|id| id.as_bytes().into()),
+        identity.consumer.custom_id.as_ref().map(|id| id.as_bytes().into()),
+    ]
 }

@@ -12,7 +12,7 @@
 //! | plans: how often an application may call | `limits.rs`, `limits/` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
 //! | TLS and its certificates | `tls.rs`, `certificates.rs` |
-//! | what upstreams are told of the way | `forwarded.rs`, `request_ids.rs`, `identity.rs` |
+//! | what upstreams are told | `own_fields.rs`: `forwarded.rs`, `request_ids.rs`, `identity.rs`; not: `hop_by_hop.rs` |
 //! | upstreams | `sending.rs`, `spares.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | a node on its own machine: stream, disk, staleness | `sync.rs` |
 //! | every answer of our own | `rejects.rs` |
@@ -39,6 +39,7 @@ mod framing;
 mod grpc;
 mod heads;
 mod hex_digits;
+mod hop_by_hop;
 mod identity;
 mod jwks;
 mod jwt;
@@ -49,6 +50,7 @@ mod load;
 mod memory;
 mod meter;
 mod named_store;
+mod own_fields;
 mod passwords;
 mod path_table;
 mod paths;

@@ -7,7 +7,9 @@
 use std::{borrow::Cow, convert::Infallible, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme,
+};
 use hyper::body::Incoming;
 
 use crate::{
@@ -42,10 +44,11 @@ pub(crate) async fn serve(
     if watch.is_http2 {
         heads::as_http1(&mut parts);
     }
-    let id = request_ids::settle(&mut parts.headers, || {
+    let id = request_ids::settle(&parts.headers, || {
         request_ids::make(watch.id_seed, begun.number, (gateway.clock)())
     });
-    let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun, arrived).await;
+    let arrival = Arrival { at: arrived, id: &id };
+    let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun, arrival).await;
     let status = response.status();
     response.body_mut().answers(status);
     if is_grpc && response.body().is_own() {
@@ -66,7 +69,7 @@ async fn answer(
     (mut parts, body): (Parts, Incoming),
     mut in_flight: InFlight,
     begun: Begun,
-    arrived: Instant,
+    arrival: Arrival<'_>,
 ) -> Response<AnswerBody> {
     let uri = parts.uri.clone();
     let checked = check_head(gateway, watch, &begun, &uri, &parts).and_then(|(host, path)| {
@@ -94,14 +97,15 @@ async fn answer(
             if let Some(identity) = permit.identity() {
                 let caller = watch.hop.caller(&parts.headers, trusted_proxies);
                 // A call beyond its plan counts too: it came from somebody who may call, and is answered 429.
-                in_flight.call = Some(Call::begin(identity, &route, watch, caller, arrived));
+                in_flight.call = Some(Call::begin(identity, &route, watch, caller, arrival.at));
                 standing = gateway.limits.check(identity, (gateway.clock)()).await;
             }
             match &standing {
                 Some(standing) if !standing.admitted => gateway.refuse(standing.reject(), in_flight),
                 _ => {
                     let query = uri.query();
-                    let passage = Passage { permit, route: &route, path, query, watch, trusted_proxies };
+                    let id = arrival.id;
+                    let passage = Passage { permit, route: &route, path, query, watch, trusted_proxies, id };
                     match forward::forward(passage, parts, body, connections, in_flight).await {
                         Ok(response) => response,
                         Err((reject, in_flight)) => gateway.refuse(reject, in_flight),
@@ -118,6 +122,12 @@ async fn answer(
         standing.put_on(headers);
     }
     answer
+}
+
+/// When a request came, and what it is called.
+struct Arrival<'a> {
+    at: Instant,
+    id: &'a HeaderValue,
 }
 
 struct Head<'a> {

@@ -15,17 +15,15 @@ const LONGEST: usize = 128;
 /// Where each four digits of a UUID stand; dashes fill the gaps.
 const QUARTETS: [usize; 8] = [0, 4, 9, 14, 19, 24, 28, 32];
 
-/// The id of the request with these fields, which is put into them. `own` makes one.
-pub(crate) fn settle(headers: &mut HeaderMap, own: impl FnOnce() -> HeaderValue) -> HeaderValue {
+/// The id of the request with these fields, which takes the place of what they say. `own` makes one.
+pub(crate) fn settle(headers: &HeaderMap, own: impl FnOnce() -> HeaderValue) -> HeaderValue {
     let mut given = headers.get_all(&X_REQUEST_ID).iter();
     if let (Some(id), None) = (given.next(), given.next())
         && is_fit(id.as_bytes())
     {
         return id.clone();
     }
-    let id = own();
-    headers.insert(X_REQUEST_ID, id.clone());
-    id
+    own()
 }
 
 fn is_fit(id: &[u8]) -> bool {
@@ -82,8 +80,8 @@ mod tests {
             for value in values {
                 headers.append(X_REQUEST_ID, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
-            let id = settle(&mut headers, || HeaderValue::from_static("ours"));
-            assert_eq!(headers.get_all(X_REQUEST_ID).iter().collect::<Vec<_>>(), [&id]);
+            let id = settle(&headers, || HeaderValue::from_static("ours"));
+            assert!(id == "ours" || id == values[0]);
             id != "ours"
         };
         let longest = "x".repeat(128);

@@ -6,22 +6,29 @@
 //! once more over another connection, whatever its method, if nothing of its body was read.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::{
     HeaderMap, HeaderValue, Request, Response, Uri, Version,
-    header::{CONNECTION, HOST, TE, TRANSFER_ENCODING},
+    header::{CONNECTION, EXPECT, HOST, TE, TRANSFER_ENCODING},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use crate::{
-    bodies::{RequestBody, Upload, UploadPhase},
+    bodies::{BodyError, RequestBody, Upload, UploadPhase},
+    hop_by_hop,
+    own_fields::OwnFields,
     rejects::Reject,
     spares::{self, Spare},
-    upstreams::{Alarm, Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, Upstream},
+    upgrades,
+    upstreams::{
+        Alarm, Arriving, Choice, Connection, Limits, Node, Outcome, Protocol, Purpose, RequestHead,
+        Unanswered, Upstream,
+    },
 };
 
 /// How often a request that kept connections swallowed is sent again. After the first time an HTTP/1.1 connection is
@@ -41,10 +48,30 @@ pub(crate) struct Errand<'a> {
     pub(crate) key: u64,
     /// What the connection must be able to do.
     pub(crate) purpose: Purpose,
+    /// What we say ourselves.
+    pub(crate) own: OwnFields<'a>,
     /// Whether the caller takes trailers.
     pub(crate) takes_trailers: bool,
     /// How far the body is, if there is one.
     pub(crate) upload: Option<Arc<Upload>>,
+}
+
+/// What came of asking over one connection.
+enum Asked {
+    Answered(Response<Arriving>),
+    TimedOut,
+    Broken(Broken),
+    /// The request cannot be asked so.
+    Refused(Reject),
+}
+
+/// No answer came.
+struct Broken {
+    error: BodyError,
+    /// The request, if it may be sent once more.
+    again: Option<Request<RequestBody>>,
+    /// Whether nobody has taken it.
+    is_unsent: bool,
 }
 
 /// A node did not answer.
@@ -59,7 +86,7 @@ impl Errand<'_> {
     pub(crate) async fn run(
         &self,
         mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Connection), Reject> {
+    ) -> Result<(Response<Arriving>, Connection), Reject> {
         self.upstream.begin_probes();
         let mut tried = Vec::new();
         let mut reject = Reject::NoUpstreamNode;
@@ -96,7 +123,7 @@ impl Errand<'_> {
         &self,
         choice: Choice<'_>,
         mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Connection), Failure> {
+    ) -> Result<(Response<Arriving>, Connection), Failure> {
         let Choice { node, mut lease, .. } = choice;
         let mut failed_at = None;
         let mut repeats = 0;
@@ -109,24 +136,13 @@ impl Errand<'_> {
                         return Err(Failure { reject, unsent: Some(request) });
                     }
                 };
-            let is_known = self.address(&mut request, node, connection.is_http2());
-            is_known.map_err(|reject| Failure { reject, unsent: None })?;
             let may_repeat = connection.reused && repeats < MOST_REPEATS;
-            let may_be_wanted = connection.is_http2() || (may_repeat && spares::is_repeatable(&request));
-            let spare = may_be_wanted.then(|| Spare::of(&request));
-            let (sending, alarm) = connection.send(request);
-            let answered = within_limits(sending, alarm, &self.limits, self.upload.as_deref()).await;
-            let Some(answered) = answered else {
-                let (upstream_host, upstream_port) = node.name();
-                tracing::warn!(upstream_host, upstream_port, "the upstream took too long");
-                self.upstream.note(node, Outcome::TimedOut);
-                if connection.is_silent() {
-                    connection.retire();
-                }
-                return Err(Failure { reject: Reject::TimedOut, unsent: None });
+            let asked = match connection.is_direct() {
+                true => self.ask(&mut connection, node, request, may_repeat).await,
+                false => self.send(&mut connection, node, request, may_repeat).await,
             };
-            let mut error = match answered {
-                Ok(response) => {
+            let broken = match asked {
+                Asked::Answered(response) => {
                     self.upstream.note(node, Outcome::Status(response.status().as_u16()));
                     let upload = self.upload.as_ref();
                     if upload.is_some_and(|upload| upload.phase().0 != UploadPhase::Done) {
@@ -136,32 +152,97 @@ impl Errand<'_> {
                     connection.lease = lease.take();
                     return Ok((response, connection));
                 }
-                Err(error) => error,
-            };
-            let unsent = error.take_message();
-            let is_refused = was_not_processed(error.error());
-            let is_unsent = unsent.is_some() || is_refused;
-            let again = unsent.or_else(|| match spare? {
-                spare if is_refused => spare.unpack(self.upload.as_ref()),
-                spare if may_repeat && spare.is_repeatable && !connection.was_answered() => {
-                    spare.unpack(None)
+                Asked::Broken(broken) => broken,
+                Asked::Refused(reject) => return Err(Failure { reject, unsent: None }),
+                Asked::TimedOut => {
+                    let (upstream_host, upstream_port) = node.name();
+                    tracing::warn!(upstream_host, upstream_port, "the upstream took too long");
+                    self.upstream.note(node, Outcome::TimedOut);
+                    if connection.is_silent() {
+                        connection.retire();
+                    }
+                    return Err(Failure { reject: Reject::TimedOut, unsent: None });
                 }
-                _ => None,
-            });
+            };
             connection.retire();
-            match again {
+            match broken.again {
                 // A connection that ended before it took anything may be followed by a better one.
-                Some(again) if may_repeat || (is_unsent && repeats == 0) => {
+                Some(again) if may_repeat || (broken.is_unsent && repeats == 0) => {
                     repeats += 1;
                     request = again;
                     failed_at = Some(Instant::now());
                 }
-                unsent => return Err(self.failure(node, error.error(), unsent)),
+                unsent => return Err(self.failure(node, &broken.error, unsent)),
             }
         }
     }
 
-    fn failure(&self, node: &Node, error: &hyper::Error, unsent: Option<Request<RequestBody>>) -> Failure {
+    /// Asks over a connection on which we speak ourselves: the request stays here.
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        node: &Node,
+        request: Request<RequestBody>,
+        may_repeat: bool,
+    ) -> Asked {
+        let answered = {
+            let Some(host) = self.host(&request, node) else {
+                return Asked::Refused(Reject::BadRequest("the host cannot be forwarded"));
+            };
+            let head = RequestHead {
+                method: request.method(),
+                target: &self.target,
+                host: &host,
+                headers: request.headers(),
+                own: &self.own,
+                takes_trailers: self.takes_trailers,
+            };
+            match connection.ask(&head) {
+                Some((asking, alarm)) => within_limits(asking, alarm, &self.limits, None).await,
+                None => Some(Err("the connection carries requests of another kind".into())),
+            }
+        };
+        let error = match answered {
+            Some(Ok(response)) => return Asked::Answered(response),
+            Some(Err(error)) => error,
+            None => return Asked::TimedOut,
+        };
+        let is_unsent = connection.has_said_nothing();
+        let is_wanted =
+            is_unsent || (may_repeat && spares::is_repeatable(&request) && !connection.was_answered());
+        Asked::Broken(Broken { error, again: is_wanted.then_some(request), is_unsent })
+    }
+
+    /// Sends over a connection on which hyper speaks.
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        node: &Node,
+        mut request: Request<RequestBody>,
+        may_repeat: bool,
+    ) -> Asked {
+        if let Err(reject) = self.address(&mut request, node, connection.is_http2()) {
+            return Asked::Refused(reject);
+        }
+        let may_be_wanted = connection.is_http2() || (may_repeat && spares::is_repeatable(&request));
+        let spare = may_be_wanted.then(|| Spare::of(&request));
+        let (sending, alarm) = connection.send(request);
+        let answered = within_limits(sending, alarm, &self.limits, self.upload.as_deref()).await;
+        let Unanswered { error, unsent, is_refused } = match answered {
+            Some(Ok(response)) => return Asked::Answered(response),
+            Some(Err(unanswered)) => unanswered,
+            None => return Asked::TimedOut,
+        };
+        let is_unsent = unsent.is_some() || is_refused;
+        let again = unsent.or_else(|| match spare? {
+            spare if is_refused => spare.unpack(self.upload.as_ref()),
+            spare if may_repeat && spare.is_repeatable && !connection.was_answered() => spare.unpack(None),
+            _ => None,
+        });
+        Asked::Broken(Broken { error, again, is_unsent })
+    }
+
+    fn failure(&self, node: &Node, error: &BodyError, unsent: Option<Request<RequestBody>>) -> Failure {
         if let Some(reject) = self.upload.as_ref().and_then(|upload| upload.refusal()) {
             return Failure { reject, unsent: None };
         }
@@ -171,15 +252,23 @@ impl Errand<'_> {
         Failure { reject: Reject::BrokenAnswer, unsent }
     }
 
-    /// Writes target, `Host` and what else depends on the version of HTTP that the connection speaks.
+    /// The `Host` that this node is to see.
+    fn host<'r>(&'r self, request: &'r Request<RequestBody>, node: &'r Node) -> Option<Cow<'r, HeaderValue>> {
+        let known = self.upstream.host_for(node).or_else(|| request.headers().get(HOST));
+        known.map(Cow::Borrowed).or_else(|| {
+            // A node that spoke HTTP/2 was asked before.
+            HeaderValue::from_str(request.uri().authority()?.as_str()).ok().map(Cow::Owned)
+        })
+    }
+
+    /// Writes target, `Host`, our own fields and what else depends on the version of HTTP that the connection speaks.
     fn address(&self, request: &mut Request<RequestBody>, node: &Node, is_http2: bool) -> Result<(), Reject> {
-        let host = self.upstream.host_for(node);
+        hop_by_hop::strip(request.headers_mut());
+        request.headers_mut().remove(EXPECT);
+        self.own.put_on(request.headers_mut());
         if is_http2 {
-            let authority = match host.or_else(|| request.headers().get(HOST)) {
-                Some(host) => Authority::try_from(host.as_bytes()).ok(),
-                // A node that spoke HTTP/2 was asked before.
-                None => request.uri().authority().cloned(),
-            };
+            let host = self.host(request, node);
+            let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
             let is_tls = self.upstream.protocol().is_some_and(Protocol::is_tls);
             let uri = Uri::builder()
                 .scheme(if is_tls { Scheme::HTTPS } else { Scheme::HTTP })
@@ -192,9 +281,7 @@ impl Errand<'_> {
                 request.headers_mut().remove(name);
             }
         } else {
-            let earlier = request.uri().authority().filter(|_| !request.headers().contains_key(HOST));
-            let earlier = earlier.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-            if let Some(host) = host.cloned().or(earlier) {
+            if let Some(host) = self.host(request, node).map(Cow::into_owned) {
                 request.headers_mut().insert(HOST, host);
             }
             *request.uri_mut() = Uri::from(self.target.clone());
@@ -206,9 +293,12 @@ impl Errand<'_> {
         }
         if self.takes_trailers {
             request.headers_mut().insert(TE, TRAILERS);
-            if !is_http2 && self.purpose == Purpose::Request {
+            if !is_http2 {
                 request.headers_mut().insert(CONNECTION, HeaderValue::from_static("te"));
             }
+        }
+        if self.purpose == Purpose::Upgrade {
+            upgrades::ask(request.headers_mut());
         }
         Ok(())
     }
@@ -218,15 +308,6 @@ impl Errand<'_> {
 pub(crate) fn takes_trailers(headers: &HeaderMap) -> bool {
     let values = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
-}
-
-/// Whether an HTTP/2 peer says that it has done nothing with the request (RFC 9113 §8.7): its stream was refused, or
-/// is beyond the last one that the peer's GOAWAY admits.
-fn was_not_processed(error: &hyper::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<h2::Error>());
-    cause.is_some_and(|error| {
-        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
-    })
 }
 
 /// Waits for the answer's head: the read limit counts once all is sent, the send limit while a piece of the body

@@ -15,7 +15,7 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
     request::Parts,
 };
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -24,7 +24,7 @@ use crate::{
     connection_watch::Watch,
     connections::{Connections, Order},
     meter::Call,
-    upstreams::Connection,
+    upstreams::{Arriving, Connection},
 };
 
 /// A caller's wish to speak another protocol.
@@ -53,17 +53,17 @@ pub(crate) fn is_to_websocket(headers: &HeaderMap) -> bool {
 
 const WEBSOCKET: &str = "websocket";
 
-impl Wanted {
-    /// Asks the upstream for it.
-    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
-    }
+/// Asks the upstream for it.
+pub(crate) fn ask(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
+}
 
+impl Wanted {
     /// Joins both connections and answers the head that tells the caller so. `call` is counted when the tunnel ends.
     pub(crate) fn tunnel(
         self,
-        response: &mut Response<Incoming>,
+        response: &mut Response<Arriving>,
         connections: Arc<Connections>,
         connection: Connection,
         mut call: Option<Call>,

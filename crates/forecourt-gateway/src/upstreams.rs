@@ -2,16 +2,22 @@
 //!
 //! Invariant: an upstream whose row did not change is the same value over any number of table rebuilds, with its
 //! connections and what it knows of its nodes' health. `balance.rs` chooses, `node.rs` keeps connections, `dial.rs`
-//! makes them (`tls.rs`, `wire.rs`, `exclusive.rs`), `health.rs` and `probes.rs` judge; `sending.rs` is who asks.
+//! makes them (`tls.rs`, `wire.rs`), `connections.rs` sends (`exchange.rs`, `exclusive.rs`), `health.rs` and
+//! `probes.rs` judge; `sending.rs` is who asks.
 
 mod alarm;
+mod answer_bodies;
+mod answer_heads;
 mod balance;
+mod connections;
 mod dial;
+mod exchange;
 mod exclusive;
 mod hashing;
 mod health;
 mod node;
 mod probes;
+mod request_heads;
 mod tls;
 mod wire;
 
@@ -28,10 +34,13 @@ use tokio::task::JoinSet;
 
 pub(crate) use self::{
     alarm::Alarm,
+    answer_bodies::Arriving,
     balance::Lease,
+    connections::{Connection, Purpose, Unanswered},
     hashing::{Traits, key},
     health::Outcome,
-    node::{Connection, Node, Purpose},
+    node::Node,
+    request_heads::RequestHead,
     tls::SystemRoots,
 };
 use self::{balance::Balance, tls::Tls};

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::Config;
 
-const BROKEN: &str = r#"{"message":"upstream sent no valid answer"}"#;
+pub(crate) const BROKEN: &str = r#"{"message":"upstream sent no valid answer"}"#;
 
 /// A gateway before an upstream that answers each request's head with these bytes and then reads on.
-async fn answered_with(answer: impl Into<Vec<u8>>) -> Stage {
+pub(crate) async fn answered_with(answer: impl Into<Vec<u8>>) -> Stage {
     let answer = Arc::new(answer.into());
     let port = acting(move |mut stream| {
         let answer = Arc::clone(&answer);

@@ -6,6 +6,7 @@ mod balancing;
 mod consumer_requests;
 mod enforcement;
 mod forwarding;
+mod framings;
 mod fuzz;
 mod health;
 mod hostile;

@@ -10,15 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{
     Protocol, Upstream, bare_host,
-    exclusive::Exclusive,
-    node::{Connection, Load, MOST_STREAMS, Node, Purpose},
+    connections::{Connection, Purpose},
+    exchange::Exchange,
+    node::{Load, MOST_STREAMS, Node},
     tls::chose_http2,
     wire::{Heard, Open, Stream, Wire},
 };
@@ -27,7 +28,7 @@ use crate::{bodies::RequestBody, rejects::Reject};
 /// Open connections per node; hyper has no cap of its own.
 const MOST_OPEN: usize = 10_000;
 /// The longest head of an answer, bytes.
-const LONGEST_HEAD: usize = 256 * 1_024;
+pub(super) const LONGEST_HEAD: usize = 256 * 1_024;
 /// A shared connection on which nothing comes for this long is asked for a sign of life.
 const QUIET: Duration = Duration::from_secs(30);
 /// How long the sign may take.
@@ -43,23 +44,20 @@ impl Upstream {
         limit: Duration,
     ) -> Result<Connection, Reject> {
         let protocol = self.protocol.ok_or(Reject::UnsupportedScheme)?;
-        let is_shared = purpose == Purpose::Request
+        let is_shared = purpose != Purpose::Upgrade
             && match protocol {
                 Protocol::Http => false,
                 Protocol::Https => node.chose_http2.load(Relaxed),
                 Protocol::Grpc | Protocol::Grpcs => true,
             };
         if !is_shared {
-            let kept = if newer_than.is_none() { node.reuse().await } else { None };
-            let mut connection = match kept {
+            let is_driven = purpose != Purpose::Head;
+            let kept = if newer_than.is_none() { node.reuse(is_driven).await } else { None };
+            let connection = match kept {
                 Some(connection) => connection,
                 None => self.dial(node, protocol, purpose, limit).await?,
             };
-            if purpose == Purpose::Upgrade {
-                // What it changes to is no answer that anybody waits for.
-                connection.detach();
-            }
-            return Ok(connection);
+            return connection.suit(purpose).await;
         }
         if let Some(connection) = node.share(newer_than) {
             return Ok(connection);
@@ -68,7 +66,7 @@ impl Upstream {
         let Ok(_turn) = timeout(limit, node.dialling.lock()).await else { return Err(Reject::TimedOut) };
         match node.share(newer_than) {
             Some(connection) => Ok(connection),
-            None => self.dial(node, protocol, purpose, limit).await,
+            None => self.dial(node, protocol, purpose, limit).await?.suit(purpose).await,
         }
     }
 
@@ -90,8 +88,12 @@ impl Upstream {
         });
         let (stream, is_http2) = made?;
         let heard = Arc::new(Heard::default());
-        let wire = TokioIo::new(Wire::new(stream, Arc::clone(&heard), open));
-        if is_http2 { shared(node, wire, heard).await } else { exclusive(node, wire, heard).await }
+        let wire = Wire::new(stream, Arc::clone(&heard), open);
+        if is_http2 {
+            shared(node, TokioIo::new(wire), heard).await
+        } else {
+            Ok(node.fresh(Exchange::new(wire), heard))
+        }
     }
 
     /// The bytes' way to the node, and whether HTTP/2 is spoken on it.
@@ -123,18 +125,12 @@ impl Upstream {
             }
         })?;
         let chosen = chose_http2(stream.get_ref().1.alpn_protocol());
-        if purpose == Purpose::Request {
+        if purpose != Purpose::Upgrade {
             node.chose_http2.store(chosen, Relaxed);
         }
         // A server that knows nothing of ALPN may still speak what `grpcs` says it does.
         Ok((Stream::Tls(Box::new(stream)), chosen || protocol == Protocol::Grpcs))
     }
-}
-
-async fn exclusive(node: &Arc<Node>, wire: TokioIo<Wire>, heard: Arc<Heard>) -> Result<Connection, Reject> {
-    let handshake = http1::Builder::new().max_header_size(LONGEST_HEAD).handshake::<_, RequestBody>(wire);
-    let (sender, connection) = handshake.await.map_err(|_| Reject::Unreachable)?;
-    Ok(node.fresh(Exclusive::new(sender, connection), heard))
 }
 
 async fn shared(node: &Arc<Node>, wire: TokioIo<Wire>, heard: Arc<Heard>) -> Result<Connection, Reject> {

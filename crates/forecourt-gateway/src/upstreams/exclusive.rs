@@ -19,7 +19,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{task::coop::unconstrained, time::timeout};
 
-use super::wire::Wire;
+use super::{dial::LONGEST_HEAD, wire::Wire};
 use crate::bodies::RequestBody;
 
 /// How long a connection may take to become ready after its last answer was read.
@@ -43,9 +43,12 @@ enum Driver {
 }
 
 impl Exclusive {
-    /// A connection that its user drives.
-    pub(super) fn new(sender: http1::SendRequest<RequestBody>, connection: Http1) -> Self {
-        Self { sender, driver: Driver::User(Box::new(connection)) }
+    /// A connection that its user drives, over these bytes; nothing is under way on them.
+    pub(super) async fn over(wire: Wire) -> hyper::Result<Self> {
+        let mut builder = http1::Builder::new();
+        let handshake = builder.max_header_size(LONGEST_HEAD).handshake(TokioIo::new(wire));
+        let (sender, connection) = handshake.await?;
+        Ok(Self { sender, driver: Driver::User(Box::new(connection)) })
     }
 
     /// Gives it a task of its own, for the rest of its life.

@@ -1,6 +1,6 @@
 //! One target, and the connections kept open to it.
 //!
-//! HTTP/1.1 connections carry one request at a time (`exclusive.rs`) and are kept most recently used first; one that
+//! HTTP/1.1 connections carry one request at a time (`connections.rs`) and are kept most recently used first; one that
 //! idled for long is not trusted, since its other end may just be closing it, and is closed. HTTP/2 connections are
 //! shared, the oldest first, so that those made for a burst fall idle after it.
 
@@ -13,21 +13,23 @@ use std::{
             Ordering::{AcqRel, Acquire, Relaxed},
         },
     },
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use forecourt_core::gateway_state::{KeepalivePool, UpstreamNode, UpstreamState};
-use http::{HeaderValue, Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2},
-};
+use http::HeaderValue;
+use hyper::client::conn::http2;
 use rustls::pki_types::ServerName;
 use tokio::{runtime::Handle, time::sleep};
 
 use super::{
-    alarm::Alarm, balance::Lease, bare_host, exclusive::Exclusive, hashing, health::Health, wire::Heard,
+    alarm::Alarm,
+    bare_host,
+    connections::{Connection, Sender},
+    exchange::Exchange,
+    hashing,
+    health::Health,
+    wire::Heard,
 };
 use crate::bodies::RequestBody;
 
@@ -61,33 +63,6 @@ pub(crate) struct Node {
     shared: Mutex<Vec<Shared>>,
 }
 
-/// A connection ready for one request, and where it goes back to.
-pub(crate) struct Connection {
-    sender: Sender,
-    heard: Arc<Heard>,
-    alarm: Alarm,
-    /// Whether it has served a request before.
-    pub(crate) reused: bool,
-    served: u32,
-    node: Arc<Node>,
-    /// The mark that its node serves a request, where balancing counts them.
-    pub(crate) lease: Option<Lease>,
-}
-
-/// What a connection is wanted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// A request that any version of HTTP can carry.
-    Request,
-    /// One that asks for another protocol, which HTTP/1.1 alone can do.
-    Upgrade,
-}
-
-pub(super) enum Sender {
-    Http1(Exclusive),
-    Http2(http2::SendRequest<RequestBody>, Stream),
-}
-
 /// Idle HTTP/1.1 connections, that which has idled longest first.
 #[derive(Default)]
 struct Kept {
@@ -96,12 +71,12 @@ struct Kept {
     is_swept: bool,
 }
 
-struct Idle {
-    exclusive: Exclusive,
-    heard: Arc<Heard>,
-    alarm: Alarm,
-    served: u32,
-    since: Instant,
+pub(super) struct Idle {
+    pub(super) sender: Sender,
+    pub(super) heard: Arc<Heard>,
+    pub(super) alarm: Alarm,
+    pub(super) served: u32,
+    pub(super) since: Instant,
 }
 
 struct Shared {
@@ -120,7 +95,7 @@ pub(super) struct Load {
 }
 
 /// One request's place on a shared connection.
-pub(super) struct Stream(Arc<Load>);
+pub(super) struct Stream(pub(super) Arc<Load>);
 
 impl Load {
     /// That of a connection with one request on it.
@@ -174,14 +149,14 @@ impl Node {
         (&self.target.host, self.target.port)
     }
 
-    /// An idle HTTP/1.1 connection.
-    pub(super) async fn reuse(self: &Arc<Self>) -> Option<Connection> {
+    /// An idle HTTP/1.1 connection, one that hyper drives or one that it does not if there is such a one.
+    pub(super) async fn reuse(self: &Arc<Self>, is_driven: bool) -> Option<Connection> {
         let longest = self.longest_idle(LONGEST_IDLE);
         loop {
-            let mut kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).connections.pop_back()?;
-            if kept.since.elapsed() < longest && kept.exclusive.is_fit().await {
+            let mut kept = self.take_idle(is_driven)?;
+            if kept.since.elapsed() < longest && kept.sender.is_fit().await {
                 return Some(Connection {
-                    sender: Sender::Http1(kept.exclusive),
+                    sender: kept.sender,
                     heard: kept.heard,
                     alarm: kept.alarm,
                     reused: true,
@@ -191,6 +166,12 @@ impl Node {
                 });
             }
         }
+    }
+
+    fn take_idle(&self, is_driven: bool) -> Option<Idle> {
+        let kept = &mut self.idle.lock().unwrap_or_else(PoisonError::into_inner).connections;
+        let place = kept.iter().rposition(|idle| idle.sender.is_driven() == is_driven);
+        place.and_then(|place| kept.remove(place)).or_else(|| kept.pop_back())
     }
 
     /// A place on a shared HTTP/2 connection, one made since `newer_than` if that is given.
@@ -228,9 +209,9 @@ impl Node {
     }
 
     /// A new HTTP/1.1 connection.
-    pub(super) fn fresh(self: &Arc<Self>, exclusive: Exclusive, heard: Arc<Heard>) -> Connection {
+    pub(super) fn fresh(self: &Arc<Self>, exchange: Exchange, heard: Arc<Heard>) -> Connection {
         Connection {
-            sender: Sender::Http1(exclusive),
+            sender: Sender::Direct(Box::new(exchange)),
             heard,
             alarm: Alarm::default(),
             reused: false,
@@ -265,7 +246,8 @@ impl Node {
         Connection { sender, heard, alarm, reused: false, served: 1, node, lease: None }
     }
 
-    fn keep(self: &Arc<Self>, connection: Idle) {
+    /// Keeps a connection that carries nothing now, if there is room for it.
+    pub(super) fn keep(self: &Arc<Self>, connection: Idle) {
         let longest = self.longest_idle(LONGEST_IDLE);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if longest.is_zero() || idle.connections.len() >= self.pool.size as usize {
@@ -298,8 +280,14 @@ impl Node {
         self.pool.idle_timeout_ms.map_or(otherwise, Duration::from_millis)
     }
 
+    /// Gives nobody else a place on the shared connection with this load.
+    pub(super) fn forget(&self, load: &Arc<Load>) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|one| !Arc::ptr_eq(&one.load, load));
+    }
+
     /// Whether a connection has carried as many requests as it may.
-    fn is_worn(&self, served: u32) -> bool {
+    pub(super) fn is_worn(&self, served: u32) -> bool {
         self.pool.requests.is_some_and(|most| served >= most)
     }
 }
@@ -311,84 +299,6 @@ async fn sweep(node: Weak<Node>, longest: Duration) {
         let Some(node) = node.upgrade() else { return };
         if !node.close_idle(longest) {
             return;
-        }
-    }
-}
-
-impl Connection {
-    /// The node at its other end.
-    pub(crate) const fn node(&self) -> &Arc<Node> {
-        &self.node
-    }
-
-    /// Whether it speaks HTTP/2.
-    pub(crate) const fn is_http2(&self) -> bool {
-        matches!(self.sender, Sender::Http2(..))
-    }
-
-    /// Sends a request in the form that its version of HTTP asks for.
-    /// The alarm is for whoever waits for the answer.
-    pub(crate) fn send(
-        &mut self,
-        request: Request<RequestBody>,
-    ) -> (impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>, &mut Alarm)
-    {
-        self.heard.begin();
-        let Self { sender, alarm, .. } = self;
-        let sending = async move {
-            match sender {
-                Sender::Http1(exclusive) => exclusive.send(request).await,
-                Sender::Http2(sender, _) => sender.try_send_request(request).await,
-            }
-        };
-        (sending, alarm)
-    }
-
-    /// Goes on until `ask` has got what it wants: a piece of the answer's body.
-    pub(crate) fn drive<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut ask: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        match &mut self.sender {
-            Sender::Http1(exclusive) => exclusive.drive(cx, ask),
-            Sender::Http2(..) => ask(cx),
-        }
-    }
-
-    /// Lets it go on by itself, whether anybody reads its answer or not.
-    pub(crate) fn detach(&mut self) {
-        if let Sender::Http1(exclusive) = &mut self.sender {
-            exclusive.detach();
-        }
-    }
-
-    /// Whether something came since the request was sent; on a shared connection that says nothing.
-    pub(crate) fn was_answered(&self) -> bool {
-        !self.is_http2() && self.heard.anything()
-    }
-
-    /// Whether nothing at all came since a request was last sent, so that the other end may be gone.
-    pub(crate) fn is_silent(&self) -> bool {
-        !self.heard.anything()
-    }
-
-    /// Gives the connection back after an answer was read to its end.
-    pub(crate) fn recycle(self) {
-        if let Sender::Http1(exclusive) = self.sender {
-            let served = self.served.saturating_add(1);
-            if !exclusive.has_ended() && !self.node.is_worn(served) {
-                let (heard, alarm, since) = (self.heard, self.alarm, Instant::now());
-                self.node.keep(Idle { exclusive, heard, alarm, served, since });
-            }
-        }
-    }
-
-    /// Sees to it that nobody is given this connection again.
-    pub(crate) fn retire(self) {
-        if let Sender::Http2(_, stream) = &self.sender {
-            let mut shared = self.node.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            shared.retain(|one| !Arc::ptr_eq(&one.load, &stream.0));
         }
     }
 }

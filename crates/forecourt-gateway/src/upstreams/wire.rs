@@ -1,21 +1,23 @@
-//! A connection's bytes under hyper, plain or TLS, with two marks: whether the other end has said anything since
+//! A connection's bytes, plain or TLS, with two marks: whether the other end has said anything since
 //! the last request, and that the connection is open.
 //!
 //! The first decides whether a request may be sent again; the second counts towards the cap of a node.
 
 use std::{
+    future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    task::coop::unconstrained,
 };
 use tokio_rustls::client::TlsStream;
 
@@ -72,6 +74,22 @@ impl Wire {
     /// Marks what comes over `stream`.
     pub(super) const fn new(stream: Stream, heard: Arc<Heard>, open: Open) -> Self {
         Self { stream, heard, _open: open }
+    }
+
+    /// Whether nothing came that was not read: neither bytes nor the other end's end.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        match &mut self.stream {
+            Stream::Plain(stream) => {
+                matches!(stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Stream::Tls(stream) => {
+                let mut byte = ReadBuf::new(&mut byte);
+                let look = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut byte));
+                // A task that has used up its budget would find everything quiet.
+                pin!(unconstrained(look)).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+            }
+        }
     }
 }
 
