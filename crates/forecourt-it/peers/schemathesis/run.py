@@ -160,7 +160,7 @@ def main():
         for (path, method), status in MORE_STATUSES.items():
             responses = document["paths"][path][method]["responses"]
             assert status not in responses, f"{method} {path} has {status}: take it out here"
-            responses[status] = responses["400"]
+            responses[status] = {"$ref": f"#/components/responses/response{status}"}
         authentication = {"BearerAuth": token}
         # The published document does not mention the header that names the developer.
         headers = [f"X-Portal-Developer-ID: {samples.developer}"]
