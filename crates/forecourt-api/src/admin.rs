@@ -11,6 +11,7 @@ mod approvals;
 mod certificates;
 mod consumer_credentials;
 mod consumers;
+mod contact_points;
 mod dcr_providers;
 mod dcr_removals;
 mod deployment;
@@ -20,6 +21,7 @@ mod group_objects;
 mod instance_tokens;
 mod labels;
 mod nodes;
+mod notifications;
 mod operations;
 mod permission_policies;
 mod plans;
@@ -37,8 +39,10 @@ mod segments;
 mod services;
 mod sessions;
 mod settings;
+mod sign_in_bodies;
 mod sign_in_options;
 mod sign_in_schemas;
+mod smtp_servers;
 mod subscriptions;
 mod upstream_bodies;
 mod upstreams;
@@ -123,6 +127,8 @@ fn endpoints() -> Table {
         permission_policies::endpoints,
         admin_tokens::endpoints,
         settings::endpoints,
+        smtp_servers::endpoints,
+        contact_points::endpoints,
         schemas::endpoints,
         portals::endpoints,
         portal_tokens::endpoints,

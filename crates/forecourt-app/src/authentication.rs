@@ -12,7 +12,7 @@ use forecourt_core::{
     administrators::Administrator,
     developers::{Developer, DeveloperStatus},
     events::EventName,
-    ids::{DeveloperName, PortalId},
+    ids::{DeveloperName, PortalId, SignInOptionId},
     permissions::Authority,
     portal_tokens::PortalToken,
     random::Random,
@@ -101,8 +101,11 @@ pub async fn sign_in(
         // Changed or deleted while the old password was being proved: it opens nothing any more.
         return Err(Error::unauthenticated());
     }
+    // Disabled meanwhile, it lets nobody in any more.
+    let option = write.built_in_sign_in(None).await?.filter(|option| !option.disable);
+    let option = option.ok_or_else(Error::unauthenticated)?.id;
     let owner = SessionOwner::Administrator(known.administrator.id.clone());
-    write.insert_session(&new_session(&token, owner, &caller, user_agent, now)).await?;
+    write.insert_session(&new_session(&token, owner, option, &caller, user_agent, now)).await?;
     write.delete_ended_sessions(now).await?;
     let id = known.administrator.id.to_string();
     write.tell(EventName::AdministratorSignedIn, "administrator", &id, None, Value::Null);
@@ -121,6 +124,7 @@ async fn tell_failure(app: &App, caller: &Caller, username: &str) -> Result<(), 
 pub(crate) fn new_session(
     token: &PlainSecret,
     owner: SessionOwner,
+    option: SignInOptionId,
     caller: &Caller,
     user_agent: &str,
     now: Timestamp,
@@ -128,6 +132,7 @@ pub(crate) fn new_session(
     Session {
         digest: token.digest(),
         owner,
+        option: Some(option),
         address: caller.address.clone().unwrap_or_default(),
         user_agent: user_agent.chars().filter(|c| !c.is_control()).take(256).collect(),
         created_at: now,
@@ -185,7 +190,7 @@ async fn known(
     Ok(KnownAdministrator { administrator, authority, session })
 }
 
-/// The administrator whose password this is.
+/// The administrator whose password this is, where administrators may sign in with one.
 async fn proved(
     app: &App,
     account: &str,
@@ -197,6 +202,8 @@ async fn proved(
         true => None,
         false => app.read().administrator_by_username(username).await?,
     };
+    let option = app.read().built_in_sign_in(None).await?;
+    let found = found.filter(|_| option.is_some_and(|option| !option.disable));
     let hash = found.as_ref().map(|administrator| administrator.password.hash.as_str());
     let fits = app.password_fits(account, password, hash).await?;
     Ok(found.filter(|_| fits))

@@ -62,6 +62,10 @@ pub(crate) async fn run(
         tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
         tx.date_built_in_permissions(now).await?;
     }
+    if tx.built_in_sign_in(None).await?.is_none() {
+        let option = SignInOption::built_in(SignInOptionId::administrators(), None, now);
+        tx.insert_sign_in_option(&option).await?;
+    }
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
         tx.insert_gateway_group(&GatewayGroup::new(GatewayGroupId::default_group(), input, now)?).await?;
@@ -114,7 +118,8 @@ async fn make_default_portal(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
     let input = PortalInput { name: Some(Portal::DEFAULT_NAME.into()), ..Default::default() };
     let portal = Portal::new(PortalId::issue(now, &mut OsRandom), input, now)?;
     tx.insert_portal(&portal).await?;
-    let option = SignInOption::built_in(SignInOptionId::issue(now, &mut OsRandom), portal.id.clone(), now);
+    let option = SignInOptionId::issue(now, &mut OsRandom);
+    let option = SignInOption::built_in(option, Some(portal.id.clone()), now);
     tx.insert_sign_in_option(&option).await?;
     let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     let event = EventId::issue(now, &mut OsRandom);

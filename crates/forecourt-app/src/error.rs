@@ -117,6 +117,7 @@ refusals! {
     forecourt_core::approvals::ApprovalRefusal,
     forecourt_core::certificates::CertificateRefusal,
     forecourt_core::consumers::ConsumerRefusal,
+    forecourt_core::contact_points::ContactPointRefusal,
     forecourt_core::credentials::CredentialRefusal,
     forecourt_core::dcr_providers::DcrProviderRefusal,
     forecourt_core::developers::DeveloperRefusal,
@@ -131,6 +132,7 @@ refusals! {
     forecourt_core::roles::RoleRefusal,
     forecourt_core::routes::RouteRefusal,
     forecourt_core::services::ServiceRefusal,
+    forecourt_core::sign_in_options::SignInOptionRefusal,
     forecourt_core::subscriptions::SubscriptionRefusal,
     forecourt_core::text::Invalid,
 }

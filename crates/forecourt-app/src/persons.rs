@@ -76,10 +76,9 @@ pub async fn sign_up(
     new: NewPerson,
     user_agent: &str,
 ) -> Result<SignedIn<PersonId>, Error> {
-    let option = app.read().built_in_sign_in(portal).await?.ok_or_else(Error::not_found)?;
-    if option.disable || !option.built_in.enable_self_registration {
-        return Err(PersonRefusal::RegistrationClosed.into());
-    }
+    let option = app.read().built_in_sign_in(Some(portal)).await?.ok_or_else(Error::not_found)?;
+    let settings = option.offered_built_in().filter(|settings| settings.enable_self_registration);
+    let settings = settings.ok_or(PersonRefusal::RegistrationClosed)?;
     let name = text::name("name", &new.name, text::NAME)?;
     let email = persons::email("email", &new.email)?;
     let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
@@ -98,7 +97,7 @@ pub async fn sign_up(
         created_at: write.now,
         updated_at: write.now,
     };
-    let auto = option.built_in.registration_auto_approval;
+    let auto = settings.registration_auto_approval;
     let status = if auto { DeveloperStatus::Active } else { DeveloperStatus::Pending };
     let developer = developers::settle(&mut write, &person, status).await?;
     developers::tell(&mut write, EventName::DeveloperCreated, &developer);
@@ -107,7 +106,8 @@ pub async fn sign_up(
     }
     let token = TokenKind::Session.issue(&mut OsRandom);
     let owner = SessionOwner::Person(person.id.clone());
-    write.insert_session(&authentication::new_session(&token, owner, caller, user_agent, write.now)).await?;
+    let session = authentication::new_session(&token, owner, option.id, caller, user_agent, write.now);
+    write.insert_session(&session).await?;
     write.commit().await?;
     Ok(SignedIn { owner: person.id, token })
 }
@@ -129,11 +129,11 @@ fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> 
 
 /// The person whose password this is, where the portal lets people sign in with one.
 async fn proved(app: &App, portal: &PortalId, login: &str, password: &str) -> Result<Option<Person>, Error> {
-    let option = app.read().built_in_sign_in(portal).await?.filter(|option| !option.disable);
-    let found = match &option {
+    let option = app.read().built_in_sign_in(Some(portal)).await?;
+    let found = match option.and_then(|option| option.offered_built_in()) {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
         Some(_) if login.contains('\0') => None,
-        Some(option) if option.built_in.login_with_email && login.contains('@') => {
+        Some(settings) if settings.login_with_email && login.contains('@') => {
             app.read().person_by_email(portal, &login.to_lowercase()).await?
         }
         Some(_) => app.read().person_by_username(portal, login).await?,
@@ -184,8 +184,12 @@ pub async fn sign_in(
         // Changed or deleted while the old password was being proved: it opens nothing any more.
         return Err(Error::unauthenticated());
     }
+    // Disabled meanwhile, it lets nobody in any more.
+    let option = write.built_in_sign_in(Some(portal)).await?.filter(|option| !option.disable);
+    let option = option.ok_or_else(Error::unauthenticated)?.id;
     let owner = SessionOwner::Person(person.id.clone());
-    write.insert_session(&authentication::new_session(&token, owner, caller, user_agent, now)).await?;
+    let session = authentication::new_session(&token, owner, option, caller, user_agent, now);
+    write.insert_session(&session).await?;
     write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);
     write.commit().await?;
     Ok(SignedIn { owner: person.id, token })

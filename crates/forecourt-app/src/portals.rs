@@ -59,8 +59,11 @@ pub async fn create(app: &App, caller: &Caller, input: PortalInput) -> Result<Po
     let portal = Portal::new(PortalId::issue(write.now, &mut OsRandom), input, write.now)?;
     refuse_taken(&write, &portal).await?;
     write.insert_portal(&portal).await?;
-    let option =
-        SignInOption::built_in(SignInOptionId::issue(write.now, &mut OsRandom), portal.id.clone(), write.now);
+    let option = SignInOption::built_in(
+        SignInOptionId::issue(write.now, &mut OsRandom),
+        Some(portal.id.clone()),
+        write.now,
+    );
     write.insert_sign_in_option(&option).await?;
     tell(&mut write, EventName::PortalCreated, &portal);
     write.commit().await?;

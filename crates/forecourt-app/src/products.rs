@@ -19,7 +19,7 @@ use forecourt_core::{
 use forecourt_store::{NamedInUsage, RuledNoun};
 use serde_json::json;
 
-use crate::{App, Error, access, plugins, random::OsRandom, subscriptions, writes::Write};
+use crate::{App, Error, access, contact_points, plugins, random::OsRandom, subscriptions, writes::Write};
 
 /// A product with what its page shows beside it.
 #[derive(Clone, Debug)]
@@ -112,6 +112,7 @@ pub async fn create(
     let product = Product::new(id, portal.clone(), input, write.now)?;
     check_links(&write, caller, &product, None).await?;
     check_dcr(&write, &product).await?;
+    contact_points::check_rules(&write, &product.notifications, &[]).await?;
     write.insert_product(&product).await?;
     tell(&mut write, EventName::ProductCreated, &product);
     if product.status == ProductStatus::Published && product.gateway_offer().is_some() {
@@ -133,11 +134,13 @@ pub async fn update(
 ) -> Result<UpdatedProduct, Error> {
     let mut write = app.begin(caller).await?;
     let before = permitted(caller, write.product(id).await?, portal, Action::UpdateApiProduct)?;
+    let notified = before.notifications.clone();
     let renamed = input.name.as_ref().is_some_and(|name| *name != before.name);
     let linked = before.gateway_offer().map(|offer| offer.services.clone()).unwrap_or_default();
     let change = before.changed(input, write.now)?;
     check_links(&write, caller, &change.product, Some(&linked)).await?;
     check_dcr(&write, &change.product).await?;
+    contact_points::check_rules(&write, &change.product.notifications, &notified).await?;
     let product = &change.product;
     let ended =
         if change.unpublished { subscriptions::end_all_of_product(&mut write, product).await? } else { 0 };
@@ -266,6 +269,7 @@ fn tell(write: &mut Write<'_>, name: EventName, product: &Product) {
         "status": product.status,
         "visibility": product.visibility,
         "services": services.map(Iterator::collect::<Vec<_>>),
+        "notifications": product.notifications.len(),
     });
     write.tell(name, "product", product.id.as_str(), Some(&product.portal_id), detail);
 }

@@ -14,7 +14,7 @@ use forecourt_core::{
         CertificateState, ConsumerSecret, ConsumerState, CredentialSecret, CredentialState, Resource,
         TokenSecret, UpstreamState,
     },
-    ids::{CertificateId, CredentialId, DcrProviderId, GatewayGroupId, ServiceId},
+    ids::{CertificateId, CredentialId, DcrProviderId, GatewayGroupId, ServiceId, SignInOptionId},
     secrets::{KeptSecret, PlainSecret, SecretDigest},
 };
 use forecourt_identity::sealing::Sealer;
@@ -34,6 +34,14 @@ pub fn of_credential(id: &CredentialId) -> String {
 /// The place of the value of a DCR provider's header; case does not count in names.
 pub fn of_dcr_header(id: &DcrProviderId, name: &str) -> String {
     format!("dcr_provider/{id}/{}", name.to_ascii_lowercase())
+}
+
+/// The place of the SMTP server's password.
+pub const OF_SMTP_SERVER: &str = "smtp_server";
+
+/// The place of a secret among the settings of a sign-in option.
+pub fn of_sign_in_option(id: &SignInOptionId, member: &str) -> String {
+    format!("sign_in_option/{id}/{member}")
 }
 
 /// The place of the token that manages an OAuth client, whether a credential still has the client or not.

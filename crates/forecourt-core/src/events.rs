@@ -55,6 +55,14 @@ named! {
         PermissionPolicyDeleted = "permission_policy_deleted",
         /// A setting changed.
         SettingsChanged = "settings_changed",
+        /// The SMTP server's settings changed.
+        SmtpServerChanged = "smtp_server_changed",
+        /// A contact point was made.
+        ContactPointCreated = "contact_point_created",
+        /// A contact point changed.
+        ContactPointUpdated = "contact_point_updated",
+        /// A contact point was deleted.
+        ContactPointDeleted = "contact_point_deleted",
         /// A portal was made.
         PortalCreated = "portal_created",
         /// A portal changed.
@@ -69,8 +77,12 @@ named! {
         PortalTokenRegenerated = "portal_token_regenerated",
         /// A portal token was deleted.
         PortalTokenDeleted = "portal_token_deleted",
+        /// A sign-in option was made.
+        SignInOptionCreated = "sign_in_option_created",
         /// A sign-in option changed.
         SignInOptionUpdated = "sign_in_option_updated",
+        /// A sign-in option was deleted, with its identities and sessions.
+        SignInOptionDeleted = "sign_in_option_deleted",
         /// A gateway group was made.
         GatewayGroupCreated = "gateway_group_created",
         /// A gateway group changed.

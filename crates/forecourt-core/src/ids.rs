@@ -126,13 +126,15 @@ ids! {
     DcrProviderId "dcr"
     /// An OAuth client that is to be removed at its provider.
     DcrRemovalId "rmv"
+    /// A contact point.
+    ContactPointId "ctp"
     /// An event.
     EventId "evt"
     /// A gateway node.
     NodeId "nod"
     /// An incoming request, for logs and events.
     RequestId "req"
-    /// A sign-in option of a portal.
+    /// A sign-in option.
     SignInOptionId "sio"
 }
 
@@ -140,6 +142,13 @@ impl RoleId {
     /// The built-in role that may do everything.
     pub fn super_admin() -> Self {
         Self::known("super-admin")
+    }
+}
+
+impl SignInOptionId {
+    /// The administrators' built-in option.
+    pub fn administrators() -> Self {
+        Self::known("built_in")
     }
 }
 

@@ -1,14 +1,14 @@
-//! Members of JSON objects that are closed: what we do not know there nobody would enforce, so it is refused.
+//! Members of JSON objects. Most are closed: what we do not know there nobody would enforce, so it is refused.
 //!
 //! Every error names the member by its whole path, as in `plugins.cors.max_age`. `null` counts as absent.
 
-use std::ops::RangeInclusive;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde_json::{Map, Value};
 
 use crate::text::Invalid;
 
-/// A JSON object whose members are all known.
+/// A JSON object to read from.
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
     members: &'a Map<String, Value>,
@@ -28,6 +28,11 @@ impl<'a> Members<'a> {
             ));
         }
         Ok(Self { members, path: path.to_owned() })
+    }
+
+    /// The object `members` at `path`, whose further members are ignored.
+    pub fn open(path: &str, members: &'a Map<String, Value>) -> Self {
+        Self { members, path: path.to_owned() }
     }
 
     /// An error about a member, in words to be read after its path.
@@ -95,6 +100,14 @@ impl<'a> Members<'a> {
     pub fn texts(&self, member: &str) -> Result<Option<Vec<String>>, Invalid> {
         self.read(member, "must be an array of strings", |value| {
             value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        })
+    }
+
+    /// The member as a map from text to text; `null` in it counts as absent too.
+    pub fn text_map(&self, member: &str) -> Result<Option<BTreeMap<String, String>>, Invalid> {
+        self.read(member, "must be an object of strings", |value| {
+            let given = value.as_object()?.iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
         })
     }
 

@@ -10,6 +10,7 @@ use crate::{
     ids::{ApplicationId, DcrProviderId, DeveloperId, GatewayGroupId, PortalId, ProductId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, Readable, TextFilter, TimeOrder},
+    notifications::NotificationRule,
     plans::Plan,
     time::Timestamp,
 };
@@ -65,6 +66,8 @@ pub struct Product {
     pub visibility: Visibility,
     /// What is offered.
     pub offer: Offer,
+    /// Whom to tell of its subscriptions, and when.
+    pub notifications: Vec<NotificationRule>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

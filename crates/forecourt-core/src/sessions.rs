@@ -1,7 +1,7 @@
 //! Sessions: a browser that has signed in, on either site. The token is shown to the browser once, as a cookie.
 
 use crate::{
-    ids::{AdministratorId, PersonId},
+    ids::{AdministratorId, PersonId, SignInOptionId},
     secrets::SecretDigest,
     time::Timestamp,
 };
@@ -22,6 +22,8 @@ pub struct Session {
     pub digest: SecretDigest,
     /// Who is signed in.
     pub owner: SessionOwner,
+    /// The option that it was made through, with which it ends; `None`: made before options were noted.
+    pub option: Option<SignInOptionId>,
     /// The address it was made from, as text; empty where unknown.
     pub address: String,
     /// The browser's own description; at most 256 characters.

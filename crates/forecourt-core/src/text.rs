@@ -83,6 +83,19 @@ pub fn web_address(field: &str, text: &str) -> Result<String, Invalid> {
     ))
 }
 
+/// As [`web_address`], for a page or a document that may have a query.
+pub fn web_link(field: &str, text: &str) -> Result<String, Invalid> {
+    let (address, query) = text.split_once('?').unwrap_or((text, ""));
+    let fits = !query.contains(['#', ' ', '\\']) && !has_control(query) && text.len() <= WEB_ADDRESS;
+    if fits && web_address(field, address).is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new(
+        field,
+        "must be an http or https address without user name and fragment, such as https://id.example.com/metadata",
+    ))
+}
+
 /// An image as given: empty, base64, or a `data:image/…` URL; at most 2 MiB.
 pub fn image(field: &str, text: &str) -> Result<String, Invalid> {
     let base64 =

@@ -13,6 +13,7 @@ mod change_log;
 mod connections;
 mod consumer_credentials;
 mod consumers;
+mod contact_points;
 mod counts;
 mod credentials;
 mod dcr_providers;

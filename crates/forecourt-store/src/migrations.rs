@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -27,6 +27,8 @@ const STEPS: [Step; 11] = [
     Step { name: "0009_usage_spools", sql: include_str!("migrations/0009_usage_spools.sql") },
     Step { name: "0010_dcr", sql: include_str!("migrations/0010_dcr.sql") },
     Step { name: "0011_permissions", sql: include_str!("migrations/0011_permissions.sql") },
+    Step { name: "0012_sign_in_options", sql: include_str!("migrations/0012_sign_in_options.sql") },
+    Step { name: "0013_contact_points", sql: include_str!("migrations/0013_contact_points.sql") },
 ];
 
 /// Brings the schema up to date.
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 24] = [
+    const NOT_OWNED: [(&str, &str, &str); 25] = [
         ("role_policies", "policy_id", "an attached policy is not deleted"),
         ("administrator_roles", "role_id", "a role that somebody holds is not deleted"),
         ("events", "actor_id", "a record outlives who made it"),
@@ -76,6 +78,7 @@ mod tests {
         ("events", "request_id", "requests are not stored"),
         ("products", "portal_id", "a portal with products is not deleted"),
         ("product_services", "service_id", "a linked service is not deleted"),
+        ("product_contact_points", "contact_point_id", "a notified contact point is not deleted"),
         ("product_services", "gateway_group_id", "a group with a linked service is not deleted"),
         ("developers", "portal_id", "a portal with developers is not deleted"),
         ("credentials", "version_id", "the version stands in the same row"),
@@ -183,6 +186,34 @@ mod tests {
         assert_eq!(held, [holds("usr_1"), holds("usr_3")]);
         let made = rows("SELECT created_at FROM roles").await;
         assert_eq!(made[0].try_get::<i64>("", "created_at").unwrap(), 10, "as old as the installation");
+    }
+
+    #[tokio::test]
+    async fn a_portal_keeps_its_sign_in_after_the_upgrade() {
+        let connection = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
+        let before = STEPS.iter().position(|step| step.name == "0012_sign_in_options").unwrap();
+        Migrator::up(&connection, Some(u32::try_from(before).unwrap())).await.unwrap();
+        let portal = "INSERT INTO portals VALUES ('prt_1', 'p', '', '{}', '', '', NULL, NULL, TRUE, 1, 1)";
+        let option = "INSERT INTO sign_in_options VALUES ('sio_1', 'prt_1', 'Mail', '', TRUE, FALSE, TRUE, FALSE, 2, 3)";
+        for statement in [portal, option] {
+            connection.execute_unprepared(statement).await.unwrap();
+        }
+        run(&connection).await.unwrap();
+        let told = sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, "SELECT * FROM login_options");
+        let rows = connection.query_all_raw(told).await.unwrap();
+        let text = |column: &str| rows[0].try_get::<String>("", column).unwrap();
+        assert_eq!(
+            (rows.len(), text("id"), text("portal_id"), text("name")),
+            (1, "sio_1".into(), "prt_1".into(), "Mail".into())
+        );
+        assert!(rows[0].try_get::<bool>("", "disable").unwrap());
+        let config: forecourt_core::sign_in_options::SignInConfig =
+            serde_json::from_str(&text("config")).unwrap();
+        let kept = config.built_in().unwrap();
+        assert_eq!(
+            (kept.enable_self_registration, kept.registration_auto_approval, kept.login_with_email),
+            (false, true, false)
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) mod entity {
         pub server_url: Option<String>,
         pub tags: String,
         pub api_desc: String,
+        pub notifications: String,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -179,12 +180,14 @@ impl Tx {
     /// Adds a product with its links; its plans have writes of their own.
     pub async fn insert_product(&self, product: &Product) -> Result<(), StoreError> {
         entity::Entity::insert(row(product)?).exec_without_returning(&self.connection()).await?;
+        self.write_notified(&product.id, &product.notifications).await?;
         self.write_links(product).await
     }
 
     /// Stores a changed product with its links.
     pub async fn save_product(&self, product: &Product) -> Result<(), StoreError> {
         entity::Entity::update(row(product)?).exec(&self.connection()).await?;
+        self.write_notified(&product.id, &product.notifications).await?;
         let old = links::Entity::delete_many().filter(links::Column::ProductId.eq(product.id.as_str()));
         old.exec(&self.connection()).await?;
         self.write_links(product).await
@@ -243,6 +246,7 @@ fn row(product: &Product) -> Result<entity::ActiveModel, StoreError> {
         server_url: Set(external.server_url.clone()),
         tags: Set(rows::to_json("product tags", &external.tags)?),
         api_desc: Set(external.api_desc.clone()),
+        notifications: Set(rows::to_json("product notifications", &product.notifications)?),
         created_at: Set(product.created_at.micros()),
         updated_at: Set(product.updated_at.micros()),
     })
@@ -279,6 +283,7 @@ fn product(
         status: rows::known("product status", ProductStatus::from_name(&row.status))?,
         visibility: rows::known("product visibility", Visibility::from_name(&row.visibility))?,
         offer,
+        notifications: rows::from_json("product notifications", &row.notifications)?,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     })

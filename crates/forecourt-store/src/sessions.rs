@@ -1,7 +1,7 @@
 //! Sessions of both sites, by the digest of their token.
 
 use forecourt_core::{
-    ids::{AdministratorId, PersonId},
+    ids::{AdministratorId, PersonId, SignInOptionId},
     secrets::SecretDigest,
     sessions::{Session, SessionOwner},
     time::Timestamp,
@@ -20,6 +20,7 @@ mod entity {
         pub digest: String,
         pub administrator_id: Option<String>,
         pub person_id: Option<String>,
+        pub option_id: Option<String>,
         pub address: String,
         pub user_agent: String,
         pub created_at: i64,
@@ -56,6 +57,7 @@ impl Tx {
             digest: Set(session.digest.to_hex()),
             administrator_id: Set(administrator),
             person_id: Set(person),
+            option_id: Set(session.option.as_ref().map(ToString::to_string)),
             address: Set(session.address.clone()),
             user_agent: Set(session.user_agent.clone()),
             created_at: Set(session.created_at.micros()),
@@ -108,6 +110,7 @@ fn session(row: entity::Model) -> Result<Session, StoreError> {
     Ok(Session {
         digest: rows::known("session digest", SecretDigest::from_hex(&row.digest))?,
         owner: rows::known("session owner", owner)?,
+        option: row.option_id.map(SignInOptionId::known),
         address: row.address,
         user_agent: row.user_agent,
         created_at: Timestamp::from_micros(row.created_at),

@@ -1,6 +1,6 @@
 //! Settings of the installation, one JSON value a key.
 
-use forecourt_core::{secrets::KeptSecret, settings::SystemSettings};
+use forecourt_core::{secrets::KeptSecret, settings::SystemSettings, smtp_servers::SmtpServer};
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ mod entity {
 }
 
 const SYSTEM: &str = "system";
+const SMTP_SERVER: &str = "smtp_server";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
 const SYNC_AUTHORITY: &str = "sync_authority";
@@ -47,6 +48,12 @@ impl Reader {
             || Ok(SystemSettings::default()),
             |row| rows::from_json("system settings", &row.value),
         )
+    }
+
+    /// The SMTP server; one that is not enabled before it was ever set.
+    pub async fn smtp_server(&self) -> Result<SmtpServer, StoreError> {
+        let row = entity::Entity::find_by_id(SMTP_SERVER).one(&self.connection()).await?;
+        row.map_or_else(|| Ok(SmtpServer::default()), |row| rows::from_json("SMTP server", &row.value))
     }
 
     /// The key that form tokens are derived with, hex, once it was made.
@@ -76,6 +83,11 @@ impl Tx {
     /// Stores the installation's settings.
     pub async fn save_system_settings(&self, settings: &SystemSettings) -> Result<(), StoreError> {
         self.save_setting(SYSTEM, rows::to_json("system settings", settings)?).await
+    }
+
+    /// Stores the SMTP server.
+    pub async fn save_smtp_server(&self, server: &SmtpServer) -> Result<(), StoreError> {
+        self.save_setting(SMTP_SERVER, rows::to_json("SMTP server", server)?).await
     }
 
     /// Stores the key that form tokens are derived with, hex.

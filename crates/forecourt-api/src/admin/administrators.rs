@@ -6,6 +6,7 @@ use axum::extract::State;
 use forecourt_app::{
     access,
     administrators::{self, HeldRole},
+    sign_in_options,
 };
 use forecourt_core::{
     administrators::{Administrator, AdministratorFilter},
@@ -13,6 +14,7 @@ use forecourt_core::{
     lists::List,
     permissions::{Action, Target},
     roles::AssignedRole,
+    sign_in_options::SignInOption,
 };
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query,
@@ -30,9 +32,6 @@ use crate::{
     openapi::schemas::{self, Schema},
     shapes::{members, non_empty},
 };
-
-/// How administrators sign in.
-const BUILT_IN: &str = "Built-in";
 
 pub(super) fn endpoints(table: Table) -> Table {
     table
@@ -135,7 +134,8 @@ pub(super) fn user_schema() -> Schema {
 pub(super) async fn user(context: &Context, administrator: &Administrator) -> Result<Value, Problem> {
     let id = &administrator.id;
     let mut held = administrators::held_roles(&context.app, std::slice::from_ref(id)).await?;
-    Ok(shape(administrator, &held.remove(id).unwrap_or_default()))
+    let option = sign_in_options::of_administrators(&context.app).await?;
+    Ok(shape(administrator, &held.remove(id).unwrap_or_default(), &option))
 }
 
 fn role_shape(held: &HeldRole) -> Value {
@@ -145,9 +145,10 @@ fn role_shape(held: &HeldRole) -> Value {
     })
 }
 
-fn shape(administrator: &Administrator, held: &[HeldRole]) -> Value {
+fn shape(administrator: &Administrator, held: &[HeldRole], option: &SignInOption) -> Value {
     let state = if administrator.activated { "Active" } else { "Pending" };
-    let option = json!({ "id": "built_in", "name": BUILT_IN, "provider_type": "built_in" });
+    let option =
+        json!({ "id": option.id, "name": option.name, "provider_type": option.provider_type().name() });
     Value::Object(members([
         ("id", Some(json!(administrator.id))),
         ("username", Some(json!(administrator.username))),
@@ -176,12 +177,13 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
     };
     let found = administrators::list(&context.app, &caller, &filter).await?;
     // Nobody has another way to sign in.
-    let nobody = !options.is_empty() && !options.contains(&BUILT_IN);
+    let option = sign_in_options::of_administrators(&context.app).await?;
+    let nobody = !options.is_empty() && !options.contains(&option.name.as_str());
     let found = if nobody { List { rows: Vec::new(), total: 0 } } else { found };
     let ids: Vec<_> = found.rows.iter().map(|administrator| administrator.id.clone()).collect();
     let held = administrators::held_roles(&context.app, &ids).await?;
     let held_by = |id: &AdministratorId| held.get(id).map(Vec::as_slice).unwrap_or_default();
-    Ok(lists::body(found.map(|administrator| shape(&administrator, held_by(&administrator.id)))))
+    Ok(lists::body(found.map(|administrator| shape(&administrator, held_by(&administrator.id), &option))))
 }
 
 async fn administrator(

@@ -23,6 +23,11 @@ pub(super) fn value_with_warning(value: impl Into<Value>, warning: Option<String
     }))
 }
 
+/// The answer of a delete that did more than that.
+pub(super) fn deleted_with_warning(id: &str, warning: Option<String>) -> Answer {
+    value_with_warning(json!({ "id": id }), warning)
+}
+
 /// The answer of a delete: the id of what is gone.
 pub(super) fn deleted(id: &str) -> Answer {
     value(json!({ "id": id }))

@@ -44,7 +44,17 @@ pub(super) fn patch(summary: &'static str, value: Schema) -> Operation {
 
 /// Ends one thing.
 pub(super) fn delete(summary: &'static str) -> Operation {
-    one(summary, schemas::named("Deleted", || schemas::object().required("id", schemas::text())))
+    one(summary, deleted())
+}
+
+/// Ends one thing; the answer may say in `warning_msg` what else happened.
+pub(super) fn delete_with_warning(summary: &'static str) -> Operation {
+    let warning = schemas::text().about("What else happened, for people.");
+    operation(summary).answers(enveloped(deleted()).optional("warning_msg", warning))
+}
+
+fn deleted() -> Schema {
+    schemas::named("Deleted", || schemas::object().required("id", schemas::text()))
 }
 
 /// A list in pages.

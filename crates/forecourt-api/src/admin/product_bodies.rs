@@ -7,6 +7,8 @@ use forecourt_core::{
 };
 use forecourt_http::{bodies::Object, problem::Problem};
 
+use super::notifications;
+
 /// Headers that frame a request, address it, or say who calls: a key in them could not be told apart, or hidden.
 const RESERVED_HEADERS: [&str; 12] = [
     "connection",
@@ -25,9 +27,6 @@ const RESERVED_HEADERS: [&str; 12] = [
 
 /// What a create or update gives.
 pub(super) fn input(body: Object) -> Result<ProductInput, Problem> {
-    if body.objects("notifications")?.is_some_and(|rules| !rules.is_empty()) {
-        return Err(Problem::bad_request("notifications are not served yet: leave them out or give []"));
-    }
     Ok(ProductInput {
         product_type: body.word("type", ProductType::from_name, "gateway or external")?,
         name: body.text("name")?,
@@ -48,6 +47,7 @@ pub(super) fn input(body: Object) -> Result<ProductInput, Problem> {
         server_url: body.text("server_url")?,
         tags: body.texts("tags")?,
         api_desc: body.text("api_desc")?,
+        notifications: notifications::input(&body)?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::operations;
+use super::{notifications, operations};
 use crate::{
     openapi::{
         operations::Operation,
@@ -58,6 +58,7 @@ fn body() -> Schema {
         .optional("server_url", server().with("deprecated", json!(true)))
         .optional("tags", schemas::array(schemas::text()))
         .optional("api_desc", schemas::desc())
+        .optional("notifications", schemas::array(notifications::schema()))
 }
 
 /// A product by itself.
@@ -90,5 +91,5 @@ fn members() -> Schema {
         .required("portal_id", schemas::id())
         .and(shapes::product_schema())
         .optional("linked_gateway_services", schemas::array(link))
-        .required("notifications", schemas::array(schemas::object()))
+        .required("notifications", schemas::array(notifications::schema()))
 }

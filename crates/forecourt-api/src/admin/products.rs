@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answers::{Answer, ListAnswer, deleted, value, value_with_warning},
-    operations,
+    notifications, operations,
     product_bodies::input,
     product_schemas,
     segments::Segments,
@@ -88,7 +88,7 @@ fn shape(product: &Product) -> Map<String, Value> {
             ("api_desc", non_empty(&offer.api_desc)),
         ]),
     });
-    shape.insert("notifications".into(), json!([]));
+    shape.insert("notifications".into(), notifications::shape(&product.notifications));
     shape.insert("created_at".into(), json!(iso(product.created_at)));
     shape.insert("updated_at".into(), json!(iso(product.updated_at)));
     shape

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use forecourt_app::portals;
+use forecourt_app::{portals, smtp_servers};
 use forecourt_http::{Context, callers::FrontEnd, problem::Problem};
 use serde_json::json;
 
@@ -37,7 +37,7 @@ async fn public_access(context: State<Context>, front_end: FrontEnd) -> Result<R
     Ok(Json(json!({ "portal_public_access": portal.public_access })).into_response())
 }
 
-async fn smtp_server_status(_context: State<Context>, _front_end: FrontEnd) -> Result<Response, Problem> {
-    // No mail is sent in this version, so there is nothing that could be enabled.
-    Ok(Json(json!({ "enable": false })).into_response())
+async fn smtp_server_status(context: State<Context>, front_end: FrontEnd) -> Result<Response, Problem> {
+    let enabled = smtp_servers::is_enabled(&context.app, &front_end.caller).await?;
+    Ok(Json(json!({ "enable": enabled })).into_response())
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ids::{PortalId, ProductId},
     labels::Labels,
+    notifications::{self, NotificationRuleInput},
     openapi::Document,
     refusals::{Refusal, RefusalKind},
     text::{self, Invalid},
@@ -53,6 +54,8 @@ pub struct ProductInput {
     pub tags: Option<Vec<String>>,
     /// External only.
     pub api_desc: Option<String>,
+    /// Replaces all rules.
+    pub notifications: Option<Vec<NotificationRuleInput>>,
 }
 
 /// An updated product, and what the update did to its state.
@@ -104,6 +107,7 @@ impl Product {
             status: ProductStatus::Draft,
             visibility: Visibility::Public,
             offer,
+            notifications: Vec::new(),
             created_at: now,
             updated_at: now,
         };
@@ -111,7 +115,7 @@ impl Product {
     }
 
     /// This product with what `input` gives, wholly or not at all.
-    pub fn changed(self, input: ProductInput, now: Timestamp) -> Result<ProductChange, ProductRefusal> {
+    pub fn changed(self, mut input: ProductInput, now: Timestamp) -> Result<ProductChange, ProductRefusal> {
         if input.product_type.is_some_and(|given| given != self.product_type()) {
             return Err(ProductRefusal::TypeFixed(self.product_type()));
         }
@@ -131,6 +135,9 @@ impl Product {
         }
         product.visibility = input.visibility.unwrap_or(product.visibility);
         product.status = input.status.unwrap_or(product.status);
+        if let Some(given) = input.notifications.take() {
+            product.notifications = notifications::rules(given)?;
+        }
         match &mut product.offer {
             Offer::Gateway(offer) => offer.change(input)?,
             Offer::External(offer) => offer.change(input)?,

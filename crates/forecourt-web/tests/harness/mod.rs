@@ -17,7 +17,7 @@ use forecourt_core::{
     portals::{Portal, PortalInput},
     products::{LinkedService, ProductAuth, ProductStatus, ProductType, Visibility, changes::ProductInput},
     services::ServiceInput,
-    sign_in_options::BuiltInSignIn,
+    sign_in_options::{GivenConfig, SignInOptionInput},
     time::Timestamp,
 };
 use forecourt_store::{Location, Store};
@@ -98,12 +98,11 @@ impl Site {
     pub async fn registration(&self, portal: &PortalId, open: bool, auto_approval: bool) {
         let administrator = self.administrator();
         let option = sign_in_options::of_portal(&self.app, &administrator, portal).await.unwrap();
-        let built_in = BuiltInSignIn {
-            enable_self_registration: open,
-            registration_auto_approval: auto_approval,
-            login_with_email: true,
-        };
-        let input = sign_in_options::SignInOptionInput { built_in: Some(built_in), ..Default::default() };
+        let members = serde_json::json!({
+            "enable_self_registration": open, "registration_auto_approval": auto_approval,
+        });
+        let config = members.as_object().cloned().map(|members| GivenConfig { members, whole: false });
+        let input = SignInOptionInput { config, ..SignInOptionInput::default() };
         sign_in_options::update(&self.app, &administrator, &option.id, input).await.unwrap();
     }
 

@@ -45,7 +45,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if noun.starts_with("settings/tokens") => Oneself,
         ("PUT", "license" | "system_settings")
         | ("POST", "invites" | "gateway_groups" | "portals" | "roles" | "permission_policies") => Addition,
-        ("GET", "system_settings") => Object,
+        ("GET", noun) if noun.starts_with("system_settings") => Object,
         ("GET", "gateway_groups" | "forecourt/nodes" | "forecourt/instance_tokens") => GroupList,
         (_, "forecourt/nodes/{id}" | "forecourt/instance_tokens/{id}" | "forecourt/receipts/{revision}") => {
             GroupObject
@@ -76,7 +76,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if path.starts_with("/apisix/admin/") && (noun.starts_with("services/") || item) => {
             GroupObject
         }
-        ("POST", "forecourt/plans" | "dcr_providers") => Addition,
+        ("POST", "forecourt/plans" | "dcr_providers" | "contact_points") => Addition,
         ("POST", noun) if noun.ends_with("api_products") || noun.ends_with("invites") => Addition,
         // The administrators' options are added to the installation, a portal's to the portal.
         ("POST", "login_options") => Addition,
@@ -104,6 +104,7 @@ pub(super) struct Existing {
     product: String,
     plan: String,
     dcr_provider: String,
+    contact_point: String,
     user: String,
     option: String,
     token: String,
@@ -149,6 +150,8 @@ impl Existing {
         let plan = stage.id_of("POST", "/api/forecourt/plans", plan).await;
         let provider = json!({ "name": "OpenID", "issuer": "https://id.example.com" });
         let dcr_provider = stage.id_of("POST", "/api/dcr_providers", provider).await;
+        let webhook = json!({ "name": "Hook", "type": "webhook", "url": "https://hook.example.com" });
+        let contact_point = stage.id_of("POST", "/api/contact_points", webhook).await;
         let first = async |path: &str| stage.get(path).await.list()[0]["id"].as_str().unwrap().to_owned();
         let tokens = format!("/api/portal/tokens?portal_id={portal}");
         Self {
@@ -159,6 +162,7 @@ impl Existing {
             subscription: first("/api/subscriptions").await,
             plan,
             dcr_provider,
+            contact_point,
             role,
             policy,
             stage,
@@ -183,6 +187,7 @@ impl Existing {
             "api_products" => &self.product,
             "plans" => &self.plan,
             "dcr_providers" => &self.dcr_provider,
+            "contact_points" => &self.contact_point,
             "roles" => &self.role,
             "permission_policies" => &self.policy,
             "subscriptions" => &self.subscription,

@@ -57,7 +57,7 @@ async fn a_body_that_breaks_a_rule_is_refused() {
         (json!({ "auth": { "dcr": {} } }), "auth.dcr.dcr_provider_id is required"),
         (json!({ "auth": { "dcr": { "dcr_provider_id": "x" } } }), "\"x\" is not a DCR provider"),
         (json!({ "raw_openapi": "x" }), "raw_openapi is a member of external products only"),
-        (json!({ "notifications": [{}] }), "notifications are not served yet"),
+        (json!({ "notifications": [{}] }), "notifications[0].event is required"),
         (json!({ "status": "published" }), "auth must enable at least one method"),
         (
             json!({ "linked_gateway_services": [{}] }),

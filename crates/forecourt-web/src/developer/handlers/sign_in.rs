@@ -93,7 +93,7 @@ pub(super) async fn sign_in(
 }
 
 fn sign_up_page(visitor: &Visitor, form: Form) -> SignUp {
-    let auto = visitor.option.as_ref().is_some_and(|option| option.built_in.registration_auto_approval);
+    let auto = visitor.option.as_ref().is_some_and(|option| option.registration_auto_approval);
     SignUp { form, needs_approval: !auto }
 }
 

@@ -15,7 +15,7 @@ use forecourt_app::{
 use forecourt_core::{
     actors::{Actor, Caller, Source},
     portals::Portal,
-    sign_in_options::SignInOption,
+    sign_in_options::BuiltInSignIn,
 };
 use forecourt_http::{callers::Call, cookies};
 
@@ -36,7 +36,7 @@ pub(super) struct Visitor {
     pub(super) portal: Portal,
     pub(super) person: Option<KnownPerson>,
     /// How the portal signs people in, where that is open.
-    pub(super) option: Option<SignInOption>,
+    pub(super) option: Option<BuiltInSignIn>,
 }
 
 /// A visitor whom the portal lets look at its products.
@@ -99,7 +99,7 @@ impl Visitor {
             portal: shown(web, &portal),
             portals: Vec::new(),
             viewer: person.as_ref().map(viewer),
-            sign_up_open: option.as_ref().is_some_and(|option| option.built_in.enable_self_registration),
+            sign_up_open: option.as_ref().is_some_and(|option| option.enable_self_registration),
             pending_approvals: 0,
         };
         let session = token.filter(|_| person.is_some());

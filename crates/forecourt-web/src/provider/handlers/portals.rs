@@ -8,8 +8,9 @@ use forecourt_core::{
     lists::{Direction, Order, Paging, TimeOrder},
     portals::{PortalFilter, PortalInput},
     products::{ProductFilter, ProductStatus},
-    sign_in_options::BuiltInSignIn,
+    sign_in_options::{GivenConfig, SignInOptionInput},
 };
+use serde_json::json;
 
 use super::{Answer, Console, rows};
 use crate::{
@@ -98,8 +99,9 @@ pub(super) async fn settings(console: Console) -> Answer {
         .with("public_url", portal.public_url.unwrap_or_default())
         .with("domain", portal.domain.unwrap_or_default());
     let form = tick(form, "public_access", portal.public_access);
-    let form = tick(form, "self_registration", option.built_in.enable_self_registration);
-    let form = tick(form, "registration_approval", !option.built_in.registration_auto_approval);
+    let settings = option.config.built_in().unwrap_or_default();
+    let form = tick(form, "self_registration", settings.enable_self_registration);
+    let form = tick(form, "registration_approval", !settings.registration_auto_approval);
     let view = settings_with(&console, form).await?;
     console.visit.show(&view)
 }
@@ -134,13 +136,12 @@ async fn stored(console: &Console, id: &PortalId, posted: &Posted) -> Result<(),
         portals::set_public_access(app, caller, id, public).await?;
     }
     let option = sign_in_options::of_portal(app, caller, id).await?;
-    let built_in = BuiltInSignIn {
-        enable_self_registration: posted.ticked("self_registration"),
-        registration_auto_approval: !posted.ticked("registration_approval"),
-        ..option.built_in
-    };
-    if built_in != option.built_in {
-        let input = sign_in_options::SignInOptionInput { built_in: Some(built_in), ..Default::default() };
+    let settings = option.config.built_in().unwrap_or_default();
+    let (open, auto) = (posted.ticked("self_registration"), !posted.ticked("registration_approval"));
+    if (open, auto) != (settings.enable_self_registration, settings.registration_auto_approval) {
+        let given = json!({ "enable_self_registration": open, "registration_auto_approval": auto });
+        let config = given.as_object().cloned().map(|members| GivenConfig { members, whole: false });
+        let input = SignInOptionInput { config, ..SignInOptionInput::default() };
         sign_in_options::update(app, caller, &option.id, input).await?;
     }
     Ok(())

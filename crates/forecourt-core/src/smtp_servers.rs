@@ -1,0 +1,218 @@
+//! The SMTP server: through what mail is sent, once that is enabled.
+//!
+//! Invariant: an enabled one has an address and a sender. Its password leaves in no answer; one that is not named stays,
+//! and an empty one is removed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    persons,
+    secrets::{KeptSecret, PlainSecret},
+    text::{self, Invalid},
+};
+
+named! {
+    /// How the connection is protected.
+    pub enum SmtpSecurity {
+        /// It is not.
+        None = "none",
+        /// By STARTTLS, without which nothing is sent.
+        StartTls = "starttls",
+        /// By TLS from the first byte on.
+        Tls = "tls",
+    }
+}
+
+/// The port of SMTP (RFC 5321 §4.5.4.2).
+const PORT: u16 = 25;
+/// The port of SMTP over TLS (RFC 8314 §7.3).
+const TLS_PORT: u16 = 465;
+/// The longest user name, in characters.
+const USERNAME: usize = 320;
+/// The longest password, in characters.
+const PASSWORD: usize = 4_096;
+
+/// Through what mail is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmtpServer {
+    /// Whether mail is sent.
+    pub enable: bool,
+    /// Host, or host and port; empty: none.
+    pub address: String,
+    /// Empty: nobody signs in.
+    pub username: String,
+    /// The password of `username`.
+    pub password: Option<KeptSecret>,
+    /// What senders are called; empty: by their address alone.
+    pub sender_name: String,
+    /// Whom mail is from; empty: nobody.
+    pub sender_address: String,
+    /// How the connection is protected.
+    pub security: SmtpSecurity,
+}
+
+/// What an update gives; absent members stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct SmtpServerInput {
+    /// Whether mail is sent.
+    pub enable: Option<bool>,
+    /// Host, or host and port.
+    pub address: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Password; empty: none.
+    pub password: Option<PlainSecret>,
+    /// What senders are called.
+    pub sender_name: Option<String>,
+    /// Whom mail is from.
+    pub sender_address: Option<String>,
+    /// How the connection is protected.
+    pub security: Option<SmtpSecurity>,
+}
+
+impl Default for SmtpServer {
+    fn default() -> Self {
+        Self {
+            enable: false,
+            address: String::new(),
+            username: String::new(),
+            password: None,
+            sender_name: String::new(),
+            sender_address: String::new(),
+            security: SmtpSecurity::None,
+        }
+    }
+}
+
+impl SmtpServer {
+    /// This server with what `input` gives. A new password is clear in it.
+    ///
+    /// # Errors
+    /// When a member breaks a rule, or it would be enabled without an address or a sender.
+    pub fn changed(mut self, input: SmtpServerInput) -> Result<Self, Invalid> {
+        self.enable = input.enable.unwrap_or(self.enable);
+        self.security = input.security.unwrap_or(self.security);
+        if let Some(address) = input.address {
+            self.address = address;
+        }
+        if !self.address.is_empty() {
+            host_and_port(&self.address, self.security)?;
+        }
+        if let Some(username) = input.username {
+            self.username = or_none("username", &username, |field, text| text::name(field, text, USERNAME))?;
+        }
+        if let Some(password) = input.password {
+            let text = text::free("password", password.reveal(), PASSWORD)?;
+            self.password = (!text.is_empty()).then_some(KeptSecret::Clear(text));
+        }
+        if let Some(name) = input.sender_name {
+            self.sender_name =
+                or_none("sender_name", &name, |field, text| text::name(field, text, text::NAME))?;
+        }
+        if let Some(address) = input.sender_address {
+            self.sender_address = or_none("sender_address", &address, persons::email)?;
+        }
+        let needed = [("address", &self.address), ("sender_address", &self.sender_address)];
+        let missing = needed.into_iter().find(|(_, text)| self.enable && text.is_empty());
+        match missing.map(|(member, _)| member) {
+            Some(member) => Err(Invalid::new(member, "is required to enable the SMTP server")),
+            None => Ok(self),
+        }
+    }
+
+    /// Host and port to connect to.
+    ///
+    /// # Errors
+    /// When there is no address.
+    pub fn host_and_port(&self) -> Result<(String, u16), Invalid> {
+        host_and_port(&self.address, self.security)
+    }
+}
+
+fn or_none(
+    field: &str,
+    text: &str,
+    check: impl Fn(&str, &str) -> Result<String, Invalid>,
+) -> Result<String, Invalid> {
+    if text.is_empty() { Ok(String::new()) } else { check(field, text) }
+}
+
+/// An IPv6 address stands in brackets, as in URLs.
+fn host_and_port(address: &str, security: SmtpSecurity) -> Result<(String, u16), Invalid> {
+    let wrong = || {
+        Invalid::new(
+            "address",
+            "must be a host or host:port, such as mail.example.com or mail.example.com:587",
+        )
+    };
+    let default = if security == SmtpSecurity::Tls { TLS_PORT } else { PORT };
+    let (host, port) = match address.rsplit_once(':').filter(|_| !address.ends_with(']')) {
+        Some((host, port)) => {
+            let digits = port.bytes().all(|b| b.is_ascii_digit());
+            (host, port.parse().ok().filter(|port| digits && *port > 0).ok_or_else(wrong)?)
+        }
+        None => (address, default),
+    };
+    if host.is_empty() || host.len() > 255 || url::Host::parse(host).is_err() {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(server: SmtpServer, address: &str, security: SmtpSecurity) -> Result<SmtpServer, Invalid> {
+        server.changed(SmtpServerInput {
+            address: Some(address.into()),
+            security: Some(security),
+            ..SmtpServerInput::default()
+        })
+    }
+
+    #[test]
+    fn an_address_may_leave_out_the_port_that_goes_with_its_protection() {
+        for (address, security, host, port) in [
+            ("mail.example.com", SmtpSecurity::None, "mail.example.com", 25),
+            ("mail.example.com", SmtpSecurity::StartTls, "mail.example.com", 25),
+            ("mail.example.com", SmtpSecurity::Tls, "mail.example.com", 465),
+            ("127.0.0.1:1025", SmtpSecurity::None, "127.0.0.1", 1025),
+            ("[::1]:587", SmtpSecurity::Tls, "[::1]", 587),
+            ("[::1]", SmtpSecurity::None, "[::1]", 25),
+        ] {
+            let server = changed(SmtpServer::default(), address, security).unwrap();
+            assert_eq!(server.host_and_port().unwrap(), (host.to_owned(), port), "{address}");
+        }
+        let long = "x".repeat(1_000_000);
+        for wrong in [":25", "a b", "mail:0", "mail:65536", "mail:+25", "::1", "smtp://mail", "mail:", &long]
+        {
+            let refused = changed(SmtpServer::default(), wrong, SmtpSecurity::None).unwrap_err();
+            assert_eq!(refused.field, "address", "{refused}");
+        }
+    }
+
+    #[test]
+    fn it_is_enabled_only_with_an_address_and_a_sender() {
+        let enable = || SmtpServerInput { enable: Some(true), ..SmtpServerInput::default() };
+        assert_eq!(SmtpServer::default().changed(enable()).unwrap_err().field, "address");
+        let server = changed(SmtpServer::default(), "mail.example.com", SmtpSecurity::None).unwrap();
+        assert_eq!(server.clone().changed(enable()).unwrap_err().field, "sender_address");
+        let sender = Some("portal@example.com".to_owned());
+        let server = server.changed(SmtpServerInput { sender_address: sender, ..enable() }).unwrap();
+        let without = SmtpServerInput { address: Some(String::new()), ..SmtpServerInput::default() };
+        assert_eq!(server.changed(without).unwrap_err().field, "address");
+    }
+
+    #[test]
+    fn a_password_stays_until_it_is_named() {
+        let password = |text: &str| SmtpServerInput {
+            password: Some(PlainSecret::presented(text)),
+            ..SmtpServerInput::default()
+        };
+        let server = SmtpServer::default().changed(password("s3cret")).unwrap();
+        let server = server.changed(SmtpServerInput::default()).unwrap();
+        assert_eq!(server.password, Some(KeptSecret::Clear("s3cret".into())));
+        assert_eq!(server.changed(password("")).unwrap().password, None);
+    }
+}
