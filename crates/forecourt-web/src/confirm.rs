@@ -77,12 +77,16 @@ pub enum Act {
     DeleteConsumerCredential,
     /// Delete a DCR provider with its OAuth credentials.
     DeleteDcrProvider,
+    /// Delete a sign-in option, with its identities and sessions.
+    DeleteSignInOption,
+    /// Delete a contact point.
+    DeleteContactPoint,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 20] = [
+    const DESTRUCTIVE: [Self; 22] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -102,6 +106,8 @@ impl Act {
         Self::DeleteConsumer,
         Self::DeleteConsumerCredential,
         Self::DeleteDcrProvider,
+        Self::DeleteSignInOption,
+        Self::DeleteContactPoint,
         Self::DismissDcrRemoval,
     ];
 
@@ -159,6 +165,8 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteConsumer => "delete_consumer",
         Act::DeleteConsumerCredential => "delete_consumer_credential",
         Act::DeleteDcrProvider => "delete_dcr_provider",
+        Act::DeleteSignInOption => "delete_sign_in_option",
+        Act::DeleteContactPoint => "delete_contact_point",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
     }
 }
@@ -188,6 +196,7 @@ fn sample(act: Act) -> Confirm {
         Act::RemoveNode => &[(ImpactKind::SharingNodes, 2)],
         Act::DeleteInstanceToken => &[(ImpactKind::Nodes, 1)],
         Act::DeleteDcrProvider => &[(ImpactKind::Credentials, 4)],
+        Act::DeleteSignInOption => &[(ImpactKind::People, 4)],
         _ => &[],
     };
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();

@@ -124,6 +124,8 @@ pub enum ImpactKind {
     Nodes,
     /// Other gateway nodes that are cut off with one.
     SharingNodes,
+    /// People who have no way to sign in any more.
+    People,
 }
 
 #[cfg(test)]

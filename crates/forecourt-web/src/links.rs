@@ -141,6 +141,11 @@ paths! {
         PORTAL portal(portal) = "/portals/{portal}";
         PORTAL_SETTINGS portal_settings(portal) = "/portals/{portal}/settings";
         DELETE_PORTAL delete_portal(portal) = "/portals/{portal}/delete";
+        SIGN_IN_OPTIONS sign_in_options(portal) = "/portals/{portal}/sign-in";
+        NEW_SIGN_IN_OPTION new_sign_in_option(portal) = "/portals/{portal}/sign-in/new";
+        EDIT_SIGN_IN_OPTION edit_sign_in_option(portal, option) = "/portals/{portal}/sign-in/{option}/edit";
+        DELETE_SIGN_IN_OPTION delete_sign_in_option(portal, option) =
+            "/portals/{portal}/sign-in/{option}/delete";
         PRODUCTS products(portal) = "/portals/{portal}/products";
         NEW_PRODUCT new_product(portal) = "/portals/{portal}/products/new";
         PRODUCT product(portal, product) = "/portals/{portal}/products/{product}";
@@ -154,6 +159,7 @@ paths! {
             "/portals/{portal}/products/{product}/plans/{plan}/delete";
         SUBSCRIPTION_PLAN subscription_plan(portal, product, subscription) =
             "/portals/{portal}/products/{product}/subscriptions/{subscription}/plan";
+        NOTIFICATIONS notifications(portal, product) = "/portals/{portal}/products/{product}/notifications";
         DEVELOPERS developers(portal) = "/portals/{portal}/developers";
         INVITE_DEVELOPER invite_developer(portal) = "/portals/{portal}/developers/invite";
         DEVELOPER developer(portal, developer) = "/portals/{portal}/developers/{developer}";
@@ -221,6 +227,16 @@ paths! {
             "/gateway/groups/{group}/consumers/{consumer}/credentials/{credential}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
+        ADMIN_SIGN_IN_OPTIONS admin_sign_in_options() = "/settings/sign-in";
+        NEW_ADMIN_SIGN_IN_OPTION new_admin_sign_in_option() = "/settings/sign-in/new";
+        EDIT_ADMIN_SIGN_IN_OPTION edit_admin_sign_in_option(option) = "/settings/sign-in/{option}/edit";
+        DELETE_ADMIN_SIGN_IN_OPTION delete_admin_sign_in_option(option) = "/settings/sign-in/{option}/delete";
+        SMTP_SERVER smtp_server() = "/settings/mail";
+        CONTACT_POINTS contact_points() = "/settings/contact-points";
+        NEW_CONTACT_POINT new_contact_point() = "/settings/contact-points/new";
+        EDIT_CONTACT_POINT edit_contact_point(contact_point) = "/settings/contact-points/{contact_point}/edit";
+        DELETE_CONTACT_POINT delete_contact_point(contact_point) =
+            "/settings/contact-points/{contact_point}/delete";
         SIGN_IN sign_in() = "/sign-in";
         FIRST_PASSWORD first_password() = "/sign-in/password";
         SIGN_OUT sign_out() = "/sign-out";

@@ -12,6 +12,8 @@ mod installations;
 mod nodes;
 #[path = "console/objects.rs"]
 mod objects;
+#[path = "console/settings.rs"]
+mod settings;
 
 use axum::http::StatusCode;
 use browsers::{Browser, between};

@@ -65,7 +65,8 @@ impl View for SignIn {
             Sample::developer("options", Self { options: options.clone(), ..plain.clone() })
                 .guest()
                 .branded("#b45309"),
-            Sample::developer("options_only", Self { options, built_in: false, ..plain }).guest(),
+            Sample::developer("options_only", Self { options, built_in: false, ..plain.clone() }).guest(),
+            Sample::developer("closed", Self { built_in: false, ..plain }).guest(),
         ]
     }
 }

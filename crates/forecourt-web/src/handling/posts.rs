@@ -16,7 +16,18 @@ use crate::{errors::FailureKind, forms::Form};
 pub const LIMIT: usize = 1024 * 1024;
 
 /// Never shown again, and not the visitor's own words.
-const NOT_KEPT: [&str; 6] = ["csrf", "password", "again", "current", "secret", "headers"];
+const NOT_KEPT: [&str; 10] = [
+    "csrf",
+    "password",
+    "again",
+    "current",
+    "secret",
+    "headers",
+    "client_secret",
+    "private_key",
+    "bind_password",
+    "client_key",
+];
 
 /// The fields of a form whose token was right. `LIMIT` is the largest body, in bytes.
 #[derive(Clone, Debug)]

@@ -8,11 +8,13 @@ mod applications;
 mod approvals;
 mod certificates;
 mod consumers;
+mod contact_points;
 mod dcr_providers;
 mod developers;
 mod gateway;
 mod instance_tokens;
 mod nodes;
+mod notifications;
 mod overview;
 mod passwords;
 mod plans;
@@ -23,6 +25,8 @@ mod receipts;
 mod rows;
 mod services;
 mod sign_in;
+mod sign_in_options;
+mod smtp_servers;
 mod tokens;
 mod visits;
 
@@ -53,6 +57,7 @@ pub fn router(context: Context, config: Config) -> Router {
     };
     let routes =
         entrance().merge(portal_pages()).merge(gateway_pages()).merge(group_pages()).merge(node_pages());
+    let routes = routes.merge(settings_pages());
     let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
     handling::served(visited, web)
 }
@@ -84,6 +89,7 @@ fn portal_pages() -> Router<Web> {
         .route(paths::PUBLISH_PRODUCT, get(products::ask_publish).post(products::publish))
         .route(paths::UNPUBLISH_PRODUCT, get(products::ask_unpublish).post(products::unpublish))
         .route(paths::DELETE_PRODUCT, get(products::ask_delete).post(products::delete))
+        .route(paths::NOTIFICATIONS, get(notifications::form).post(notifications::save))
         .route(paths::NEW_PLAN, get(plans::blank).post(plans::create))
         .route(paths::EDIT_PLAN, get(plans::filled).post(plans::save))
         .route(paths::DELETE_PLAN, get(plans::ask_delete).post(plans::delete))
@@ -99,6 +105,27 @@ fn portal_pages() -> Router<Web> {
         .route(paths::TOKENS, get(tokens::list))
         .route(paths::NEW_TOKEN, get(tokens::new_form).post(tokens::create))
         .route(paths::DELETE_TOKEN, get(tokens::ask_delete).post(tokens::delete))
+}
+
+/// Settings of portals and of the whole installation.
+fn settings_pages() -> Router<Web> {
+    let one = || get(sign_in_options::edit_form).post(sign_in_options::save);
+    let new = || get(sign_in_options::new_form).post(sign_in_options::create);
+    let end = || get(sign_in_options::ask_delete).post(sign_in_options::delete);
+    Router::new()
+        .route(paths::SIGN_IN_OPTIONS, get(sign_in_options::list))
+        .route(paths::NEW_SIGN_IN_OPTION, new())
+        .route(paths::EDIT_SIGN_IN_OPTION, one())
+        .route(paths::DELETE_SIGN_IN_OPTION, end())
+        .route(paths::ADMIN_SIGN_IN_OPTIONS, get(sign_in_options::list))
+        .route(paths::NEW_ADMIN_SIGN_IN_OPTION, new())
+        .route(paths::EDIT_ADMIN_SIGN_IN_OPTION, one())
+        .route(paths::DELETE_ADMIN_SIGN_IN_OPTION, end())
+        .route(paths::SMTP_SERVER, get(smtp_servers::form).post(smtp_servers::save))
+        .route(paths::CONTACT_POINTS, get(contact_points::list))
+        .route(paths::NEW_CONTACT_POINT, get(contact_points::new_form).post(contact_points::create))
+        .route(paths::EDIT_CONTACT_POINT, get(contact_points::edit_form).post(contact_points::save))
+        .route(paths::DELETE_CONTACT_POINT, get(contact_points::ask_delete).post(contact_points::delete))
 }
 
 fn gateway_pages() -> Router<Web> {

@@ -5,12 +5,14 @@ pub mod applications;
 pub mod approvals;
 pub mod certificates;
 pub mod consumers;
+pub mod contact_points;
 pub mod dcr_providers;
 pub mod developers;
 pub mod gateway;
 mod handlers;
 pub mod instance_tokens;
 pub mod nodes;
+pub mod notifications;
 pub mod overview;
 pub mod passwords;
 pub mod plans;
@@ -19,6 +21,8 @@ pub mod portals;
 pub mod products;
 pub mod receipts;
 pub mod sign_in;
+pub mod sign_in_options;
+pub mod smtp_servers;
 pub mod tokens;
 
 pub use handlers::router;
@@ -36,6 +40,12 @@ pub fn samples() -> Vec<AnySample> {
         of::<portals::PortalList>(),
         of::<portals::NewPortal>(),
         of::<portals::PortalSettings>(),
+        of::<sign_in_options::SignInOptionList>(),
+        of::<sign_in_options::SignInOptionForm>(),
+        of::<smtp_servers::SmtpServerForm>(),
+        of::<contact_points::ContactPointList>(),
+        of::<contact_points::ContactPointForm>(),
+        of::<notifications::NotificationForm>(),
         of::<dcr_providers::DcrProviderList>(),
         of::<dcr_providers::DcrProviderForm>(),
         of::<products::ProductList>(),

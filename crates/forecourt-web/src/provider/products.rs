@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::activities::Activity;
+use super::{activities::Activity, notifications::NotificationShown};
 use crate::{
     developer::products::{AuthKind, AuthMethod, Choice, ProductKind},
     display::{Label, Reference, Status, When},
@@ -99,6 +99,8 @@ pub struct ProductPage {
     pub services: Vec<Reference>,
     /// Its plans, the oldest first.
     pub plans: Vec<PlanShown>,
+    /// Whom its subscriptions are told to, and when.
+    pub notifications: Vec<NotificationShown>,
     /// Its newest subscriptions, up to ten.
     pub subscriptions: Vec<ProductSubscription>,
     /// How many there are.
@@ -247,6 +249,7 @@ impl View for ProductPage {
             subscription_count: 0,
             services: Vec::new(),
             plans: Vec::new(),
+            notifications: Vec::new(),
             labels: Vec::new(),
             activity: Vec::new(),
             authentication: Vec::new(),
@@ -284,6 +287,10 @@ fn sample_page() -> ProductPage {
         }],
         services: vec![Reference::new("payments-core", provider::service("default", "svc_1"))],
         plans: sample_plans(),
+        notifications: vec![NotificationShown {
+            event: "subscription_approval_created",
+            contacts: vec!["API operations".to_owned(), "Partner chat".to_owned()],
+        }],
         subscriptions: vec![
             ProductSubscription {
                 application: application("Checkout frontend"),

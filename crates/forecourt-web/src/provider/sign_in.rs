@@ -11,6 +11,8 @@ pub struct SignIn {
     pub form: Form,
     /// Whether the person has just signed out.
     pub signed_out: bool,
+    /// Whether administrators may sign in with a password.
+    pub built_in: bool,
 }
 
 /// What an administrator without a role sees instead of every page.
@@ -36,9 +38,12 @@ impl View for SignIn {
             .with("username", "admin")
             .failed("This combination of username and password is not right.");
         vec![
-            Sample::provider("plain", Self { form: Form::new(), signed_out: false }).guest(),
-            Sample::provider("failed", Self { form: failed, signed_out: false }).guest(),
-            Sample::provider("signed_out", Self { form: Form::new(), signed_out: true }).guest(),
+            Sample::provider("plain", Self { form: Form::new(), signed_out: false, built_in: true }).guest(),
+            Sample::provider("failed", Self { form: failed, signed_out: false, built_in: true }).guest(),
+            Sample::provider("signed_out", Self { form: Form::new(), signed_out: true, built_in: true })
+                .guest(),
+            Sample::provider("closed", Self { form: Form::new(), signed_out: false, built_in: false })
+                .guest(),
         ]
     }
 }

@@ -14,7 +14,7 @@ use forecourt_core::{
     subscriptions::{SubscriptionDetail, SubscriptionFilter},
 };
 
-use super::{Answer, Console, PAGE_SIZE, rows};
+use super::{Answer, Console, PAGE_SIZE, notifications, rows};
 use crate::{
     confirm::{Act, Confirm},
     developer::products::{AuthKind, AuthMethod, ProductKind},
@@ -119,6 +119,7 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
         needs_approval: offer.is_some_and(|offer| !offer.subscription_auto_approval),
         authentication: methods(offer),
         services: linked(&console, offer).await?,
+        notifications: notifications::shown(&console, &product).await?,
         plans: product.plans().iter().map(PlanShown::of).collect(),
         subscription_count: found.total,
         subscriptions: found.rows.into_iter().map(subscription).collect(),

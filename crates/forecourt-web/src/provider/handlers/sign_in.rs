@@ -1,14 +1,14 @@
 //! In and out. A failed try never says whether the name or the password was wrong.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use forecourt_app::{ErrorKind, authentication};
+use forecourt_app::{ErrorKind, authentication, sign_in_options};
 use forecourt_core::sessions::Session;
 use forecourt_http::{callers::ADMINISTRATOR_COOKIE, cookies};
 
 use super::{Answer, Doorstep};
 use crate::{
     forms::Form,
-    handling::{Asked, Posted, same_site_path},
+    handling::{Asked, Failed, Posted, same_site_path},
     links::provider,
     provider::sign_in::SignIn,
 };
@@ -20,7 +20,8 @@ pub(super) async fn form(door: Doorstep, asked: Asked) -> Answer {
         return Ok(door.visit.go_path(known));
     }
     let form = Form::new().with("next", next);
-    door.visit.show(&SignIn { form, signed_out: asked.given("signed_out").is_some() })
+    let signed_out = asked.given("signed_out").is_some();
+    door.visit.show(&SignIn { form, signed_out, built_in: offers_passwords(&door).await? })
 }
 
 pub(super) async fn sign_in(door: Doorstep, headers: HeaderMap, posted: Posted) -> Answer {
@@ -30,7 +31,10 @@ pub(super) async fn sign_in(door: Doorstep, headers: HeaderMap, posted: Posted) 
     let signed_in =
         match authentication::sign_in(visit.web.app(), &door.caller, username, password, agent).await {
             Ok(signed_in) => signed_in,
-            Err(error) => return refused(&door, &posted, error),
+            Err(error) => {
+                let built_in = offers_passwords(&door).await?;
+                return refused(&door, &posted, error, built_in);
+            }
         };
     let next = posted.given("next").and_then(same_site_path).unwrap_or(provider::OVERVIEW);
     let on = if signed_in.owner.must_change_password() { provider::FIRST_PASSWORD } else { next };
@@ -38,7 +42,11 @@ pub(super) async fn sign_in(door: Doorstep, headers: HeaderMap, posted: Posted) 
     Ok(visit.with_cookie(visit.go_path(on), ADMINISTRATOR_COOKIE, token, Session::SECONDS))
 }
 
-fn refused(door: &Doorstep, posted: &Posted, error: forecourt_app::Error) -> Answer {
+async fn offers_passwords(door: &Doorstep) -> Result<bool, Failed> {
+    Ok(!sign_in_options::of_administrators(door.visit.web.app()).await?.disable)
+}
+
+fn refused(door: &Doorstep, posted: &Posted, error: forecourt_app::Error, built_in: bool) -> Answer {
     let web = &door.visit.web;
     let (status, sentence, retry_after) = match error.kind() {
         ErrorKind::Unauthenticated => (StatusCode::UNPROCESSABLE_ENTITY, web.say("error.sign_in", &[]), None),
@@ -49,7 +57,7 @@ fn refused(door: &Doorstep, posted: &Posted, error: forecourt_app::Error) -> Ans
         }
         _ => return Err(error.into()),
     };
-    let view = SignIn { form: posted.form().failed(sentence), signed_out: false };
+    let view = SignIn { form: posted.form().failed(sentence), signed_out: false, built_in };
     let mut response = door.visit.show_as(status, &view)?;
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
