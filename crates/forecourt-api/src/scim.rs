@@ -78,8 +78,18 @@ impl FromRequestParts<Context> for Directory {
             return Err(Error::unauthenticated().into());
         }
         let actor = provisioning::by_token(&context.app, call.address.as_deref(), token.trim()).await?;
+        if !parts.method.is_safe() && asks_for_a_preview(parts.uri.query()) {
+            return Err(Refusal::value("calls of a directory have no preview; leave dry_run out to make it"));
+        }
         Ok(Self(call.by(actor, Source::AdminApi)))
     }
+}
+
+/// A changing call that wants a preview must not be carried out.
+fn asks_for_a_preview(query: Option<&str>) -> bool {
+    let fields =
+        query.unwrap_or_default().split('&').map(|field| field.split_once('=').unwrap_or((field, "")));
+    fields.filter(|(name, _)| *name == "dry_run").any(|(_, value)| !matches!(value, "" | "false"))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub struct Config {
     pub admin_username: String,
     /// Its one-time password.
     pub admin_password: String,
+    /// Whether administrators may sign in with passwords again from this start on, if that was disabled.
+    pub enable_passwords: bool,
     /// Limits on failed sign-ins.
     pub sign_in_limits: SignInLimits,
     /// What secrets that must be read back are sealed under; every process on one database has the same.
@@ -45,6 +47,7 @@ impl Default for Config {
         Self {
             admin_username: "admin".into(),
             admin_password: "admin".into(),
+            enable_passwords: false,
             sign_in_limits: SignInLimits::default(),
             master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,

@@ -62,10 +62,7 @@ pub(crate) async fn run(
         tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
         tx.date_built_in_permissions(now).await?;
     }
-    if tx.built_in_sign_in(None).await?.is_none() {
-        let option = SignInOption::built_in(SignInOptionId::administrators(), None, now);
-        tx.insert_sign_in_option(&option).await?;
-    }
+    offer_passwords(&mut tx, config, now).await?;
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
         tx.insert_gateway_group(&GatewayGroup::new(GatewayGroupId::default_group(), input, now)?).await?;
@@ -76,6 +73,26 @@ pub(crate) async fn run(
     }
     tx.commit(now).await?;
     Ok(Made { csrf_key: key.into_bytes(), sync_authority })
+}
+
+/// Makes the administrators' built-in sign-in option, and enables it where the configuration says so.
+async fn offer_passwords(tx: &mut Tx, config: &Config, now: Timestamp) -> Result<(), Error> {
+    match tx.built_in_sign_in(None).await? {
+        None => {
+            let option = SignInOption::built_in(SignInOptionId::administrators(), None, now);
+            tx.insert_sign_in_option(&option).await?;
+        }
+        Some(option) if option.disable && config.enable_passwords => {
+            let option = SignInOption { disable: false, updated_at: now, ..option };
+            tx.save_sign_in_option(&option).await?;
+            let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+            let event = EventId::issue(now, &mut OsRandom);
+            let name = EventName::SignInOptionUpdated;
+            tx.record(Event::new(event, now, &caller, name, "sign_in_option", option.id.as_str()));
+        }
+        Some(_) => {}
+    }
+    Ok(())
 }
 
 fn other_master_key(id: &str, sealer: &Sealer) -> Error {

@@ -78,6 +78,10 @@ pub async fn user_named(
     username: &str,
 ) -> Result<Option<ProvisionedUser>, Error> {
     directory(caller)?;
+    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+    if username.contains('\0') {
+        return Ok(None);
+    }
     let known = app.read().administrator_by_username(username).await?;
     match known {
         Some(administrator) => Ok(app.read().provisioned_user(&administrator.id).await?),

@@ -85,7 +85,9 @@ fn contradiction(document: &Document, keyword: &str, wanted: &Value, value: &Val
             .iter()
             .all(|name| !value.is_object() || value.get(name.as_str().unwrap()).is_some()),
         "$ref" | "items" | "properties" | "additionalProperties" | "oneOf" => true,
-        "description" | "examples" | "default" | "deprecated" => true,
+        "description" | "examples" | "default" | "deprecated" | "readOnly" => true,
+        // What may only be written has no place in an answer.
+        "writeOnly" => wanted != &Value::Bool(true),
         _ => panic!("{keyword} is a keyword that nothing is held against"),
     };
     (!holds).then(|| format!("contradicts {keyword} {wanted}"))
@@ -119,6 +121,11 @@ fn each_keyword_refuses_what_it_should() {
         (json!({ "$ref": "#/components/schemas/Id" }), json!("a"), json!("A")),
         (json!({ "type": "integer", "minimum": 1, "maximum": 2 }), json!(1), json!(3)),
         (json!({ "type": "integer" }), json!(1), json!(1.5)),
+        (
+            json!({ "type": "object", "properties": { "password": { "type": "string", "writeOnly": true } } }),
+            json!({}),
+            json!({ "password": "x" }),
+        ),
         (json!({ "type": "string", "minLength": 1, "maxLength": 2 }), json!("é"), json!("")),
         (
             json!({ "type": "string", "format": "date-time" }),

@@ -179,6 +179,8 @@ fn target(passage: &Passage<'_>, asked: &Uri, query: Option<Cow<'_, str>>) -> Op
     if let Some(whole) = asked.path_and_query()
         && whole.path() == path
         && whole.query() == query.as_deref()
+        // An absolute target may have no path at all before its query; an upstream must see one.
+        && whole.as_str().starts_with(['/', '*'])
     {
         // Most targets go on as they came: nothing to write, nothing to check.
         return Some(whole.clone());

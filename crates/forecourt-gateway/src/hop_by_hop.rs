@@ -43,11 +43,11 @@ fn named(headers: &HeaderMap) -> Vec<HeaderName> {
 
 /// The same for one value of `Connection`. Nearly all say no more than whether the connection stays.
 pub(crate) fn named_in(value: &[u8]) -> impl Iterator<Item = HeaderName> {
-    let text = if stays(value).is_some() { "" } else { std::str::from_utf8(value).unwrap_or_default() };
-    text.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| name.parse().ok())
+    let value: &[u8] = if stays(value).is_some() { b"" } else { value };
+    value
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| ![HOST, CONTENT_LENGTH, X_REQUEST_ID].contains(name))
 }
 

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     /// Columns that name a row without owning it, each with why its end is not the row's end.
-    const NOT_OWNED: [(&str, &str, &str); 25] = [
+    const NOT_OWNED: [(&str, &str, &str); 26] = [
         ("scim_users", "external_id", "the directory's own id"),
         ("role_policies", "policy_id", "an attached policy is not deleted"),
         ("administrator_roles", "role_id", "a role that somebody holds is not deleted"),

@@ -37,6 +37,8 @@ pub enum Status {
     Pending,
     /// Has a one-time password that must be changed.
     Invited,
+    /// Was ended by the directory that provisions it.
+    Inactive,
     /// Was stopped by an administrator.
     Suspended,
     /// Only administrators see it.

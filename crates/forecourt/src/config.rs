@@ -88,6 +88,8 @@ pub struct BootstrapSettings {
     /// One-time, at most 128 characters. Empty: a random one is made and printed at the first start, as it is on an
     /// admin listener beyond loopback when nobody sets this.
     pub admin_password: String,
+    /// Enables the administrators' built-in sign-in option at each start, for whoever locked themselves out.
+    pub enable_passwords: bool,
 }
 
 /// `security:`
@@ -164,7 +166,11 @@ impl Default for Settings {
             sync: SyncSettings::default(),
             status: listener("127.0.0.1:7081"),
             usage: UsageSettings::default(),
-            bootstrap: BootstrapSettings { admin_username: "admin".into(), admin_password: "admin".into() },
+            bootstrap: BootstrapSettings {
+                admin_username: "admin".into(),
+                admin_password: "admin".into(),
+                enable_passwords: false,
+            },
             security: SecuritySettings::default(),
         }
     }

@@ -283,6 +283,7 @@ async fn open_app(
         master_key: master_key::of(settings, known.as_deref())?,
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
+        enable_passwords: settings.bootstrap.enable_passwords,
         usage_kept: settings.usage.kept(),
         sign_in_limits: settings.security.failed_sign_ins.limits(),
         outgoing: settings.security.ssrf_protection.rules(),

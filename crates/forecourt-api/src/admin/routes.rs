@@ -81,7 +81,7 @@ fn shape_schema() -> Schema {
     schemas::named("Route", || {
         gateway_schemas::described_route()
             .required("id", schemas::id())
-            .required("labels", schemas::labels())
+            .required("labels", schemas::route_labels())
             .required("priority", schemas::integer())
             .required("plugins", schemas::map(schemas::object()))
             .required("created_at", schemas::seconds())

@@ -22,7 +22,7 @@ use crate::{
 
 pub(super) fn endpoints(table: Table) -> Table {
     let path = "/api/system_settings/smtp_server";
-    let body = common_schema(schemas::object())
+    let body = settings_schema(schemas::object())
         .optional("enable", schemas::flag())
         .optional("security", security_schema())
         .optional("password", schemas::text().with("writeOnly", json!(true)));
@@ -49,7 +49,7 @@ fn security_schema() -> Schema {
     schemas::words(&["none", "starttls", "tls"]).or("none")
 }
 
-fn common_schema(schema: Schema) -> Schema {
+fn settings_schema(schema: Schema) -> Schema {
     let address = schemas::text().about("`host` or `host:port`; the port is 25, or 465 with `tls`.");
     schema
         .optional("address", address)
@@ -60,7 +60,7 @@ fn common_schema(schema: Schema) -> Schema {
 
 fn shape_schema() -> Schema {
     schemas::named("SmtpServer", || {
-        common_schema(schemas::object())
+        settings_schema(schemas::object())
             .required("enable", schemas::flag())
             .required("security", security_schema())
     })

@@ -211,6 +211,17 @@ pub(crate) fn labels() -> Schema {
     })
 }
 
+/// Labels of a route, of which one means something without a value too.
+pub(crate) fn route_labels() -> Schema {
+    named("RouteLabels", || {
+        map(text().long(0, 65_536).with("pattern", json!("^[^\\r\\n]*$")))
+            .about(
+                "As labels; only `portal:dcr:require_any_scopes` may be empty: then no scope is asked for.",
+            )
+            .example(json!({ "env": "prod" }))
+    })
+}
+
 /// A page of rows and how many there are in all.
 pub(crate) fn list(row: Schema) -> Schema {
     object().required("list", array(row)).required("total", integer().from(0))

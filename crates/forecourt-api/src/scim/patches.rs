@@ -14,6 +14,8 @@ use super::{
 
 /// The most operations in one request.
 const MOST: usize = 1_000;
+/// How many values a list may hold on the way; fewer count in the end.
+const MOST_VALUES: usize = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
@@ -114,10 +116,7 @@ fn at(user: &mut Map<String, Value>, path: &str, act: Act, value: Option<&Value>
             set_part(user, attribute, part, value);
             Ok(())
         }
-        (None, None) => {
-            set(user, attribute, act, value);
-            Ok(())
-        }
+        (None, None) => set(user, attribute, act, value),
     }
 }
 
@@ -133,11 +132,22 @@ fn set_part(user: &mut Map<String, Value>, attribute: &Attribute, part: &Attribu
 }
 
 /// A whole attribute: lists grow by what is added, parts of a complex one that are not named stay.
-fn set(user: &mut Map<String, Value>, attribute: &'static Attribute, act: Act, value: Option<&Value>) {
+fn set(
+    user: &mut Map<String, Value>,
+    attribute: &'static Attribute,
+    act: Act,
+    value: Option<&Value>,
+) -> Result<(), Refusal> {
     let Some(value) = value else {
         user.remove(attribute.name);
-        return;
+        return Ok(());
     };
+    // Long lists would be compared value by value, while other writers wait.
+    let own = user.get(attribute.name).and_then(Value::as_array).map_or(0, Vec::len);
+    let given = value.as_array().map_or(1, Vec::len);
+    if attribute.is_list && own.saturating_add(given) > MOST_VALUES {
+        return Err(Refusal::value(format!("{} must hold at most {MOST_VALUES} values", attribute.name)));
+    }
     let value = attributes::spelled_value(attribute, value);
     match (user.get_mut(attribute.name), value) {
         (Some(Value::Array(own)), Value::Array(added)) if act == Act::Add => {
@@ -152,6 +162,7 @@ fn set(user: &mut Map<String, Value>, attribute: &'static Attribute, act: Act, v
             user.insert(attribute.name.to_owned(), value);
         }
     }
+    Ok(())
 }
 
 /// Adds a value that is not there yet; a new primary one takes the place of the old (RFC 7644 §3.5.2).

@@ -21,7 +21,7 @@ use super::{
     Directory, PREFIX,
     answers::{self, Answer, Refusal},
     attributes::{self, USER},
-    lists::Parameters,
+    lists::{Parameters, Projection},
     patches,
 };
 
@@ -78,6 +78,7 @@ pub(super) async fn user(
     asked: Parameters,
     headers: HeaderMap,
 ) -> Answer {
+    let asked = asked.projection()?;
     let user = provisioning::user(&context.app, &caller, &parsed(&id)?).await?;
     let known = version(&user);
     if names(&headers, &header::IF_NONE_MATCH, &known) == Some(true) {
@@ -93,6 +94,7 @@ pub(super) async fn create(
     asked: Parameters,
     body: Body,
 ) -> Answer {
+    let asked = asked.projection()?;
     let user = provisioning::create(&context.app, &caller, input(&object(body)?)?).await?;
     shown(StatusCode::CREATED, &user, &reached, &asked)
 }
@@ -106,7 +108,7 @@ pub(super) async fn replace(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let id = parsed(&id)?;
+    let (id, asked) = (parsed(&id)?, asked.projection()?);
     let change = |user: &ProvisionedUser| {
         unchanged(&headers, user)?;
         input(&object(body)?)
@@ -124,7 +126,7 @@ pub(super) async fn patch(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let id = parsed(&id)?;
+    let (id, asked) = (parsed(&id)?, asked.projection()?);
     let change = |user: &ProvisionedUser| {
         unchanged(&headers, user)?;
         input(&patches::patched(own(user), &body?.0)?)
@@ -178,8 +180,8 @@ fn tag(version: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::try_from(version).map_err(|_| Problem::internal().into())
 }
 
-fn shown(status: StatusCode, user: &ProvisionedUser, reached: &ReachedAt, asked: &Parameters) -> Answer {
-    let body = Value::Object(asked.projection()?.of(shape(user, reached)));
+fn shown(status: StatusCode, user: &ProvisionedUser, reached: &ReachedAt, asked: &Projection) -> Answer {
+    let body = Value::Object(asked.of(shape(user, reached)));
     let mut response: Response = answers::answer(status, &body);
     response.headers_mut().insert(header::ETAG, tag(&version(user))?);
     let location = HeaderValue::try_from(location(user, reached)).map_err(|_| Problem::internal())?;

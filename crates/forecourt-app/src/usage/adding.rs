@@ -75,6 +75,10 @@ pub async fn add_up(app: &App) -> Result<bool, Error> {
 /// Begins the sums of one route that earlier versions kept none of; false: all routes have theirs. To be called until
 /// then before the first [`add_up`] of a process.
 pub async fn begin_routes(app: &App) -> Result<bool, Error> {
+    // Looking for one takes a while where there are many; nobody waits for that.
+    if !app.read().has_route_to_begin().await? {
+        return Ok(false);
+    }
     let caller = Caller::system(Source::Job, app.new_request_id());
     let tx = app.begin(&caller).await?.into_tx();
     let has_begun = tx.begin_next_route().await?;

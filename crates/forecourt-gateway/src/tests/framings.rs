@@ -1,7 +1,7 @@
 //! Where an upstream's answer ends, over real sockets: each rule of HTTP/1.1 for it, kept and broken.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -13,6 +13,7 @@ use tokio::{
 
 use super::{
     misbehaving::{BROKEN, answered_with},
+    rows::{put, route},
     stage::{PATIENCE, Stage, acting, body, open_by, read_to_end, read_until, status},
 };
 use crate::Config;
@@ -229,11 +230,50 @@ async fn a_connection_is_used_again_exactly_if_its_answer_leaves_it_clean() {
             3,
         ),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\nsmuggled", 3),
+        ("GET", "HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", 3),
+        ("GET", "HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n", 3),
         ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", 3),
         ("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n\r\n", 3),
     ] {
         assert_eq!(connections_for(method, answer).await, connections, "{method} {answer}");
     }
+}
+
+/// Buffers grow with bodies, and are given back behind them.
+#[tokio::test]
+async fn a_connection_with_bytes_behind_a_long_body_is_not_used_again() {
+    for length in [20_000, 33_000, 60_000, 100_000, 200_000] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+        let answer = head + &"x".repeat(length);
+        assert_eq!(connections_for("GET", &answer).await, 1, "{length}");
+        let surplus = answer + "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(connections_for("GET", &surplus).await, 3, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_without_a_path_reaches_the_upstream_with_one() {
+    let seen = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&seen);
+    let port = acting(move |mut stream| {
+        let told = Arc::clone(&told);
+        async move {
+            let mut request = Vec::new();
+            while stream.read_buf(&mut request).await.is_ok_and(|read| read > 0) {
+                if request.ends_with(b"\r\n\r\n") {
+                    *told.lock().unwrap() = String::from_utf8(std::mem::take(&mut request)).unwrap();
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+    let mut rows = open_by(port);
+    rows.push(put(1, route("r-all", "open", "/*")));
+    let stage = Stage::with(Config::default(), rows).await;
+    stage.exchange("GET http://a?x=y HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let head = seen.lock().unwrap().clone();
+    assert!(head.starts_with("GET /?x=y HTTP/1.1\r\n"), "{head:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::bodies::BodyError;
+use crate::{bodies::BodyError, hop_by_hop};
 
 /// Digits of a chunk's size.
 const MOST_DIGITS: usize = 16;
@@ -235,8 +235,11 @@ fn take_trailers(buffer: &mut BytesMut) -> Result<Option<Option<HeaderMap>>, Bod
     };
     let mut trailers = HeaderMap::with_capacity(fields.len());
     for field in fields {
-        trailers
-            .append(HeaderName::from_bytes(field.name.as_bytes())?, HeaderValue::from_bytes(field.value)?);
+        let (name, value) =
+            (HeaderName::from_bytes(field.name.as_bytes())?, HeaderValue::from_bytes(field.value)?);
+        if !hop_by_hop::is_one(name.as_str()) {
+            trailers.append(name, value);
+        }
     }
     Ok(Some(Some(trailers)))
 }

@@ -168,7 +168,16 @@ impl Fields {
             Some(length) => Framing::of_length(length),
             None => Framing::until_close(),
         };
-        let stays = !self.asks_to_close && (self.is_1_1 || self.asks_to_stay) && framing.leaves_open();
+        // Whoever announces a body where there can be none may send it, and two readers would cut it differently.
+        let is_doubtful = match status {
+            StatusCode::NO_CONTENT => self.is_chunked || self.length.is_some_and(|length| length > 0),
+            StatusCode::NOT_MODIFIED => self.is_chunked,
+            _ => false,
+        };
+        let stays = !is_doubtful
+            && !self.asks_to_close
+            && (self.is_1_1 || self.asks_to_stay)
+            && framing.leaves_open();
         Ok((self.headers, framing, stays))
     }
 }

@@ -217,8 +217,9 @@ impl Connection {
         let Self { mut sender, heard, alarm, served, node, .. } = self;
         let is_kept = match &mut sender {
             Sender::Direct(exchange) => {
+                let is_kept = !exchange.has_ended();
                 exchange.rest();
-                !exchange.has_ended()
+                is_kept
             }
             Sender::Http1(exclusive) => !exclusive.has_ended(),
             Sender::Http2(..) => false,

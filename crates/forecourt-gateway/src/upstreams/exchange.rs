@@ -81,9 +81,10 @@ impl Exchange {
         self.wire.is_quiet()
     }
 
-    /// Gives back what an idle connection does not need.
+    /// Gives back what an idle connection does not need. What came and was not read stays: it ends the connection.
     pub(super) fn rest(&mut self) {
-        if self.incoming.capacity() > LARGEST_KEPT {
+        // What is left of a buffer says nothing of its whole size; the room that was given to it does.
+        if self.incoming.is_empty() && (self.room > USUAL_ROOM || self.incoming.capacity() > LARGEST_KEPT) {
             self.incoming = BytesMut::new();
         }
         if self.outgoing.capacity() > LARGEST_KEPT {
@@ -117,6 +118,10 @@ impl Exchange {
     ) -> Poll<Result<Response<Arriving>, BodyError>> {
         // One that takes no more may have said why.
         let refused = self.poll_write(cx).err();
+        if let Some(refused) = refused.as_ref().filter(|_| self.written == 0) {
+            // Whatever came is no answer to a request of which nothing was sent.
+            return Poll::Ready(Err(copy(refused).into()));
+        }
         loop {
             while let Some(head) = self.next_head(method)? {
                 if let Begins::Answer(head) = head {

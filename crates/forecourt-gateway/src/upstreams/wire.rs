@@ -76,7 +76,8 @@ impl Wire {
         Self { stream, heard, _open: open }
     }
 
-    /// Whether nothing came that was not read: neither bytes nor the other end's end.
+    /// Whether nothing came that was not read, neither bytes nor the other end's end, as far as the runtime has heard
+    /// of it: what the kernel got a moment ago may not be seen yet.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         match &mut self.stream {

@@ -102,6 +102,19 @@ async fn many_who_disable_options_at_once_leave_one_enabled() {
 }
 
 #[tokio::test]
+async fn whoever_is_locked_out_gets_in_again_after_a_start_that_enables_passwords() {
+    let mut f = Forecourt::start_with(|settings| settings.bootstrap.enable_passwords = true).await;
+    let admin = f.admin().await;
+    admin.post("/api/login_options", ldap()).await.expect(200);
+    admin.put("/api/login_options/built_in", json!({ "disable": true })).await.expect(200);
+    f.admin().await.get("/api/me").await.refused(401, "unauthorized");
+    f.restart().await;
+    f.admin().await.get("/api/me").await.expect(200);
+    let records = f.admin().await.get("/api/login_options/built_in").await.expect(200);
+    assert_eq!(records["value"]["disable"], false);
+}
+
+#[tokio::test]
 async fn options_outlive_a_restart_with_their_secrets() {
     let mut f = Forecourt::start().await;
     let made = f.admin().await.post("/api/login_options", ldap()).await.expect(200);

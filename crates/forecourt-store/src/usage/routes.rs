@@ -16,11 +16,16 @@ use super::{
         entity::{ActiveModel, Column, Entity, Model},
     },
 };
-use crate::{StoreError, Tx};
+use crate::{Reader, StoreError, Tx};
 
-impl Tx {
-    /// Begins the sums of one route that has calls in detail and none by route; false: there is none.
-    pub async fn begin_next_route(&self) -> Result<bool, StoreError> {
+impl Reader {
+    /// Whether there is a route with calls in detail and no sums of its own.
+    pub async fn has_route_to_begin(&self) -> Result<bool, StoreError> {
+        Ok(self.route_to_begin().await?.is_some())
+    }
+
+    /// A series in detail of such a route.
+    async fn route_to_begin(&self) -> Result<Option<Model>, StoreError> {
         let own = Alias::new("own");
         let same = |column: Column| Expr::col((own.clone(), column)).equals((Entity, column));
         let begun = Query::select()
@@ -34,10 +39,15 @@ impl Tx {
         let next = Entity::find()
             .filter(Column::Grain.eq(Grain::Detail.number()))
             .filter(Expr::exists(begun).not())
-            .limit(1)
-            .one(&self.connection())
-            .await?;
-        let Some(next) = next else { return Ok(false) };
+            .limit(1);
+        Ok(next.one(&self.connection()).await?)
+    }
+}
+
+impl Tx {
+    /// Begins the sums of one route that has calls in detail and none by route; false: there is none.
+    pub async fn begin_next_route(&self) -> Result<bool, StoreError> {
+        let Some(next) = self.route_to_begin().await? else { return Ok(false) };
         let last = Entity::find().select_only().column(Column::Id).order_by_desc(Column::Id).limit(1);
         let last: i64 = last.into_tuple().one(&self.connection()).await?.unwrap_or(0);
         let series = Model { id: last + 1, ..next.of_route() };

@@ -35,7 +35,7 @@ use crate::samples::{AnySample, of};
 
 /// Every sample of this site's own pages.
 pub fn samples() -> Vec<AnySample> {
-    [
+    let mut all = [
         of::<sign_in::SignIn>(),
         of::<sign_in::NoRole>(),
         of::<passwords::FirstPassword>(),
@@ -44,16 +44,6 @@ pub fn samples() -> Vec<AnySample> {
         of::<portals::PortalList>(),
         of::<portals::NewPortal>(),
         of::<portals::PortalSettings>(),
-        of::<sign_in_options::SignInOptionList>(),
-        of::<sign_in_options::SignInOptionForm>(),
-        of::<smtp_servers::SmtpServerForm>(),
-        of::<contact_points::ContactPointList>(),
-        of::<contact_points::ContactPointForm>(),
-        of::<notifications::NotificationForm>(),
-        of::<dcr_providers::DcrProviderList>(),
-        of::<dcr_providers::DcrProviderForm>(),
-        of::<provisioning::ScimSettings>(),
-        of::<provisioning::ScimTokenShown>(),
         of::<products::ProductList>(),
         of::<products::ProductForm>(),
         of::<products::ProductPage>(),
@@ -88,6 +78,28 @@ pub fn samples() -> Vec<AnySample> {
         of::<consumers::ConsumerForm>(),
         of::<consumers::ConsumerPage>(),
         of::<consumers::CredentialForm>(),
+        of::<tokens::TokenList>(),
+        of::<tokens::NewToken>(),
+        of::<tokens::TokenShown>(),
+    ]
+    .concat();
+    all.extend(samples_of_settings());
+    all
+}
+
+/// Those of the pages for people, what they may do, and the settings of portals and of the installation.
+fn samples_of_settings() -> Vec<AnySample> {
+    [
+        of::<sign_in_options::SignInOptionList>(),
+        of::<sign_in_options::SignInOptionForm>(),
+        of::<smtp_servers::SmtpServerForm>(),
+        of::<contact_points::ContactPointList>(),
+        of::<contact_points::ContactPointForm>(),
+        of::<notifications::NotificationForm>(),
+        of::<dcr_providers::DcrProviderList>(),
+        of::<dcr_providers::DcrProviderForm>(),
+        of::<provisioning::ScimSettings>(),
+        of::<provisioning::ScimTokenShown>(),
         of::<administrators::AdministratorList>(),
         of::<administrators::AdministratorPage>(),
         of::<administrators::InviteAdministrator>(),
@@ -101,9 +113,6 @@ pub fn samples() -> Vec<AnySample> {
         of::<permission_policies::PermissionPolicyList>(),
         of::<permission_policies::PermissionPolicyPage>(),
         of::<permission_policies::PermissionPolicyForm>(),
-        of::<tokens::TokenList>(),
-        of::<tokens::NewToken>(),
-        of::<tokens::TokenShown>(),
     ]
     .concat()
 }

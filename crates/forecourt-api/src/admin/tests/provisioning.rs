@@ -178,6 +178,28 @@ async fn what_cannot_be_done_is_refused_in_the_words_of_scim() {
 }
 
 #[tokio::test]
+async fn a_refused_call_has_done_nothing() {
+    let directory = Directory::start().await;
+    let count = async || directory.get(USERS).await["totalResults"].as_u64().unwrap();
+    let before = count().await;
+    let both = format!("{USERS}?attributes=userName&excludedAttributes=name");
+    let refusal = directory.refused("POST", &both, json!({ "userName": "ann" })).await;
+    assert_eq!(refusal, kind(400, "invalidValue"));
+    assert_eq!(count().await, before, "what is to be shown is looked at first");
+
+    let made = directory.user(json!({ "userName": "bob" })).await;
+    let path = format!("{USERS}/{}", made["id"].as_str().unwrap());
+    let preview = format!("{path}?dry_run=true");
+    assert_eq!(directory.refused("DELETE", &preview, Value::Null).await, kind(400, "invalidValue"));
+    let many: Vec<_> = (0..101).map(|number| json!({ "value": format!("{number}@example.com") })).collect();
+    let patch = json!({ "Operations": [{ "op": "add", "path": "emails", "value": many }] });
+    assert_eq!(directory.refused("PATCH", &path, patch).await, kind(400, "invalidValue"));
+    assert_eq!(directory.get(&path).await["userName"], "bob");
+    let nothing = directory.get(&format!("{USERS}?filter=userName%20eq%20%22a%5Cu0000%22")).await;
+    assert_eq!(nothing["totalResults"], 0);
+}
+
+#[tokio::test]
 async fn lists_are_filtered_paged_and_narrowed_to_what_is_asked_for() {
     let scim = Directory::start().await;
     for number in 0..5 {

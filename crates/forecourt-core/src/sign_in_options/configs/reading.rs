@@ -224,7 +224,7 @@ fn private_key(field: &str, given: &str) -> Result<String, Invalid> {
 fn host(field: &str, given: &str) -> Result<String, Invalid> {
     let parsed = url::Host::parse(given);
     // An IPv6 address stands without brackets here, since the port has a member of its own.
-    let fits = parsed.is_ok() && !given.starts_with('[') || given.parse::<std::net::Ipv6Addr>().is_ok();
+    let fits = parsed.is_ok() && !given.starts_with('[') || given.parse::<core::net::Ipv6Addr>().is_ok();
     if fits && given.len() <= 255 {
         return Ok(given.to_owned());
     }

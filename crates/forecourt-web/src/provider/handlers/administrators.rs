@@ -68,6 +68,14 @@ async fn role_chips(console: &Console, chosen: &str, search: &str) -> Result<Vec
     Ok(std::iter::once(all).chain(named).collect())
 }
 
+const fn standing(administrator: &Administrator) -> Status {
+    match &administrator.password {
+        _ if !administrator.active => Status::Inactive,
+        Some(password) if password.one_time => Status::Invited,
+        _ => Status::Active,
+    }
+}
+
 /// The administrators with the roles that they hold.
 async fn shown(console: &Console, found: Vec<Administrator>) -> Result<Vec<AdministratorRow>, Failed> {
     let ids: Vec<_> = found.iter().map(|administrator| administrator.id.clone()).collect();
@@ -75,7 +83,7 @@ async fn shown(console: &Console, found: Vec<Administrator>) -> Result<Vec<Admin
     let groups = group_names(console).await?;
     let row = |administrator: Administrator| AdministratorRow {
         name: administrator.display_name(),
-        status: if administrator.password.one_time { Status::Invited } else { Status::Active },
+        status: standing(&administrator),
         roles: held
             .remove(&administrator.id)
             .unwrap_or_default()
