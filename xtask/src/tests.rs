@@ -53,10 +53,12 @@ fn prepare() -> Result<(), String> {
     println!("== test: toolchain");
     doctor::run()?;
     assets::run()?;
-    // The identity provider that stories register clients at.
+    // The identity providers that stories register clients and sign in at.
     assets::install(&paths::root().join("crates/forecourt-it/peers"), "peers of the stories")?;
     // The judge of the SCIM service.
     python_tools::install(&paths::root().join("crates/forecourt-it/peers/scim/requirements.txt"), "scim")?;
+    // The CAS server that stories sign in at.
+    python_tools::install(&paths::root().join("crates/forecourt-it/peers/cas/requirements.txt"), "cas")?;
     // What tries every operation of the OpenAPI documents.
     let requirements = paths::root().join("crates/forecourt-it/peers/schemathesis/requirements.txt");
     python_tools::install(&requirements, "schemathesis")?;
@@ -64,6 +66,7 @@ fn prepare() -> Result<(), String> {
     if ["chromium", "chromium-browser", "google-chrome"].into_iter().all(|name| find(name).is_none()) {
         debian::require("chromium", "chromium", "the browser test walks both sites with it")?;
     }
+    debian::require("slapd", "slapd", "administrators sign in through a directory")?;
     debian::require("redis-server", "redis-server", "gateways share what they count in one")
 }
 

@@ -8,14 +8,18 @@ mod administrators;
 mod answers;
 mod applications;
 mod approvals;
+mod audit_exports;
+mod audit_logs;
 mod certificates;
 mod consumer_credentials;
 mod consumers;
 mod contact_points;
 mod dcr_providers;
 mod dcr_removals;
+mod deliveries;
 mod deployment;
 mod developers;
+mod external_sign_ins;
 mod gateway_groups;
 mod group_objects;
 mod instance_tokens;
@@ -54,7 +58,7 @@ use std::sync::LazyLock;
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
 use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
@@ -63,6 +67,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use serde_json::json;
 
 use crate::{
+    event_types,
     openapi::{
         documents::{self, Dialect},
         operations::Access,
@@ -81,7 +86,7 @@ pub fn router(context: Context) -> Router {
         .merge(scim::router(&context))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(request_log::log))
+        .layer(from_fn_with_state(context.clone(), request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
 }
@@ -124,6 +129,7 @@ const DIALECT: Dialect = Dialect {
 fn endpoints() -> Table {
     let nouns = [
         sessions::endpoints,
+        external_sign_ins::endpoints,
         administrators::endpoints,
         roles::endpoints,
         permission_policies::endpoints,
@@ -131,6 +137,7 @@ fn endpoints() -> Table {
         settings::endpoints,
         smtp_servers::endpoints,
         contact_points::endpoints,
+        deliveries::endpoints,
         schemas::endpoints,
         provisioning::endpoints,
         portals::endpoints,
@@ -143,6 +150,7 @@ fn endpoints() -> Table {
         developers::endpoints,
         subscriptions::endpoints,
         approvals::endpoints,
+        audit_logs::endpoints,
         applications::endpoints,
         gateway_groups::endpoints,
         instance_tokens::endpoints,
@@ -161,7 +169,7 @@ fn endpoints() -> Table {
         labels::endpoints,
         usage::endpoints,
     ];
-    nouns.into_iter().fold(Table::new(wrapped), |table, noun| noun(table))
+    nouns.into_iter().fold(Table::new(wrapped, event_types::OF_ADMIN), |table, noun| noun(table))
 }
 
 fn wrapped(value: serde_json::Value) -> serde_json::Value {

@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
 use forecourt_http::{Context, callers, problem::Problem, request_log};
@@ -31,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use serde_json::json;
 
 use crate::{
+    event_types,
     openapi::{
         documents::{self, Dialect},
         operations::{Access, Operation},
@@ -92,7 +93,7 @@ fn table() -> Table {
         usage::endpoints,
         approvals::endpoints,
     ];
-    nouns.into_iter().fold(Table::new(bare), |table, noun| noun(table))
+    nouns.into_iter().fold(Table::new(bare, event_types::OF_PORTALS), |table, noun| noun(table))
 }
 
 fn about_itself(table: Table) -> Table {
@@ -109,7 +110,7 @@ pub fn router(context: Context) -> Router {
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
-        .layer(from_fn(request_log::log))
+        .layer(from_fn_with_state(context.clone(), request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
 }

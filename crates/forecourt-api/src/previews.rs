@@ -96,6 +96,8 @@ pub(crate) fn schema() -> Schema {
             "approvals",
             "opened_services",
             "gateway_objects",
+            "people_without_sign_in",
+            "sessions",
             "callers_24h",
             "calls_24h",
         ];
@@ -117,6 +119,8 @@ pub(crate) fn shape(impact: &Impact) -> Value {
             "approvals": impact.approvals,
             "opened_services": impact.opened_services,
             "gateway_objects": impact.gateway_objects,
+            "people_without_sign_in": impact.people,
+            "sessions": impact.sessions,
             "callers_24h": impact.callers,
             "calls_24h": impact.calls,
         },

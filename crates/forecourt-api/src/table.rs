@@ -13,6 +13,7 @@ use forecourt_http::Context;
 use http::Method;
 
 use crate::{
+    event_types,
     openapi::operations::Operation,
     previews::{self, Envelope},
 };
@@ -34,12 +35,13 @@ pub(crate) struct Table {
     router: Router<Context>,
     tag: &'static str,
     envelope: Envelope,
+    event_types: &'static [event_types::Named],
 }
 
 impl Table {
-    /// An empty table of an API that wraps one object so.
-    pub(crate) fn new(envelope: Envelope) -> Self {
-        Self { rows: Vec::new(), router: Router::new(), tag: "", envelope }
+    /// An empty table of an API that wraps one object so, and calls its endpoints so in the audit log.
+    pub(crate) fn new(envelope: Envelope, event_types: &'static [event_types::Named]) -> Self {
+        Self { rows: Vec::new(), router: Router::new(), tag: "", envelope, event_types }
     }
 
     /// What the rows that follow are about.
@@ -99,9 +101,14 @@ impl Table {
         handler: MethodRouter<Context>,
         operation: Operation,
     ) -> Self {
+        let event_type = event_types::event_type(self.event_types, &method, path);
         self.rows.push(Row { method, path, tag: self.tag, operation });
         // Around the handler alone: a method that the path does not have is answered as one, whatever the query says.
         let handler = handler.route_layer(from_fn_with_state(self.envelope, previews::answer));
+        let handler = match event_type {
+            Some(name) => handler.route_layer(from_fn_with_state(name, event_types::note)),
+            None => handler,
+        };
         Self { router: self.router.route(path, handler), ..self }
     }
 

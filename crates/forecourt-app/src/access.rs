@@ -34,6 +34,7 @@ pub fn allows(caller: &Caller, action: Action, resource: Target<'_>) -> bool {
 /// # Errors
 /// Not found where they may not read it either; forbidden where they may, or where there is nothing to be found yet.
 pub fn permits(caller: &Caller, action: Action, resource: Target<'_>) -> Result<(), Error> {
+    caller.journal.note_action(action);
     if action.is_addition() && !caller.actor.may(action, resource) {
         return Err(refused(caller));
     }
@@ -42,6 +43,7 @@ pub fn permits(caller: &Caller, action: Action, resource: Target<'_>) -> Result<
 
 /// As [`permits`], for something that is added to `resource`, which exists.
 pub(crate) fn permits_on(caller: &Caller, action: Action, resource: Target<'_>) -> Result<(), Error> {
+    caller.journal.note_action(action);
     if caller.actor.may(action, resource) {
         return Ok(());
     }
@@ -54,6 +56,7 @@ pub(crate) fn permits_on(caller: &Caller, action: Action, resource: Target<'_>) 
 /// As [`permits`], for something that is made or replaced under an id that the caller chose: whether it is there already
 /// is not told to those who may not.
 pub(crate) fn puts(caller: &Caller, action: Action, target: Target<'_>) -> Result<(), Error> {
+    caller.journal.note_action(action);
     if caller.actor.may(action, target) { Ok(()) } else { Err(refused(caller)) }
 }
 
@@ -68,6 +71,7 @@ pub(crate) fn shows(caller: &Caller, action: Action, resource: Target<'_>) -> Re
 
 /// Refuses unless the caller may do `action` to something of `group`, where what it is done to is not known yet.
 pub fn permits_within(caller: &Caller, group: &GatewayGroupId, action: Action) -> Result<(), Error> {
+    caller.journal.note_action(action);
     match &caller.actor {
         Actor::GatewayGroupKey(own) if own == group => Ok(()),
         _ => permits_somewhere(caller, action),
@@ -76,6 +80,7 @@ pub fn permits_within(caller: &Caller, group: &GatewayGroupId, action: Action) -
 
 /// Refuses unless the caller may do `action` to anything at all, where what it would be done to is not known.
 pub fn permits_somewhere(caller: &Caller, action: Action) -> Result<(), Error> {
+    caller.journal.note_action(action);
     match &caller.actor {
         Actor::System => Ok(()),
         Actor::Administrator { authority, .. } if authority.reach(action) != Reach::Nothing => Ok(()),
@@ -184,6 +189,7 @@ pub(crate) fn permits_in(
     action: Action,
     resource: Target<'_>,
 ) -> Result<(), Error> {
+    caller.journal.note_action(action);
     match &caller.actor {
         Actor::PortalFrontEnd(own) if own == portal => Ok(()),
         _ => permits(caller, action, resource),

@@ -1,4 +1,6 @@
 //! An administrator's own access tokens; no permission is needed for them, and nobody else's exist.
+//!
+//! Invariant: what a write saves it has read itself, so that nothing brings back the text of a regenerated token.
 
 use forecourt_core::{
     actors::Caller,
@@ -30,12 +32,13 @@ pub async fn list(app: &App, caller: &Caller, filter: &AdminTokenFilter) -> Resu
 
 /// One of the caller's tokens.
 pub async fn token(app: &App, caller: &Caller, id: &AdminTokenId) -> Result<AdminToken, Error> {
+    own(caller, app.read().admin_token(id).await?)
+}
+
+/// The token, where it is the caller's.
+fn own(caller: &Caller, token: Option<AdminToken>) -> Result<AdminToken, Error> {
     let owner = access::administrator(caller)?;
-    app.read()
-        .admin_token(id)
-        .await?
-        .filter(|token| token.administrator_id == *owner)
-        .ok_or_else(Error::not_found)
+    token.filter(|token| token.administrator_id == *owner).ok_or_else(Error::not_found)
 }
 
 /// Whether the caller has a token of this name.
@@ -80,9 +83,9 @@ pub async fn create(
 
 /// Renames one of the caller's tokens.
 pub async fn rename(app: &App, caller: &Caller, id: &AdminTokenId, name: &str) -> Result<AdminToken, Error> {
-    let mut token = token(app, caller, id).await?;
-    let name = text::name("name", name, AdminToken::NAME)?;
     let mut write = app.begin(caller).await?;
+    let mut token = own(caller, write.admin_token(id).await?)?;
+    let name = text::name("name", name, AdminToken::NAME)?;
     refuse_taken(&write, &token.administrator_id, &name, Some(id)).await?;
     token.name = name;
     token.updated_at = write.now;
@@ -99,11 +102,10 @@ pub async fn regenerate(
     id: &AdminTokenId,
     expires_at: i64,
 ) -> Result<IssuedAdminToken, Error> {
-    let mut token = token(app, caller, id).await?;
     let mut write = app.begin(caller).await?;
-    refuse_deactivated(&write, &token.administrator_id).await?;
     // Deactivating takes tokens away: one that is gone meanwhile is not brought back.
-    write.admin_token(id).await?.ok_or_else(Error::not_found)?;
+    refuse_deactivated(&write, access::administrator(caller)?).await?;
+    let mut token = own(caller, write.admin_token(id).await?)?;
     let text = TokenKind::Administrator.issue(&mut OsRandom);
     token.digest = text.digest();
     token.expires_at = expiry(Some(expires_at), write.now)?;
@@ -122,8 +124,8 @@ pub async fn regenerate(
 
 /// Deletes one of the caller's tokens.
 pub async fn delete(app: &App, caller: &Caller, id: &AdminTokenId) -> Result<(), Error> {
-    let token = token(app, caller, id).await?;
     let mut write = app.begin(caller).await?;
+    let token = own(caller, write.admin_token(id).await?)?;
     write.delete_admin_token(id).await?;
     write.tell(EventName::AdminTokenDeleted, "admin_token", id.as_str(), None, json!({ "name": token.name }));
     write.commit().await

@@ -100,8 +100,9 @@ pub async fn invite(
     let password = sign_in_text("password", password)?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
-    if write.administrator_by_username(&username).await?.is_some() {
-        return Err(AdministratorRefusal::UsernameTaken(username).into());
+    // Directories know one name in all its spellings.
+    if let Some(other) = write.administrators_called(&username).await?.first() {
+        return Err(AdministratorRefusal::UsernameTaken(other.username.clone()).into());
     }
     let administrator = Administrator {
         id: AdministratorId::issue(write.now, &mut OsRandom),
@@ -134,6 +135,8 @@ pub async fn delete(app: &App, caller: &Caller, id: &AdministratorId) -> Result<
     let mut write = app.begin(caller).await?;
     let administrator = write.administrator(id).await?.ok_or_else(Error::not_found)?;
     administrator.deletable_by(access::administrator(caller).ok())?;
+    let sessions = write.sessions_of(&SessionOwner::Administrator(id.clone())).await?;
+    write.counted.sessions = sessions.iter().filter(|session| session.expires_at > write.now).count() as u64;
     write.delete_administrator(id).await?;
     tell(
         &mut write,

@@ -1,21 +1,30 @@
 //! The application: what every use case is handed, and how a write begins.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use forecourt_core::{actors::Caller, addresses::OutgoingRules, ids::RequestId, time::Timestamp};
+use forecourt_core::{
+    actors::Caller, addresses::OutgoingRules, histograms::HistogramReading, ids::RequestId, time::Timestamp,
+};
 use forecourt_identity::{
     outgoing::Outgoing,
     passwords::Passwords,
     sealing::{MasterKey, Sealer},
+    sign_ins::saml::IdentityProviders,
 };
-use forecourt_store::{Listening, Reader, Store, StoreError};
+use forecourt_store::{Listening, Reader, Store, StoreError, Tx};
 use tokio::sync::Notify;
 
 use crate::{
-    Error, SignInLimits, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed, nodes::Live,
-    permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept,
+    Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
+    nodes::Live, permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept,
     writes::Write,
 };
+
+/// For how many days entries of the audit log are kept where nobody says otherwise.
+pub const AUDIT_KEPT_DAYS: u32 = 60;
 
 /// What tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -37,8 +46,16 @@ pub struct Config {
     pub password_hashes_at_once: usize,
     /// How long counted calls are kept.
     pub usage_kept: UsageKept,
+    /// For how many days entries of the audit log are kept; at least 1.
+    pub audit_kept_days: u32,
     /// Where calls to identity providers may go.
     pub outgoing: OutgoingRules,
+    /// Where people reach the console: `http` or `https` and a host, no path; empty where nobody said.
+    pub public_url: String,
+    /// Whether mails about requests lead to a page on which whoever has the mail decides.
+    pub approval_links: bool,
+    /// How long a step of handing over a mail, or a whole call of a webhook, may take: 1 to 30 seconds.
+    pub message_time: Duration,
 }
 
 impl Default for Config {
@@ -52,7 +69,11 @@ impl Default for Config {
             master_key: MasterKey::issue(&mut OsRandom),
             password_hashes_at_once: 2,
             usage_kept: UsageKept::default(),
+            audit_kept_days: AUDIT_KEPT_DAYS,
             outgoing: OutgoingRules::default(),
+            public_url: String::new(),
+            approval_links: false,
+            message_time: Duration::from_secs(20),
         }
     }
 }
@@ -84,8 +105,16 @@ struct Parts {
     csrf_key: Vec<u8>,
     sync_authority: SyncAuthority,
     usage_kept: UsageKept,
+    audit_kept_days: u32,
+    pending_answers: audit_logs::Pending,
     outgoing: Outgoing,
-    removals_due: Notify,
+    public_url: String,
+    identity_providers: IdentityProviders,
+    providers_due: Notify,
+    messages_due: Notify,
+    messenger: Outgoing,
+    message_time: Duration,
+    approval_links: bool,
 }
 
 impl std::fmt::Debug for App {
@@ -117,8 +146,16 @@ impl App {
             csrf_key: made.csrf_key,
             sync_authority: made.sync_authority,
             usage_kept: config.usage_kept,
+            audit_kept_days: config.audit_kept_days,
+            pending_answers: audit_logs::Pending::default(),
             outgoing: Outgoing::new(config.outgoing.clone()),
-            removals_due: Notify::new(),
+            public_url: config.public_url.trim_end_matches('/').to_owned(),
+            identity_providers: IdentityProviders::default(),
+            providers_due: Notify::new(),
+            messages_due: Notify::new(),
+            messenger: Outgoing::with_time(config.outgoing.clone(), config.message_time),
+            message_time: config.message_time,
+            approval_links: config.approval_links,
         })))
     }
 
@@ -147,6 +184,36 @@ impl App {
         Ok(self.0.store.ping().await?)
     }
 
+    /// Gives up connections that ended while the database was away.
+    pub async fn renew_connections(&self) {
+        self.0.store.renew_connections().await;
+    }
+
+    /// Why the last write of this process failed, where the database could not do it.
+    pub fn write_trouble(&self) -> Option<String> {
+        self.0.store.write_trouble()
+    }
+
+    /// Writes what is there already, to learn whether the database can be written again.
+    pub async fn try_to_write(&self) -> Result<(), Error> {
+        Ok(self.0.store.try_to_write().await?)
+    }
+
+    /// How long writers of this process waited for their turn.
+    pub fn write_waits(&self) -> HistogramReading {
+        self.0.store.write_waits()
+    }
+
+    /// How many connections to the database are open to read, and how many of them are idle.
+    pub fn connections(&self) -> (usize, usize) {
+        self.0.store.connections()
+    }
+
+    /// How many sign-ins and token checks failed in this process, and how many were told to wait.
+    pub fn failed_sign_ins(&self) -> (u64, u64) {
+        self.0.limits.counts()
+    }
+
     pub(crate) async fn listen(&self) -> Result<Option<Listening>, StoreError> {
         self.0.store.listen().await
     }
@@ -155,8 +222,18 @@ impl App {
         self.0.store.read()
     }
 
+    /// What reads how things were before the write that has the turn.
+    pub(crate) fn before(&self) -> &Reader {
+        self.0.store.before()
+    }
+
     pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Write<'a>, Error> {
         Ok(Write::new(self, caller, self.0.store.begin().await?, self.now()))
+    }
+
+    /// A write of what no call changes: the audit log itself.
+    pub(crate) async fn begin_bare(&self) -> Result<Tx, StoreError> {
+        self.0.store.begin().await
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -187,13 +264,55 @@ impl App {
         &self.0.usage_kept
     }
 
+    pub(crate) fn audit_kept_days(&self) -> u32 {
+        self.0.audit_kept_days
+    }
+
+    pub(crate) fn pending_answers(&self) -> &audit_logs::Pending {
+        &self.0.pending_answers
+    }
+
     pub(crate) fn outgoing(&self) -> &Outgoing {
         &self.0.outgoing
     }
 
-    /// What tells that an OAuth client is to be removed at its provider.
-    pub(crate) fn removals_due(&self) -> &Notify {
-        &self.0.removals_due
+    /// Where people reach the console, where the operator said so.
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        Some(self.0.public_url.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// Where people reach the console: as the operator said, else `reached_at`, which is what the caller claims.
+    pub fn root_url<'a>(&'a self, reached_at: &'a str) -> &'a str {
+        self.public_url().unwrap_or(reached_at)
+    }
+
+    pub(crate) fn identity_providers(&self) -> &IdentityProviders {
+        &self.0.identity_providers
+    }
+
+    /// What tells that an OAuth client is to be removed or changed at its provider.
+    pub(crate) fn providers_due(&self) -> &Notify {
+        &self.0.providers_due
+    }
+
+    /// What tells that somebody is to be told of something.
+    pub(crate) fn messages_due(&self) -> &Notify {
+        &self.0.messages_due
+    }
+
+    /// What calls webhooks and mail servers, in the time that messages have.
+    pub(crate) fn messenger(&self) -> &Outgoing {
+        &self.0.messenger
+    }
+
+    /// How long a step of handing over a message may take.
+    pub(crate) fn message_time(&self) -> Duration {
+        self.0.message_time
+    }
+
+    /// Whether mails may lead to a decision: the operator wants it, and said where the console is.
+    pub(crate) fn links_approvals(&self) -> Option<&str> {
+        self.public_url().filter(|_| self.0.approval_links)
     }
 
     pub(crate) fn feed(&self) -> &Feed {

@@ -3,6 +3,7 @@
 use forecourt_core::{
     actors::Caller,
     applications::{Application, ApplicationFilter, ApplicationInput},
+    developers::Developer,
     events::EventName,
     gateway_state::{Kind, Resource, Scope},
     ids::{ApplicationId, ProductId},
@@ -14,7 +15,9 @@ use forecourt_core::{
 use forecourt_store::{NamedInUsage, RuledNoun};
 use serde_json::{Value, json};
 
-use crate::{App, Error, access, dcr_removals, random::OsRandom, subscriptions, writes::Write};
+use crate::{
+    App, Error, access, dcr_removals, oauth_clients, random::OsRandom, subscriptions, writes::Write,
+};
 
 /// The caller's applications that `filter` wants.
 pub async fn list(
@@ -37,7 +40,7 @@ pub async fn subscription_states(
     let Some(product) = ProductId::parse(product) else {
         return Ok(vec![SubscriptionState::Unsubscribed; applications.len()]);
     };
-    let found = app.read().subscriptions_to(&product).await?;
+    let found = app.read().subscriptions_of_applications(applications, &product).await?;
     let state =
         |application: &Application| match found.iter().find(|found| found.application_id == application.id) {
             Some(found) if found.status == SubscriptionStatus::Subscribed => SubscriptionState::Subscribed,
@@ -81,7 +84,7 @@ pub async fn create(
     Ok(application)
 }
 
-/// Replaces name, description and labels; what is absent is cleared.
+/// Replaces name, description and labels; what is absent is cleared. Its OAuth clients get the name at their providers.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -89,8 +92,12 @@ pub async fn update(
     input: ApplicationInput,
 ) -> Result<Application, Error> {
     let mut write = app.begin(caller).await?;
-    let application = own(caller, write.application(id).await?)?.replaced(input, write.now)?;
+    let before = own(caller, write.application(id).await?)?;
+    let application = before.clone().replaced(input, write.now)?;
     write.save_application(&application).await?;
+    if application.name != before.name {
+        oauth_clients::updates::owe(&mut write, &application).await?;
+    }
     write.rename_in_usage(NamedInUsage::Application, id.as_str(), &application.name).await?;
     tell(&mut write, EventName::ApplicationUpdated, &application, Value::Null);
     write.commit().await?;
@@ -194,6 +201,14 @@ async fn save_state(write: &mut Write<'_>, application: &Application) -> Result<
     let developer = write.developer(&application.developer_id).await?.ok_or_else(Error::not_found)?;
     write.save_application(application).await?;
     write.put(scope(application), Resource::Application(application.gateway_state(&developer)));
+    Ok(())
+}
+
+/// Tells gateways how a developer's applications stand now.
+pub(crate) async fn tell_gateways(write: &mut Write<'_>, developer: &Developer) -> Result<(), Error> {
+    for application in write.applications_of(&developer.id).await? {
+        write.put(scope(&application), Resource::Application(application.gateway_state(developer)));
+    }
     Ok(())
 }
 

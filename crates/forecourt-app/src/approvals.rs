@@ -13,7 +13,7 @@ use forecourt_core::{
 };
 use forecourt_store::RuledNoun;
 
-use crate::{App, Error, access, developers, subscriptions, writes::Write};
+use crate::{App, Error, access, developers, notices, subscriptions, writes::Write};
 
 /// What the caller decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,25 +117,33 @@ pub async fn decide(
 ) -> Result<Approval, Error> {
     let mut write = app.begin(caller).await?;
     let approval = permitted(caller, write.approval(id).await?, Action::ProcessApproval)?;
+    let reason = input.reason.clone();
+    let approval = settle(&mut write, approval, verdict, operator(caller, input), &reason).await?;
+    write.commit().await?;
+    Ok(approval)
+}
+
+/// Decides, and does all that follows from it. Whether the caller may is asked before.
+pub(crate) async fn settle(
+    write: &mut Write<'_>,
+    approval: Approval,
+    verdict: Verdict,
+    operator: Operator,
+    reason: &str,
+) -> Result<Approval, Error> {
     let result = match verdict {
         Verdict::Accept => ApprovalResult::Accepted,
         Verdict::Reject => ApprovalResult::Rejected,
     };
-    let reason = input.reason.clone();
-    let approval = approval.decided(result, operator(caller, input), &reason, write.now)?;
+    let approval = approval.decided(result, operator, reason, write.now)?;
     write.save_approval(&approval).await?;
     match (&approval.subject, verdict) {
         (ApprovalSubject::Subscription { subscription_id, .. }, verdict) => {
-            decide_subscription(&mut write, subscription_id, verdict).await?;
+            decide_subscription(write, subscription_id, &approval, verdict).await?;
         }
-        (ApprovalSubject::Registration, Verdict::Accept) => {
-            developers::activate(&mut write, &approval.developer_id).await?;
-        }
-        (ApprovalSubject::Registration, Verdict::Reject) => {
-            developers::reject(&mut write, &approval.developer_id).await?;
-        }
+        (ApprovalSubject::Registration, Verdict::Accept) => developers::activate(write, &approval).await?,
+        (ApprovalSubject::Registration, Verdict::Reject) => developers::reject(write, &approval).await?,
     }
-    write.commit().await?;
     Ok(approval)
 }
 
@@ -155,6 +163,7 @@ fn operator(caller: &Caller, input: DecisionInput) -> Operator {
 async fn decide_subscription(
     write: &mut Write<'_>,
     id: &SubscriptionId,
+    approval: &Approval,
     verdict: Verdict,
 ) -> Result<(), Error> {
     // A subscription that ends cancels its approval in the same write, so a pending approval always has one.
@@ -164,12 +173,13 @@ async fn decide_subscription(
             let subscription = subscription.accepted(write.now);
             write.save_subscription(&subscription).await?;
             subscriptions::grant(write, &subscription);
-            subscriptions::tell(write, EventName::SubscriptionAccepted, &subscription);
+            let accepted = EventName::SubscriptionAccepted;
+            notices::of_subscription(write, accepted, &subscription, Some(approval)).await
         }
         Verdict::Reject => {
             write.delete_subscription(id).await?;
-            subscriptions::tell(write, EventName::SubscriptionRejected, &subscription);
+            let rejected = EventName::SubscriptionRejected;
+            notices::of_subscription(write, rejected, &subscription, Some(approval)).await
         }
     }
-    Ok(())
 }

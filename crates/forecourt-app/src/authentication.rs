@@ -10,7 +10,7 @@ use std::{
 use forecourt_core::{
     actors::{Actor, Caller},
     administrators::Administrator,
-    developers::{Developer, DeveloperStatus},
+    developers::Developer,
     events::EventName,
     ids::{DeveloperName, PortalId, SignInOptionId},
     permissions::Authority,
@@ -35,6 +35,8 @@ pub struct KnownAdministrator {
     pub authority: Authority,
     /// The session that proved it, where it was one.
     pub session: Option<SecretDigest>,
+    /// The name of the access token that proved it, where it was one.
+    pub token_name: Option<String>,
 }
 
 /// A fresh session.
@@ -141,10 +143,11 @@ pub(crate) fn new_session(
     }
 }
 
-/// Ends the session with this token; a token of no session is fine.
-pub async fn sign_out(app: &App, caller: &Caller, token: &str) -> Result<(), Error> {
+/// Ends the session with this token, and tells whose it was where it had not ended before; a token of no session is
+/// fine.
+pub async fn sign_out(app: &App, caller: &Caller, token: &str) -> Result<Option<SessionOwner>, Error> {
     let digest = PlainSecret::presented(token).digest();
-    let Some(session) = app.read().session(&digest).await? else { return Ok(()) };
+    let Some(session) = app.read().session(&digest).await? else { return Ok(None) };
     let (name, noun, id) = match &session.owner {
         SessionOwner::Administrator(id) => {
             (EventName::AdministratorSignedOut, "administrator", id.to_string())
@@ -152,9 +155,11 @@ pub async fn sign_out(app: &App, caller: &Caller, token: &str) -> Result<(), Err
         SessionOwner::Person(id) => (EventName::PersonSignedOut, "person", id.to_string()),
     };
     let mut write = app.begin(caller).await?;
+    let was_live = session.expires_at > write.now;
     write.delete_session(&digest).await?;
     write.tell(name, noun, &id, None, Value::Null);
-    write.commit().await
+    write.commit().await?;
+    Ok(was_live.then_some(session.owner))
 }
 
 /// The administrator with this user name and password; cheap when the same pair was right before.
@@ -182,13 +187,13 @@ pub async fn by_password(
     Err(app.limits().failed(address, now))
 }
 
-async fn known(
+pub(crate) async fn known(
     app: &App,
     administrator: Administrator,
     session: Option<SecretDigest>,
 ) -> Result<KnownAdministrator, Error> {
     let authority = permissions::authority(app, &administrator.id).await?;
-    Ok(KnownAdministrator { administrator, authority, session })
+    Ok(KnownAdministrator { administrator, authority, session, token_name: None })
 }
 
 /// The administrator whose password this is, where administrators may sign in with one.
@@ -245,7 +250,11 @@ pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<T
             if let Some(administrator) = app.read().administrator(&token.administrator_id).await?
                 && administrator.active
             {
-                return Ok(TokenOwner::Administrator(known(app, administrator, None).await?));
+                let known = known(app, administrator, None).await?;
+                return Ok(TokenOwner::Administrator(KnownAdministrator {
+                    token_name: Some(token.name),
+                    ..known
+                }));
             }
         }
     }
@@ -277,7 +286,7 @@ pub async fn developer_named(app: &App, portal: &PortalId, name: &str) -> Result
         None => None,
     };
     let developer = known.ok_or_else(|| Error::unauthenticated_because("unknown developer"))?;
-    if developer.status != DeveloperStatus::Active {
+    if !developer.may_act() {
         return Err(Error::unauthenticated_because("developer is not active"));
     }
     note_activity(app, &developer).await?;

@@ -16,7 +16,7 @@ use forecourt_identity::{passwords::Passwords, sealing::Sealer};
 use forecourt_store::{Store, Tx};
 
 use crate::{
-    Config, Error, ErrorKind,
+    Config, Error, ErrorKind, audit_logs,
     random::OsRandom,
     sync_authority::{self, SyncAuthority},
 };
@@ -71,6 +71,8 @@ pub(crate) async fn run(
     if tx.all_portals().await?.is_empty() && tx.events_of("portal", "default", 1).await?.is_empty() {
         make_default_portal(&mut tx, now).await?;
     }
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
     tx.commit(now).await?;
     Ok(Made { csrf_key: key.into_bytes(), sync_authority })
 }

@@ -108,33 +108,29 @@ pub async fn put(
     group: Option<GatewayGroupId>,
     input: CertificateInput,
 ) -> Result<Certificate, Error> {
-    write(app, caller, id, group, input, false).await
-}
-
-/// As [`put`], but a chain without a key keeps the one that it has, which must fit it.
-pub async fn change(
-    app: &App,
-    caller: &Caller,
-    id: CertificateId,
-    group: Option<GatewayGroupId>,
-    input: CertificateInput,
-) -> Result<Certificate, Error> {
-    write(app, caller, id, group, input, true).await
-}
-
-async fn write(
-    app: &App,
-    caller: &Caller,
-    id: CertificateId,
-    group: Option<GatewayGroupId>,
-    input: CertificateInput,
-    keys_stay: bool,
-) -> Result<Certificate, Error> {
     let group = services::named_group(caller, group)?;
     let mut write = app.begin(caller).await?;
     may_put(&write, caller, Some(&id), &group).await?;
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
-    let certificate = put_in(&mut write, id, &group, input, keys_stay).await?;
+    let certificate = put_in(&mut write, id, &group, input, false).await?;
+    write.commit().await?;
+    Ok(certificate)
+}
+
+/// Replaces a certificate by what `edit` makes of it, between reading and writing without a gap. A chain without a key
+/// keeps the one that it has, which must fit it.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    group: Option<&GatewayGroupId>,
+    edit: impl FnOnce(&Certificate) -> Result<CertificateInput, E>,
+) -> Result<Certificate, E> {
+    let mut write = app.begin(caller).await?;
+    let found = write.certificate(id).await.map_err(Error::from)?;
+    let before = permitted(caller, found, group, Action::UpdateCertificate)?;
+    let input = edit(&before)?;
+    let certificate = put_in(&mut write, id.clone(), &before.gateway_group_id, input, true).await?;
     write.commit().await?;
     Ok(certificate)
 }

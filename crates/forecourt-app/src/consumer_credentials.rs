@@ -9,6 +9,7 @@ use forecourt_core::{
     ids::{ConsumerCredentialId, GatewayGroupId},
     lists::List,
     permissions::{Action, Target},
+    refusals::Refusal,
 };
 use forecourt_store::Reader;
 use serde_json::json;
@@ -89,9 +90,43 @@ pub async fn create(
 pub async fn put(
     app: &App,
     caller: &Caller,
+    place: (&GatewayGroupId, &str),
+    id: ConsumerCredentialId,
+    input: ConsumerCredentialInput,
+) -> Result<ShownCredential, Error> {
+    write(app, caller, place, id, input, None).await
+}
+
+/// Replaces a credential by what `edit` makes of it, as [`consumers::change`] does with consumers.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    id: &ConsumerCredentialId,
+    group: Option<GatewayGroupId>,
+    edit: impl Fn(&ShownCredential) -> Result<ConsumerCredentialInput, E>,
+) -> Result<ShownCredential, E> {
+    let mut attempts = consumers::EDITS;
+    loop {
+        let before = changeable(app, caller, username, id, group.clone()).await?;
+        let input = edit(&before)?;
+        let place = (&before.credential.gateway_group_id, username);
+        attempts -= 1;
+        match write(app, caller, place, id.clone(), input, Some(&before.credential)).await {
+            Err(error) if error.code() == ConsumerRefusal::ChangedMeanwhile.code() && attempts > 0 => {}
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+/// As [`put`]; where `expected` is given, that must be what is replaced.
+async fn write(
+    app: &App,
+    caller: &Caller,
     (group, username): (&GatewayGroupId, &str),
     id: ConsumerCredentialId,
     input: ConsumerCredentialInput,
+    expected: Option<&ConsumerCredential>,
 ) -> Result<ShownCredential, Error> {
     may_put(app.read(), caller, (group, username), &id).await?;
     // As with consumers: slow hashes first, and in the transaction the check that nothing has changed.
@@ -103,7 +138,11 @@ pub async fn put(
     may_put(&write, caller, (group, username), &id).await?;
     let consumer = write.consumer(group, username).await?.ok_or_else(Error::not_found)?;
     let old = write.consumer_credential(group, username, &id).await?;
-    if known.is_some() && old.as_ref().map(|old| &old.auth) != known.as_ref() {
+    let is_other = match expected {
+        Some(_) => old.as_ref() != expected,
+        None => known.is_some() && old.as_ref().map(|old| &old.auth) != known.as_ref(),
+    };
+    if is_other {
         return Err(ConsumerRefusal::ChangedMeanwhile.into());
     }
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);

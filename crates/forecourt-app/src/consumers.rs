@@ -13,6 +13,7 @@ use forecourt_core::{
     ids::GatewayGroupId,
     lists::List,
     permissions::{Action, Target},
+    refusals::Refusal,
 };
 use forecourt_store::{Reader, RuledNoun};
 use serde_json::json;
@@ -134,7 +135,7 @@ pub async fn create(
     input: ConsumerInput,
 ) -> Result<ShownConsumer, Error> {
     let username = Consumer::username(input.username.as_deref().unwrap_or_default())?;
-    write(app, caller, &username, group, input, true).await
+    write(app, caller, &username, group, input, Found::Nothing).await
 }
 
 /// Makes or replaces the consumer with this user name; its credentials stay.
@@ -148,7 +149,46 @@ pub async fn put(
     if input.username.as_deref().is_some_and(|given| given != username) {
         return Err(ConsumerRefusal::OtherUsername(username.to_owned()).into());
     }
-    write(app, caller, username, group, input, false).await
+    write(app, caller, username, group, input, Found::Anything).await
+}
+
+/// Replaces a consumer by what `edit` makes of it. Since secrets are hashed before the write, it is made again of a
+/// consumer that changed meanwhile.
+///
+/// # Errors
+/// Those of `edit`; [`ConsumerRefusal::ChangedMeanwhile`] where it changes again and again.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    group: Option<GatewayGroupId>,
+    edit: impl Fn(&ShownConsumer) -> Result<ConsumerInput, E>,
+) -> Result<ShownConsumer, E> {
+    let mut attempts = EDITS;
+    loop {
+        let before = changeable(app, caller, username, group.clone()).await?;
+        let input = edit(&before)?;
+        if input.username.as_deref().is_some_and(|given| given != username) {
+            return Err(Error::from(ConsumerRefusal::OtherUsername(username.to_owned())).into());
+        }
+        let group = Some(before.consumer.gateway_group_id.clone());
+        attempts -= 1;
+        match write(app, caller, username, group, input, Found::This(&before.consumer)).await {
+            Err(error) if error.code() == ConsumerRefusal::ChangedMeanwhile.code() && attempts > 0 => {}
+            ended => return Ok(ended?),
+        }
+    }
+}
+
+/// How often a change is made anew of what changed meanwhile.
+pub(crate) const EDITS: u32 = 10;
+
+/// What a write must find in its place.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Nothing,
+    Anything,
+    This(&'a Consumer),
 }
 
 async fn write(
@@ -157,8 +197,9 @@ async fn write(
     username: &str,
     group: Option<GatewayGroupId>,
     mut input: ConsumerInput,
-    must_be_new: bool,
+    expected: Found<'_>,
 ) -> Result<ShownConsumer, Error> {
+    let must_be_new = matches!(expected, Found::Nothing);
     let group = services::named_group(caller, group)?;
     may_put(app.read(), caller, (!must_be_new).then_some(username), &group).await?;
     // Slow hashes are computed before the transaction, from what is kept now; that it is still kept is checked there.
@@ -177,7 +218,13 @@ async fn write(
     if must_be_new && old.is_some() {
         return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
     }
-    if !known.is_empty() && old.as_ref().is_none_or(|old| old.plugins.auth != known) {
+    let is_other = match expected {
+        Found::This(before) => old.as_ref() != Some(before),
+        Found::Nothing | Found::Anything => {
+            !known.is_empty() && old.as_ref().is_none_or(|old| old.plugins.auth != known)
+        }
+    };
+    if is_other {
         return Err(ConsumerRefusal::ChangedMeanwhile.into());
     }
     let consumer = save_in(&mut write, (group, username), input, plugins, old).await?;

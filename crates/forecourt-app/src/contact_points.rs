@@ -6,17 +6,19 @@
 use forecourt_core::{
     actors::Caller,
     contact_points::{
-        ContactPoint, ContactPointFilter, ContactPointInput, ContactPointRefusal, ContactTarget,
+        ContactPoint, ContactPointFilter, ContactPointInput, ContactPointRefusal, ContactTarget, ContactType,
     },
     events::EventName,
     ids::ContactPointId,
     lists::List,
     notifications::{self, NotificationRule},
     permissions::{Action, Target},
+    secrets::{self, PlainSecret},
+    time::Timestamp,
 };
 use serde_json::json;
 
-use crate::{App, Error, access, random::OsRandom, writes::Write};
+use crate::{App, Error, access, random::OsRandom, sealing, writes::Write};
 
 /// The contact points that `filter` wants; none where the caller may see none.
 pub async fn list(
@@ -56,16 +58,54 @@ pub async fn notifying(app: &App, caller: &Caller, id: &ContactPointId) -> Resul
     Ok(names)
 }
 
-/// Makes a contact point.
-pub async fn create(app: &App, caller: &Caller, input: ContactPointInput) -> Result<ContactPoint, Error> {
+/// Makes a contact point; a webhook comes with what its calls are signed with, which is shown now or never.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    input: ContactPointInput,
+) -> Result<(ContactPoint, Option<PlainSecret>), Error> {
     access::permits(caller, Action::CreateContactPoint, Target::Organization)?;
     let mut write = app.begin(caller).await?;
     let id = ContactPointId::issue(write.now, &mut OsRandom);
     let contact_point = ContactPoint::new(id, input, write.now)?;
+    let (contact_point, secret) = match contact_point.contact_type() {
+        ContactType::Email => (contact_point, None),
+        ContactType::Webhook => {
+            let (contact_point, secret) = signed(app, contact_point, write.now)?;
+            (contact_point, Some(secret))
+        }
+    };
     write.insert_contact_point(&contact_point).await?;
     tell(&mut write, EventName::ContactPointCreated, &contact_point);
     write.commit().await?;
-    Ok(contact_point)
+    Ok((contact_point, secret))
+}
+
+/// Gives a webhook another signing secret, which is shown now or never; for a day its calls are signed with the one
+/// before too.
+pub async fn issue_signing_secret(
+    app: &App,
+    caller: &Caller,
+    id: &ContactPointId,
+) -> Result<(ContactPoint, PlainSecret), Error> {
+    access::permits(caller, Action::UpdateContactPoint, Target::Organization)?;
+    let mut write = app.begin(caller).await?;
+    let before = write.contact_point(id).await?.ok_or_else(Error::not_found)?;
+    let (contact_point, secret) = signed(app, before, write.now)?;
+    write.save_contact_point(&contact_point).await?;
+    tell(&mut write, EventName::ContactPointSecretIssued, &contact_point);
+    write.commit().await?;
+    Ok((contact_point, secret))
+}
+
+fn signed(
+    app: &App,
+    contact_point: ContactPoint,
+    now: Timestamp,
+) -> Result<(ContactPoint, PlainSecret), Error> {
+    let secret = secrets::issue_signing_secret(&mut OsRandom);
+    let sealed = sealing::seal(app, &secret, &sealing::of_contact_point(&contact_point.id))?;
+    Ok((contact_point.with_signing_secret(sealed, now)?, secret))
 }
 
 /// Changes what `input` gives.
@@ -123,7 +163,7 @@ pub(crate) async fn check_rules(
 }
 
 /// Addresses are personal, and a webhook's may hold a secret: the record counts them.
-fn tell(write: &mut Write<'_>, name: EventName, contact_point: &ContactPoint) {
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, contact_point: &ContactPoint) {
     let addresses = match &contact_point.target {
         ContactTarget::Email(addresses) => addresses.len(),
         ContactTarget::Webhook(_) => 1,

@@ -7,13 +7,12 @@
 use forecourt_core::{
     actors::{Caller, Source},
     applications::Application,
-    credentials::Credential,
+    credentials::{Credential, CredentialRefusal},
     dcr_providers::DcrProvider,
     dcr_removals::{DcrRemoval, DcrRemovalFilter},
     events::EventName,
     ids::DcrRemovalId,
     lists::List,
-    oauth_clients::{KeptManagement, OauthClient},
     permissions::{Action, Target},
 };
 use forecourt_identity::registrations::{KnownClient, RegistrationError, Removed};
@@ -81,9 +80,9 @@ pub async fn dismiss(app: &App, caller: &Caller, id: &DcrRemovalId) -> Result<()
     write.commit().await
 }
 
-/// Returns when a removal became due in this process.
+/// Returns when a removal, or an update of a client, became due in this process.
 pub async fn due(app: &App) {
-    app.removals_due().notified().await;
+    app.providers_due().notified().await;
 }
 
 /// Tries the removals that are due, some at a time. Whether there were any. To be called again and again.
@@ -108,6 +107,14 @@ pub async fn work(app: &App) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// How many removals are due and not tried yet, 1000 at most.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn count_due(app: &App) -> Result<usize, Error> {
+    Ok(app.read().due_dcr_removals(app.now(), 1_000).await?.len())
 }
 
 /// Takes what is due for this process; registrations of which nobody heard again are left to administrators.
@@ -191,7 +198,8 @@ async fn provider_of(app: &App, removal: &DcrRemoval) -> Result<Option<DcrProvid
     }
 }
 
-/// Writes down that a client is about to be asked for.
+/// Writes down that a client is about to be asked for, at a provider that is still there: one that is deleted later
+/// is kept with what is written here.
 pub(crate) async fn intend(
     app: &App,
     caller: &Caller,
@@ -200,6 +208,9 @@ pub(crate) async fn intend(
 ) -> Result<DcrRemoval, Error> {
     let write = app.begin(caller).await?;
     let now = write.now;
+    if write.dcr_provider(&provider.id).await?.is_none() {
+        return Err(CredentialRefusal::UnknownProvider(provider.id.to_string()).into());
+    }
     let id = DcrRemovalId::issue(now, &mut OsRandom);
     let (application, name) = (application.id.clone(), application.name.clone());
     let intent = DcrRemoval::intent(id, provider.id.clone(), application, name, now);
@@ -241,7 +252,7 @@ pub(crate) async fn unwanted(
     provider: &DcrProvider,
     known: &KnownClient,
 ) {
-    let Err(error) = left(app, caller, intent, known).await else { return };
+    let Err(error) = left(app, caller, intent, provider, known).await else { return };
     tracing::warn!(error.cause = %error, dcr_removal.id = %intent.id, "a client that is to be removed could not be written down; it is removed now or never");
     let removed = match dcr_providers::registrar(app, provider) {
         Ok(registrar) => registrar.remove(app.outgoing(), known, false).await.map_err(Error::from),
@@ -252,7 +263,13 @@ pub(crate) async fn unwanted(
     }
 }
 
-async fn left(app: &App, caller: &Caller, intent: &DcrRemoval, known: &KnownClient) -> Result<(), Error> {
+async fn left(
+    app: &App,
+    caller: &Caller,
+    intent: &DcrRemoval,
+    provider: &DcrProvider,
+    known: &KnownClient,
+) -> Result<(), Error> {
     let KnownClient { client_id, management } = known;
     let management = oauth_clients::kept(app, &intent.provider_id, client_id, management.as_ref())?;
     let mut write = app.begin(caller).await?;
@@ -263,10 +280,13 @@ async fn left(app: &App, caller: &Caller, intent: &DcrRemoval, known: &KnownClie
     } else if let Some(intent) = found {
         write.save_dcr_removal(&intent.registered(client_id.clone(), management, now)).await?;
     } else {
+        // It was taken off the list as lost, and its provider may be gone since.
+        let is_there = write.dcr_provider(&provider.id).await?.is_some();
         let again = intent.clone().registered(client_id.clone(), management, now);
+        let again = DcrRemoval { departed_provider: (!is_there).then(|| provider.clone()), ..again };
         write.insert_dcr_removal(&again).await?;
     }
-    write.leaves_clients = true;
+    write.owes_providers = true;
     write.commit().await
 }
 
@@ -284,25 +304,6 @@ pub(crate) async fn leave(
     let application = credential.application_id.clone();
     let removal = DcrRemoval::of_client(id, client, application, client_name.to_owned(), write.now);
     write.insert_dcr_removal(&removal).await?;
-    write.leaves_clients = true;
-    Ok(())
-}
-
-/// Keeps a newer token of a client that is being removed.
-pub(crate) async fn renew(
-    app: &App,
-    caller: &Caller,
-    client: &OauthClient,
-    management: Option<KeptManagement>,
-) -> Result<(), Error> {
-    let Some(management) = management else { return Ok(()) };
-    let write = app.begin(caller).await?;
-    let now = write.now;
-    if let Some(removal) = write.dcr_removal_of(&client.provider_id, &client.client_id).await? {
-        let renewed = DcrRemoval { management: Some(management), next_attempt_at: Some(now), ..removal };
-        write.save_dcr_removal(&renewed).await?;
-        write.into_tx().commit(now).await?;
-        app.removals_due().notify_one();
-    }
+    write.owes_providers = true;
     Ok(())
 }

@@ -3,20 +3,22 @@
 use forecourt_core::{
     actors::{Actor, Caller},
     administrators::{StoredPassword, sign_in_text},
-    approvals::{ApprovalResult, Operator},
+    approvals::{Approval, ApprovalResult, Operator},
     developers::{Developer, DeveloperFilter, DeveloperProvider, DeveloperRefusal, DeveloperStatus},
     events::EventName,
-    ids::{DeveloperId, DeveloperName, OrganizationId, PersonId, PortalId},
+    ids::{DeveloperId, DeveloperName, EventId, OrganizationId, PersonId, PortalId},
     lists::List,
+    notices::NoticeEvent,
     organizations::{Membership, Organization, Role},
     permissions::{Action, Target},
     persons::{Person, PersonRefusal, presented_password},
+    sessions::SessionOwner,
     text::{self, Invalid},
 };
 use forecourt_store::RuledNoun;
 use serde_json::json;
 
-use crate::{App, Error, access, applications, random::OsRandom, writes::Write};
+use crate::{App, Error, access, applications, notices, random::OsRandom, writes::Write};
 
 /// The developers that `filter` wants; none where the caller may see none.
 pub async fn list(app: &App, caller: &Caller, mut filter: DeveloperFilter) -> Result<List<Developer>, Error> {
@@ -58,7 +60,7 @@ async fn permitted(
             return Err(DeveloperRefusal::Ambiguous(named.to_owned()).into());
         }
         if let Some(developer) = found.pop() {
-            access::permits(caller, action, resource(&developer))?;
+            access::permits_on(caller, action, resource(&developer))?;
             return Ok(developer);
         }
     }
@@ -67,8 +69,18 @@ async fn permitted(
         None => None,
     };
     let developer = by_id.filter(is_there).ok_or_else(|| access::missing(caller))?;
-    access::permits(caller, action, resource(&developer))?;
+    access::permits_on(caller, action, resource(&developer))?;
     Ok(developer)
+}
+
+/// As [`developer`], for whoever may hand out passwords for them. Faces ask before they read a body.
+pub async fn invitable(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+) -> Result<Developer, Error> {
+    permitted(app, caller, named, portal, Action::InviteDeveloper).await
 }
 
 const fn resource(developer: &Developer) -> Target<'_> {
@@ -130,14 +142,20 @@ pub async fn invite(
     access::permits(caller, Action::InviteDeveloper, Target::Developer(portal, None))?;
     app.read().portal(portal).await?.ok_or_else(Error::not_found)?;
     let username = sign_in_text("username", username)?;
-    if text::has_control(&username) || username.contains('@') {
-        return Err(Invalid::new("username", "must not hold @ or control characters").into());
+    if text::has_control(&username) {
+        return Err(Invalid::new("username", "must not hold control characters").into());
     }
-    let name = text::name("name", name.filter(|name| !name.is_empty()).unwrap_or(&username), 128)?;
+    let name = match name.filter(|name| !name.is_empty()) {
+        Some(name) => text::name("name", name, text::NAME)?,
+        // User names may be longer than names.
+        None => text::name("username", &username, 128)?,
+    };
     let hash = app.passwords().hash(&presented_password(&sign_in_text("password", password)?)).await?;
     let mut write = app.begin(caller).await?;
     write.portal(portal).await?.ok_or_else(Error::not_found)?;
-    if write.person_by_username(portal, &username).await?.is_some() {
+    // In any case, as a directory's names are compared; whoever registered with an address signs in with it, and as a user
+    // name it would be theirs no more.
+    if !write.persons_called(portal, &username).await?.is_empty() {
         return Err(PersonRefusal::UsernameTaken(username).into());
     }
     let person = Person {
@@ -146,7 +164,8 @@ pub async fn invite(
         email: None,
         username: Some(username),
         name,
-        password: StoredPassword { hash, one_time: true },
+        password: Some(StoredPassword { hash, one_time: true }),
+        active: true,
         created_at: write.now,
         updated_at: write.now,
     };
@@ -170,6 +189,7 @@ pub(crate) async fn settle(
         username: person.username.clone(),
         email: person.email.clone(),
         status,
+        on_hold: !person.active,
         provider: DeveloperProvider::BuiltIn,
         last_active_at: None,
         created_at: write.now,
@@ -223,7 +243,7 @@ pub async fn delete(
 }
 
 /// Takes a developer away with its applications, pending approvals, organization, and persons without another one.
-async fn remove(write: &mut Write<'_>, developer: &Developer) -> Result<(), Error> {
+pub(crate) async fn remove(write: &mut Write<'_>, developer: &Developer) -> Result<(), Error> {
     for application in write.applications_of(&developer.id).await? {
         applications::remove(write, &application).await?;
     }
@@ -234,6 +254,9 @@ async fn remove(write: &mut Write<'_>, developer: &Developer) -> Result<(), Erro
     if let Some(organization) = write.organization_of_developer(&developer.id).await? {
         for member in write.members_of(&organization.id).await? {
             if write.memberships_of(&member.person_id).await?.len() == 1 {
+                let sessions = write.sessions_of(&SessionOwner::Person(member.person_id.clone())).await?;
+                let running = sessions.iter().filter(|session| session.expires_at > write.now).count();
+                write.counted.sessions += running as u64;
                 write.delete_person(&member.person_id).await?;
             }
         }
@@ -244,21 +267,23 @@ async fn remove(write: &mut Write<'_>, developer: &Developer) -> Result<(), Erro
 }
 
 /// An accepted registration.
-pub(crate) async fn activate(write: &mut Write<'_>, id: &DeveloperId) -> Result<(), Error> {
-    let developer = write.developer(id).await?.ok_or_else(Error::not_found)?.activated(write.now)?;
+pub(crate) async fn activate(write: &mut Write<'_>, approval: &Approval) -> Result<(), Error> {
+    let found = write.developer(&approval.developer_id).await?.ok_or_else(Error::not_found)?;
+    let developer = found.activated(write.now)?;
     write.save_developer(&developer).await?;
-    tell(write, EventName::DeveloperActivated, &developer);
-    Ok(())
+    let told = (EventName::DeveloperActivated, NoticeEvent::RegistrationAccepted);
+    notices::of_registration(write, told, &developer, Some(approval)).await
 }
 
 /// A rejected registration: the pending developer goes, the approval stays.
-pub(crate) async fn reject(write: &mut Write<'_>, id: &DeveloperId) -> Result<(), Error> {
-    let developer = write.developer(id).await?.ok_or_else(Error::not_found)?;
-    tell(write, EventName::RegistrationRejected, &developer);
+pub(crate) async fn reject(write: &mut Write<'_>, approval: &Approval) -> Result<(), Error> {
+    let developer = write.developer(&approval.developer_id).await?.ok_or_else(Error::not_found)?;
+    let told = (EventName::RegistrationRejected, NoticeEvent::RegistrationRejected);
+    notices::of_registration(write, told, &developer, Some(approval)).await?;
     remove(write, &developer).await
 }
 
-pub(crate) fn tell(write: &mut Write<'_>, name: EventName, developer: &Developer) {
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, developer: &Developer) -> EventId {
     let detail = json!({ "developer_id": developer.name, "status": developer.status });
-    write.tell(name, "developer", developer.id.as_str(), Some(&developer.portal_id), detail);
+    write.tell(name, "developer", developer.id.as_str(), Some(&developer.portal_id), detail)
 }

@@ -2,7 +2,8 @@
 
 use forecourt_core::refusals::{Refusal, RefusalKind};
 use forecourt_identity::{
-    authority::AuthorityError, passwords::PasswordError, registrations::RegistrationError, sealing::SealError,
+    authority::AuthorityError, passwords::PasswordError, registrations::RegistrationError,
+    sealing::SealError, sign_ins::SignInFault,
 };
 use forecourt_store::StoreError;
 
@@ -119,11 +120,13 @@ refusals! {
     forecourt_core::admin_tokens::AdminTokenRefusal,
     forecourt_core::administrators::AdministratorRefusal,
     forecourt_core::applications::ApplicationRefusal,
+    forecourt_core::approval_links::ApprovalLinkRefusal,
     forecourt_core::approvals::ApprovalRefusal,
     forecourt_core::certificates::CertificateRefusal,
     forecourt_core::consumers::ConsumerRefusal,
     forecourt_core::contact_points::ContactPointRefusal,
     forecourt_core::credentials::CredentialRefusal,
+    forecourt_core::deliveries::DeliveryRefusal,
     forecourt_core::dcr_providers::DcrProviderRefusal,
     forecourt_core::developers::DeveloperRefusal,
     forecourt_core::gateway_groups::GatewayGroupRefusal,
@@ -134,6 +137,7 @@ refusals! {
     forecourt_core::plugins::PluginRefusal,
     forecourt_core::portals::PortalRefusal,
     forecourt_core::products::changes::ProductRefusal,
+    forecourt_core::provisioning::ProvisioningRefusal,
     forecourt_core::roles::RoleRefusal,
     forecourt_core::routes::RouteRefusal,
     forecourt_core::services::ServiceRefusal,
@@ -184,6 +188,21 @@ impl From<RegistrationError> for Error {
             code: "identity_provider",
             message: "identity provider request failed".into(),
             source: Some(Box::new(error)),
+        }
+    }
+}
+
+impl From<SignInFault> for Error {
+    /// Why is for operators: it goes to the log and the audit trail, and nobody at the door learns more than this.
+    fn from(fault: SignInFault) -> Self {
+        match fault {
+            SignInFault::Refused(_) => Self::unauthenticated(),
+            SignInFault::Unreachable(_) | SignInFault::Misconfigured(_) => Self {
+                kind: ErrorKind::IdentityProvider,
+                code: "sign_in_provider",
+                message: "this way to sign in does not work at the moment; try again later".into(),
+                source: Some(Box::new(fault)),
+            },
         }
     }
 }

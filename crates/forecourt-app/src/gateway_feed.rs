@@ -1,8 +1,8 @@
 //! What gateways hear: the change log by revision, and the wake-up when it grows.
 //!
-//! Readers always read by revision from their own position; a wake-up that is lost costs time, never a change. What a
-//! node on another machine is told stands in `following.rs`, what other processes commit is heard in `others.rs`, and
-//! what may be forgotten in `upkeep.rs`.
+//! Readers always read by revision from their own position; a wake-up that is lost costs time, never a change. What
+//! they are told stands in `following.rs`, what other processes commit is heard in `others.rs`, and what may be
+//! forgotten in `upkeep.rs`.
 
 mod following;
 pub(crate) mod lines;
@@ -10,26 +10,21 @@ mod others;
 mod upkeep;
 
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{OnceLock, atomic::AtomicU64},
     time::Duration,
 };
 
-use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId};
 use forecourt_store::LoggedChange;
-use forecourt_wire::changes::{Change, ChangeBatch};
+use forecourt_wire::changes::Change;
 use tokio::sync::watch;
 
-use self::lines::LineMark;
 pub use self::{
-    following::{Following, News, diverged},
+    following::{Following, Held, News, diverged},
     others::listen,
     upkeep::forget,
 };
 use crate::{
-    App, Error,
+    App,
     sealing::{self, Opener, Unopened},
 };
 
@@ -44,24 +39,6 @@ pub(crate) struct Feed {
     unopened: Unopened,
 }
 
-/// How far a reader of the change log is.
-#[derive(Clone, Debug, Default)]
-pub struct Position {
-    /// `None`: nothing was read yet.
-    at: Option<LineMark>,
-    scopes: Option<Vec<Scope>>,
-    /// The database left the line that it was on, and the snapshot that is owed for it was not read yet.
-    left_its_line: bool,
-}
-
-impl Position {
-    /// The same, as a node tells it; `None`: nothing was read yet.
-    pub fn told(&self) -> Option<forecourt_wire::sync::Position> {
-        let LineMark { revision, mark } = self.at.clone()?;
-        Some(forecourt_wire::sync::Position { revision, mark })
-    }
-}
-
 impl Feed {
     /// Wakes readers where `revision` is news.
     fn wake(&self, revision: i64) {
@@ -69,6 +46,15 @@ impl Feed {
             let grown = *latest < revision;
             *latest = (*latest).max(revision);
             grown
+        });
+    }
+
+    /// The database's latest revision is lower than was heard before: it was put back, and readers look from there.
+    fn went_back(&self, revision: i64) {
+        self.latest.send_if_modified(|latest| {
+            let went_back = revision < *latest;
+            *latest = (*latest).min(revision);
+            went_back
         });
     }
 
@@ -111,73 +97,6 @@ pub fn embed(app: &App, applied: watch::Receiver<i64>) {
 /// The revision that the embedded gateway has applied, where there is one.
 pub fn embedded(app: &App) -> Option<i64> {
     app.feed().embedded.get().map(|applied| *applied.borrow())
-}
-
-/// Whether the database has left the line of revisions that `position` is on: it was restored, or a replica that
-/// lacked its last commits took its place. Then the position is back at the beginning, and the snapshot that follows
-/// must take the place of everything that the gateway has.
-///
-/// A position that is so old that deletions after it are no longer known is sent a snapshot too, of the same line.
-pub async fn left_the_line(app: &App, position: &mut Position) -> Result<bool, Error> {
-    let Some(at) = &position.at else {
-        // Said again until the snapshot was read: a look that failed in between must not make it an ordinary one.
-        return Ok(position.left_its_line);
-    };
-    if !lines::holds(app.read(), at).await? {
-        let latest = app.read().revision().await?;
-        tracing::error!(
-            gateway.revision = at.revision,
-            database.revision = latest,
-            "the database is not where it was: it was restored, or another took its place; this process's gateway \
-             starts from what it says now"
-        );
-        *position = Position { left_its_line: true, ..Position::default() };
-        app.feed().diverged.fetch_add(1, Ordering::Relaxed);
-        app.feed().latest.send_replace(latest);
-        return Ok(true);
-    }
-    if at.revision < app.read().forgotten_revision().await? {
-        *position = Position::default();
-    }
-    Ok(false)
-}
-
-/// What a gateway of `group` at `position` has not heard yet; moves the position.
-///
-/// The first batch is a snapshot, and so is one after which the group needs other portals than before.
-///
-/// # Errors
-/// When the database cannot be read, or was put back meanwhile, as [`left_the_line`] tells then.
-pub async fn changes(
-    app: &App,
-    group: &GatewayGroupId,
-    position: &mut Position,
-) -> Result<ChangeBatch, Error> {
-    let (mut latest, scopes, snapshot, mut logged) = loop {
-        let latest = lines::latest(app.read(), position.at.as_ref()).await?;
-        let scopes = app.read().scopes_of_group(group).await?;
-        let snapshot = position.scopes.as_ref() != Some(&scopes);
-        let after = position.at.as_ref().filter(|_| !snapshot).map_or(0, |at| at.revision);
-        let logged = app.read().changes(&scopes, after).await?;
-        // Else a commit in between gave the group another portal: rows of it must not be passed over.
-        if app.read().scopes_of_group(group).await? == scopes {
-            break (latest, scopes, snapshot, logged);
-        }
-    };
-    lines::stay(app.read(), position.at.as_ref(), &latest).await?;
-    if snapshot {
-        // A row of it may be newer, and what it was before is not there any more.
-        if let Some(last) = logged.last().filter(|last| last.revision > latest.revision) {
-            let mark = app.read().revision_mark(last.revision).await?.map(|known| known.mark);
-            latest = LineMark { revision: last.revision, mark: mark.unwrap_or_default() };
-        }
-    } else {
-        // By which line later rows were made is not known; they come the next time.
-        logged.retain(|change| change.revision <= latest.revision);
-    }
-    let revision = latest.revision;
-    *position = Position { at: Some(latest), scopes: Some(scopes), left_its_line: false };
-    Ok(ChangeBatch { revision, snapshot, changes: handed_out(app, logged) })
 }
 
 /// Rows of the log as a gateway gets them: with their secrets in clear.

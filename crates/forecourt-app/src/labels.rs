@@ -10,7 +10,7 @@ use forecourt_core::{
 };
 use forecourt_store::{LabelledNoun, RuledNoun};
 
-use crate::{App, Error, access};
+use crate::{App, Error, access, services};
 
 /// Whose labels a developer or guest of a portal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,8 @@ pub async fn of_catalogue(
     Ok(app.read().labels_of(&labelled).await?)
 }
 
-/// Values in use by key, distinct and sorted, of what the caller may read.
+/// Values in use by key, distinct and sorted, of what the caller may read. An unknown portal or group is not found by
+/// whoever may see it.
 pub async fn administered(
     app: &App,
     caller: &Caller,
@@ -83,6 +84,7 @@ pub async fn administered(
             LabelledNoun::Portals(read(Action::GetPortal, RuledNoun::Portals).await?)
         }
         AdministeredLabels::Products(portal) => {
+            access::known_portal(app, caller, portal.as_ref()).await?;
             LabelledNoun::Products(portal, read(Action::GetApiProduct, RuledNoun::Products).await?)
         }
         AdministeredLabels::Roles => LabelledNoun::Roles(read(Action::GetRole, RuledNoun::Roles).await?),
@@ -93,24 +95,24 @@ pub async fn administered(
             LabelledNoun::GatewayGroups(read(Action::GetGatewayGroup, RuledNoun::GatewayGroups).await?)
         }
         AdministeredLabels::Services(group) => {
-            let group = narrowed(caller, group)?;
+            let group = narrowed(app, caller, group).await?;
             let noun = RuledNoun::Services(group.as_ref());
             let readable = read(Action::GetPublishedService, noun).await?;
             LabelledNoun::Services(group, readable)
         }
         AdministeredLabels::Routes(group) => {
-            let group = narrowed(caller, group)?;
+            let group = narrowed(app, caller, group).await?;
             let noun = RuledNoun::Services(group.as_ref());
             let readable = read(Action::GetPublishedService, noun).await?;
             LabelledNoun::Routes(group, readable)
         }
         AdministeredLabels::Certificates(group) => {
-            let group = narrowed(caller, group)?;
+            let group = narrowed(app, caller, group).await?;
             let readable = read(Action::GetCertificate, RuledNoun::GatewayGroups).await?;
             LabelledNoun::Certificates(group, readable)
         }
         AdministeredLabels::Consumers(group) => {
-            let group = narrowed(caller, group)?;
+            let group = narrowed(app, caller, group).await?;
             let readable = read(Action::GetConsumer, RuledNoun::Consumers(group.as_ref())).await?;
             LabelledNoun::Consumers(group, readable)
         }
@@ -119,10 +121,15 @@ pub async fn administered(
 }
 
 /// The asked group, or the one that the caller's key is bound to.
-fn narrowed(caller: &Caller, asked: Option<GatewayGroupId>) -> Result<Option<GatewayGroupId>, Error> {
+async fn narrowed(
+    app: &App,
+    caller: &Caller,
+    asked: Option<GatewayGroupId>,
+) -> Result<Option<GatewayGroupId>, Error> {
     match (&caller.actor, asked) {
         (Actor::GatewayGroupKey(own), Some(asked)) if *own != asked => Err(access::elsewhere()),
         (Actor::GatewayGroupKey(own), _) => Ok(Some(own.clone())),
-        (_, asked) => Ok(asked),
+        (_, Some(asked)) => services::listed_group(app, caller, Some(asked)).await.map(Some),
+        (_, None) => Ok(None),
     }
 }

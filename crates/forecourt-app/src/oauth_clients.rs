@@ -1,8 +1,12 @@
-//! Credentials of type `oauth`: a client is registered at a DCR provider first, and stored after.
+//! Credentials of type `oauth`: a client is registered at a DCR provider first, and stored after. Whoever changes it
+//! there holds it ([`holds`]); what its provider does not know yet is told in the background ([`updates`]).
 //!
 //! Invariants: no write is open while a provider is called; before a client is asked for there is a row that says so
 //! ([`crate::dcr_removals`]); and a caller who goes away interrupts nothing, since the answer may hold what no second
 //! call would tell.
+
+mod holds;
+pub mod updates;
 
 use std::{collections::HashMap, future::Future};
 
@@ -15,9 +19,11 @@ use forecourt_core::{
     events::EventName,
     gateway_state::{CredentialSecret, Resource, Scope},
     ids::{ApplicationId, CredentialId, CredentialVersionId, DcrProviderId},
-    oauth_clients::{KeptManagement, OauthClient, RedirectUris},
+    oauth_clients::{HoldEnd, KeptManagement, OauthClient, RedirectUris},
 };
-use forecourt_identity::registrations::{KnownClient, Management, NewClient, Registered, RegistrationError};
+use forecourt_identity::registrations::{
+    IssuedSecret, KnownClient, Management, NewClient, Registered, RegistrationError,
+};
 use forecourt_store::Reader;
 use tracing::Instrument;
 
@@ -143,7 +149,8 @@ async fn register(
             return Err(error.into());
         }
     };
-    let client = Registering { intent: &intent, provider: &provider, registered: &registered };
+    let name = &client.client_name;
+    let client = Registering { intent: &intent, provider: &provider, registered: &registered, name };
     match store(app, caller, &application.id, input, client, redirect_uris).await {
         Ok(credential) => {
             Ok(IssuedCredential { credential, secret: registered.secret.map(|issued| issued.secret) })
@@ -161,6 +168,7 @@ struct Registering<'a> {
     intent: &'a DcrRemoval,
     provider: &'a DcrProvider,
     registered: &'a Registered,
+    name: &'a str,
 }
 
 /// Puts the credential in the place of the intent, all in one write.
@@ -169,7 +177,7 @@ async fn store(
     caller: &Caller,
     application: &ApplicationId,
     input: CredentialInput,
-    Registering { intent, provider, registered }: Registering<'_>,
+    Registering { intent, provider, registered, name }: Registering<'_>,
     redirect_uris: RedirectUris,
 ) -> Result<NamedCredential, Error> {
     let management = kept(app, &provider.id, &registered.client_id, registered.management.as_ref())?;
@@ -200,7 +208,12 @@ async fn store(
         redirect_uris: redirect_uris.into_vec(),
         secret_expires_at: registered.secret.as_ref().map_or(0, |issued| issued.expires_at),
         management,
+        held_until: None,
+        pending_update: None,
     };
+    // Its application may have another name by now.
+    let client = if application.name == name { client } else { client.outdated(write.now) };
+    write.owes_providers = client.pending_update.is_some();
     write.insert_credential(&credential).await?;
     write.insert_oauth_client(&client).await?;
     write.delete_dcr_removal(&intent.id).await?;
@@ -218,32 +231,45 @@ async fn redirect(
     input: CredentialInput,
     redirect_uris: RedirectUris,
 ) -> Result<NamedCredential, Error> {
-    let OauthDetail { client, provider } = found.oauth.ok_or_else(Error::not_found)?;
-    let known = known(app, &client)?;
-    let registrar = dcr_providers::registrar(app, &provider)?;
-    let name = &found.application_name;
-    let renewed = registrar.update(app.outgoing(), &known, name, redirect_uris.as_slice()).await?;
-    let renewed = kept(app, &provider.id, &client.client_id, renewed.as_ref())?;
-    let (application, id) = (&found.credential.application_id, &found.credential.id);
-    let mut write = app.begin(caller).await?;
-    let now = match credentials::found(&write, caller, application, id).await {
-        Ok(now) => now,
-        Err(error) => {
-            // It was deleted meanwhile: its removal needs the newer token.
-            drop(write);
-            dcr_removals::renew(app, caller, &client, renewed).await?;
-            return Err(error);
+    let held = holds::hold(app, caller, &found.credential.id).await?;
+    let renewed = match updates::tell(app, &held, redirect_uris.as_slice()).await {
+        Ok(renewed) => renewed,
+        Err(untold) => {
+            holds::release(app, caller, &held, None, untold.end()).await;
+            return Err(untold.into());
         }
     };
-    let credential = now.credential.replaced(input, write.now)?;
-    let mut detail = now.oauth.ok_or_else(Error::not_found)?;
+    let stored =
+        redirected(app, caller, &found.credential, input, redirect_uris, &held, renewed.clone()).await;
+    if stored.is_err() {
+        // The provider has redirect URIs that are not here: it is told those that are.
+        holds::release(app, caller, &held, renewed, HoldEnd::Apart).await;
+    }
+    stored
+}
+
+/// Stores redirect URIs that the provider has taken, and ends the hold, all in one write.
+async fn redirected(
+    app: &App,
+    caller: &Caller,
+    Credential { id, application_id, .. }: &Credential,
+    input: CredentialInput,
+    redirect_uris: RedirectUris,
+    held: &OauthClient,
+    renewed: Option<KeptManagement>,
+) -> Result<NamedCredential, Error> {
+    let mut write = app.begin(caller).await?;
+    let found = credentials::found(&write, caller, application_id, id).await?;
+    let credential = found.credential.replaced(input, write.now)?;
+    let mut detail = found.oauth.ok_or_else(Error::not_found)?;
+    detail.client = detail.client.released(held, renewed, HoldEnd::Told, write.now);
     detail.client.redirect_uris = redirect_uris.into_vec();
-    detail.client.management = renewed.or(detail.client.management);
+    write.owes_providers = detail.client.pending_update.is_some();
     write.save_credential(&credential).await?;
     write.save_oauth_client(&detail.client).await?;
     credentials::tell(&mut write, EventName::CredentialUpdated, &credential);
     write.commit().await?;
-    Ok(NamedCredential { credential, application_name: now.application_name, oauth: Some(detail) })
+    Ok(NamedCredential { credential, application_name: found.application_name, oauth: Some(detail) })
 }
 
 async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<IssuedCredential, Error> {
@@ -251,18 +277,39 @@ async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<Is
     if provider.provider_type != DcrProviderType::HttpBridge {
         return Err(CredentialRefusal::FixedSecret.into());
     }
-    let registrar = dcr_providers::registrar(app, &provider)?;
-    // A preview asks the provider nothing: what that did could not be undone.
-    let issued = match &caller.preview {
-        Some(_) => None,
-        None => Some(registrar.rotate_secret(app.outgoing(), &known(app, &client)?).await?),
+    if caller.preview.is_some() {
+        // A preview asks the provider nothing: what that did could not be undone.
+        return rotated(app, caller, &found.credential, &client, None).await;
+    }
+    let held = holds::hold(app, caller, &found.credential.id).await?;
+    let issued = async {
+        let registrar = dcr_providers::registrar(app, &provider)?;
+        Ok::<_, Error>(registrar.rotate_secret(app.outgoing(), &known(app, &held)?).await?)
     };
+    let outcome = match issued.await {
+        Ok(issued) => rotated(app, caller, &found.credential, &held, Some(issued)).await,
+        Err(error) => Err(error),
+    };
+    if outcome.is_err() {
+        holds::release(app, caller, &held, None, HoldEnd::Unchanged).await;
+    }
+    outcome
+}
+
+/// Stores that a bridge has given another secret, and ends the hold, all in one write.
+async fn rotated(
+    app: &App,
+    caller: &Caller,
+    Credential { id, application_id, .. }: &Credential,
+    held: &OauthClient,
+    issued: Option<IssuedSecret>,
+) -> Result<IssuedCredential, Error> {
     let mut write = app.begin(caller).await?;
-    let (application, id) = (&found.credential.application_id, &found.credential.id);
-    let now = credentials::found(&write, caller, application, id).await?;
+    let now = credentials::found(&write, caller, application_id, id).await?;
     let version = version(app, now.credential.version.secret.clone());
     let credential = now.credential.regenerated(version, write.now)?;
     let mut detail = now.oauth.ok_or_else(Error::not_found)?;
+    detail.client = detail.client.released(held, None, HoldEnd::Unchanged, write.now);
     if let Some(issued) = &issued {
         detail.client.secret_expires_at = issued.expires_at;
     }

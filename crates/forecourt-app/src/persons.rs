@@ -2,11 +2,12 @@
 
 use forecourt_core::{
     actors::{Actor, Caller},
-    administrators::StoredPassword,
+    administrators::{StoredPassword, sign_in_text},
     approvals::{Approval, ApprovalSubject},
     developers::{Developer, DeveloperStatus},
     events::EventName,
     ids::{ApprovalId, PersonId, PortalId},
+    notices::NoticeEvent,
     organizations::Organization,
     persons::{self, Person, PersonRefusal},
     secrets::{PlainSecret, SecretDigest, TokenKind},
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     App, Error, ErrorKind,
     authentication::{self, SignedIn},
-    developers,
+    developers, notices,
     random::OsRandom,
 };
 
@@ -49,15 +50,16 @@ pub struct KnownPerson {
 impl KnownPerson {
     /// Who acts: the developer, or a guest while the registration waits for an approval.
     pub fn actor(&self) -> Actor {
-        match self.developer.status {
-            DeveloperStatus::Active => authentication::acting(&self.developer, Some(self.person.id.clone())),
-            DeveloperStatus::Pending => Actor::Guest(self.person.portal_id.clone()),
+        if self.developer.may_act() {
+            authentication::acting(&self.developer, Some(self.person.id.clone()))
+        } else {
+            Actor::Guest(self.person.portal_id.clone())
         }
     }
 
     /// True while a one-time password is in force: nothing but changing it is permitted.
-    pub const fn must_change_password(&self) -> bool {
-        self.person.password.one_time
+    pub fn must_change_password(&self) -> bool {
+        self.person.must_change_password()
     }
 
     /// Whether the registration still waits for an approval.
@@ -84,7 +86,8 @@ pub async fn sign_up(
     let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
-    if write.person_by_email(portal, &email).await?.is_some() {
+    // Nor as a user name that a directory gave: both sign in by what is typed.
+    if !write.persons_called(portal, &email).await?.is_empty() {
         return Err(PersonRefusal::EmailTaken.into());
     }
     let person = Person {
@@ -93,16 +96,21 @@ pub async fn sign_up(
         email: Some(email),
         username: None,
         name,
-        password: StoredPassword { hash, one_time: false },
+        password: Some(StoredPassword { hash, one_time: false }),
+        active: true,
         created_at: write.now,
         updated_at: write.now,
     };
     let auto = settings.registration_auto_approval;
     let status = if auto { DeveloperStatus::Active } else { DeveloperStatus::Pending };
     let developer = developers::settle(&mut write, &person, status).await?;
-    developers::tell(&mut write, EventName::DeveloperCreated, &developer);
-    if !auto {
-        write.insert_approval(&registration(&developer, write.now)).await?;
+    if auto {
+        developers::tell(&mut write, EventName::DeveloperCreated, &developer);
+    } else {
+        let approval = registration(&developer, write.now);
+        write.insert_approval(&approval).await?;
+        let told = (EventName::DeveloperCreated, NoticeEvent::RegistrationRequested);
+        notices::of_registration(&mut write, told, &developer, Some(&approval)).await?;
     }
     let token = TokenKind::Session.issue(&mut OsRandom);
     let owner = SessionOwner::Person(person.id.clone());
@@ -139,16 +147,20 @@ async fn proved(
     let found = match option.and_then(|option| option.offered_built_in()) {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
         Some(_) if login.contains('\0') => None,
-        Some(settings) if settings.login_with_email && login.contains('@') => {
-            app.read().person_by_email(portal, &login.to_lowercase()).await?
-        }
-        Some(_) => app.read().person_by_username(portal, login).await?,
+        // A user name, which an administrator gave, may be an address too: what somebody registers stays behind it.
+        Some(settings) => match app.read().person_by_username(portal, login).await? {
+            None if settings.login_with_email && login.contains('@') => {
+                app.read().person_by_email(portal, &login.to_lowercase()).await?
+            }
+            named => named,
+        },
         None => None,
     };
-    let stored = found.as_ref().map(|person| person.password.hash.as_str());
+    let stored = found.as_ref().and_then(|person| person.password.as_ref());
+    let stored = stored.map(|stored| stored.hash.as_str());
     let _turn = app.limits().turn(address, app.now()).await?;
     let fits = app.passwords().verify(&persons::presented_password(password), stored).await?;
-    Ok(found.filter(|_| fits))
+    Ok(found.filter(|person| fits && person.active))
 }
 
 /// Signs a person in by e-mail address or user name.
@@ -187,8 +199,9 @@ pub async fn sign_in(
     attempt.succeeded();
     let token = TokenKind::Session.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
-    if write.person(&person.id).await?.is_none_or(|current| current.password != person.password) {
-        // Changed or deleted while the old password was being proved: it opens nothing any more.
+    let holds = |current: Person| current.active && current.password == person.password;
+    if !write.person(&person.id).await?.is_some_and(holds) {
+        // Changed, deactivated or deleted while the old password was being proved: it opens nothing any more.
         return Err(Error::unauthenticated());
     }
     // Disabled meanwhile, it lets nobody in any more.
@@ -207,7 +220,8 @@ pub async fn by_session(app: &App, portal: &PortalId, token: &str) -> Result<Opt
     let digest = PlainSecret::presented(token).digest();
     let session = app.read().session(&digest).await?.filter(|session| app.now() < session.expires_at);
     let Some(Session { owner: SessionOwner::Person(id), .. }) = session else { return Ok(None) };
-    let person = app.read().person(&id).await?.filter(|person| person.portal_id == *portal);
+    let person = app.read().person(&id).await?;
+    let person = person.filter(|person| person.active && person.portal_id == *portal);
     let Some(person) = person else { return Ok(None) };
     let memberships = app.read().memberships_of(&person.id).await?;
     let Some(membership) = memberships.first() else { return Ok(None) };
@@ -215,7 +229,7 @@ pub async fn by_session(app: &App, portal: &PortalId, token: &str) -> Result<Opt
         return Ok(None);
     };
     let Some(developer) = app.read().developer(&organization.developer_id).await? else { return Ok(None) };
-    if developer.status == DeveloperStatus::Active {
+    if developer.may_act() {
         authentication::note_activity(app, &developer).await?;
     }
     Ok(Some(KnownPerson { person, organization, developer, session: digest }))
@@ -259,7 +273,7 @@ pub async fn change_password(
     new: &str,
     old: Option<&str>,
 ) -> Result<(), Error> {
-    let stored = &known.person.password;
+    let stored = known.person.password.as_ref().ok_or(PersonRefusal::WrongPassword)?;
     let forbidden =
         [known.person.email.as_deref(), known.person.username.as_deref(), Some(known.person.name.as_str())];
     let forbidden: Vec<_> = forbidden.into_iter().flatten().collect();
@@ -276,11 +290,11 @@ pub async fn change_password(
     let hash = app.passwords().hash(&new).await?;
     let mut write = app.begin(caller).await?;
     let mut person = write.person(&known.person.id).await?.ok_or_else(Error::unauthenticated)?;
-    if person.password != *stored {
+    if !person.active || person.password.as_ref() != Some(stored) {
         // Somebody changed it since it was proved: what was proved is worth nothing any more.
         return Err(Error::unauthenticated());
     }
-    person.password = StoredPassword { hash, one_time: false };
+    person.password = Some(StoredPassword { hash, one_time: false });
     person.updated_at = write.now;
     write.save_person(&person).await?;
     write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), Some(&known.session)).await?;
@@ -293,4 +307,35 @@ pub async fn change_password(
         detail,
     );
     write.commit().await
+}
+
+/// Gives the person of a developer's own organization a one-time password, and ends their sessions.
+///
+/// # Errors
+/// A conflict where nobody signs in to our site as this developer, or where several do.
+pub async fn reset_password(
+    app: &App,
+    caller: &Caller,
+    named: &str,
+    portal: Option<&PortalId>,
+    password: &str,
+) -> Result<Developer, Error> {
+    let developer = developers::invitable(app, caller, named, portal).await?;
+    let password = persons::presented_password(&sign_in_text("password", password)?);
+    let hash = app.passwords().hash(&password).await?;
+    let mut write = app.begin(caller).await?;
+    let members = match write.organization_of_developer(&developer.id).await? {
+        Some(organization) => write.members_of(&organization.id).await?,
+        None => Vec::new(),
+    };
+    let [member] = members.as_slice() else { return Err(PersonRefusal::NotOnePerson.into()) };
+    let mut person = write.person(&member.person_id).await?.ok_or_else(Error::not_found)?;
+    person.password = Some(StoredPassword { hash, one_time: true });
+    person.updated_at = write.now;
+    write.save_person(&person).await?;
+    write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), None).await?;
+    let (id, portal) = (person.id.as_str(), &person.portal_id);
+    write.tell(EventName::PersonPasswordReset, "person", id, Some(portal), Value::Null);
+    write.commit().await?;
+    Ok(developer)
 }

@@ -1,4 +1,6 @@
 //! Portal tokens: made, renamed, regenerated and deleted by administrators.
+//!
+//! Invariant: what a write saves it has read itself, so that nothing brings back the text of a regenerated token.
 
 use forecourt_core::{
     actors::Caller,
@@ -56,7 +58,11 @@ pub async fn permitted(
     id: &PortalTokenId,
     action: Action,
 ) -> Result<PortalToken, Error> {
-    let token = app.read().portal_token(id).await?.ok_or_else(|| access::missing(caller))?;
+    of_caller(caller, app.read().portal_token(id).await?, action)
+}
+
+fn of_caller(caller: &Caller, token: Option<PortalToken>, action: Action) -> Result<PortalToken, Error> {
+    let token = token.ok_or_else(|| access::missing(caller))?;
     access::permits(caller, action, Target::Portal(Some(&token.portal_id)))?;
     Ok(token)
 }
@@ -96,9 +102,9 @@ pub async fn rename(
     id: &PortalTokenId,
     name: &str,
 ) -> Result<PortalToken, Error> {
-    let mut token = permitted(app, caller, id, Action::UpdatePortalToken).await?;
-    token.name = text::name("name", name, text::NAME)?;
     let mut write = app.begin(caller).await?;
+    let mut token = of_caller(caller, write.portal_token(id).await?, Action::UpdatePortalToken)?;
+    token.name = text::name("name", name, text::NAME)?;
     token.updated_at = write.now;
     write.save_portal_token(&token).await?;
     tell(&mut write, EventName::PortalTokenRenamed, &token);
@@ -113,8 +119,8 @@ pub async fn regenerate(
     id: &PortalTokenId,
     expires_at: Option<i64>,
 ) -> Result<IssuedPortalToken, Error> {
-    let mut token = permitted(app, caller, id, Action::UpdatePortalToken).await?;
     let mut write = app.begin(caller).await?;
+    let mut token = of_caller(caller, write.portal_token(id).await?, Action::UpdatePortalToken)?;
     let text = TokenKind::Portal.issue(&mut OsRandom);
     token.digest = text.digest();
     token.expires_at = expiry(expires_at, write.now)?;
@@ -127,8 +133,8 @@ pub async fn regenerate(
 
 /// Deletes a token.
 pub async fn delete(app: &App, caller: &Caller, id: &PortalTokenId) -> Result<(), Error> {
-    let token = permitted(app, caller, id, Action::DeletePortalToken).await?;
     let mut write = app.begin(caller).await?;
+    let token = of_caller(caller, write.portal_token(id).await?, Action::DeletePortalToken)?;
     write.delete_portal_token(id).await?;
     tell(&mut write, EventName::PortalTokenDeleted, &token);
     write.commit().await

@@ -44,6 +44,12 @@ pub async fn must_exist(app: &App, id: &PortalId) -> Result<(), Error> {
     app.read().portal(id).await?.map(drop).ok_or_else(Error::not_found)
 }
 
+/// Where a portal's site is reached, without a slash at the end, as far as that is known.
+pub async fn site_url(app: &App, id: &PortalId) -> Result<Option<String>, Error> {
+    let url = app.read().portal(id).await?.and_then(|portal| portal.public_url);
+    Ok(url.map(|url| url.trim_end_matches('/').to_owned()))
+}
+
 /// The portal whose site answers `host` (without port): its own, else the one named `default`, else the oldest.
 pub async fn portal_for_host(app: &App, host: &str) -> Result<Portal, Error> {
     let portals = app.read().all_portals().await?;
@@ -72,13 +78,30 @@ pub async fn create(app: &App, caller: &Caller, input: PortalInput) -> Result<Po
 
 /// Changes what `input` gives.
 pub async fn update(app: &App, caller: &Caller, id: &PortalId, input: PortalInput) -> Result<Portal, Error> {
+    change(app, caller, id, |_| Ok(input)).await
+}
+
+/// Changes what `edit` gives for the portal as it is, between reading and writing without a gap.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &PortalId,
+    edit: impl FnOnce(&Portal) -> Result<PortalInput, E>,
+) -> Result<Portal, E> {
     access::permits(caller, Action::UpdatePortal, Target::Portal(Some(id)))?;
     let mut write = app.begin(caller).await?;
-    let portal = write.portal(id).await?.ok_or_else(Error::not_found)?.changed(input, write.now)?;
-    refuse_taken(&write, &portal).await?;
-    write.save_portal(&portal).await?;
-    tell(&mut write, EventName::PortalUpdated, &portal);
+    let before = write.portal(id).await.map_err(Error::from)?.ok_or_else(Error::not_found)?;
+    let input = edit(&before)?;
+    let portal = change_in(&mut write, before, input).await?;
     write.commit().await?;
+    Ok(portal)
+}
+
+async fn change_in(write: &mut Write<'_>, before: Portal, input: PortalInput) -> Result<Portal, Error> {
+    let portal = before.changed(input, write.now)?;
+    refuse_taken(write, &portal).await?;
+    write.save_portal(&portal).await?;
+    tell(write, EventName::PortalUpdated, &portal);
     Ok(portal)
 }
 

@@ -134,30 +134,59 @@ pub async fn update(
 ) -> Result<UpdatedProduct, Error> {
     let mut write = app.begin(caller).await?;
     let before = permitted(caller, write.product(id).await?, portal, Action::UpdateApiProduct)?;
+    let updated = update_in(&mut write, caller, before, input).await?;
+    write.commit().await?;
+    Ok(updated)
+}
+
+/// As [`update`], with what `edit` gives for the product as it is, between reading and writing without a gap.
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    portal: Option<&PortalId>,
+    edit: impl FnOnce(&ProductDetail) -> Result<ProductInput, E>,
+) -> Result<UpdatedProduct, E> {
+    let mut write = app.begin(caller).await?;
+    let found = write.product(id).await.map_err(Error::from)?;
+    let product = permitted(caller, found, portal, Action::UpdateApiProduct)?;
+    let documents = write.product_documents(&product).await.map_err(Error::from)?;
+    let before = ProductDetail { product, documents };
+    let input = edit(&before)?;
+    let updated = update_in(&mut write, caller, before.product, input).await?;
+    write.commit().await?;
+    Ok(updated)
+}
+
+async fn update_in(
+    write: &mut Write<'_>,
+    caller: &Caller,
+    before: Product,
+    input: ProductInput,
+) -> Result<UpdatedProduct, Error> {
+    let id = before.id.clone();
     let notified = before.notifications.clone();
     let renamed = input.name.as_ref().is_some_and(|name| *name != before.name);
     let linked = before.gateway_offer().map(|offer| offer.services.clone()).unwrap_or_default();
     let change = before.changed(input, write.now)?;
-    check_links(&write, caller, &change.product, Some(&linked)).await?;
-    check_dcr(&write, &change.product).await?;
-    contact_points::check_rules(&write, &change.product.notifications, &notified).await?;
+    check_links(write, caller, &change.product, Some(&linked)).await?;
+    check_dcr(write, &change.product).await?;
+    contact_points::check_rules(write, &change.product.notifications, &notified).await?;
     let product = &change.product;
-    let ended =
-        if change.unpublished { subscriptions::end_all_of_product(&mut write, product).await? } else { 0 };
+    let ended = if change.unpublished { subscriptions::end_all_of_product(write, product).await? } else { 0 };
     write.save_product(product).await?;
     if renamed {
-        write.rename_product_in_approvals(id, &product.name).await?;
+        write.rename_product_in_approvals(&id, &product.name).await?;
         write.rename_in_usage(NamedInUsage::Product, id.as_str(), &product.name).await?;
     }
-    tell_gateways(&mut write, product).await?;
+    tell_gateways(write, product).await?;
     let name = match (change.published, change.unpublished) {
         (true, _) => EventName::ProductPublished,
         (_, true) => EventName::ProductUnpublished,
         _ => EventName::ProductUpdated,
     };
-    tell(&mut write, name, product);
+    tell(write, name, product);
     let documents = write.product_documents(product).await?;
-    write.commit().await?;
     let warning = warning(&change, ended);
     Ok(UpdatedProduct { detail: ProductDetail { product: change.product, documents }, warning })
 }

@@ -1,210 +1,262 @@
-//! Provisioning of administrators by a directory: its settings, its token, and what it does to the people it made.
+//! Provisioning of accounts by a directory: its settings, its token, and what it does to the accounts that it made.
 //!
-//! Whoever is deactivated loses sessions and tokens in the same transaction; nothing brings these back.
+//! Administrators have one directory, and the people of each portal's site one of their own. What an act takes along
+//! stands in `administrators` and `persons`. Invariant: whoever is deactivated loses sessions and tokens in the same
+//! transaction; nothing brings these back.
+
+mod administrators;
+mod persons;
 
 use forecourt_core::{
     actors::{Actor, Caller},
-    administrators::{Administrator, AdministratorRefusal},
     events::EventName,
-    ids::AdministratorId,
+    ids::PortalId,
+    lists::List,
     permissions::{Action, Target},
-    provisioning::{ProvisionedInput, ProvisionedUser, ScimSettings},
+    provisioning::{Accounts, ProvisionedInput, ProvisionedUser, ScimSettings},
     secrets::{PlainSecret, TokenKind},
-    sessions::SessionOwner,
 };
+use forecourt_store::Reader;
 use serde_json::{Value, json};
 
 use crate::{App, Error, access, random::OsRandom, writes::Write};
 
-/// Whether a directory may provision administrators.
-pub async fn settings(app: &App, caller: &Caller) -> Result<ScimSettings, Error> {
-    access::permits(caller, Action::GetScimProvisioning, Target::Organization)?;
-    Ok(app.read().scim_settings().await?)
+/// Which accounts a directory asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// All of them.
+    All,
+    /// Those with this user name in any case. There is one at most, but where accounts were made elsewhere whose names
+    /// differ in nothing else.
+    Named(&'a str),
+    /// Those that the directory knows by this id of its own; more than these may be given.
+    Known(&'a str),
+    /// At most `most` of them, but for the first `skipped`.
+    Page {
+        /// How many are passed over.
+        skipped: u64,
+        /// The most that are given.
+        most: u64,
+    },
 }
 
-/// Lets a directory provision administrators, or keeps it out. The token stays.
-pub async fn enable(app: &App, caller: &Caller, enable: bool) -> Result<ScimSettings, Error> {
-    access::permits(caller, Action::UpdateScimProvisioning, Target::Organization)?;
+/// Refuses whoever may not read, or with `change` not change, whether a directory may provision `accounts`. Faces ask
+/// before they read a body.
+pub fn permits(caller: &Caller, accounts: &Accounts, change: bool) -> Result<(), Error> {
+    match (accounts, change) {
+        (Accounts::Administrators, false) => {
+            access::permits(caller, Action::GetScimProvisioning, Target::Organization)
+        }
+        (Accounts::Administrators, true) => {
+            access::permits(caller, Action::UpdateScimProvisioning, Target::Organization)
+        }
+        (Accounts::Portal(portal), false) => {
+            access::permits(caller, Action::GetPortal, Target::Portal(Some(portal)))
+        }
+        (Accounts::Portal(portal), true) => {
+            access::permits(caller, Action::UpdatePortal, Target::Portal(Some(portal)))?;
+            // With the token they would read, make and delete developers all the same.
+            let is_allowed = |action| access::allows(caller, action, Target::Developer(portal, None));
+            match OF_A_PORTAL_S_DIRECTORY.into_iter().all(is_allowed) {
+                true => Ok(()),
+                false => Err(access::refused(caller)),
+            }
+        }
+    }
+}
+
+/// What a portal's directory does with developers, for all of them.
+const OF_A_PORTAL_S_DIRECTORY: [Action; 3] =
+    [Action::GetDeveloper, Action::InviteDeveloper, Action::DeleteDeveloper];
+
+/// Whether a directory may provision `accounts`.
+pub async fn settings(app: &App, caller: &Caller, accounts: &Accounts) -> Result<ScimSettings, Error> {
+    permits(caller, accounts, false)?;
+    existing(app.read(), accounts).await?;
+    stored(app.read(), accounts).await
+}
+
+/// Lets a directory provision `accounts`, or keeps it out. The token stays.
+pub async fn enable(
+    app: &App,
+    caller: &Caller,
+    accounts: &Accounts,
+    enable: bool,
+) -> Result<ScimSettings, Error> {
+    permits(caller, accounts, true)?;
     let mut write = app.begin(caller).await?;
-    let settings = ScimSettings { enable, ..write.scim_settings().await? };
-    write.save_scim_settings(&settings).await?;
-    write.tell(EventName::SettingsChanged, "settings", "scim", None, json!({ "enable": enable }));
+    existing(&write, accounts).await?;
+    let settings = ScimSettings { enable, ..stored(&write, accounts).await? };
+    save(&mut write, accounts, &settings, EventName::SettingsChanged, json!({ "enable": enable })).await?;
     write.commit().await?;
     Ok(settings)
 }
 
 /// Makes the directory's token anew; the earlier one is dead at once.
-pub async fn issue_token(app: &App, caller: &Caller) -> Result<PlainSecret, Error> {
-    access::permits(caller, Action::UpdateScimProvisioning, Target::Organization)?;
+pub async fn issue_token(app: &App, caller: &Caller, accounts: &Accounts) -> Result<PlainSecret, Error> {
+    permits(caller, accounts, true)?;
     let token = TokenKind::Directory.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
-    let settings = ScimSettings { token: Some(token.digest()), ..write.scim_settings().await? };
-    write.save_scim_settings(&settings).await?;
-    write.tell(EventName::ScimTokenIssued, "settings", "scim", None, Value::Null);
+    existing(&write, accounts).await?;
+    let settings = ScimSettings { token: Some(token.digest()), ..stored(&write, accounts).await? };
+    save(&mut write, accounts, &settings, EventName::ScimTokenIssued, Value::Null).await?;
     write.commit().await?;
     Ok(token)
 }
 
-/// Whether a directory may call at all; nobody need be known to be told.
-pub async fn is_enabled(app: &App) -> Result<bool, Error> {
-    Ok(app.read().scim_settings().await?.enable)
-}
-
-/// The directory, where `token` is its token; a wrong one counts against the address.
-pub async fn by_token(app: &App, address: Option<&str>, token: &str) -> Result<Actor, Error> {
-    let settings = app.read().scim_settings().await?;
-    match settings.token {
-        Some(own) if settings.enable && own == PlainSecret::presented(token).digest() => Ok(Actor::Directory),
-        _ => Err(app.limits().failed(address, app.now())),
+/// Refuses a portal that does not exist.
+async fn existing(read: &Reader, accounts: &Accounts) -> Result<(), Error> {
+    match accounts {
+        Accounts::Administrators => Ok(()),
+        Accounts::Portal(portal) => read.portal(portal).await?.map(drop).ok_or_else(Error::not_found),
     }
 }
 
-/// All administrators, oldest first.
-pub async fn users(app: &App, caller: &Caller) -> Result<Vec<ProvisionedUser>, Error> {
-    directory(caller)?;
-    Ok(app.read().provisioned_users().await?)
+async fn stored(read: &Reader, accounts: &Accounts) -> Result<ScimSettings, Error> {
+    Ok(match accounts {
+        Accounts::Administrators => read.scim_settings().await?,
+        Accounts::Portal(portal) => read.portal_scim_settings(portal).await?,
+    })
 }
 
-/// One administrator.
-pub async fn user(app: &App, caller: &Caller, id: &AdministratorId) -> Result<ProvisionedUser, Error> {
-    directory(caller)?;
-    app.read().provisioned_user(id).await?.ok_or_else(Error::not_found)
-}
-
-/// The administrator with exactly this user name, where there is one.
-pub async fn user_named(
-    app: &App,
-    caller: &Caller,
-    username: &str,
-) -> Result<Option<ProvisionedUser>, Error> {
-    directory(caller)?;
-    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
-    if username.contains('\0') {
-        return Ok(None);
-    }
-    let known = app.read().administrator_by_username(username).await?;
-    match known {
-        Some(administrator) => Ok(app.read().provisioned_user(&administrator.id).await?),
-        None => Ok(None),
-    }
-}
-
-/// Makes an administrator without password and role.
-pub async fn create(app: &App, caller: &Caller, input: ProvisionedInput) -> Result<ProvisionedUser, Error> {
-    directory(caller)?;
-    let input = input.checked()?;
-    let mut write = app.begin(caller).await?;
-    refuse_taken(&write, &input.username, None).await?;
-    let blank = Administrator {
-        id: AdministratorId::issue(write.now, &mut OsRandom),
-        username: String::new(),
-        email: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
-        password: None,
-        // No one-time password waits to be changed.
-        activated: true,
-        active: true,
-        boundary: None,
-        initial: false,
-        created_at: write.now,
-        updated_at: write.now,
-    };
-    let user = input.applied(ProvisionedUser { administrator: blank, details: None }, write.now);
-    write.insert_administrator(&user.administrator).await?;
-    if let Some(details) = &user.details {
-        write.save_directory_details(&user.administrator.id, details).await?;
-    }
-    let detail = json!({ "username": user.administrator.username, "active": user.administrator.active });
-    tell(&mut write, EventName::AdministratorProvisioned, &user, detail);
-    write.commit().await?;
-    Ok(user)
-}
-
-/// Changes an administrator that the directory made into what `change` says of them as they are in that moment.
-///
-/// # Errors
-/// Those of `change`; forbidden to change whom the directory did not make; a conflict where the user name is taken.
-pub async fn change<E: From<Error>>(
-    app: &App,
-    caller: &Caller,
-    id: &AdministratorId,
-    change: impl FnOnce(&ProvisionedUser) -> Result<ProvisionedInput, E>,
-) -> Result<ProvisionedUser, E> {
-    directory(caller)?;
-    let mut write = app.begin(caller).await?;
-    let user = own(&write, id).await?;
-    let input = change(&user)?.checked().map_err(Error::from)?;
-    refuse_taken(&write, &input.username, Some(id)).await?;
-    let was_active = user.administrator.active;
-    let changed = input.applied(user, write.now);
-    store(&mut write, &changed, was_active).await?;
-    write.commit().await?;
-    Ok(changed)
-}
-
-/// Deletes an administrator that the directory made; `check` sees them as they are in that moment.
-pub async fn delete<E: From<Error>>(
-    app: &App,
-    caller: &Caller,
-    id: &AdministratorId,
-    check: impl FnOnce(&ProvisionedUser) -> Result<(), E>,
-) -> Result<(), E> {
-    directory(caller)?;
-    let mut write = app.begin(caller).await?;
-    let user = own(&write, id).await?;
-    check(&user)?;
-    write.delete_administrator(id).await.map_err(Error::from)?;
-    let detail = json!({ "username": user.administrator.username });
-    tell(&mut write, EventName::AdministratorDeleted, &user, detail);
-    Ok(write.commit().await?)
-}
-
-async fn store(write: &mut Write<'_>, user: &ProvisionedUser, was_active: bool) -> Result<(), Error> {
-    let administrator = &user.administrator;
-    write.save_administrator(administrator).await?;
-    if let Some(details) = &user.details {
-        write.save_directory_details(&administrator.id, details).await?;
-    }
-    let detail = json!({ "username": administrator.username });
-    tell(write, EventName::AdministratorUpdatedByDirectory, user, detail);
-    match (was_active, administrator.active) {
-        (true, false) => {
-            write.delete_sessions_of(&SessionOwner::Administrator(administrator.id.clone()), None).await?;
-            let tokens = write.delete_admin_tokens_of(&administrator.id).await?;
-            let detail = json!({ "tokens_deleted": tokens });
-            tell(write, EventName::AdministratorDeactivated, user, detail);
+async fn save(
+    write: &mut Write<'_>,
+    accounts: &Accounts,
+    settings: &ScimSettings,
+    told: EventName,
+    detail: Value,
+) -> Result<(), Error> {
+    match accounts {
+        Accounts::Administrators => {
+            write.save_scim_settings(settings).await?;
+            write.tell(told, "settings", "scim", None, detail);
         }
-        (false, true) => tell(write, EventName::AdministratorActivated, user, Value::Null),
-        _ => {}
+        Accounts::Portal(portal) => {
+            write.save_portal_scim_settings(portal, settings).await?;
+            write.tell(told, "portal", portal.as_str(), Some(portal), detail);
+        }
     }
     Ok(())
 }
 
-/// The administrator with this id, where the directory made them.
-async fn own(write: &Write<'_>, id: &AdministratorId) -> Result<ProvisionedUser, Error> {
-    let user = write.provisioned_user(id).await?.ok_or_else(Error::not_found)?;
+/// Whether a directory may call at all; nobody need be known to be told.
+pub async fn is_enabled(app: &App, accounts: &Accounts) -> Result<bool, Error> {
+    Ok(stored(app.read(), accounts).await?.enable)
+}
+
+/// The directory, where `token` is its token; a wrong one counts against the address.
+pub async fn by_token(
+    app: &App,
+    accounts: &Accounts,
+    address: Option<&str>,
+    token: &str,
+) -> Result<Actor, Error> {
+    let settings = stored(app.read(), accounts).await?;
+    let shown = PlainSecret::presented(token).digest();
+    if !settings.enable || settings.token != Some(shown) {
+        return Err(app.limits().failed(address, app.now()));
+    }
+    Ok(match accounts {
+        Accounts::Administrators => Actor::Directory,
+        Accounts::Portal(portal) => Actor::PortalDirectory(portal.clone()),
+    })
+}
+
+/// The accounts that are `wanted`, oldest first, and how many there are over all pages.
+pub async fn users(app: &App, caller: &Caller, wanted: Wanted<'_>) -> Result<List<ProvisionedUser>, Error> {
+    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+    if matches!(wanted, Wanted::Named(text) | Wanted::Known(text) if text.contains('\0')) {
+        return Ok(List { rows: Vec::new(), total: 0 });
+    }
+    match directory(caller)? {
+        None => administrators::users(app, wanted).await,
+        Some(portal) => persons::users(app, portal, wanted).await,
+    }
+}
+
+/// One account. That of somebody of another kind, or of another portal, is not found.
+pub async fn user(app: &App, caller: &Caller, id: &str) -> Result<ProvisionedUser, Error> {
+    let found = match directory(caller)? {
+        None => administrators::found(app.read(), id).await?,
+        Some(portal) => persons::found(app.read(), portal, id).await?,
+    };
+    found.ok_or_else(Error::not_found)
+}
+
+/// Makes an account without password; of an administrator without role, of a person with a developer that is active.
+///
+/// # Errors
+/// A conflict where the name, or the address that they sign in with, is taken.
+pub async fn create(app: &App, caller: &Caller, input: ProvisionedInput) -> Result<ProvisionedUser, Error> {
+    let directory = directory(caller)?;
+    let input = input.checked()?;
+    let mut write = app.begin(caller).await?;
+    let user = match directory {
+        None => administrators::create(&mut write, input).await?,
+        Some(portal) => persons::create(&mut write, portal, input).await?,
+    };
+    write.commit().await?;
+    Ok(user)
+}
+
+/// Changes an account that the directory made into what `change` says of it as it is in that moment.
+///
+/// # Errors
+/// Those of `change`; forbidden to change what the directory did not make; a conflict as for [`create`].
+pub async fn change<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    change: impl FnOnce(&ProvisionedUser) -> Result<ProvisionedInput, E>,
+) -> Result<ProvisionedUser, E> {
+    let directory = directory(caller)?;
+    let mut write = app.begin(caller).await?;
+    let before = own(&write, directory, id).await?;
+    let input = change(&before)?.checked().map_err(Error::from)?;
+    let after = input.applied(before.clone(), write.now);
+    match directory {
+        None => administrators::save(&mut write, &before, &after).await?,
+        Some(portal) => persons::save(&mut write, portal, &before, &after).await?,
+    }
+    write.commit().await?;
+    Ok(after)
+}
+
+/// Deletes an account that the directory made; `check` sees it as it is in that moment.
+pub async fn delete<E: From<Error>>(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    check: impl FnOnce(&ProvisionedUser) -> Result<(), E>,
+) -> Result<(), E> {
+    let directory = directory(caller)?;
+    let mut write = app.begin(caller).await?;
+    let user = own(&write, directory, id).await?;
+    check(&user)?;
+    match directory {
+        None => administrators::delete(&mut write, &user).await?,
+        Some(portal) => persons::delete(&mut write, portal, &user).await?,
+    }
+    Ok(write.commit().await?)
+}
+
+/// The account with this id, where the directory made it.
+async fn own(write: &Write<'_>, directory: Option<&PortalId>, id: &str) -> Result<ProvisionedUser, Error> {
+    let found = match directory {
+        None => administrators::found(write, id).await?,
+        Some(portal) => persons::found(write, portal, id).await?,
+    };
+    let user = found.ok_or_else(Error::not_found)?;
     user.changeable().map_err(|refusal| Error::forbidden_because(&refusal))?;
     Ok(user)
 }
 
-async fn refuse_taken(write: &Write<'_>, username: &str, own: Option<&AdministratorId>) -> Result<(), Error> {
-    match write.administrator_by_username(username).await? {
-        Some(other) if Some(&other.id) != own => {
-            Err(AdministratorRefusal::UsernameTaken(username.to_owned()).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Only the directory provisions; a job of Forecourt may too.
-fn directory(caller: &Caller) -> Result<(), Error> {
-    match caller.actor {
-        Actor::Directory | Actor::System => Ok(()),
+/// Only directories provision; a job of Forecourt may provision administrators too. The portal whose directory calls;
+/// `None`: that of administrators.
+fn directory(caller: &Caller) -> Result<Option<&PortalId>, Error> {
+    match &caller.actor {
+        Actor::Directory | Actor::System => Ok(None),
+        Actor::PortalDirectory(portal) => Ok(Some(portal)),
         _ => Err(Error::not_found()),
     }
-}
-
-fn tell(write: &mut Write<'_>, name: EventName, user: &ProvisionedUser, detail: Value) {
-    write.tell(name, "administrator", user.administrator.id.as_str(), None, detail);
 }

@@ -14,7 +14,10 @@ use forecourt_core::{
         CertificateState, ConsumerSecret, ConsumerState, CredentialSecret, CredentialState, Resource,
         TokenSecret, UpstreamState,
     },
-    ids::{CertificateId, CredentialId, DcrProviderId, GatewayGroupId, ServiceId, SignInOptionId},
+    ids::{
+        CertificateId, ContactPointId, CredentialId, DcrProviderId, DeliveryId, GatewayGroupId, ServiceId,
+        SignInOptionId,
+    },
     secrets::{KeptSecret, PlainSecret, SecretDigest},
 };
 use forecourt_identity::sealing::Sealer;
@@ -38,6 +41,16 @@ pub fn of_dcr_header(id: &DcrProviderId, name: &str) -> String {
 
 /// The place of the SMTP server's password.
 pub const OF_SMTP_SERVER: &str = "smtp_server";
+
+/// The place of what the calls of a contact point are signed with.
+pub fn of_contact_point(id: &ContactPointId) -> String {
+    format!("contact_point/{id}")
+}
+
+/// The place of the token in a mail that leads to a decision.
+pub fn of_delivery(id: &DeliveryId) -> String {
+    format!("delivery/{id}")
+}
 
 /// The place of a secret among the settings of a sign-in option.
 pub fn of_sign_in_option(id: &SignInOptionId, member: &str) -> String {
@@ -190,6 +203,7 @@ mod tests {
             snis: vec!["a.example".into()],
             pairs: keys.into_iter().map(pair).collect(),
             client_ca: None,
+            client_depth: None,
             created_at: Timestamp::default(),
         })
     }

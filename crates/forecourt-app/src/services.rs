@@ -193,7 +193,7 @@ pub(crate) async fn put_in(
         upstream_certificates::show(write, (group, &service.id), upstream, key, before).await?;
     }
     if let Some(old) = &old {
-        service.keep(old)?;
+        service.keep(old);
     }
     plugins::refuse_beside_product(write, &service.plugins, &service.id, &service.name).await?;
     let name = if old.is_some() { EventName::ServiceUpdated } else { EventName::ServiceCreated };

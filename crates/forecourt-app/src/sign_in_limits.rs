@@ -1,18 +1,25 @@
 //! Limits on failed sign-ins and failed token checks, per account and per address, in a sliding window.
 //!
 //! A right credential of another account is not held up: only the failing account, and failures from the failing address,
-//! are told to wait. Whether a password is right costs a slow hash, though; so an address that failed too often has
-//! its passwords hashed one at a time, in turn with all such addresses, and a crowd of them is told to wait unhashed.
+//! are told to wait. Whether a password is right costs a slow hash, though; so addresses that failed too often have
+//! their passwords hashed one at a time, each address in its turn ([`turns`]).
+
+mod turns;
 
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use forecourt_core::time::Timestamp;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use turns::Turns;
 
+pub(crate) use self::turns::Turn;
 use crate::{Error, ErrorKind};
 
 /// How many failures are answered plainly.
@@ -36,9 +43,8 @@ impl Default for SignInLimits {
 const REMEMBERED: usize = 20_000;
 /// At most this many attempts on one account wait for others to be decided.
 const WAITING: usize = 256;
-/// At most this many passwords from addresses that failed too often wait to be hashed, the one that is being hashed
-/// included.
-const CROWD: usize = 8;
+/// At most this many directories are being asked at a time, also for callers who hung up.
+const ASKED: usize = 32;
 
 type Recent = HashMap<String, VecDeque<Timestamp>>;
 
@@ -48,8 +54,10 @@ pub(crate) struct Failures {
     recent: Mutex<Recent>,
     undecided: Mutex<HashMap<String, Undecided>>,
     decided: Notify,
-    crowd: Semaphore,
-    turn: Semaphore,
+    turns: Turns,
+    asked: Arc<Semaphore>,
+    failed: AtomicU64,
+    held_up: AtomicU64,
 }
 
 /// Attempts on one account.
@@ -57,12 +65,6 @@ pub(crate) struct Failures {
 struct Undecided {
     running: usize,
     waiting: usize,
-}
-
-/// The turn of an address that failed too often; it ends when this is dropped.
-pub(crate) struct Turn<'a> {
-    _place: SemaphorePermit<'a>,
-    _turn: SemaphorePermit<'a>,
 }
 
 /// An attempt that waits for others on its account to be decided.
@@ -116,8 +118,10 @@ impl Failures {
             recent: Mutex::default(),
             undecided: Mutex::default(),
             decided: Notify::new(),
-            crowd: Semaphore::new(CROWD),
-            turn: Semaphore::new(1),
+            turns: Turns::default(),
+            asked: Arc::new(Semaphore::new(ASKED)),
+            failed: AtomicU64::new(0),
+            held_up: AtomicU64::new(0),
         }
     }
 
@@ -180,32 +184,52 @@ impl Failures {
     }
 
     /// Asked before a password from `address` is hashed. `None`: at once. An address that failed too often is given its
-    /// turn, and refused where too many wait for theirs.
+    /// turn, and refused where too many of its own passwords wait for theirs.
     pub(crate) async fn turn(
         &self,
         address: Option<&str>,
         now: Timestamp,
     ) -> Result<Option<Turn<'_>>, Error> {
         let Some(address) = address else { return Ok(None) };
+        let key = address_key(address);
         let checked = {
             let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            self.check(&mut recent, &address_key(address), self.limits.per_address, now)
+            self.check(&mut recent, &key, self.limits.per_address, now)
         };
         let Err(refused) = checked else { return Ok(None) };
-        let Ok(place) = self.crowd.try_acquire() else { return Err(refused) };
-        let turn = self.turn.acquire().await.map_err(|_| refused)?;
-        Ok(Some(Turn { _place: place, _turn: turn }))
+        self.turns.take(key).await.map(Some).ok_or(refused)
     }
 
     /// Notes a failure from an address, and gives the answer to it: unauthorized, or a wait for an address that
     /// failed too often.
     pub(crate) fn failed(&self, address: Option<&str>, now: Timestamp) -> Error {
+        self.failed.fetch_add(1, Ordering::Relaxed);
         let Some(address) = address else { return Error::unauthenticated() };
         let key = address_key(address);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = self.check(&mut recent, &key, self.limits.per_address, now);
         self.note(&mut recent, key, self.limits.per_address, now);
         answer.err().unwrap_or_else(Error::unauthenticated)
+    }
+
+    /// Counts a sign-in that is begun from an address and ends elsewhere; refused where there are as many as may fail.
+    pub(crate) fn begun(&self, address: Option<&str>, now: Timestamp) -> Result<(), Error> {
+        let Some(address) = address else { return Ok(()) };
+        let key = format!("begun:{}", address_key(address));
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check(&mut recent, &key, self.limits.per_address, now)?;
+        self.note(&mut recent, key, self.limits.per_address, now);
+        Ok(())
+    }
+
+    /// How many attempts failed since the start, and how many were told to wait.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.failed.load(Ordering::Relaxed), self.held_up.load(Ordering::Relaxed))
+    }
+
+    /// A place to ask a directory in, for whatever asks it to keep until it is done; refused where [`ASKED`] are taken.
+    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.asked).try_acquire_owned().map_err(|_| limited(1))
     }
 
     fn check(&self, recent: &mut Recent, key: &str, most: usize, now: Timestamp) -> Result<(), Error> {
@@ -215,6 +239,7 @@ impl Failures {
             return Ok(());
         };
         let wait = freed.plus_seconds(self.limits.window_seconds).seconds() - now.seconds();
+        self.held_up.fetch_add(1, Ordering::Relaxed);
         Err(limited(u64::try_from(wait).unwrap_or(0).max(1)))
     }
 

@@ -7,7 +7,7 @@ use forecourt_core::{
     developers::Developer,
     events::EventName,
     gateway_state::{Kind, Resource, Scope, grant_key},
-    ids::{ApplicationId, ApprovalId, PlanId, PortalId, ProductId, SubscriptionId},
+    ids::{ApplicationId, ApprovalId, EventId, PlanId, PortalId, ProductId, SubscriptionId},
     lists::List,
     permissions::{Action, Target},
     plans::PlanRefusal,
@@ -17,7 +17,7 @@ use forecourt_core::{
 use forecourt_store::{Reader, RuledNoun};
 use serde_json::json;
 
-use crate::{App, Error, access, applications, products, random::OsRandom, writes::Write};
+use crate::{App, Error, access, applications, notices, products, random::OsRandom, writes::Write};
 
 /// The subscriptions that `filter` wants: a developer's own, or for administrators those of all.
 pub async fn list(
@@ -141,8 +141,7 @@ pub(crate) async fn open(
         updated_at: write.now,
     };
     write.insert_approval(&approval).await?;
-    tell(write, EventName::SubscriptionRequested, &subscription);
-    Ok(())
+    notices::of_subscription(write, EventName::SubscriptionRequested, &subscription, Some(&approval)).await
 }
 
 /// Tells gateways of an active subscription.
@@ -221,23 +220,46 @@ pub async fn changeable(app: &App, caller: &Caller, id: &SubscriptionId) -> Resu
 pub async fn cancel(app: &App, caller: &Caller, id: &SubscriptionId) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
     let subscription = permitted(&write, caller, id, Action::DeleteSubscription).await?;
-    end(&mut write, &subscription).await?;
+    let approval = withdraw(&mut write, &subscription).await?;
+    let approval = match approval {
+        Some(approval) => Some(approval),
+        None => write.approval_of(&subscription.id).await?,
+    };
+    let cancelled = EventName::SubscriptionCancelled;
+    notices::of_subscription(&mut write, cancelled, &subscription, approval.as_ref()).await?;
     write.commit().await
 }
 
-/// Takes a subscription away, and cancels its pending approval.
+/// Takes a subscription away along with what it belongs to. Only of one that waited somebody is told (contract, Portal
+/// API §6).
 pub(crate) async fn end(write: &mut Write<'_>, subscription: &Subscription) -> Result<(), Error> {
+    let cancelled = EventName::SubscriptionCancelled;
+    match withdraw(write, subscription).await? {
+        Some(approval) => notices::of_subscription(write, cancelled, subscription, Some(&approval)).await,
+        None => {
+            tell(write, cancelled, subscription);
+            Ok(())
+        }
+    }
+}
+
+/// Takes a subscription away, and cancels its pending approval, which it gives.
+async fn withdraw(write: &mut Write<'_>, subscription: &Subscription) -> Result<Option<Approval>, Error> {
     if subscription.is_active() {
         let key = grant_key(&subscription.application_id, &subscription.product_id);
         write.delete(Scope::Portal(subscription.portal_id.clone()), Kind::Grant, key);
     }
-    if let Some(approval) = write.pending_approval_of(&subscription.id).await? {
-        let cancelled = approval.decided(ApprovalResult::Cancelled, Operator::default(), "", write.now)?;
-        write.save_approval(&cancelled).await?;
-    }
+    let approval = match write.pending_approval_of(&subscription.id).await? {
+        Some(approval) => {
+            let cancelled =
+                approval.decided(ApprovalResult::Cancelled, Operator::default(), "", write.now)?;
+            write.save_approval(&cancelled).await?;
+            Some(cancelled)
+        }
+        None => None,
+    };
     write.delete_subscription(&subscription.id).await?;
-    tell(write, EventName::SubscriptionCancelled, subscription);
-    Ok(())
+    Ok(approval)
 }
 
 /// Ends every subscription to a product; tells how many there were.
@@ -249,12 +271,12 @@ pub(crate) async fn end_all_of_product(write: &mut Write<'_>, product: &Product)
     Ok(subscriptions.len() as u64)
 }
 
-pub(crate) fn tell(write: &mut Write<'_>, name: EventName, subscription: &Subscription) {
+pub(crate) fn tell(write: &mut Write<'_>, name: EventName, subscription: &Subscription) -> EventId {
     let detail = json!({
         "application_id": subscription.application_id,
         "product_id": subscription.product_id,
         "plan_id": subscription.plan_id,
         "was": subscription.status,
     });
-    write.tell(name, "subscription", subscription.id.as_str(), Some(&subscription.portal_id), detail);
+    write.tell(name, "subscription", subscription.id.as_str(), Some(&subscription.portal_id), detail)
 }

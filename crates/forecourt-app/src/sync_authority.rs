@@ -11,7 +11,7 @@ use forecourt_store::{StoredAuthority, Tx};
 use crate::{App, Error, random::OsRandom};
 
 /// The place of the authority's key.
-const PLACE: &str = "sync_authority";
+pub const PLACE: &str = "sync_authority";
 
 /// The authority as this process keeps it: its certificate in PEM, and that certificate's digest.
 #[derive(Clone, Debug)]

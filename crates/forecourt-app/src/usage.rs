@@ -84,6 +84,14 @@ pub async fn ingest(app: &App, batch: &UsageBatch) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many pieces of delivered counts wait to be added up.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn waiting_pieces(app: &App) -> Result<u64, Error> {
+    Ok(app.read().usage_inbox_size().await?)
+}
+
 /// Calls per product and hour, ascending by hour, then product name: a developer's own, or for administrators
 /// everybody's.
 pub async fn product_hours(

@@ -6,12 +6,13 @@ use forecourt_core::{
     actors::Caller,
     events::{Event, EventName},
     ids::{EventId, PortalId},
+    impacts::Impact,
     time::Timestamp,
 };
 use forecourt_store::Tx;
 use serde_json::Value;
 
-use crate::{App, Error, impacts, random::OsRandom};
+use crate::{App, Error, audit_logs, impacts, random::OsRandom};
 
 /// A write in progress; dropping it undoes it.
 pub(crate) struct Write<'a> {
@@ -20,16 +21,21 @@ pub(crate) struct Write<'a> {
     tx: Tx,
     /// The moment that all of this write carries.
     pub(crate) now: Timestamp,
-    /// Whether it leaves an OAuth client to be removed at its provider, which is tried once it is committed.
-    pub(crate) leaves_clients: bool,
+    /// Whether an OAuth client is to be removed or changed at its provider, which is tried once this is committed.
+    pub(crate) owes_providers: bool,
+    /// Whether somebody is to be told of it, which begins once this is committed.
+    pub(crate) owes_messages: bool,
+    /// What it takes away that neither gateways nor the event log hear of; told where only a preview is wanted.
+    pub(crate) counted: Impact,
 }
 
 impl<'a> Write<'a> {
-    pub(crate) const fn new(app: &'a App, caller: &'a Caller, tx: Tx, now: Timestamp) -> Self {
-        Self { app, caller, tx, now, leaves_clients: false }
+    pub(crate) fn new(app: &'a App, caller: &'a Caller, tx: Tx, now: Timestamp) -> Self {
+        Self { app, caller, tx, now, owes_providers: false, owes_messages: false, counted: Impact::default() }
     }
 
-    /// Tells what happened to `noun` with `id`, of `portal` where it belongs to one. `detail` holds no secret.
+    /// Tells what happened to `noun` with `id`, of `portal` where it belongs to one, and which event that is. `detail`
+    /// holds no secret.
     pub(crate) fn tell(
         &mut self,
         name: EventName,
@@ -37,13 +43,14 @@ impl<'a> Write<'a> {
         id: &str,
         portal: Option<&PortalId>,
         detail: Value,
-    ) {
+    ) -> EventId {
         let event_id = EventId::issue(self.now, &mut OsRandom);
-        let event = Event::new(event_id, self.now, self.caller, name, noun, id).with_detail(detail);
+        let event = Event::new(event_id.clone(), self.now, self.caller, name, noun, id).with_detail(detail);
         self.tx.record(match portal {
             Some(portal) => event.of_portal(portal),
             None => event,
         });
+        event_id
     }
 
     /// Who writes.
@@ -72,13 +79,21 @@ impl<'a> Write<'a> {
             preview.note(recorded.impact(self.app).await?);
             return Err(Error::previewed());
         }
+        let key = self.app.sealer().audit_chain();
+        let record = audit_logs::append(&self.tx, self.app.before(), key, self.caller, self.now).await?;
         let committed = self.tx.commit(self.now).await?;
+        if let Some(record) = record {
+            self.caller.journal.note_record(record);
+        }
         if let Some(revision) = committed.revision {
             self.caller.receipt.note(revision);
             self.app.feed().committed(revision).await;
         }
-        if self.leaves_clients {
-            self.app.removals_due().notify_one();
+        if self.owes_providers {
+            self.app.providers_due().notify_one();
+        }
+        if self.owes_messages {
+            self.app.messages_due().notify_one();
         }
         Ok(())
     }

@@ -6,7 +6,11 @@ use std::sync::{
 };
 
 use crate::{
-    ids::{AdministratorId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId, RequestId},
+    audit_logs::Journal,
+    ids::{
+        AdministratorId, ApprovalId, DeveloperId, DeveloperName, GatewayGroupId, PersonId, PortalId,
+        RequestId,
+    },
     impacts::Preview,
     permissions::{Action, Authority, Target},
 };
@@ -40,6 +44,10 @@ pub enum Actor {
     },
     /// A directory that provisions administrators by SCIM.
     Directory,
+    /// A directory that provisions the people of a portal's site by SCIM.
+    PortalDirectory(PortalId),
+    /// Whoever holds a link, sent by mail, that decides this approval.
+    ApprovalLink(ApprovalId),
     /// Somebody who looks at a portal without being known.
     Guest(PortalId),
     /// Forecourt itself.
@@ -79,6 +87,8 @@ pub struct Caller {
     pub receipt: Receipt,
     /// Set where nothing may change, and only what would is wanted.
     pub preview: Option<Preview>,
+    /// What the audit log will tell of the call.
+    pub journal: Journal,
 }
 
 /// The revision that a call's change made for gateways; shared by all who hold the same call.
@@ -107,6 +117,7 @@ impl Caller {
             address: None,
             receipt: Receipt::default(),
             preview: None,
+            journal: Journal::default(),
         }
     }
 
@@ -132,16 +143,27 @@ impl Actor {
                 action != Action::DeleteGatewayGroup && resource.gateway_group() == Some(own)
             }
             Self::System => true,
-            Self::PortalFrontEnd(_) | Self::Developer { .. } | Self::Directory | Self::Guest(_) => false,
+            Self::PortalFrontEnd(_)
+            | Self::Developer { .. }
+            | Self::Directory
+            | Self::PortalDirectory(_)
+            | Self::ApprovalLink(_)
+            | Self::Guest(_) => false,
         }
     }
 
     /// The portal that this actor is confined to, where it is.
     pub const fn portal(&self) -> Option<&PortalId> {
         match self {
-            Self::PortalFrontEnd(portal) | Self::Guest(portal) => Some(portal),
+            Self::PortalFrontEnd(portal) | Self::PortalDirectory(portal) | Self::Guest(portal) => {
+                Some(portal)
+            }
             Self::Developer { portal_id, .. } => Some(portal_id),
-            Self::Administrator { .. } | Self::GatewayGroupKey(_) | Self::Directory | Self::System => None,
+            Self::Administrator { .. }
+            | Self::GatewayGroupKey(_)
+            | Self::Directory
+            | Self::ApprovalLink(_)
+            | Self::System => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    ids::{AdministratorId, GatewayGroupId, PermissionPolicyId, RoleId},
+    ids::{AdministratorId, GatewayGroupId, PermissionPolicyId, RoleId, SignInOptionId},
     lists::{Order, Paging, Readable, TimeOrder},
     refusals::{Refusal, RefusalKind},
     roles::AssignedRole,
@@ -61,12 +61,23 @@ pub struct AdministratorFilter {
     pub search: Option<String>,
     /// Only those who hold one of these roles.
     pub roles: Option<Vec<RoleId>>,
+    /// Only those who are known so.
+    pub known_by: Option<KnownBy>,
     /// Order.
     pub order: Order<TimeOrder>,
     /// Page.
     pub paging: Paging,
     /// Only these administrators: what the caller may read.
     pub readable: Readable,
+}
+
+/// By which sign-in options administrators are known.
+#[derive(Clone, Debug, Default)]
+pub struct KnownBy {
+    /// Those whom one of these providers knows.
+    pub providers: Vec<SignInOptionId>,
+    /// Those whom no provider knows.
+    pub nobody: bool,
 }
 
 /// Why something cannot be done to an administrator.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     attributes::Attributes,
-    developers::{Developer, DeveloperStatus},
+    developers::Developer,
     gateway_state::ApplicationState,
     ids::{ApplicationId, DeveloperId, PortalId, ProductId},
     labels::Labels,
@@ -162,7 +162,7 @@ impl Application {
             portal_id: self.portal_id.clone(),
             developer_id: developer.id.clone(),
             developer_name: developer.name.clone(),
-            active: self.status == ApplicationStatus::Active && developer.status == DeveloperStatus::Active,
+            active: self.status == ApplicationStatus::Active && developer.may_act(),
         }
     }
 }
@@ -201,7 +201,7 @@ impl Refusal for ApplicationRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::DeveloperName;
+    use crate::{developers::DeveloperStatus, ids::DeveloperName};
 
     const NOW: Timestamp = Timestamp::from_seconds(1);
 
@@ -227,6 +227,9 @@ mod tests {
         assert!(!suspended.gateway_state(&waiting).active);
         assert!(suspended.resumed(NOW).unwrap().gateway_state(&active).active);
         assert!(app.gateway_state(&waiting.activated(NOW).unwrap()).active);
+        let held = active.held(true, NOW);
+        assert!(!app.gateway_state(&held).active, "nobody is left who answers for it");
+        assert!(app.gateway_state(&held.held(false, NOW)).active);
     }
 
     #[test]

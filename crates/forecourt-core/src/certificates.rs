@@ -20,6 +20,10 @@ use crate::{
 
 /// The most chains of one certificate: one for each type of key, with room to spare.
 const MOST_PAIRS: usize = 8;
+/// How many certificates may stand between a caller's and its authority where nothing is said, as in Apache APISIX.
+const USUAL_DEPTH: u32 = 1;
+/// The most that may be allowed of them.
+const MOST_DEPTH: u32 = 100;
 
 named! {
     /// Who is shown a certificate.
@@ -48,6 +52,8 @@ pub struct Certificate {
     pub pairs: Vec<CertificatePair>,
     /// PEM of the authorities of which callers must show a certificate.
     pub client_ca: Option<String>,
+    /// Beside that: how many certificates may stand between a caller's and its authority, 0 to 100.
+    pub client_depth: Option<u32>,
     /// Marks to filter by.
     pub labels: Labels,
     /// Unknown members, as given.
@@ -92,6 +98,17 @@ pub struct CertificateInput {
 pub struct ClientInput {
     /// PEM of the authorities.
     pub ca: String,
+    /// How many certificates may stand between a caller's and its authority, 0 to 100; absent: 1.
+    pub depth: Option<i64>,
+}
+
+impl ClientInput {
+    fn checked_depth(&self) -> Result<u32, Invalid> {
+        let Some(given) = self.depth else { return Ok(USUAL_DEPTH) };
+        let depth = u32::try_from(given).ok().filter(|depth| *depth <= MOST_DEPTH);
+        let problem = format!("must be a whole number from 0 to {MOST_DEPTH}");
+        depth.ok_or_else(|| Invalid::new("client.depth", problem))
+    }
 }
 
 /// A chain with its key as it is given; `None`: the kept key stays.
@@ -190,6 +207,7 @@ impl Certificate {
                 format!("has expired on {}: give one that is valid, or status 0", facts.not_after_text);
             return Err(Invalid::new("cert", problem));
         }
+        let client_depth = input.client.as_ref().map(ClientInput::checked_depth).transpose()?;
         Ok(Self {
             id,
             gateway_group_id,
@@ -198,6 +216,7 @@ impl Certificate {
             snis: server_names(certificate_type, input.snis.unwrap_or_default(), facts.names)?,
             pairs,
             client_ca: input.client.map(|client| client.ca),
+            client_depth,
             labels: Labels::new(input.labels.unwrap_or_default())?,
             extra: input.extra,
             not_before: facts.not_before,
@@ -216,6 +235,7 @@ impl Certificate {
             snis: self.snis.clone(),
             pairs: self.pairs.clone(),
             client_ca: self.client_ca.clone(),
+            client_depth: self.client_depth,
             created_at: self.created_at,
         })
     }

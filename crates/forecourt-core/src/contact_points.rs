@@ -2,11 +2,14 @@
 //!
 //! Invariant: the type of a contact point is fixed, so that a notification that names it goes on fitting.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::ContactPointId,
     lists::{Order, Paging, TimeOrder},
     persons,
     refusals::{Refusal, RefusalKind},
+    secrets::KeptSecret,
     text::{self, Invalid},
     time::Timestamp,
 };
@@ -33,11 +36,27 @@ pub struct ContactPoint {
     pub name: String,
     /// Who is told.
     pub target: ContactTarget,
+    /// What calls of a webhook are signed with; `None`: mail, or a webhook from before calls were signed.
+    pub signing: Option<SigningSecrets>,
+    /// When a webhook said that it is gone for good: it is not called until somebody changes the contact point.
+    pub gone_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
+
+/// What calls of a webhook are signed with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningSecrets {
+    /// The newest.
+    pub current: KeptSecret,
+    /// The one before, and until when calls are signed with it too.
+    pub previous: Option<(KeptSecret, Timestamp)>,
+}
+
+/// How long the signing secret before the newest goes on, seconds: a day.
+const OVERLAP: i64 = 24 * 3_600;
 
 /// Who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +112,47 @@ impl ContactPoint {
             ContactType::Email => ContactTarget::Email(Vec::new()),
             ContactType::Webhook => ContactTarget::Webhook(String::new()),
         };
-        let blank = Self { id, name: String::new(), target, created_at: now, updated_at: now };
+        let blank = Self {
+            id,
+            name: String::new(),
+            target,
+            signing: None,
+            gone_at: None,
+            created_at: now,
+            updated_at: now,
+        };
         blank.changed(input, now)
+    }
+
+    /// This contact point, whose calls are signed with `secret` from now on, and for a day with the one before too.
+    ///
+    /// # Errors
+    /// When it is no webhook.
+    pub fn with_signing_secret(
+        mut self,
+        secret: KeptSecret,
+        now: Timestamp,
+    ) -> Result<Self, ContactPointRefusal> {
+        if self.contact_type() != ContactType::Webhook {
+            return Err(ContactPointRefusal::NotSigned);
+        }
+        let before = self.signing.map(|signing| (signing.current, now.plus_seconds(OVERLAP)));
+        self.signing = Some(SigningSecrets { current: secret, previous: before });
+        self.updated_at = now;
+        Ok(self)
+    }
+
+    /// This contact point, which said at `now` that it is gone for good.
+    #[must_use]
+    pub fn gone(self, now: Timestamp) -> Self {
+        Self { gone_at: Some(now), ..self }
+    }
+
+    /// The secrets that a call at `now` is signed with, the newest first.
+    pub fn signed_with(&self, now: Timestamp) -> Vec<&KeptSecret> {
+        let Some(signing) = &self.signing else { return Vec::new() };
+        let before = signing.previous.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        std::iter::once(&signing.current).chain(before).collect()
     }
 
     /// This contact point with what `input` gives.
@@ -129,6 +187,7 @@ impl ContactPoint {
                 text::web_link("url", own)?;
             }
         }
+        self.gone_at = None;
         self.updated_at = now;
         Ok(self)
     }
@@ -176,6 +235,9 @@ pub enum ContactPointRefusal {
     /// Types never change.
     #[error("type is fixed: this contact point is {}", .0.name())]
     TypeFixed(ContactType),
+    /// Mail is not signed.
+    #[error("only contact points of type webhook have a signing secret")]
+    NotSigned,
     /// A product notifies it.
     #[error("the API product {0:?} notifies this contact point; take it out of its notifications first")]
     InUse(String),
@@ -184,7 +246,7 @@ pub enum ContactPointRefusal {
 impl Refusal for ContactPointRefusal {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Invalid(_) | Self::TypeFixed(_) => RefusalKind::Invalid,
+            Self::Invalid(_) | Self::TypeFixed(_) | Self::NotSigned => RefusalKind::Invalid,
             Self::InUse(_) => RefusalKind::Conflict,
         }
     }
@@ -193,7 +255,59 @@ impl Refusal for ContactPointRefusal {
         match self {
             Self::Invalid(_) => "invalid_field",
             Self::TypeFixed(_) => "contact_point_type_fixed",
+            Self::NotSigned => "contact_point_not_signed",
             Self::InUse(_) => "contact_point_in_use",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn webhook() -> ContactPoint {
+        let input = ContactPointInput {
+            name: Some("Chat".into()),
+            contact_type: Some(ContactType::Webhook),
+            url: Some("https://chat.example.com/hook".into()),
+            ..ContactPointInput::default()
+        };
+        ContactPoint::new(ContactPointId::known("ctp_1"), input, NOW).unwrap()
+    }
+
+    fn secret(text: &str) -> KeptSecret {
+        KeptSecret::Clear(text.into())
+    }
+
+    #[test]
+    fn two_secrets_sign_for_a_day_after_a_new_one_was_made() {
+        assert!(webhook().signed_with(NOW).is_empty());
+        let first = webhook().with_signing_secret(secret("one"), NOW).unwrap();
+        assert_eq!(first.signed_with(NOW), [&secret("one")]);
+        let second = first.with_signing_secret(secret("two"), NOW).unwrap();
+        assert_eq!(second.signed_with(NOW.plus_seconds(86_399)), [&secret("two"), &secret("one")]);
+        assert_eq!(second.signed_with(NOW.plus_seconds(86_400)), [&secret("two")]);
+        let third = second.with_signing_secret(secret("three"), NOW).unwrap();
+        assert_eq!(third.signed_with(NOW), [&secret("three"), &secret("two")], "never three");
+    }
+
+    #[test]
+    fn a_webhook_that_was_gone_is_called_again_once_somebody_changed_it() {
+        let gone = ContactPoint { gone_at: Some(NOW), ..webhook() };
+        assert_eq!(gone.changed(ContactPointInput::default(), NOW).unwrap().gone_at, None);
+    }
+
+    #[test]
+    fn mail_has_no_signing_secret() {
+        let input = ContactPointInput {
+            name: Some("Ops".into()),
+            contact_type: Some(ContactType::Email),
+            addresses: Some(vec!["ops@example.com".into()]),
+            ..ContactPointInput::default()
+        };
+        let mail = ContactPoint::new(ContactPointId::known("ctp_2"), input, NOW).unwrap();
+        assert_eq!(mail.with_signing_secret(secret("one"), NOW), Err(ContactPointRefusal::NotSigned));
     }
 }

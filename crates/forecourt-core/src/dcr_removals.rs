@@ -9,6 +9,7 @@ use crate::{
     ids::{ApplicationId, DcrProviderId, DcrRemovalId},
     lists::{Paging, Readable},
     oauth_clients::{KeptManagement, OauthClient},
+    pauses,
     time::Timestamp,
 };
 
@@ -16,10 +17,6 @@ use crate::{
 const REGISTERING_SECONDS: i64 = 120;
 /// How long whoever tries a removal has it for themselves: longer than the call can last.
 const LEASE_SECONDS: i64 = 60;
-/// The pause after the first attempt; each further one doubles it.
-const FIRST_PAUSE_SECONDS: i64 = 10;
-/// The longest pause between two attempts.
-const LONGEST_PAUSE_SECONDS: i64 = 3_600;
 
 /// What a lost registration is told to the administrator in.
 const LOST: &str = "the registration was asked for and its answer was lost; if the provider made a client of this \
@@ -93,7 +90,8 @@ impl DcrRemoval {
         }
     }
 
-    /// What is left of a client whose credential is deleted; due at once.
+    /// What is left of a client whose credential is deleted; due at once, or when whoever changes it at its provider
+    /// must have ended.
     pub fn of_client(
         id: DcrRemovalId,
         client: OauthClient,
@@ -102,17 +100,18 @@ impl DcrRemoval {
         now: Timestamp,
     ) -> Self {
         let intent = Self::intent(id, client.provider_id, application_id, client_name, now);
-        intent.registered(client.client_id, client.management, now)
+        let due = client.held_until.filter(|until| *until > now).unwrap_or(now);
+        intent.registered(client.client_id, client.management, due)
     }
 
-    /// A registration that ended with this client, which no credential may have; due at once.
+    /// A registration that ended with this client, which no credential may have; tried at `due` first.
     #[must_use]
-    pub fn registered(self, client_id: String, management: Option<KeptManagement>, now: Timestamp) -> Self {
+    pub fn registered(self, client_id: String, management: Option<KeptManagement>, due: Timestamp) -> Self {
         Self {
             client_id: Some(client_id),
             management,
             registering: false,
-            next_attempt_at: Some(now),
+            next_attempt_at: Some(due),
             ..self
         }
     }
@@ -138,12 +137,10 @@ impl DcrRemoval {
     /// `maybe_gone`: the provider may have removed it although it did not say so.
     #[must_use]
     pub fn failed(self, problem: String, maybe_gone: bool, now: Timestamp) -> Self {
-        let doublings = self.attempts.saturating_sub(1).clamp(0, 16);
-        let pause = (FIRST_PAUSE_SECONDS << doublings).min(LONGEST_PAUSE_SECONDS);
         Self {
             last_error: problem,
             maybe_gone: self.maybe_gone || maybe_gone,
-            next_attempt_at: Some(now.plus_seconds(pause)),
+            next_attempt_at: Some(now.plus_seconds(pauses::after(self.attempts))),
             ..self
         }
     }

@@ -44,6 +44,8 @@ pub struct Developer {
     pub email: Option<String>,
     /// Whether it may act.
     pub status: DeveloperStatus,
+    /// True: nobody who may get in is left in its organization. Its applications keep everything and may not call.
+    pub on_hold: bool,
     /// Where it comes from.
     pub provider: DeveloperProvider,
     /// When it last acted, to the minute.
@@ -92,11 +94,22 @@ impl Developer {
             username: None,
             email: None,
             status: DeveloperStatus::Active,
+            on_hold: false,
             provider: DeveloperProvider::PortalApi,
             last_active_at: None,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Whether it may act, and its applications may call.
+    pub fn may_act(&self) -> bool {
+        self.status == DeveloperStatus::Active && !self.on_hold
+    }
+
+    /// This developer on hold, or no longer so.
+    pub fn held(self, on_hold: bool, now: Timestamp) -> Self {
+        Self { on_hold, updated_at: now, ..self }
     }
 
     /// An accepted registration.

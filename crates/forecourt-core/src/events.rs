@@ -1,5 +1,5 @@
-//! Events: what happened, recorded in the transaction that made it happen. The table is the audit trail and the
-//! outbox in one.
+//! Events: what happened, recorded in the transaction that made it happen. The table is the
+//! outbox, and what pages tell of an object; the audit log (`audit_logs.rs`) is made from it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +31,8 @@ named! {
         AdministratorPasswordChanged = "administrator_password_changed",
         /// An administrator got a one-time password.
         AdministratorPasswordReset = "administrator_password_reset",
+        /// An external sign-in made an administrator, without roles.
+        AdministratorRecognized = "administrator_recognized",
         /// A directory made an administrator.
         AdministratorProvisioned = "administrator_provisioned",
         /// A directory changed an administrator.
@@ -73,6 +75,14 @@ named! {
         ContactPointUpdated = "contact_point_updated",
         /// A contact point was deleted.
         ContactPointDeleted = "contact_point_deleted",
+        /// The calls of a contact point are signed with another secret.
+        ContactPointSecretIssued = "contact_point_secret_issued",
+        /// A webhook said that it is gone for good, and is not called any more.
+        ContactPointGone = "contact_point_gone",
+        /// Deliveries are sent again.
+        DeliveriesResent = "deliveries_resent",
+        /// A mail was sent to try the SMTP server.
+        SmtpServerTried = "smtp_server_tried",
         /// A portal was made.
         PortalCreated = "portal_created",
         /// A portal changed.
@@ -181,6 +191,10 @@ named! {
         DeveloperInvited = "developer_invited",
         /// A developer's registration was accepted.
         DeveloperActivated = "developer_activated",
+        /// A developer's applications may not call: nobody who may get in is left.
+        DeveloperHeld = "developer_held",
+        /// A developer's applications may call again.
+        DeveloperReleased = "developer_released",
         /// A developer was deleted.
         DeveloperDeleted = "developer_deleted",
         /// A person signed in on a portal's site.
@@ -191,6 +205,18 @@ named! {
         PersonSignedOut = "person_signed_out",
         /// A person changed their password.
         PersonPasswordChanged = "person_password_changed",
+        /// A person got a one-time password.
+        PersonPasswordReset = "person_password_reset",
+        /// A directory made a person.
+        PersonProvisioned = "person_provisioned",
+        /// A directory changed a person.
+        PersonUpdatedByDirectory = "person_updated_by_directory",
+        /// A person can get in again.
+        PersonActivated = "person_activated",
+        /// A person cannot get in any more; their sessions ended.
+        PersonDeactivated = "person_deactivated",
+        /// A directory deleted a person.
+        PersonDeprovisioned = "person_deprovisioned",
         /// An application was made.
         ApplicationCreated = "application_created",
         /// An application changed.
@@ -272,6 +298,8 @@ impl Event {
             Actor::Developer { person_id: Some(person), .. } => ("person", person.to_string()),
             Actor::Developer { id, .. } => ("developer", id.to_string()),
             Actor::Directory => ("directory", String::new()),
+            Actor::PortalDirectory(portal) => ("directory", portal.to_string()),
+            Actor::ApprovalLink(approval) => ("approval_link", approval.to_string()),
             Actor::Guest(_) => ("guest", String::new()),
             Actor::System => ("system", String::new()),
         };

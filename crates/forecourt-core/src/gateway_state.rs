@@ -5,6 +5,7 @@
 //! stores and what nodes receive: members may be added, none may change its meaning.
 
 mod certificates;
+mod conditions;
 mod consumers;
 mod digests;
 mod plans;
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     certificates::{CertificatePair, CertificateState},
+    conditions::{
+        ConditionalPaths, Operand, RequestVariable, RouteCondition, VariableCheck, compiled_pattern,
+    },
     consumers::{ConsumerCredentialState, ConsumerSecret, ConsumerState},
     digests::{Digests, RowsDigest, differing},
     plans::{GrantState, PlanLimit, PlanState},
@@ -222,8 +226,11 @@ pub struct RouteState {
     pub id: RouteId,
     /// Its service.
     pub service_id: ServiceId,
-    /// Paths that start with `/`; a trailing `*` makes one a prefix. At least one.
+    /// Paths that start with `/`; a trailing `*` makes one a prefix. At least one, but none beside `conditional`.
     pub paths: Vec<String>,
+    /// Paths that are reachable under a condition alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditional: Option<ConditionalPaths>,
     /// Upper-case methods; empty means all.
     pub methods: Vec<String>,
     /// Higher wins between equally specific paths.

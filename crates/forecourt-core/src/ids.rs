@@ -128,8 +128,12 @@ ids! {
     DcrRemovalId "rmv"
     /// A contact point.
     ContactPointId "ctp"
+    /// A message to one recipient.
+    DeliveryId "dlv"
     /// An event.
     EventId "evt"
+    /// A record of the audit log.
+    AuditRecordId "aud"
     /// A gateway node.
     NodeId "nod"
     /// An incoming request, for logs and events.

@@ -20,6 +20,10 @@ pub struct Impact {
     pub opened_services: u64,
     /// Services, routes, certificates and consumers that gateways forget.
     pub gateway_objects: u64,
+    /// People who have no way to sign in any more.
+    pub people: u64,
+    /// Sessions that end.
+    pub sessions: u64,
     /// Distinct credentials, out of all that lose something, that were called with in the last 24 hours.
     pub callers: u64,
     /// The calls that they made in these 24 hours.

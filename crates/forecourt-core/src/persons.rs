@@ -19,16 +19,26 @@ pub struct Person {
     pub portal_id: PortalId,
     /// Lower case; unique within the portal; invited persons may have none.
     pub email: Option<String>,
-    /// Unique within the portal; self-registered persons have none.
+    /// Unique within the portal; self-registered persons have none. That of a person whom a directory made may be an
+    /// e-mail address.
     pub username: Option<String>,
     /// What people call them.
     pub name: String,
-    /// The password in its slow, stored form.
-    pub password: StoredPassword,
+    /// The password in its slow, stored form; `None`: a directory made them, and they have none.
+    pub password: Option<StoredPassword>,
+    /// False: a directory deactivated them, and they cannot get in.
+    pub active: bool,
     /// When they registered.
     pub created_at: Timestamp,
     /// When they last changed.
     pub updated_at: Timestamp,
+}
+
+impl Person {
+    /// Whether a one-time password must be changed first.
+    pub fn must_change_password(&self) -> bool {
+        self.password.as_ref().is_some_and(|password| password.one_time)
+    }
 }
 
 /// The fewest characters of a password that a person chooses (NIST SP 800-63B §3.1.1).
@@ -93,6 +103,9 @@ pub enum PersonRefusal {
     /// The current password is asked for.
     #[error("current password is wrong")]
     WrongPassword,
+    /// A password is one person's.
+    #[error("nobody signs in to the portal's site as this developer, or several people do")]
+    NotOnePerson,
     /// A change must change.
     #[error("new password must differ from the current password")]
     SamePassword,
@@ -113,6 +126,7 @@ impl Refusal for PersonRefusal {
             Self::RegistrationClosed => "registration_closed",
             Self::WrongPassword => "wrong_password",
             Self::SamePassword => "same_password",
+            Self::NotOnePerson => "not_one_person",
         }
     }
 }

@@ -1,16 +1,19 @@
-//! Gateway routes: which paths and methods of a service are reachable.
+//! Gateway routes: which paths and methods of a service are reachable, and under which conditions (`vars`).
+
+pub mod vars;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use crate::{
-    gateway_state::{RouteState, RouteTimeouts},
+    gateway_state::{ConditionalPaths, RouteState, RouteTimeouts},
     ids::{GatewayGroupId, RouteId, ServiceId},
     labels::Labels,
     lists::{Order, Paging, Readable, TextFilter, TimeOrder},
     plugins::Plugins,
     refusals::{Refusal, RefusalKind},
+    routes::vars::Vars,
     services::{
         check_path,
         upstreams::{UpstreamTimeout, millis},
@@ -40,6 +43,8 @@ pub struct Route {
     pub methods: Vec<String>,
     /// Higher wins between equally specific paths.
     pub priority: i64,
+    /// What its requests must be like beside that.
+    pub vars: Vars,
     /// Each takes the place of the service's plugin of the same name.
     pub plugins: Plugins,
     /// One of the service's further upstreams; `None`: its default one.
@@ -71,6 +76,8 @@ pub struct RouteInput {
     pub methods: Option<Vec<String>>,
     /// Default 0.
     pub priority: Option<i64>,
+    /// What [`Vars::read`] takes; absent: no conditions.
+    pub vars: Option<Value>,
     /// By plugin name.
     pub plugins: Option<Map<String, Value>>,
     /// One of the service's upstreams.
@@ -144,6 +151,7 @@ impl Route {
             paths,
             methods,
             priority: input.priority.unwrap_or(0),
+            vars: input.vars.map(Vars::read).transpose()?.unwrap_or_default(),
             plugins: Plugins::new(input.plugins.unwrap_or_default())?,
             upstream_id: input.upstream_id.filter(|id| !id.is_empty()),
             timeout: input.timeout.map(|timeout| timeout.checked("timeout")).transpose()?,
@@ -163,6 +171,7 @@ impl Route {
             paths: Some(self.paths.clone()),
             methods: Some(self.methods.clone()),
             priority: Some(self.priority),
+            vars: Some(Value::Array(self.vars.given().to_vec())),
             plugins: Some(self.plugins.given().clone()),
             upstream_id: self.upstream_id.clone(),
             timeout: self.timeout,
@@ -173,10 +182,16 @@ impl Route {
 
     /// What the gateway must know.
     pub fn gateway_state(&self) -> RouteState {
+        let paths = self.paths.clone();
+        let (paths, conditional) = match self.vars.condition() {
+            None => (paths, None),
+            Some(when) => (Vec::new(), Some(ConditionalPaths { paths, when: when.clone() })),
+        };
         RouteState {
             id: self.id.clone(),
             service_id: self.service_id.clone(),
-            paths: self.paths.clone(),
+            paths,
+            conditional,
             methods: self.methods.clone(),
             priority: self.priority,
             plugins: self.plugins.state().clone(),

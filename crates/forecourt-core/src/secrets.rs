@@ -5,6 +5,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -143,7 +144,7 @@ pub enum TokenKind {
     GatewayGroup,
     /// `a7dp-`: lets a gateway node join its group.
     GatewayInstance,
-    /// `a7scim-`: lets a directory provision administrators.
+    /// `a7scim-`: lets a directory provision administrators, or the people of one portal.
     Directory,
     /// `ses-`: a browser session.
     Session,
@@ -186,6 +187,20 @@ pub fn issue_token_key(random: &mut dyn Random) -> String {
 /// longest HMAC of RFC 7518 §3.2 asks for).
 pub fn issue_token_secret(random: &mut dyn Random) -> PlainSecret {
     PlainSecret(format!("frs_{}", random::text(random, ALPHANUMERIC, 64)))
+}
+
+/// A fresh secret to sign calls of webhooks with: `whsec_` and 32 random bytes in base64 (Standard Webhooks, "Signature
+/// scheme").
+pub fn issue_signing_secret(random: &mut dyn Random) -> PlainSecret {
+    let mut bytes = [0u8; 32];
+    random.fill(&mut bytes);
+    PlainSecret(format!("whsec_{}", STANDARD.encode(bytes)))
+}
+
+/// A fresh token for a link: `a7lnk-` and 43 random characters of `[A-Za-z0-9]` (256 bits). Links are found by the digest
+/// of the whole, so that those without a prefix, which are older, work until they end.
+pub fn issue_link_token(random: &mut dyn Random) -> PlainSecret {
+    PlainSecret(format!("a7lnk-{}", random::text(random, ALPHANUMERIC, 43)))
 }
 
 /// Whether `text` is formed like an API key of ours, checksum included.
@@ -231,6 +246,19 @@ mod tests {
         let last = if key.reveal().ends_with('0') { "1" } else { "0" };
         let changed = format!("{}{last}", &key.reveal()[..41]);
         assert!(!is_api_key(&changed));
+    }
+
+    #[test]
+    fn the_check_is_crc_32_in_base_62_with_the_most_significant_digit_first() {
+        // Reckoned elsewhere (zlib's crc32).
+        for key in [
+            "frc_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA0T0gwK",
+            "frc_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123451CPWeT",
+            "frc_zyxwvutsrqponmlkjihgfedcba98765430PouA",
+            "frc_xxxxxxxxxxxxxxxxxxxxxxxxxxxxx44600Oq0a",
+        ] {
+            assert!(is_api_key(key), "{key}");
+        }
     }
 
     #[test]

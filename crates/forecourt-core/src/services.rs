@@ -42,9 +42,9 @@ pub struct Service {
     pub stream: bool,
     /// False: status 0, matches nothing.
     pub enabled: bool,
-    /// Host names, lower case; empty: any.
+    /// Host names as they were given; letter case does not count. Empty: any.
     pub hosts: Vec<String>,
-    /// Starts with `/` where given.
+    /// Starts with `/` where given; slashes at its end do not count.
     pub path_prefix: Option<String>,
     /// Whether the prefix is removed before forwarding.
     pub strip_path_prefix: bool,
@@ -126,6 +126,11 @@ impl Service {
             Some(_) => return Err(Invalid::new("status", "must be 1 or 0")),
         };
         let hosts = input.hosts.unwrap_or_default();
+        hosts.iter().enumerate().try_for_each(|(index, host)| check_host(index, host))?;
+        let path_prefix = input.path_prefix.filter(|prefix| !prefix.is_empty());
+        if let Some(prefix) = &path_prefix {
+            check_path("path_prefix", prefix)?;
+        }
         Ok(Self {
             id,
             gateway_group_id,
@@ -134,19 +139,11 @@ impl Service {
             labels: Labels::new(input.labels.unwrap_or_default())?,
             stream,
             enabled,
-            hosts: hosts
-                .iter()
-                .enumerate()
-                .map(|(n, host)| host_pattern(n, host))
-                .collect::<Result<_, _>>()?,
-            path_prefix: input
-                .path_prefix
-                .filter(|prefix| !prefix.is_empty())
-                .map(path_prefix)
-                .transpose()?,
+            hosts,
+            path_prefix,
             strip_path_prefix: input.strip_path_prefix.unwrap_or(true),
             plugins: Plugins::new(input.plugins.unwrap_or_default())?,
-            upstream: input.upstream.map(|upstream| Upstream::new(upstream, stream)).transpose()?,
+            upstream: input.upstream.map(Upstream::new).transpose()?,
             upstreams: BTreeMap::new(),
             extra: input.extra,
             has_openapi: false,
@@ -156,13 +153,9 @@ impl Service {
     }
 
     /// Takes over what a replacement leaves alone: the OpenAPI document and the further upstreams of `old`.
-    pub fn keep(&mut self, old: &Self) -> Result<(), Invalid> {
-        if !self.stream && old.upstreams.values().any(|further| further.upstream.scheme == "tcp") {
-            return Err(Invalid::new("type", "must stay stream while an upstream has the scheme tcp"));
-        }
+    pub fn keep(&mut self, old: &Self) {
         self.has_openapi = old.has_openapi;
         self.upstreams = old.upstreams.clone();
-        Ok(())
     }
 
     /// What the gateway must know; `None` for a stream service, which is not served.
@@ -171,8 +164,8 @@ impl Service {
             id: self.id.clone(),
             gateway_group_id: self.gateway_group_id.clone(),
             enabled: self.enabled,
-            hosts: self.hosts.clone(),
-            path_prefix: self.path_prefix.clone(),
+            hosts: self.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            path_prefix: self.path_prefix.as_deref().map(normal_prefix),
             strip_path_prefix: self.strip_path_prefix,
             upstream: self.upstream.as_ref().map(Upstream::gateway_state),
             upstreams: self
@@ -218,7 +211,7 @@ impl Service {
         input: UpstreamInput,
         now: Timestamp,
     ) -> Result<(), ServiceRefusal> {
-        let upstream = Upstream::new(input, self.stream)?;
+        let upstream = Upstream::new(input)?;
         if !self.upstreams.contains_key(id) && self.upstreams.len() >= MOST_UPSTREAMS {
             return Err(ServiceRefusal::TooManyUpstreams(self.name.clone()));
         }
@@ -230,7 +223,7 @@ impl Service {
 
     /// Replaces the default upstream, now.
     pub fn put_default_upstream(&mut self, input: UpstreamInput, now: Timestamp) -> Result<(), Invalid> {
-        self.upstream = Some(Upstream::new(input, self.stream)?);
+        self.upstream = Some(Upstream::new(input)?);
         self.updated_at = now;
         Ok(())
     }
@@ -256,13 +249,13 @@ pub fn host_fits(pattern: &str, host: &str) -> bool {
     }
 }
 
-fn host_pattern(index: usize, host: &str) -> Result<String, Invalid> {
+fn check_host(index: usize, host: &str) -> Result<(), Invalid> {
     let name = host.strip_prefix("*.").unwrap_or(host);
     let fits = (1..=253).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         && !name.starts_with('.');
     if fits {
-        return Ok(host.to_ascii_lowercase());
+        return Ok(());
     }
     Err(Invalid::new(
         format!("hosts[{index}]"),
@@ -270,10 +263,10 @@ fn host_pattern(index: usize, host: &str) -> Result<String, Invalid> {
     ))
 }
 
-fn path_prefix(prefix: String) -> Result<String, Invalid> {
-    check_path("path_prefix", &prefix)?;
+/// The prefix without slashes at its end.
+fn normal_prefix(prefix: &str) -> String {
     let trimmed = prefix.trim_end_matches('/');
-    Ok(if trimmed.is_empty() { "/".into() } else { trimmed.into() })
+    if trimmed.is_empty() { "/".into() } else { trimmed.into() }
 }
 
 /// A path starts with `/` and holds neither white space nor control characters, `?` nor `#`.
@@ -360,5 +353,45 @@ mod tests {
         let refused = Service::new(ServiceId::known("s"), GatewayGroupId::default_group(), input, now, now)
             .unwrap_err();
         assert!(refused.to_string().starts_with("unknown plugin limit-req"));
+    }
+
+    #[test]
+    fn hosts_and_prefix_are_kept_as_they_were_given_and_served_in_their_one_form() {
+        let state = |prefix: &str| {
+            let input = ServiceInput {
+                name: Some("x".into()),
+                hosts: Some(vec!["Api.Example".into(), "*.EU.example".into()]),
+                path_prefix: Some(prefix.into()),
+                ..Default::default()
+            };
+            let now = Timestamp::default();
+            let service =
+                Service::new(ServiceId::known("s"), GatewayGroupId::default_group(), input, now, now);
+            let service = service.unwrap();
+            assert_eq!(service.hosts, ["Api.Example", "*.EU.example"]);
+            assert_eq!(service.path_prefix.as_deref(), Some(prefix));
+            assert!(service.serves_host("api.example") && service.serves_host("a.eu.Example"));
+            service.gateway_state().unwrap()
+        };
+        for (given, served) in [("/a/", "/a"), ("/a//", "/a"), ("/", "/"), ("/a/b", "/a/b")] {
+            let state = state(given);
+            assert_eq!(state.path_prefix.as_deref(), Some(served), "{given}");
+            assert_eq!(state.hosts, ["api.example", "*.eu.example"]);
+        }
+    }
+
+    #[test]
+    fn limits_that_are_not_given_are_a_minute_each_and_no_gateway_hears_of_a_stream_service() {
+        let service = |kind: &str| {
+            let (name, kind, upstream) =
+                (Some("x".into()), Some(kind.into()), Some(UpstreamInput::default()));
+            let input = ServiceInput { name, kind, upstream, ..Default::default() };
+            let now = Timestamp::default();
+            Service::new(ServiceId::known("s"), GatewayGroupId::default_group(), input, now, now).unwrap()
+        };
+        let upstream = service("http").gateway_state().unwrap().upstream.unwrap();
+        let limits = [upstream.connect_timeout_ms, upstream.send_timeout_ms, upstream.read_timeout_ms];
+        assert_eq!(limits, [60_000; 3]);
+        assert_eq!(service("stream").gateway_state(), None);
     }
 }

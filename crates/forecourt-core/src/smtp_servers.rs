@@ -1,7 +1,8 @@
 //! The SMTP server: through what mail is sent, once that is enabled.
 //!
 //! Invariant: an enabled one has an address and a sender. Its password leaves in no answer; one that is not named stays,
-//! and an empty one is removed.
+//! and an empty one is removed. No server is told a password that was given for another: whoever names another address
+//! gives the password again.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,17 @@ named! {
         StartTls = "starttls",
         /// By TLS from the first byte on.
         Tls = "tls",
+    }
+}
+
+impl SmtpSecurity {
+    /// The more, the better it is protected.
+    const fn strength(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::StartTls => 1,
+            Self::Tls => 2,
+        }
     }
 }
 
@@ -88,8 +100,11 @@ impl SmtpServer {
     /// This server with what `input` gives. A new password is clear in it.
     ///
     /// # Errors
-    /// When a member breaks a rule, or it would be enabled without an address or a sender.
+    /// When a member breaks a rule, it would be enabled without an address or a sender, or another server would get the
+    /// password that is kept.
     pub fn changed(mut self, input: SmtpServerInput) -> Result<Self, Invalid> {
+        let keeps = self.password.is_some() && input.password.is_none();
+        let moves = input.address.as_ref().is_some_and(|given| !given.is_empty() && *given != self.address);
         self.enable = input.enable.unwrap_or(self.enable);
         self.security = input.security.unwrap_or(self.security);
         if let Some(address) = input.address {
@@ -116,8 +131,22 @@ impl SmtpServer {
         let missing = needed.into_iter().find(|(_, text)| self.enable && text.is_empty());
         match missing.map(|(member, _)| member) {
             Some(member) => Err(Invalid::new(member, "is required to enable the SMTP server")),
+            None if keeps && moves => Err(again()),
             None => Ok(self),
         }
+    }
+
+    /// This server with what `input` gives, complete as if it were enabled, to be tried out at once.
+    ///
+    /// # Errors
+    /// As [`SmtpServer::changed`], and when the password that is kept would go out under another user name, or less
+    /// protected.
+    pub fn to_try(self, input: SmtpServerInput) -> Result<Self, Invalid> {
+        let keeps = self.password.is_some() && input.password.is_none();
+        let (username, security) = (self.username.clone(), self.security);
+        let server = self.changed(SmtpServerInput { enable: Some(true), ..input })?;
+        let differs = server.username != username || server.security.strength() < security.strength();
+        if keeps && differs && !server.username.is_empty() { Err(again()) } else { Ok(server) }
     }
 
     /// Host and port to connect to.
@@ -127,6 +156,13 @@ impl SmtpServer {
     pub fn host_and_port(&self) -> Result<(String, u16), Invalid> {
         host_and_port(&self.address, self.security)
     }
+}
+
+fn again() -> Invalid {
+    Invalid::new(
+        "password",
+        "must be given again: the one that is kept was given for another server or user name",
+    )
 }
 
 fn or_none(
@@ -214,5 +250,36 @@ mod tests {
         let server = server.changed(SmtpServerInput::default()).unwrap();
         assert_eq!(server.password, Some(KeptSecret::Clear("s3cret".into())));
         assert_eq!(server.changed(password("")).unwrap().password, None);
+    }
+
+    #[test]
+    fn no_server_gets_the_password_of_another() {
+        let given = |address: &str, password: Option<&str>| SmtpServerInput {
+            address: Some(address.into()),
+            username: Some("portal".into()),
+            password: password.map(PlainSecret::presented),
+            sender_address: Some("portal@example.com".into()),
+            security: Some(SmtpSecurity::StartTls),
+            ..SmtpServerInput::default()
+        };
+        let server = SmtpServer::default().changed(given("mail.example.com", Some("s3cret"))).unwrap();
+        let refused = |input: SmtpServerInput| {
+            server.clone().to_try(input).is_err_and(|invalid| invalid.field == "password")
+        };
+        assert!(refused(given("other.example.com", None)));
+        assert!(server.clone().changed(given("other.example.com", None)).is_err());
+        // Nor by way of no address.
+        let emptied = server.clone().changed(given("", None)).unwrap();
+        assert!(emptied.changed(given("other.example.com", None)).is_err());
+        assert!(refused(SmtpServerInput { username: Some("eve".into()), ..SmtpServerInput::default() }));
+        let bare = SmtpServerInput { security: Some(SmtpSecurity::None), ..SmtpServerInput::default() };
+        assert!(refused(bare.clone()));
+        // What protects it as well, asks for nobody, or comes with a password is tried.
+        let nobody = SmtpServerInput { username: Some(String::new()), ..bare };
+        for input in [given("mail.example.com", None), given("other.example.com", Some("new")), nobody] {
+            assert!(!refused(input));
+        }
+        let better = SmtpServerInput { security: Some(SmtpSecurity::Tls), ..SmtpServerInput::default() };
+        assert!(!refused(better));
     }
 }

@@ -12,10 +12,12 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier},
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
+
+use crate::client_chains;
 
 /// The protocols that are offered over TLS, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -71,7 +73,9 @@ impl Certificates {
         wanted.row.client_ca.is_none()
             || wanted.config.is_some()
                 && shown.is_some_and(|shown| {
-                    shown.row.id == wanted.row.id && shown.row.client_ca == wanted.row.client_ca
+                    shown.row.id == wanted.row.id
+                        && shown.row.client_ca == wanted.row.client_ca
+                        && shown.row.client_depth == wanted.row.client_depth
                 })
     }
 
@@ -158,9 +162,10 @@ fn server_config(row: &CertificateState) -> Result<ServerConfig, String> {
                 let authority = authority.map_err(|error| format!("the client authorities: {error}"))?;
                 roots.add(authority).map_err(|error| format!("the client authorities: {error}"))?;
             }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            let verifier = verifier.build().map_err(|error| format!("the client authorities: {error}"))?;
-            builder.with_client_cert_verifier(verifier)
+            let verifier = client_chains::verifier(roots, provider, row.client_depth);
+            builder.with_client_cert_verifier(
+                verifier.map_err(|problem| format!("the client authorities: {problem}"))?,
+            )
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(KeyTypes(keys)));

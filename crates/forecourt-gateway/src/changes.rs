@@ -181,11 +181,8 @@ impl Writer {
         let mut newest: HashMap<(Kind, &str), &Change> = HashMap::with_capacity(batch.changes.len());
         for change in &batch.changes {
             if change.resource.as_ref().is_some_and(|resource| resource.kind() != change.kind) {
-                tracing::error!(
-                    kind = change.kind.name(),
-                    key = change.key,
-                    "a row of another kind was ignored"
-                );
+                let kind = change.kind.name();
+                tracing::error!(kind, key = change.key, "a row of another kind was ignored");
                 continue;
             }
             let latest = newest.entry((change.kind, change.key.as_str())).or_insert(change);
@@ -213,10 +210,13 @@ impl Writer {
             })
             .collect();
         if news != News::Newer {
-            let listed: HashSet<(Kind, &str)> =
-                newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key).collect();
+            // A row of which the batch itself says that it is deleted has its step.
+            let told = newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key);
+            let listed: HashSet<_> = told.chain(steps.iter().map(|step| (step.kind, &*step.key))).collect();
             let gone = self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str())));
-            steps.extend(gone.map(|(kind, key)| {
+            let gone: Vec<_> = gone.collect();
+            drop(listed);
+            steps.extend(gone.into_iter().map(|(kind, key)| {
                 let before = self.known(kind, &key);
                 Step { revision: batch.revision, kind, key: Cow::Owned(key), resource: None, before }
             }));

@@ -106,6 +106,13 @@ impl Hop {
         caller
     }
 
+    /// The scheme that whoever asks used: the connection's, or what a trusted proxy says of its own caller.
+    pub(crate) fn scheme<'a>(&self, headers: &'a HeaderMap) -> &'a str {
+        let own = if self.is_tls { "https" } else { "http" };
+        let told = self.is_trusted.then(|| said(headers, &X_FORWARDED_PROTO, is_proto)).flatten();
+        told.and_then(|scheme| scheme.to_str().ok()).unwrap_or(own)
+    }
+
     /// What the upstream is told of the way that a request with these fields came.
     pub(crate) fn way(&self, headers: &HeaderMap) -> Way {
         let host = headers.get(HOST);
@@ -126,7 +133,6 @@ impl Hop {
             chain = longer;
         }
         let is_port = |text: &str| !text.starts_with('+') && text.parse::<u16>().is_ok_and(|port| port > 0);
-        let is_proto = |text: &str| matches!(text, "http" | "https");
         Way {
             chain,
             ours,
@@ -165,6 +171,10 @@ impl Hop {
         let proto = if self.is_tls { ";proto=https" } else { ";proto=http" };
         [start, peer, end, naming, quote, host.unwrap_or_default(), quote, proto].concat()
     }
+}
+
+fn is_proto(text: &str) -> bool {
+    matches!(text, "http" | "https")
 }
 
 /// The only field of this name, if it fits: what a trusted peer says stays then.

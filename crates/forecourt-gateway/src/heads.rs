@@ -2,12 +2,32 @@
 //!
 //! What two readers could understand differently is refused, so that nobody smuggles a request past the gateway.
 
+use forecourt_core::addresses::Network;
 use http::{
     HeaderMap, HeaderValue, Method, Uri,
     header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING},
     request::Parts,
     uri::Scheme,
 };
+
+use crate::forwarded::Hop;
+
+/// The head of a request that is acceptable, as routes are looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    /// The host without its port, in any case.
+    pub(crate) host: &'a str,
+    /// The path in its normal form.
+    pub(crate) path: &'a str,
+    /// The query as it was sent.
+    pub(crate) query: Option<&'a str>,
+    /// The method.
+    pub(crate) method: &'a Method,
+    /// The header fields.
+    pub(crate) headers: &'a HeaderMap,
+    /// What it came over, and whose word about the way before that counts; `None`: nobody sent it.
+    pub(crate) way: Option<(&'a Hop, &'a [Network])>,
+}
 
 /// Gives the head of an HTTP/2 request the form of an HTTP/1.1 head: `Host` and a single `Cookie` (RFC 9113 §8.2.3
 /// and §8.3.1). Whether `:authority` and `Host` agree is seen by [`host`].

@@ -41,19 +41,22 @@ pub(crate) fn clean(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    // `X_Consumer_Username` becomes the same variable as `X-Consumer-Username` in CGI, WSGI and Rack; so do the
-    // names of what the gateway says about the way of a request.
-    let poses = |name: &HeaderName| {
-        let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
-        name.as_str().contains('_')
-            && IDENTITY.iter().chain(&WAY).any(|identity| {
-                let (name, identity) = (name.as_str().as_bytes(), identity.as_str().as_bytes());
-                name.len() == identity.len() && name.iter().zip(identity).all(|(a, b)| same(*a, *b))
-            })
-    };
-    while let Some(name) = headers.keys().find(|name| poses(name)).cloned() {
+    while let Some(name) = headers.keys().find(|name| poses(name.as_str().as_bytes())).cloned() {
         headers.remove(name);
     }
+}
+
+/// Whether servers that make variables of fields make the one of a field that the gateway writes of this name too.
+/// `X_Consumer_Username` is the same there as `X-Consumer-Username`, in CGI, WSGI and Rack; in some servers so is
+/// `X.Consumer.Username`, or any other mark in place of the hyphen.
+fn poses(name: &[u8]) -> bool {
+    // All of them begin so, and few others have their lengths: nearly all fields are told by that.
+    name.first() == Some(&b'x')
+        && IDENTITY.iter().chain(&WAY).any(|own| {
+            let own = own.as_str().as_bytes();
+            let is_same = |(a, b): (&u8, &u8)| a == b || (*b == b'-' && !a.is_ascii_alphanumeric());
+            name.len() == own.len() && name != own && name.iter().zip(own).all(is_same)
+        })
 }
 
 /// Removes the credentials that succeeded where their method or plugin says so; answers the query that is left.

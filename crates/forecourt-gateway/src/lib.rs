@@ -2,7 +2,7 @@
 //!
 //! | to see | read |
 //! |---|---|
-//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `path_table.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
+//! | what a request meets, in order | `proxy.rs`: `heads.rs`, `paths.rs`, `route.rs`, `path_table.rs`, `conditions.rs`, `verify.rs`, `meter.rs`, `forward.rs` |
 //! | why no request sees half a change | `state.rs`, then `changes.rs` and `credentials.rs` |
 //! | plugins and consumers | `plugins.rs`, `cors.rs`, `consumers.rs`, `verify/consumers.rs`, `verify/restriction.rs` |
 //! | where credentials lie | `key_store.rs`, `named_store.rs`, `applications.rs`, on `compact_ids.rs` and `dense.rs` |
@@ -11,7 +11,7 @@
 //! | what costly proofs leave behind | `memory.rs` |
 //! | plans: how often an application may call | `limits.rs`, `limits/` |
 //! | callers' connections and their limits | `serving.rs`, `connections.rs`, `connection_watch.rs`, `sockets.rs`, `framing.rs`, `frames.rs`, `load.rs` |
-//! | TLS and its certificates | `tls.rs`, `certificates.rs` |
+//! | TLS and its certificates | `tls.rs`, `certificates.rs`, `client_chains.rs` |
 //! | what upstreams are told | `own_fields.rs`: `forwarded.rs`, `request_ids.rs`, `identity.rs`; not: `hop_by_hop.rs` |
 //! | upstreams | `sending.rs`, `spares.rs`, `upstreams.rs`, `bodies.rs`, `uploads.rs`, `upgrades.rs`, `grpc.rs` |
 //! | a node on its own machine: stream, disk, staleness | `sync.rs` |
@@ -20,11 +20,14 @@
 //! Invariants: the gateway knows only what [`Gateway::apply`] told it, and asks nobody while it decides; a request
 //! is forwarded only with a permit that `verify.rs` alone can make; without configuration every path is 404.
 
+mod answered;
 mod applications;
 mod bodies;
 mod certificates;
 mod changes;
+mod client_chains;
 mod compact_ids;
+mod conditions;
 mod connection_watch;
 mod connections;
 mod consumers;
@@ -64,6 +67,7 @@ mod sending;
 mod serving;
 mod signatures;
 mod sockets;
+mod spans;
 mod spares;
 mod state;
 pub mod sync;
@@ -84,6 +88,7 @@ use std::{
     time::Duration,
 };
 
+use answered::Answered;
 use bodies::AnswerBody;
 use connections::InFlight;
 use fetch::Fetcher;
@@ -91,6 +96,7 @@ use forecourt_core::{
     addresses::{Network, OutgoingRules},
     gateway_state::Digests,
     time::Timestamp,
+    traces::Tracing,
 };
 use forecourt_wire::{changes::ChangeBatch, usage::UsageCount};
 use http::Response;
@@ -110,6 +116,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// The limits of a gateway (docs/gateway.md §6).
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Where requests are told of as spans; `None`: nowhere, and a caller's `traceparent` goes on as it came.
+    pub tracing: Option<Tracing>,
     /// The longest request head, request line included, in bytes; a longer one is answered 431.
     pub max_head_bytes: usize,
     /// The most fields in a request head; more are answered 431.
@@ -144,6 +152,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            tracing: None,
             max_head_bytes: 32 * 1_024,
             max_head_fields: 100,
             header_timeout: Duration::from_secs(10),
@@ -188,6 +197,7 @@ pub(crate) struct Inner {
     id_seed: u64,
     applied: watch::Sender<i64>,
     rejected: [AtomicU64; Reject::LABELS.len()],
+    answered: Answered,
 }
 
 impl Gateway {
@@ -215,6 +225,7 @@ impl Gateway {
             id_seed: getrandom::u64()?,
             applied: watch::Sender::new(0),
             rejected: Default::default(),
+            answered: Answered::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -283,7 +294,8 @@ impl Gateway {
 
     /// Takes calls counted since the last time: at most one entry per (product, application, credential, route, kind
     /// of answer, minute), in no order. At most [`MOST_COUNTS`](forecourt_wire::usage::MOST_COUNTS) at a time: what is
-    /// left comes the next time, and nothing is left when the answer is empty.
+    /// left comes the next time, and nothing is left when the answer is empty. Not for a thread that answers requests:
+    /// merging what very many callers used takes tens of milliseconds.
     pub fn take_usage(&self) -> Vec<UsageCount> {
         self.inner.meter.take()
     }
@@ -291,6 +303,11 @@ impl Gateway {
     /// How often the gateway answered by itself, by metric label, since it was made.
     pub fn rejected(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Reject::LABELS.into_iter().zip(self.inner.rejected.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// How many requests were answered since it was made, by class of status, its own refusals among them.
+    pub fn answered(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.inner.answered.read().into_iter()
     }
 
     /// What quotas have counted in the windows that run: to be kept over a restart.

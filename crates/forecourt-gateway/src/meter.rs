@@ -22,7 +22,7 @@ use forecourt_core::{
     usage::{StatusClass, Totals},
 };
 use forecourt_wire::usage::{MOST_COUNTS, UsageCount};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 
 pub(crate) use self::calls::{Call, Ended};
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) struct Meter {
     clock: Clock,
     shards: [Mutex<HashMap<Key, Tally>>; SHARDS],
     /// Taken from the shards and not yet given out.
-    rest: Mutex<Vec<UsageCount>>,
+    rest: Mutex<Vec<(Key, Tally)>>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -104,62 +104,77 @@ impl Meter {
     }
 
     /// Takes up to [`MOST_COUNTS`] counts, which start from nothing again; empty only when none is left.
+    ///
+    /// Costs tens of milliseconds when very many credentials were used: not for a thread that answers requests.
     pub(crate) fn take(&self) -> Vec<UsageCount> {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         if rest.is_empty() {
             *rest = self.take_all();
         }
         let keep = rest.len().saturating_sub(MOST_COUNTS);
-        rest.split_off(keep)
+        rest.drain(keep..).map(|(key, tally)| tally.told(&key)).collect()
     }
 
-    fn take_all(&self) -> Vec<UsageCount> {
-        let mut merged = Merged::default();
-        for shard in &self.shards {
-            let tallies = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
-            for (key, tally) in tallies {
-                merged.add(UsageCount {
-                    product_id: tally.product.id.clone(),
-                    application_id: ApplicationId::known(tally.application.id_text()),
-                    credential_id: CredentialId::known(key.credential.unpack(CredentialId::PREFIX)),
-                    route_id: tally.route.id.clone(),
-                    minute: key.minute,
-                    status_class: key.class,
-                    totals: tally.totals,
-                    last_used_at: tally.last_used_at,
-                    last_used_from: tally.last_used_from.to_canonical().to_string(),
-                });
-            }
-        }
-        merged.counts.into_values().collect()
-    }
-}
-
-/// What counts are of; a route that was compiled anew is the same route.
-type Subject = (CredentialId, RouteId, Timestamp, StatusClass, String);
-
-#[derive(Default)]
-struct Merged {
-    counts: HashMap<Subject, UsageCount>,
-}
-
-impl Merged {
-    fn add(&mut self, count: UsageCount) {
-        let owner = format!("{}/{}", count.product_id, count.application_id);
-        let (credential, route) = (count.credential_id.clone(), count.route_id.clone());
-        match self.counts.entry((credential, route, count.minute, count.status_class, owner)) {
-            hashbrown::hash_map::Entry::Vacant(place) => {
-                place.insert(count);
-            }
-            hashbrown::hash_map::Entry::Occupied(mut place) => {
-                let sum = place.get_mut();
-                sum.totals.add(&count.totals);
-                if count.last_used_at > sum.last_used_at {
-                    sum.last_used_at = count.last_used_at;
-                    sum.last_used_from = count.last_used_from;
+    fn take_all(&self) -> Vec<(Key, Tally)> {
+        // All at first: a route that goes meanwhile leaves its place to none that is counted here.
+        let shards = self.shards.each_ref();
+        let taken =
+            shards.map(|shard| std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner)));
+        let mut merged = HashMap::new();
+        let mut routes = Routes::default();
+        for tallies in taken {
+            merged.reserve(tallies.len());
+            for (mut key, tally) in tallies {
+                key.route = routes.place(&tally.route);
+                match merged.entry(key) {
+                    Entry::Vacant(place) => {
+                        place.insert(tally);
+                    }
+                    Entry::Occupied(mut place) => place.get_mut().add(&tally),
                 }
             }
         }
+        merged.into_iter().collect()
+    }
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.totals.add(&other.totals);
+        if other.last_used_at > self.last_used_at {
+            self.last_used_at = other.last_used_at;
+            self.last_used_from = other.last_used_from;
+        }
+    }
+
+    /// As the control plane is told.
+    fn told(self, key: &Key) -> UsageCount {
+        UsageCount {
+            product_id: self.product.id.clone(),
+            application_id: ApplicationId::known(self.application.id_text()),
+            credential_id: CredentialId::known(key.credential.unpack(CredentialId::PREFIX)),
+            route_id: self.route.id.clone(),
+            minute: key.minute,
+            status_class: key.class,
+            totals: self.totals,
+            last_used_at: self.last_used_at,
+            last_used_from: self.last_used_from.to_canonical().to_string(),
+        }
+    }
+}
+
+/// One place for each route, wherever it lies: one that was compiled anew is the same route.
+#[derive(Default)]
+struct Routes {
+    by_id: HashMap<RouteId, usize>,
+    by_address: HashMap<usize, usize>,
+}
+
+impl Routes {
+    fn place(&mut self, route: &Arc<Route>) -> usize {
+        let address = Arc::as_ptr(route).addr();
+        let by_id = &mut self.by_id;
+        *self.by_address.entry(address).or_insert_with(|| *by_id.entry(route.id.clone()).or_insert(address))
     }
 }
 

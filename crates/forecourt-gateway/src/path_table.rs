@@ -1,5 +1,5 @@
 //! From path and method to a route of one host: exact paths before prefixes, longer before shorter, then higher
-//! priority, then older (docs/gateway.md §1).
+//! priority, then older (docs/gateway.md §1). A route whose conditions a request does not meet is passed over.
 //!
 //! Invariant: after `finish`, a look-up costs one hash per distinct prefix length, whatever the number of routes.
 //! Hosts are in `route.rs`.
@@ -10,7 +10,7 @@ use forecourt_core::{ids::RouteId, time::Timestamp};
 use hashbrown::HashMap;
 use http::Method;
 
-use crate::route::Route;
+use crate::{heads::Head, route::Route};
 
 /// The routes of one host, by path.
 #[derive(Default)]
@@ -50,18 +50,22 @@ impl PathTable {
     }
 
     /// The route that such a request takes.
-    pub(crate) fn find(&self, path: &str, method: &Method) -> Option<&Arc<Route>> {
-        let exact = self.exact.get(path).and_then(|entries| first_for(entries, method));
+    pub(crate) fn find(&self, head: &Head<'_>) -> Option<&Arc<Route>> {
+        let exact = self.exact.get(head.path).and_then(|entries| first_for(entries, head));
         exact.or_else(|| {
-            let fitting = self.lengths.iter().filter_map(|length| path.get(..*length));
+            let fitting = self.lengths.iter().filter_map(|length| head.path.get(..*length));
             fitting
                 .filter_map(|prefix| self.prefixes.get(prefix))
-                .find_map(|entries| first_for(entries, method))
+                .find_map(|entries| first_for(entries, head))
         })
     }
 }
 
-fn first_for<'a>(entries: &'a [Entry], method: &Method) -> Option<&'a Arc<Route>> {
-    let fitting = entries.iter().find(|entry| entry.methods.is_empty() || entry.methods.contains(method));
-    fitting.map(|entry| &entry.route)
+fn first_for<'a>(entries: &'a [Entry], head: &Head<'_>) -> Option<&'a Arc<Route>> {
+    let fits = |entry: &&Entry| {
+        let conditions = entry.route.conditions.as_ref();
+        (entry.methods.is_empty() || entry.methods.contains(head.method))
+            && conditions.is_none_or(|conditions| conditions.hold(head))
+    };
+    entries.iter().find(fits).map(|entry| &entry.route)
 }

@@ -26,8 +26,13 @@ pub(crate) fn key<'a>(
 
 /// The first query argument of this name, decoded.
 pub(crate) fn argument<'a>(query: &'a str, name: &str) -> Option<Cow<'a, [u8]>> {
-    let (_, value) = arguments(query).find(|(found, _)| decoded(found) == name.as_bytes())?;
-    Some(decoded(value))
+    arguments_named(query, name).next()
+}
+
+/// All query arguments of this name, decoded.
+pub(crate) fn arguments_named<'a>(query: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    let named = arguments(query).filter(move |(found, _)| decoded(found) == name.as_bytes());
+    named.map(|(_, value)| decoded(value))
 }
 
 /// The query argument that carries a token.

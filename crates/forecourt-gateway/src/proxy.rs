@@ -7,9 +7,7 @@
 use std::{borrow::Cow, convert::Infallible, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme,
-};
+use http::{HeaderValue, Method, Request, Response, Uri, header::CONNECTION, request::Parts, uri::Scheme};
 use hyper::body::Incoming;
 
 use crate::{
@@ -19,12 +17,15 @@ use crate::{
     connections::{Connections, InFlight},
     cors,
     forward::{self, Passage},
-    grpc, heads, identity,
+    grpc,
+    heads::{self, Head},
+    identity,
     meter::Call,
     paths,
     rejects::Reject,
     request_ids::{self, X_REQUEST_ID},
     route::Route,
+    spans,
     uploads::CallerBody,
     verify::{self, Permit, Proven, Verdict, verify},
 };
@@ -47,10 +48,17 @@ pub(crate) async fn serve(
     let id = request_ids::settle(&parts.headers, || {
         request_ids::make(watch.id_seed, begun.number, (gateway.clock)())
     });
+    let tracing = gateway.config.tracing.as_ref();
+    let span =
+        tracing.and_then(|_| spans::begin(tracing, &parts.method, &mut parts.headers, (gateway.clock)()));
     let arrival = Arrival { at: arrived, id: &id };
     let mut response = answer(&gateway, connections, &watch, (parts, body), in_flight, begun, arrival).await;
     let status = response.status();
     response.body_mut().answers(status);
+    gateway.answered.count(watch.id_seed, status);
+    if let Some(span) = span {
+        span.end(status.as_u16(), (gateway.clock)());
+    }
     if is_grpc && response.body().is_own() {
         grpc::explain(&mut response);
     }
@@ -80,8 +88,7 @@ async fn answer(
         Ok(checked) => checked,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
-    let head = Head { host, path: &path, query: uri.query(), method: &parts.method, headers: &parts.headers };
-    let (route, decision) = match decide(gateway, watch, &head).await {
+    let (route, decision) = match decide(gateway, watch, &head(host, &path, &uri, &parts)).await {
         Ok(decided) => decided,
         Err(reject) => return gateway.refuse(reject, in_flight),
     };
@@ -130,20 +137,16 @@ struct Arrival<'a> {
     id: &'a HeaderValue,
 }
 
-struct Head<'a> {
-    host: &'a str,
-    path: &'a str,
-    query: Option<&'a str>,
-    method: &'a Method,
-    headers: &'a HeaderMap,
-}
-
 /// What is done with a request that has a route.
 enum Decision {
     Permit(Permit),
     Reject(Reject),
     /// The gateway answers: it was asked what a route allows (docs/gateway.md §8).
     Preflight,
+}
+
+fn head<'a>(host: &'a str, path: &'a str, uri: &'a Uri, parts: &'a Parts) -> Head<'a> {
+    Head { host, path, query: uri.query(), method: &parts.method, headers: &parts.headers, way: None }
 }
 
 /// Host and normal path of an acceptable head.
@@ -179,6 +182,7 @@ fn check_head<'p, 'u>(
 
 /// Route and verify, with what must be found out beside them in between. An error: there is no route.
 async fn decide(gateway: &Inner, watch: &Watch, head: &Head<'_>) -> Result<(Arc<Route>, Decision), Reject> {
+    let head = &Head { way: Some((&watch.hop, gateway.config.trusted_proxies.as_slice())), ..*head };
     let mut proven = Proven::default();
     let preflight = cors::requested_method(head.method, head.headers);
     loop {
@@ -207,7 +211,7 @@ pub(crate) fn passes(gateway: &Inner, request: &Request<()>) -> bool {
     let (uri, headers) = (request.uri(), request.headers());
     let Ok(host) = heads::host(request.method(), uri, headers, None) else { return false };
     let Some(path) = paths::normalise(uri.path()) else { return false };
-    let head = Head { host, path: &path, query: uri.query(), method: request.method(), headers };
+    let head = Head { host, path: &path, query: uri.query(), method: request.method(), headers, way: None };
     let decided = decide_now(gateway, &head, None, &Proven::default());
     matches!(decided, Ok((_, Some(Verdict::Permit(_)))))
 }
@@ -226,7 +230,7 @@ fn decide_now(
         now: (gateway.clock)(),
     };
     gateway.state.consistently(|table| {
-        let find = |method| table.find(head.host, head.path, method);
+        let find = |method| table.find(&Head { method, ..*head });
         let answers_preflights =
             |route: &&Arc<Route>| route.plugins.as_ref().is_some_and(|plugins| plugins.cors.is_some());
         // The request that the preflight asks for would take this route, whatever takes OPTIONS.

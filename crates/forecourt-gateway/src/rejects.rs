@@ -124,11 +124,10 @@ impl Reject {
             Self::NoUpstreamNode => {
                 (7, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#)
             }
-            Self::UnsupportedScheme => (
-                8,
-                StatusCode::BAD_GATEWAY,
-                r#"{"message":"the upstream's scheme is not supported by this gateway"}"#,
-            ),
+            // To callers it is the same; who operates the gateway sees by the label which one it is.
+            Self::UnsupportedScheme => {
+                (8, StatusCode::SERVICE_UNAVAILABLE, r#"{"message":"no valid upstream node"}"#)
+            }
             Self::Unreachable => (9, StatusCode::BAD_GATEWAY, r#"{"message":"upstream unreachable"}"#),
             Self::BrokenAnswer => {
                 (10, StatusCode::BAD_GATEWAY, r#"{"message":"upstream sent no valid answer"}"#)

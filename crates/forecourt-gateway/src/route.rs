@@ -17,6 +17,8 @@ use http::{HeaderName, Method};
 
 use crate::{
     compact_ids::CompactId,
+    conditions::Conditions,
+    heads::Head,
     key_sets::{Issuer, KeySets},
     limits::Plans,
     path_table::{Entry, PathTable},
@@ -31,6 +33,8 @@ pub(crate) struct RoutingTable {
     services: HashMap<Box<str>, Arc<Service>>,
     /// Those of routes that have plugins of their own, by route.
     route_plugins: HashMap<Box<str>, Arc<Plugins>>,
+    /// Those of routes that have any, by route.
+    conditions: HashMap<Box<str>, Arc<Conditions>>,
     exact_hosts: HashMap<Box<str>, PathTable>,
     wildcard_hosts: HashMap<Box<str>, PathTable>,
     any_host: PathTable,
@@ -61,6 +65,8 @@ pub(crate) struct Route {
     pub(crate) id: RouteId,
     /// Its service.
     pub(crate) service: Arc<Service>,
+    /// What a request must be like to take it; nearly always anything.
+    pub(crate) conditions: Option<Arc<Conditions>>,
     /// What its requests meet beside product authentication; nearly always nothing.
     pub(crate) plugins: Option<Arc<Plugins>>,
     /// Where requests go.
@@ -215,7 +221,7 @@ impl RoutingTable {
             {
                 let plugins = table.plugins_of(route, row, &service, linked, previous);
                 mixed.extend(is_mixture(&service, plugins.as_deref()).then_some(&route.id));
-                table.add(route, row, &service, plugins);
+                table.add(route, row, &service, plugins, previous);
             }
         }
         if let Some(route) = mixed.first() {
@@ -231,23 +237,23 @@ impl RoutingTable {
         table
     }
 
-    /// The route that such a request takes. `host` is without a port, in any case; `path` is normal.
-    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Route>> {
+    /// The route that such a request takes.
+    pub(crate) fn find(&self, head: &Head<'_>) -> Option<&Arc<Route>> {
         if self.exact_hosts.is_empty() && self.wildcard_hosts.is_empty() {
-            return self.any_host.find(path, method);
+            return self.any_host.find(head);
         }
         let mut lower = [0u8; 255];
-        let host = lower_case(host, &mut lower)?;
+        let host = lower_case(head.host, &mut lower)?;
         self.exact_hosts
             .get(host)
-            .and_then(|table| table.find(path, method))
+            .and_then(|table| table.find(head))
             .or_else(|| {
                 let suffixes = host.match_indices('.').filter_map(|(at, _)| host.get(at..));
                 suffixes
                     .filter_map(|suffix| self.wildcard_hosts.get(suffix))
-                    .find_map(|table| table.find(path, method))
+                    .find_map(|table| table.find(head))
             })
-            .or_else(|| self.any_host.find(path, method))
+            .or_else(|| self.any_host.find(head))
     }
 
     /// The plugins of a route: its own over those of its service. Compiled ones are shared where they can be.
@@ -268,13 +274,35 @@ impl RoutingTable {
         Some(compiled)
     }
 
+    /// The paths of a route, and under which conditions they lead there; none where these cannot be read.
+    fn conditional_paths<'a>(
+        &mut self,
+        route: &'a RouteState,
+        previous: &Self,
+    ) -> (&'a [String], Option<Arc<Conditions>>) {
+        let Some(conditional) = &route.conditional else { return (&route.paths, None) };
+        let id = route.id.as_str();
+        match Conditions::compile(&conditional.when, previous.conditions.get(id)) {
+            Ok(conditions) => {
+                self.conditions.insert(id.into(), Arc::clone(&conditions));
+                (&conditional.paths, Some(conditions))
+            }
+            Err(problem) => {
+                tracing::error!(route = id, problem, "a route's conditions cannot be read: nothing takes it");
+                (&[], None)
+            }
+        }
+    }
+
     fn add(
         &mut self,
         route: &RouteState,
         row: &ServiceState,
         service: &Arc<Service>,
         plugins: Option<Arc<Plugins>>,
+        previous: &Self,
     ) {
+        let (paths, conditions) = self.conditional_paths(route, previous);
         let methods =
             route.methods.iter().filter_map(|name| Method::from_bytes(name.as_bytes()).ok()).collect();
         let rank = (Reverse(route.priority), route.created_at, row.created_at, route.id.clone());
@@ -285,6 +313,7 @@ impl RoutingTable {
         let compiled = Route {
             id: route.id.clone(),
             service: Arc::clone(service),
+            conditions,
             plugins,
             upstream: upstream.cloned(),
             timeouts: route.timeouts,
@@ -292,7 +321,7 @@ impl RoutingTable {
             required_scopes: route.required_scopes.iter().map(|scope| scope.as_str().into()).collect(),
         };
         let entry = Entry { route: Arc::new(compiled), methods, rank };
-        for path in &route.paths {
+        for path in paths {
             let whole = format!("{}{path}", row.path_prefix.as_deref().unwrap_or_default());
             let (text, is_prefix) =
                 whole.strip_suffix('*').map_or((whole.as_str(), false), |text| (text, true));

@@ -20,12 +20,12 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use forecourt_core::{gateway_state::Digests, ids::DcrProviderId};
 use forecourt_wire::changes::ChangeBatch;
-use http::Method;
 
 use crate::{
     certificates::Certificates,
     changes::Writer,
     consumers::Consumers,
+    heads::Head,
     key_sets::KeySets,
     key_store::KeyStore,
     memory::Memory,
@@ -45,8 +45,8 @@ pub(crate) struct Table {
 
 impl Table {
     /// The route that such a request takes; see [`RoutingTable::find`].
-    pub(crate) fn find(&self, host: &str, path: &str, method: &Method) -> Option<&Arc<Route>> {
-        self.routing.find(host, path, method)
+    pub(crate) fn find(&self, head: &Head<'_>) -> Option<&Arc<Route>> {
+        self.routing.find(head)
     }
 }
 

@@ -135,12 +135,12 @@ impl Node {
         let set_aside = Arc::new(AtomicU64::new(0));
         let extent = load(&folder, &gateway, contact.as_ref(), &set_aside).map_err(NodeError::Disk)?;
         gateway.heard(unheard(contact.map(|contact| contact.at), clock.now()));
-        let position = extent.as_ref().map(|extent| extent.position.clone());
+        let intake = Intake::new(gateway.clone(), clock.clone(), extent.as_ref());
         let keeper = Keeper::start(folder.path(), folder.node(), extent).map_err(NodeError::Disk)?;
         let spool =
             Spool::open(folder.path(), folder.node().clone(), Spool::MOST).map_err(NodeError::Disk)?;
         let instance = random_word().map_err(|_| NodeError::Random)?;
-        let link = watch::Sender::new(Link { is_whole: position.is_some(), ..Link::default() });
+        let link = watch::Sender::new(Link { is_whole: intake.in_force().is_some(), ..Link::default() });
         let status = NodeStatus {
             gateway: gateway.clone(),
             link: link.subscribe(),
@@ -158,8 +158,8 @@ impl Node {
             control_planes: config.control_planes,
             dialer,
             gateway: gateway.clone(),
-            clock: clock.clone(),
-            intake: Intake::new(gateway.clone(), clock, position),
+            clock,
+            intake,
             keeper,
             link,
         };

@@ -120,9 +120,10 @@ impl Upstream {
     pub(crate) fn new(state: UpstreamState, roots: &SystemRoots) -> Self {
         let protocol = Protocol::of(&state.scheme);
         if protocol.is_none() {
-            tracing::error!(
+            tracing::warn!(
                 scheme = state.scheme,
-                "this gateway cannot speak the scheme of an upstream; use http, https, grpc or grpcs"
+                "the scheme of an upstream is kept and not spoken: its requests are answered 503; use http, https, \
+                 grpc or grpcs"
             );
         }
         let host = match &state.host {

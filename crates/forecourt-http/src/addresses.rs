@@ -1,6 +1,6 @@
 //! The client's address, seen through trusted proxies only.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 pub use forecourt_core::addresses::Network;
@@ -20,16 +20,51 @@ impl<S: Sync> FromRequestParts<S> for ReachedAt {
     }
 }
 
+/// What stands for a host that cannot be one: nobody has it (RFC 2606).
+const NOBODY: &str = "host.invalid";
+
 /// The origin that the client called: the host that it named, by TLS where our listener or a trusted proxy says so.
+///
+/// The host is what the caller claims. It has the form of one, so that it can go into an address; whether it is ours is
+/// not known.
 pub fn origin(uri: &Uri, headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> String {
     let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let authority =
         named.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
+    let authority = if is_host_and_port(authority) { authority } else { NOBODY };
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
     let is_proxy = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
     let forwarded = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let is_tls = extensions.get::<Tls>().is_some() || (is_proxy && forwarded);
     format!("{}://{authority}", if is_tls { "https" } else { "http" })
+}
+
+/// The host name that the client called, without port; empty where it named none.
+pub fn host(uri: &Uri, headers: &HeaderMap) -> String {
+    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    // HTTP/2 names the host in the address (RFC 9113 §8.3.1).
+    let authority = uri.authority().map(ToString::to_string).or(named.map(str::to_owned)).unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority.as_str(),
+    };
+    host.to_owned()
+}
+
+/// Whether this is `host` or `host:port`, and nothing that would make more of an address.
+fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (text, ""),
+    };
+    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            !host.is_empty() && host.bytes().all(fits)
+        }
+    };
+    is_host && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The client's address: the connection's, or where that is a trusted proxy, the last untrusted one that the
@@ -83,6 +118,36 @@ mod tests {
         assert_eq!(seen("10.0.0.1", "http", true), "https://a.example:7080");
         let uri = Uri::from_static("https://b.example/api");
         assert_eq!(origin(&uri, &HeaderMap::new(), &Extensions::new(), &[]), "http://b.example");
+    }
+
+    #[test]
+    fn what_is_no_host_gets_into_no_address() {
+        let seen = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", host.parse().unwrap());
+            origin(&Uri::from_static("/api"), &headers, &Extensions::new(), &[])
+        };
+        for host in ["a.example", "a_b.example:7080", "127.0.0.1:1", "[::1]", "[::1]:7080"] {
+            assert_eq!(seen(host), format!("http://{host}"));
+        }
+        for host in [
+            "",
+            "ann@b.example",
+            "a/b",
+            "a?b",
+            "a#b",
+            "a\\b",
+            "a b",
+            "a:b",
+            "a:1:2",
+            "::1",
+            "[::1",
+            "[x]",
+            ":80",
+            "a,b",
+        ] {
+            assert_eq!(seen(host), "http://host.invalid", "{host}");
+        }
     }
 
     #[test]

@@ -1,16 +1,25 @@
-//! JSON bodies: an empty one counts as `{}`, anything else must be UTF-8 JSON of a JSON type, at most 12 MiB.
+//! JSON bodies: an empty one counts as `{}`, anything else must be UTF-8 JSON of a JSON type, at most 12 MiB. And forms
+//! of pages, at most 512 KiB.
 
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use crate::problem::Problem;
+use crate::{audits, callers::Call, problem::Problem, queries::Query};
 
 /// The largest body, bytes.
 pub const LIMIT: usize = 12 * 1024 * 1024;
+
+/// The largest form, bytes.
+const FORM_LIMIT: usize = 512 * 1024;
+
+/// A body that is a form of a page, read as queries are.
+#[derive(Clone, Debug)]
+pub struct FormFields(pub Query);
 
 /// A body that is a JSON object, with readers that name the member that is wrong. `null` counts as absent.
 #[derive(Clone, Debug, Default)]
@@ -27,17 +36,9 @@ impl<S: Send + Sync> FromRequest<S> for AnyJson {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > LIMIT as u64)
-        {
-            return Err(Problem::too_large());
-        }
         let json_type = is_json(request.headers().get(header::CONTENT_TYPE));
-        let body = match Limited::new(request.into_body(), LIMIT).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(Problem::too_large()),
-            Err(_) => return Err(Problem::bad_request("the body ended before it was complete")),
-        };
+        let call = request.extensions().get::<Call>().cloned();
+        let body = whole(request, LIMIT).await?;
         if body.is_empty() {
             return Ok(Self(Value::Object(Map::new())));
         }
@@ -46,7 +47,45 @@ impl<S: Send + Sync> FromRequest<S> for AnyJson {
         }
         let text = std::str::from_utf8(&body).map_err(|_| Problem::bad_request("the body is not UTF-8"))?;
         let value = serde_json::from_str(text);
-        value.map(Self).map_err(|error| Problem::bad_request(format!("the body is not valid JSON: {error}")))
+        let value =
+            value.map_err(|error| Problem::bad_request(format!("the body is not valid JSON: {error}")))?;
+        if let Some(call) = call {
+            call.journal.note_body(&value);
+        }
+        Ok(Self(value))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for FormFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        const FORM: &str = "application/x-www-form-urlencoded";
+        let is_form = essence(request.headers().get(header::CONTENT_TYPE)).as_deref() == Some(FORM);
+        let call = request.extensions().get::<Call>().cloned();
+        let body = whole(request, FORM_LIMIT).await?;
+        if !is_form {
+            return Err(Problem::bad_request(format!("Content-Type must be {FORM}")));
+        }
+        let text = std::str::from_utf8(&body).map_err(|_| Problem::bad_request("the body is not UTF-8"))?;
+        let fields = Query::parse(text)?;
+        if let Some(call) = call {
+            call.journal.note_body(&audits::form_body(&fields));
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// The whole body, of at most `limit` bytes.
+async fn whole(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if declared.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
+        return Err(Problem::too_large());
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large()),
+        Err(_) => Err(Problem::bad_request("the body ended before it was complete")),
     }
 }
 
@@ -59,9 +98,16 @@ impl<S: Send + Sync> FromRequest<S> for Object {
 }
 
 fn is_json(content_type: Option<&http::HeaderValue>) -> bool {
-    let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"))
+    let is_json = |essence: &str| {
+        essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"))
+    };
+    essence(content_type).as_deref().is_some_and(is_json)
+}
+
+/// A media type without its parameters, in lower case.
+fn essence(content_type: Option<&http::HeaderValue>) -> Option<String> {
+    let text = content_type.and_then(|value| value.to_str().ok())?;
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 impl Object {
@@ -252,6 +298,23 @@ mod tests {
         let nodes = body.object("upstream").unwrap().unwrap().objects("nodes").unwrap().unwrap();
         let problem = format!("{:?}", nodes[0].integer("port").unwrap_err());
         assert!(problem.contains("upstream.nodes[0].port must be a whole number"), "{problem}");
+    }
+
+    #[tokio::test]
+    async fn a_form_is_read_as_queries_are_and_has_a_limit_of_its_own() {
+        let read = async |content_type: &str, body: String| {
+            let request = http::Request::post("/").header(header::CONTENT_TYPE, content_type);
+            let request = request.body(axum::body::Body::from(body)).unwrap();
+            FormFields::from_request(request, &()).await.map_err(|problem| format!("{problem:?}"))
+        };
+        let form = "application/x-www-form-urlencoded; charset=UTF-8";
+        let FormFields(fields) = read(form, "a=x+%2By&b=".into()).await.unwrap();
+        assert_eq!((fields.text("a"), fields.text("b")), (Some("x +y"), None));
+        for (content_type, body) in
+            [("text/plain", "a=x".to_owned()), (form, "a=%ff".into()), (form, "a".repeat(FORM_LIMIT + 1))]
+        {
+            assert!(read(content_type, body).await.is_err(), "{content_type}");
+        }
     }
 
     #[test]

@@ -13,12 +13,18 @@ use forecourt_app::{
 };
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
+    audit_logs::{Journal, Proof},
     ids::{PortalId, RequestId},
     impacts::Preview,
 };
-use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 
-use crate::{Context, addresses, cookies, problem::Problem};
+use crate::{
+    Context, addresses,
+    audits::{self, is_change},
+    cookies,
+    problem::Problem,
+};
 
 /// What is known of a request before anybody proves who they are.
 #[derive(Clone, Debug)]
@@ -35,6 +41,8 @@ pub struct Call {
     pub preview: Option<Preview>,
     /// What is wrong with how it is asked for; told to whoever proves who they are, and to everybody where nobody need.
     pub objection: Option<String>,
+    /// What the audit log will tell of it.
+    pub journal: Journal,
 }
 
 impl Call {
@@ -43,16 +51,19 @@ impl Call {
         self.objection.as_ref().map_or(Ok(()), |objection| Err(Problem::bad_request(objection.as_str())))
     }
 
-    /// The caller that `actor` is, through `source`.
+    /// The caller that `actor` is, through `source`; noted for the audit log.
     pub fn by(&self, actor: Actor, source: Source) -> Caller {
-        Caller {
+        let caller = Caller {
             actor,
             source,
             request_id: self.request_id.clone(),
             address: self.address.clone(),
             receipt: self.receipt.clone(),
             preview: self.preview.clone(),
-        }
+            journal: self.journal.clone(),
+        };
+        self.journal.note_caller(&caller);
+        caller
     }
 }
 
@@ -68,9 +79,11 @@ pub async fn begin(State(context): State<Context>, mut request: Request, next: N
         receipt: Receipt::default(),
         preview: None,
         objection: None,
+        journal: audits::begin(&request),
     };
     request.extensions_mut().insert(call.clone());
-    let mut response = next.run(request).await;
+    let response = next.run(request).await;
+    let mut response = audits::answered(&context.app, &call.journal, response).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(call.request_id.as_str()) {
         headers.insert("x-request-id", id);
@@ -105,6 +118,18 @@ pub enum AdminProof {
     GatewayGroup(Actor),
 }
 
+impl AdminProof {
+    /// The proof in the words of the audit log.
+    fn told(&self, headers: &HeaderMap) -> Proof {
+        match self {
+            Self::Administrator(_) if headers.contains_key(header::AUTHORIZATION) => Proof::Password,
+            Self::Administrator(_) => Proof::Session,
+            Self::AccessToken(known) => Proof::Token(known.token_name.clone()),
+            Self::GatewayGroup(_) => Proof::Token(None),
+        }
+    }
+}
+
 /// A caller of the Admin API, whatever they may do; also one whose one-time password is still in force.
 #[derive(Clone, Debug)]
 pub struct AnyAdminCaller {
@@ -123,6 +148,7 @@ impl AnyAdminCaller {
     async fn proved(parts: &mut Parts, context: &Context) -> Result<(Self, Call), Problem> {
         let call = Call::from_request_parts(parts, context).await?;
         let proof = prove(&parts.headers, context, call.address.as_deref()).await?;
+        call.journal.note_proof(proof.told(&parts.headers));
         let by_cookie =
             parts.headers.get("x-api-key").is_none() && parts.headers.get(header::AUTHORIZATION).is_none();
         if by_cookie && is_change(&parts.method) && is_cross_site(&parts.headers) {
@@ -199,10 +225,6 @@ fn basic(scheme: &str, rest: &str) -> Option<(String, String)> {
     decoded.split_once(':').map(|(username, password)| (username.to_owned(), password.to_owned()))
 }
 
-const fn is_change(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
 /// Whether a browser says that another site made this request.
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
     if headers.get("sec-fetch-site").is_some_and(|value| value == "cross-site") {
@@ -256,6 +278,7 @@ impl FromRequestParts<Context> for FrontEnd {
         let token =
             authentication::by_portal_token(&context.app, call.address.as_deref(), token.trim()).await?;
         call.unobjected()?;
+        call.journal.note_proof(Proof::Token(Some(token.name.clone())));
         let actor = Actor::PortalFrontEnd(token.portal_id.clone());
         Ok(Self { caller: call.by(actor, Source::PortalApi), portal_id: token.portal_id })
     }
@@ -276,7 +299,9 @@ impl FromRequestParts<Context> for PortalCaller {
                 authentication::acting(&developer, None)
             }
         };
-        Ok(Self(front_end.caller.acting_as(actor)))
+        let caller = front_end.caller.acting_as(actor);
+        caller.journal.note_caller(&caller);
+        Ok(Self(caller))
     }
 }
 

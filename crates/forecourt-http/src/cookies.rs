@@ -13,11 +13,16 @@ pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 ///
 /// `None` where name or value hold characters that a cookie cannot (RFC 6265 §4.1.1).
 pub fn set(name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
+    set_below("/", name, value, seconds, secure)
+}
+
+/// The same, for requests below `path` alone.
+pub fn set_below(path: &str, name: &str, value: &str, seconds: i64, secure: bool) -> Option<HeaderValue> {
     let fits =
         |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b',' | b'"' | b'\\'));
     let secure = if secure { "; Secure" } else { "" };
-    let line = format!("{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={seconds}{secure}");
-    (fits(name) && fits(value)).then(|| HeaderValue::try_from(line).ok()).flatten()
+    let line = format!("{name}={value}; HttpOnly; SameSite=Lax; Path={path}; Max-Age={seconds}{secure}");
+    (fits(name) && fits(value) && fits(path)).then(|| HeaderValue::try_from(line).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -37,6 +42,9 @@ mod tests {
     #[test]
     fn what_would_break_the_line_is_refused() {
         assert_eq!(set("session", "a;b", 1, false), None);
+        assert_eq!(set_below("/a;b", "session", "ses-1", 1, false), None);
+        let below = set_below("/api/oidc", "session", "ses-1", 1, false).unwrap();
+        assert!(below.to_str().unwrap().contains("; Path=/api/oidc; "));
         assert!(set("session", "ses-1", 1, true).unwrap().to_str().unwrap().ends_with("; Secure"));
     }
 }

@@ -4,12 +4,15 @@
 //! it otherwise. Start with [`callers`] to see how a request becomes a `Caller`.
 
 pub mod addresses;
+pub mod audits;
+pub mod availability;
 pub mod bodies;
 pub mod callers;
 mod context;
 pub mod cookies;
 pub mod forms;
 pub mod lists;
+pub mod observations;
 pub mod paths;
 pub mod problem;
 pub mod queries;

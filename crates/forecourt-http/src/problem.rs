@@ -9,6 +9,8 @@ use forecourt_core::text::Invalid;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use crate::availability::RETRY_AFTER;
+
 /// A failure as an answer of one of the APIs.
 #[derive(Debug)]
 pub struct Problem {
@@ -53,6 +55,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
     }
 
+    /// 503, in these words: it may work again soon.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self { status, message: message.into(), retry_after: Some(RETRY_AFTER) }
+    }
+
     /// What is wrong, in words for the caller.
     pub fn message(&self) -> &str {
         &self.message
@@ -88,7 +96,11 @@ impl From<Error> for Problem {
                 tracing::warn!(error.code = error.code(), error.source = %sources(&error), "an identity provider failed");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
-            ErrorKind::Unavailable | ErrorKind::Internal => {
+            ErrorKind::Unavailable => {
+                tracing::error!(error.code = error.code(), error.message = %error, error.source = %sources(&error), "request failed");
+                return Self::unavailable("the service is unavailable for a moment; try again");
+            }
+            ErrorKind::Internal => {
                 tracing::error!(error.code = error.code(), error.message = %error, error.source = %sources(&error), "request failed");
                 return Self::internal();
             }

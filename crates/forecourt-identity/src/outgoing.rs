@@ -14,16 +14,21 @@ use std::{
 
 use forecourt_core::addresses::{Forbidden, OutgoingRules};
 use reqwest::{
-    Client, Request,
+    Client, Request, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     header::HeaderMap,
     redirect::Policy,
 };
 pub use reqwest::{Method, StatusCode, header};
-use rustls::{ClientConfig, crypto::ring};
-use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::{net::lookup_host, sync::OnceCell};
+use rustls::ClientConfig;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    sync::OnceCell,
+    time::timeout,
+};
 use url::{Host, Url};
+
+use crate::trust::{self, Trust};
 
 /// How long a whole call may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -31,6 +36,8 @@ const TIME: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 /// The most bytes of an answer's body.
 const SIZE: usize = 1 << 20;
+/// The most bytes that are read of the body of an answer that matters by its status alone.
+const GLANCE: usize = 1 << 16;
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("forecourt/", env!("CARGO_PKG_VERSION"));
 
@@ -42,8 +49,11 @@ pub struct Outgoing(Arc<Parts>);
 struct Parts {
     rules: Arc<OutgoingRules>,
     time: Duration,
+    trust: Trust,
     /// Made with the first call, since reading the platform's certificate authorities takes its time.
     client: OnceCell<Client>,
+    /// The same for connections that are no HTTP.
+    tls: OnceCell<Arc<ClientConfig>>,
 }
 
 /// A call to make.
@@ -102,7 +112,44 @@ impl Outgoing {
 
     /// The same with another limit on the time of a whole call.
     pub fn with_time(rules: OutgoingRules, time: Duration) -> Self {
-        Self(Arc::new(Parts { rules: Arc::new(rules), time, client: OnceCell::new() }))
+        Self::with_trust(Arc::new(rules), time, Trust::Platform)
+    }
+
+    fn with_trust(rules: Arc<OutgoingRules>, time: Duration, trust: Trust) -> Self {
+        Self(Arc::new(Parts { rules, time, trust, client: OnceCell::new(), tls: OnceCell::new() }))
+    }
+
+    /// The same, for a service whose settings say whether its certificate is verified.
+    #[must_use]
+    pub fn verifying(&self, verify: bool) -> Self {
+        if verify {
+            return self.clone();
+        }
+        Self::with_trust(Arc::clone(&self.0.rules), self.0.time, Trust::Everybody)
+    }
+
+    /// A connection to a service that does not speak HTTP, under the same rules. `host` is a name or an address.
+    ///
+    /// # Errors
+    /// See [`CallError`]; nothing was sent.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, CallError> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = lookup_host((host, port))
+            .await
+            .map_err(|error| CallError::Unreachable(format!("the name cannot be resolved: {error}")))?
+            .collect();
+        for address in &found {
+            self.0.rules.check(host, address.ip()).map_err(CallError::Forbidden)?;
+        }
+        let mut last = "the name has no address".to_owned();
+        for address in found {
+            match timeout(CONNECT.min(self.0.time), TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = format!("no connection: {error}"),
+                Err(_) => last = "no connection in time".to_owned(),
+            }
+        }
+        Err(CallError::Unreachable(last))
     }
 
     /// Makes the call.
@@ -110,14 +157,7 @@ impl Outgoing {
     /// # Errors
     /// See [`CallError`]. A status of any kind is an answer, a redirect among them.
     pub async fn call(&self, call: Call) -> Result<Answer, CallError> {
-        self.check(&call.url)?;
-        let mut request = Request::new(call.method, call.url);
-        *request.headers_mut() = call.headers;
-        if !call.body.is_empty() {
-            *request.body_mut() = Some(call.body.into());
-        }
-        let mut response =
-            self.client().await?.execute(request).await.map_err(|error| self.failed(&error))?;
+        let mut response = self.begin(call).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| self.failed(&error))? {
@@ -147,11 +187,54 @@ impl Outgoing {
         self.0.rules.check(&address.to_string(), address).map_err(CallError::Forbidden)
     }
 
+    /// Makes a call whose answer matters by its status alone: at most 64 KiB of its body are read, and none is given.
+    ///
+    /// # Errors
+    /// See [`CallError`]. A status of any kind is an answer, a redirect among them.
+    pub async fn tell(&self, call: Call) -> Result<Answer, CallError> {
+        let mut response = self.begin(call).await?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut read = 0;
+        // The answer stands, however its body ends.
+        while let Ok(Some(part)) = response.chunk().await {
+            read += part.len();
+            if read > GLANCE {
+                break;
+            }
+        }
+        Ok(Answer { status, headers, body: Vec::new() })
+    }
+
+    /// The TLS of connections to services that do not speak HTTP.
+    ///
+    /// # Errors
+    /// When the platform's certificate authorities cannot be read.
+    pub async fn tls(&self) -> Result<Arc<ClientConfig>, CallError> {
+        let parts = &self.0;
+        let made = parts.tls.get_or_try_init(|| async {
+            let trusted = parts.trust.clone();
+            let made = tokio::task::spawn_blocking(move || trust::client_config(&trusted, None)).await;
+            Ok::<_, String>(Arc::new(made.map_err(|error| error.to_string())??))
+        });
+        made.await.cloned().map_err(CallError::Unreachable)
+    }
+
+    async fn begin(&self, call: Call) -> Result<Response, CallError> {
+        self.check(&call.url)?;
+        let mut request = Request::new(call.method, call.url);
+        *request.headers_mut() = call.headers;
+        if !call.body.is_empty() {
+            *request.body_mut() = Some(call.body.into());
+        }
+        self.client().await?.execute(request).await.map_err(|error| self.failed(&error))
+    }
+
     async fn client(&self) -> Result<&Client, CallError> {
         let parts = &self.0;
         let made = parts.client.get_or_try_init(|| async {
-            let tls =
-                tokio::task::spawn_blocking(platform_tls).await.map_err(|error| error.to_string())??;
+            let trusted = parts.trust.clone();
+            let tls = tokio::task::spawn_blocking(move || trust::client_config(&trusted, None));
+            let tls = tls.await.map_err(|error| error.to_string())??;
             let builder = Client::builder()
                 .tls_backend_preconfigured(tls)
                 .dns_resolver(Guard(Arc::clone(&parts.rules)))
@@ -195,16 +278,6 @@ fn cause(error: &dyn StdError) -> String {
         inner = source;
     }
     inner.to_string()
-}
-
-/// TLS with the authorities of the operating system.
-fn platform_tls() -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let built = builder
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map(|builder| builder.with_no_client_auth());
-    built.map_err(|error| format!("the platform's certificate authorities cannot be used: {error}"))
 }
 
 /// Resolves names to addresses that may be called, all of them or none.

@@ -12,6 +12,7 @@ use chacha20poly1305::{
     aead::{Aead, KeyInit, Payload},
 };
 use forecourt_core::{
+    audit_logs::chains::ChainKey,
     random::Random,
     secrets::{KeptSecret, PlainSecret},
 };
@@ -64,6 +65,7 @@ pub struct Sealer {
     cipher: XChaCha20Poly1305,
     key_id: Box<str>,
     salting: [u8; 32],
+    audit_chain: ChainKey,
 }
 
 impl fmt::Debug for Sealer {
@@ -109,7 +111,13 @@ impl Sealer {
             cipher: XChaCha20Poly1305::new(&Key::from(key.derived("forecourt: sealing"))),
             key_id: id.into(),
             salting: key.derived("forecourt: salts of user names"),
+            audit_chain: ChainKey::new(key.derived("forecourt: chain of the audit log")),
         }
+    }
+
+    /// What the entries of the audit log are chained with.
+    pub const fn audit_chain(&self) -> &ChainKey {
+        &self.audit_chain
     }
 
     /// Eight hex digits that name the master key and tell nothing about it.

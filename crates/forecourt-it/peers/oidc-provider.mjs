@@ -3,7 +3,8 @@
 // It keeps its clients and keys in FILE, so that it can be stopped and started again, and says `ready` once it listens.
 // Its clock runs from NOW, in milliseconds since 1970, as the one of the story does.
 // An initial access token is asked for, registration access tokens change with every update, and access tokens of
-// client credentials are JWTs.
+// client credentials are JWTs. Browsers are signed in as whoever was named last by `POST /story/person` (a JSON object of
+// claims, `sub` among them), without being asked anything.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -48,8 +49,9 @@ class Rows {
     return stored.rows[this.place(id)];
   }
 
-  async findByUid() {
-    return undefined;
+  async findByUid(uid) {
+    const places = Object.entries(stored.rows).filter(([place]) => place.startsWith(`${this.model}/`));
+    return places.map(([, payload]) => payload).find((payload) => payload.uid === uid);
   }
 
   async findByUserCode() {
@@ -61,16 +63,45 @@ class Rows {
     save();
   }
 
-  async consume() {}
+  async consume(id) {
+    stored.rows[this.place(id)].consumed = Math.floor(Date.now() / 1000);
+    save();
+  }
 
-  async revokeByGrantId() {}
+  async revokeByGrantId(grantId) {
+    for (const [place, payload] of Object.entries(stored.rows)) {
+      if (payload.grantId === grantId) delete stored.rows[place];
+    }
+    save();
+  }
 }
+
+// Nobody reads what it says after `ready`: a line more would end it when the pipe is closed.
+console.info = () => {};
+console.warn = () => {};
 
 save();
 const provider = new Provider(issuer, {
   adapter: Rows,
   jwks: { keys: stored.keys },
-  scopes: ['openid', 'offline_access', 'read', 'write'],
+  scopes: ['openid', 'offline_access', 'email', 'profile', 'read', 'write'],
+  claims: {
+    openid: ['sub'],
+    email: ['email', 'email_verified'],
+    profile: ['name', 'given_name', 'family_name', 'preferred_username'],
+  },
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  findAccount: async (_ctx, sub) => ({
+    accountId: sub,
+    claims: async () => ({ ...stored.persons?.[sub], sub }),
+  }),
+  loadExistingGrant: async (ctx) => {
+    const { client, session } = ctx.oidc;
+    const grant = new ctx.oidc.provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+    grant.addOIDCScope('openid email profile');
+    await grant.save();
+    return grant;
+  },
   clientDefaults: { scope: undefined },
   features: {
     devInteractions: { enabled: false },
@@ -79,10 +110,29 @@ const provider = new Provider(issuer, {
     registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => 'urn:forecourt:story',
+      // A token for people's own claims is for no other resource.
+      defaultResource: (ctx) =>
+        ctx.oidc.params?.grant_type === 'client_credentials' ? 'urn:forecourt:story' : undefined,
       getResourceServerInfo: () => ({ scope: 'read write', accessTokenFormat: 'jwt', accessTokenTTL: 3600 }),
       useGrantedResource: () => true,
     },
   },
+});
+provider.use(async (ctx, next) => {
+  if (ctx.method === 'POST' && ctx.path === '/story/person') {
+    let text = '';
+    for await (const part of ctx.req) text += part;
+    const person = JSON.parse(text);
+    stored.persons = { ...stored.persons, [person.sub]: person };
+    stored.person = person.sub;
+    save();
+    ctx.status = 204;
+    return;
+  }
+  if (!ctx.path.startsWith('/interaction/')) return next();
+  // Whoever was signed in before, the story says who it is now.
+  const result = { login: { accountId: stored.person, remember: false }, consent: {} };
+  ctx.respond = false;
+  await provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: false });
 });
 provider.listen(Number(port), '127.0.0.1', () => console.log(`ready ${issuer}`));

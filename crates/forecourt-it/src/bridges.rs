@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// What is wrong with a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,13 +25,14 @@ pub enum Trouble {
     Answers(u16),
     /// It does what is asked, and hangs up without an answer.
     HangsUp,
+    /// It does what is asked, and answers when it has another trouble, or none.
+    Waits,
 }
 
 #[derive(Debug, Default)]
 struct State {
     clients: BTreeMap<String, Value>,
     made: u32,
-    trouble: Trouble,
     heads: Vec<HeaderMap>,
 }
 
@@ -40,6 +41,7 @@ struct State {
 pub struct Bridge {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    trouble: watch::Sender<Trouble>,
     task: JoinHandle<()>,
 }
 
@@ -50,17 +52,19 @@ impl Bridge {
         let address = listener.local_addr().unwrap();
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = Arc::clone(&state);
+        let (trouble, troubled) = watch::channel(Trouble::None);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
+                let (state, troubled) = (Arc::clone(&shared), troubled.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| answer(Arc::clone(&state), request));
+                    let service =
+                        service_fn(move |request| answer(Arc::clone(&state), troubled.clone(), request));
                     // One that hangs up ends with an error on purpose.
                     let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
-        Self { address, state, task }
+        Self { address, state, trouble, task }
     }
 
     /// Its `base_url`.
@@ -70,7 +74,7 @@ impl Bridge {
 
     /// Gives it this trouble from now on.
     pub fn has(&self, trouble: Trouble) {
-        self.state.lock().unwrap().trouble = trouble;
+        self.trouble.send_replace(trouble);
     }
 
     /// Its clients by id: what it was told of each, and its secret.
@@ -90,18 +94,34 @@ impl Drop for Bridge {
     }
 }
 
-async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(
+    state: Arc<Mutex<State>>,
+    mut troubled: watch::Receiver<Trouble>,
+    request: Request<Incoming>,
+) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let mut state = state.lock().unwrap();
-    state.heads.push(parts.headers);
-    let (status, told) = match state.trouble {
-        Trouble::Answers(status) => (StatusCode::from_u16(status).unwrap(), json!({ "error": "in_trouble" })),
-        Trouble::None | Trouble::HangsUp => acted(&mut state, &parts.method, parts.uri.path(), body),
+    let trouble = *troubled.borrow();
+    let (status, told) = {
+        let mut state = state.lock().unwrap();
+        state.heads.push(parts.headers);
+        match trouble {
+            Trouble::Answers(status) => {
+                (StatusCode::from_u16(status).unwrap(), json!({ "error": "in_trouble" }))
+            }
+            Trouble::None | Trouble::HangsUp | Trouble::Waits => {
+                acted(&mut state, &parts.method, parts.uri.path(), body)
+            }
+        }
     };
-    if state.trouble == Trouble::HangsUp {
-        return Err(io::Error::other("hangs up"));
+    match trouble {
+        Trouble::HangsUp => return Err(io::Error::other("hangs up")),
+        Trouble::Waits => {
+            // One whose owner is gone waits no longer.
+            let _over = troubled.wait_for(|trouble| *trouble != Trouble::Waits).await;
+        }
+        Trouble::None | Trouble::Answers(_) => {}
     }
     let mut response = Response::new(Full::new(Bytes::from(told.to_string())));
     *response.status_mut() = status;

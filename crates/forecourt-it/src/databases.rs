@@ -8,6 +8,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use forecourt_core::gateway_state::Scope;
+use forecourt_store::{LoggedChange, PagePlace, Store};
 use tempfile::TempDir;
 
 use crate::postgres;
@@ -81,4 +83,11 @@ impl Drop for TestDatabase {
             }
         }
     }
+}
+
+/// Rows of the change log that changed after the revision `after`, ascending; deleted ones only where `after` is above 0.
+pub async fn logged(store: &Store, scopes: &[Scope], after: i64) -> Vec<LoggedChange> {
+    let deleted_after = if after == 0 { i64::MAX } else { after };
+    let place = PagePlace::after_revision(after);
+    store.read().page_of_changes(scopes, &place, deleted_after, 100_000).await.unwrap()
 }

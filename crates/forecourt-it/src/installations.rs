@@ -72,6 +72,12 @@ impl Forecourt {
         }
     }
 
+    /// Stops it as SIGTERM does and starts it on the same data, on other ports, with `change` made to its settings.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+        self.restart().await;
+    }
+
     /// Stops it as SIGTERM does and starts it on the same data, on other ports.
     pub async fn restart(&mut self) {
         self.server.take().expect("it runs").stop().await;

@@ -2,17 +2,16 @@
 
 use std::{
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Answer, Client, MovedClock};
+use crate::{Answer, Client, HeldPort, MovedClock};
 
 /// What the provider asks for before it registers anybody.
 pub const INITIAL_ACCESS_TOKEN: &str = "an-initial-access-token";
@@ -21,7 +20,7 @@ pub const INITIAL_ACCESS_TOKEN: &str = "an-initial-access-token";
 #[derive(Debug)]
 pub struct OauthProvider {
     folder: TempDir,
-    port: u16,
+    port: HeldPort,
     clock: MovedClock,
     child: Option<Child>,
 }
@@ -29,10 +28,8 @@ pub struct OauthProvider {
 impl OauthProvider {
     /// Starts one on a free port, with the time of `clock`. Blocks its thread until it is ready.
     pub fn start(clock: &MovedClock) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let mut provider = Self { folder: TempDir::new().unwrap(), port, clock: clock.clone(), child: None };
+        let (folder, port) = (TempDir::new().unwrap(), HeldPort::free());
+        let mut provider = Self { folder, port, clock: clock.clone(), child: None };
         provider.resume();
         provider
     }
@@ -58,7 +55,7 @@ impl OauthProvider {
         );
         let mut child = Command::new("node")
             .arg("oidc-provider.mjs")
-            .arg(self.port.to_string())
+            .arg(self.port.number().to_string())
             .arg(self.file())
             .arg(self.clock.now().millis().to_string())
             .current_dir(&peers)
@@ -75,7 +72,7 @@ impl OauthProvider {
 
     /// Its issuer.
     pub fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port.number())
     }
 
     /// What it answers to a client that asks for a token of its own.
@@ -85,6 +82,23 @@ impl OauthProvider {
         let form = ("application/x-www-form-urlencoded".to_owned(), body);
         let client = Client::new(self.issuer()).with("authorization", &format!("Basic {basic}"));
         client.send_bytes(Method::POST, "/token", Some(form)).await
+    }
+
+    /// Has browsers signed in as the person with these claims, `sub` among them.
+    pub async fn signs_in(&self, person: Value) {
+        Client::new(self.issuer()).post("/story/person", person).await.empty(204);
+    }
+
+    /// Registers a client for the sign-in of people: its id and its secret.
+    pub async fn sign_in_client(&self, redirect_uri: &str, method: &str) -> (String, String) {
+        let client = json!({
+            "redirect_uris": [redirect_uri], "grant_types": ["authorization_code"], "response_types": ["code"],
+            "token_endpoint_auth_method": method, "application_type": "web",
+        });
+        let registrar = Client::new(self.issuer()).with_bearer(INITIAL_ACCESS_TOKEN);
+        let made = registrar.post("/reg", client).await.expect(201);
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        (text("client_id"), text("client_secret"))
     }
 
     /// The clients that it knows, as it keeps them.

@@ -8,10 +8,10 @@ use forecourt_core::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 
-use crate::{Reader, StoreError, Tx, dialect, roles, rows};
+use crate::{Reader, StoreError, Tx, dialect, roles, rows, sign_in_options::identities};
 
 pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
@@ -58,6 +58,18 @@ impl Reader {
         Ok(select.one(&self.connection()).await?.map(administrator))
     }
 
+    /// The administrators with this user name in any case, oldest first.
+    pub async fn administrators_called(&self, username: &str) -> Result<Vec<Administrator>, StoreError> {
+        let folded = dialect::fold(username);
+        let backend = rows::backend(&self.connection());
+        // The searched text holds the folded name among others.
+        let select = entity::Entity::find()
+            .filter(dialect::contains(backend, entity::Column::SearchText, &folded))
+            .order_by_asc(entity::Column::Id);
+        let found = select.all(&self.connection()).await?.into_iter().map(administrator);
+        Ok(found.filter(|found| dialect::fold(&found.username) == folded).collect())
+    }
+
     /// How many administrators there are.
     pub async fn administrator_count(&self) -> Result<u64, StoreError> {
         Ok(entity::Entity::find().count(&self.connection()).await?)
@@ -81,6 +93,9 @@ impl Reader {
                 .column(assigned::Column::AdministratorId)
                 .filter(assigned::Column::RoleId.is_in(wanted.iter().map(RoleId::as_str)));
             select = select.filter(Column::Id.in_subquery(holders.into_query()));
+        }
+        if let Some(known_by) = &filter.known_by {
+            select = select.filter(identities::known_by(known_by));
         }
         let select =
             dialect::readable(rows::backend(&self.connection()), select, Column::Id, &filter.readable);

@@ -13,7 +13,7 @@ use sea_orm::{
     prelude::Expr,
 };
 
-use crate::{Reader, StoreError, Tx, dialect, rows, subscriptions};
+use crate::{Reader, StoreError, Tx, developers, dialect, rows, subscriptions};
 
 pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
@@ -69,11 +69,18 @@ impl Reader {
         let backend = rows::backend(&self.connection());
         let mut select =
             dialect::matching(backend, Entity::find(), &filter.text, Column::SearchText, Column::LabelIndex);
-        if let Some(portal) = &filter.portal_id {
-            select = select.filter(Column::PortalId.eq(portal.as_str()));
-        }
-        if let Some(developer) = &filter.developer_id {
-            select = select.filter(Column::DeveloperId.eq(developer.as_str()));
+        // A developer has one portal: an engine without statistics would go through all of the portal's applications.
+        match (&filter.developer_id, &filter.portal_id) {
+            (Some(developer), portal) => {
+                select = select.filter(Column::DeveloperId.eq(developer.as_str()));
+                if let Some(portal) = portal {
+                    let of_portal = developers::entity::Entity::find_by_id(developer.as_str())
+                        .filter(developers::entity::Column::PortalId.eq(portal.as_str()));
+                    select = select.filter(Expr::exists(of_portal.into_query()));
+                }
+            }
+            (None, Some(portal)) => select = select.filter(Column::PortalId.eq(portal.as_str())),
+            (None, None) => {}
         }
         if let Some(status) = filter.status {
             select = select.filter(Column::Status.eq(status.name()));

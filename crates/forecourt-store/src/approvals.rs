@@ -69,6 +69,12 @@ impl Reader {
         select.one(&self.connection()).await?.map(approval).transpose()
     }
 
+    /// The approval that a subscription waited for, or waits for; one that had to wait for none has none.
+    pub async fn approval_of(&self, subscription: &SubscriptionId) -> Result<Option<Approval>, StoreError> {
+        let select = entity::Entity::find().filter(entity::Column::SubscriptionId.eq(subscription.as_str()));
+        select.one(&self.connection()).await?.map(approval).transpose()
+    }
+
     /// Every pending approval that a developer asked for, oldest first.
     pub async fn pending_approvals_by(&self, developer: &DeveloperId) -> Result<Vec<Approval>, StoreError> {
         let select = entity::Entity::find()

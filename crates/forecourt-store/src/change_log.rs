@@ -103,19 +103,6 @@ impl Reader {
         Ok(row.map_or(0, |row| row.value))
     }
 
-    /// Rows of `scopes` that changed after revision `after`, ascending; tombstones only where `after` is above 0.
-    pub async fn changes(&self, scopes: &[Scope], after: i64) -> Result<Vec<LoggedChange>, StoreError> {
-        let names = scopes.iter().map(Scope::as_text);
-        let mut select = resources::Entity::find()
-            .filter(resources::Column::Scope.is_in(names))
-            .filter(resources::Column::Revision.gt(after));
-        if after == 0 {
-            select = select.filter(resources::Column::DeletedAt.is_null());
-        }
-        let rows = select.order_by_asc(resources::Column::Revision).all(&self.connection()).await?;
-        rows.into_iter().map(LoggedChange::try_from).collect()
-    }
-
     /// What gateways last heard of an application, also after its deletion.
     pub async fn last_application_state(
         &self,

@@ -1,14 +1,18 @@
 //! Opening the database, and reading from it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
+    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use crate::{StoreError, Tx, dialect, migrations};
+use crate::{StoreError, Tx, dialect, migrations, schemas, writings::Writings};
 
 /// Where the data lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +27,12 @@ pub enum Location {
 #[derive(Clone, Debug)]
 pub struct Store {
     reader: Arc<Reader>,
+    /// What a writer looks back with; never waited for by anybody but who has the turn to write.
+    before: Arc<Reader>,
     writer: DatabaseConnection,
+    /// What asks whether the database answers: a connection of its own, so that nobody who works is waited for.
+    probe: DatabaseConnection,
+    writings: Arc<Writings>,
 }
 
 /// What reads: the pool, or within a [`Tx`] the transaction.
@@ -38,30 +47,66 @@ enum Source {
     Transaction(DatabaseTransaction),
 }
 
+/// Why a database cannot be read as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadingError {
+    /// The database did not do what was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing is there.
+    #[error("there is no database of Forecourt's")]
+    Nothing,
+    /// Another version wrote it.
+    #[error(
+        "its schema is at {found}, and this version reads one at {newest}: use the version of Forecourt that serves from it, \
+         or bring it up to date with `forecourt migrate`"
+    )]
+    OtherSchema {
+        /// Its last step.
+        found: String,
+        /// The last step of this version.
+        newest: &'static str,
+    },
+}
+
 /// How long a writer waits for another process's lock before it gives up.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many connections read at once.
 const READERS: u32 = 8;
 /// How many hear of what other processes commit.
 const LISTENER: u32 = 1;
+/// What connections of a process that serves call themselves at PostgreSQL, so that others see that it does.
+pub(crate) const SERVING: &str = "forecourt serve";
+/// What connections that copy a database call themselves.
+const TOOL: &str = "forecourt tool";
 
 impl Store {
     /// Opens the database and brings its schema up to date.
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
-        let (reader, writer) = match location {
+        let (reader, before, writer, probe) = match location {
             Location::Sqlite(path) => {
                 // The writer comes first: it makes the file and switches it to WAL.
                 let writer = Database::connect(sqlite(path, 1, false)).await?;
                 migrations::run(&writer).await?;
-                (Database::connect(sqlite(path, READERS, true)).await?, writer)
+                // Tells the planner how many rows indexes lead to, where that has changed much since it was last told: of
+                // all tables (0x10000), looking at a part of each (0x10).
+                writer.execute_unprepared("PRAGMA optimize = 0x10012").await?;
+                let reader = Database::connect(sqlite(path, READERS, true)).await?;
+                let before = Database::connect(sqlite(path, 1, true)).await?;
+                let probe = Database::connect(sqlite(path, 1, true)).await?;
+                (reader, before, writer, probe)
             }
             Location::Postgres(url) => {
-                let pool = Database::connect(postgres(url)).await?;
-                migrations::run(&pool).await?;
-                (pool.clone(), pool)
+                let pool = Database::connect(postgres(url, SERVING, READERS + LISTENER + 2)).await?;
+                migrate_in_turn(&pool).await?;
+                let before = Database::connect(postgres(url, SERVING, 1)).await?;
+                let probe = Database::connect(postgres(url, SERVING, 1)).await?;
+                (pool.clone(), before, pool, probe)
             }
         };
-        Ok(Self { reader: Arc::new(Reader { source: Source::Pool(reader) }), writer })
+        let reading = |pool| Arc::new(Reader { source: Source::Pool(pool) });
+        let (reader, before) = (reading(reader), reading(before));
+        Ok(Self { reader, before, writer, probe, writings: Arc::default() })
     }
 
     /// What reads outside of a transaction: each query sees the latest commit.
@@ -69,29 +114,85 @@ impl Store {
         &self.reader
     }
 
+    /// What reads how things were before the write that has the turn. It has a connection of its own: those who read, or on
+    /// PostgreSQL wait for their turn, may hold all the others for long.
+    pub fn before(&self) -> &Reader {
+        &self.before
+    }
+
     /// Starts a write. Writers take turns, over all processes; see `docs/adr/0008-writers-take-turns.md`.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
-        };
-        let transaction = self.writer.begin_with_options(options).await?;
-        dialect::wait_for_turn(&transaction).await?;
-        Ok(Tx::new(Reader { source: Source::Transaction(transaction) }))
+        let since = Instant::now();
+        let begun = begin(&self.writer).await.map_err(StoreError::from);
+        let transaction = begun.inspect_err(|error| self.writings.failed(error))?;
+        self.writings.waited(since);
+        let reader = Reader { source: Source::Transaction(transaction) };
+        Ok(Tx::new(reader, Arc::clone(&self.writings)))
+    }
+
+    pub(crate) fn writings(&self) -> &Writings {
+        &self.writings
     }
 
     pub(crate) const fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }
 
-    /// Whether the database answers.
+    /// How many connections are open to read, and how many of them are idle.
+    pub fn connections(&self) -> (usize, usize) {
+        let Source::Pool(pool) = &self.reader.source else { return (0, 0) };
+        let (open, idle) = match pool.get_database_backend() {
+            DbBackend::Postgres => {
+                let pool = pool.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+            _ => {
+                let pool = pool.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            }
+        };
+        (usize::try_from(open).unwrap_or(usize::MAX), idle)
+    }
+
+    /// Whether the database answers, however busy this process is.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.writer.ping().await?;
+        self.probe.ping().await?;
         Ok(())
+    }
+
+    /// Gives up connections that ended while the database was away, so that nobody meets them afterwards.
+    pub async fn renew_connections(&self) {
+        let (_, idle) = self.connections();
+        for _ in 0..idle {
+            // A connection that does not answer is closed; the next one is asked all the same.
+            let _answered = self.writer.ping().await;
+        }
+        if let Source::Pool(before) = &self.before.source {
+            let _answered = before.ping().await;
+        }
     }
 }
 
 impl Reader {
+    /// Opens the database for somebody who only reads: its schema stays as it is.
+    ///
+    /// # Errors
+    /// When nothing is there, another version wrote it, or the database cannot be read.
+    pub async fn open(location: &Location) -> Result<Self, ReadingError> {
+        if let Location::Sqlite(path) = location
+            && !path.is_file()
+        {
+            return Err(ReadingError::Nothing);
+        }
+        let pool = of_a_tool(location, true).await.map_err(StoreError::from)?;
+        let found = schemas::steps_run(&pool).await?.pop().ok_or(ReadingError::Nothing)?;
+        let newest = migrations::newest();
+        if found != newest {
+            return Err(ReadingError::OtherSchema { found, newest });
+        }
+        Ok(Self { source: Source::Pool(pool) })
+    }
+
     pub(crate) const fn connection(&self) -> DatabaseExecutor<'_> {
         match &self.source {
             Source::Pool(pool) => DatabaseExecutor::Connection(pool),
@@ -105,6 +206,34 @@ impl Reader {
             Source::Pool(_) => Ok(()),
         }
     }
+}
+
+/// A connection for one piece of work, which leaves the schema as it is.
+pub(crate) async fn of_a_tool(location: &Location, read_only: bool) -> Result<DatabaseConnection, DbErr> {
+    match location {
+        Location::Sqlite(path) => Database::connect(sqlite(path, 1, read_only)).await,
+        Location::Postgres(url) => Database::connect(postgres(url, TOOL, READERS + LISTENER + 2)).await,
+    }
+}
+
+/// Begins to write when it is this writer's turn.
+pub(crate) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    let transaction = connection.begin_with_options(options).await?;
+    dialect::wait_for_turn(&transaction).await?;
+    Ok(transaction)
+}
+
+/// Brings the schema of a PostgreSQL up to date. Processes that start at the same time do so one after the other: all but
+/// the first find nothing to do.
+async fn migrate_in_turn(pool: &DatabaseConnection) -> Result<(), DbErr> {
+    let turn = pool.begin_with_options(TransactionOptions::default()).await?;
+    dialect::wait_to_migrate(&turn).await?;
+    migrations::run(pool).await?;
+    turn.commit().await
 }
 
 fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectOptions {
@@ -127,9 +256,50 @@ fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectO
     options
 }
 
-fn postgres(url: &str) -> ConnectOptions {
+fn postgres(url: &str, name: &'static str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(READERS + LISTENER + 2).sqlx_logging(false).test_before_acquire(false);
+    options.max_connections(connections).sqlx_logging(false).test_before_acquire(false);
     options.acquire_timeout(Duration::from_secs(10));
+    options.map_sqlx_postgres_opts(move |options| options.application_name(name));
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use forecourt_core::audit_logs::chains::MarkName;
+
+    use super::*;
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "readers that stay busy are wanted, not a write")]
+    async fn whoever_has_the_turn_to_write_looks_back_while_all_readers_are_busy() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let Source::Pool(pool) = &store.read().source else { panic!("not a pool") };
+        let mut busy = Vec::new();
+        for _ in 0..READERS {
+            busy.push(pool.begin().await.unwrap());
+        }
+        let _tx = store.begin().await.unwrap();
+        let looking = store.before().audit_mark(MarkName::Head);
+        tokio::time::timeout(Duration::from_secs(5), looking).await.expect("it waits for a reader").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reader_leaves_an_older_schema_as_it_is_and_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("db"));
+        assert!(matches!(Reader::open(&location).await, Err(ReadingError::Nothing)));
+        let pool = of_a_tool(&location, false).await.unwrap();
+        let last = migrations::place_of(migrations::newest()).unwrap();
+        migrations::run_up_to(&pool, last - 1, 0).await.unwrap();
+        let before = schemas::steps_run(&pool).await.unwrap();
+        let refused = Reader::open(&location).await.unwrap_err();
+        assert!(matches!(&refused, ReadingError::OtherSchema { found, .. } if *found == before[last - 1]));
+        assert_eq!(schemas::steps_run(&pool).await.unwrap(), before);
+        migrations::run(&pool).await.unwrap();
+        let reader = Reader::open(&location).await.unwrap();
+        let wrote = reader.connection().execute_unprepared("DELETE FROM audit_marks").await;
+        assert!(wrote.is_err(), "it only reads");
+    }
 }

@@ -24,6 +24,8 @@ mod entity {
         pub contact_type: String,
         pub addresses: String,
         pub url: String,
+        pub signing: Option<String>,
+        pub gone_at: Option<i64>,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -51,6 +53,8 @@ mod uses {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+const SIGNING: &str = "signing secrets of a contact point";
 
 impl Reader {
     /// The contact point with this id.
@@ -141,6 +145,12 @@ fn row(contact_point: &ContactPoint) -> Result<entity::ActiveModel, StoreError> 
         contact_type: Set(contact_point.contact_type().name().to_owned()),
         addresses: Set(rows::to_json("addresses of a contact point", &addresses)?),
         url: Set(url),
+        signing: Set(contact_point
+            .signing
+            .as_ref()
+            .map(|secrets| rows::to_json(SIGNING, secrets))
+            .transpose()?),
+        gone_at: Set(contact_point.gone_at.map(Timestamp::micros)),
         created_at: Set(contact_point.created_at.micros()),
         updated_at: Set(contact_point.updated_at.micros()),
     })
@@ -157,6 +167,8 @@ fn contact_point(row: entity::Model) -> Result<ContactPoint, StoreError> {
         id: ContactPointId::known(row.id),
         name: row.name,
         target,
+        signing: row.signing.as_deref().map(|text| rows::from_json(SIGNING, text)).transpose()?,
+        gone_at: row.gone_at.map(Timestamp::from_micros),
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     })

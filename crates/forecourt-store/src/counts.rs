@@ -11,10 +11,9 @@ use forecourt_core::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::{Reader, StoreError, applications, developers, portal_tokens, products, services, subscriptions};
-
-/// How many ids one query names at most: well below both engines' limits on bound values.
-const CHUNK: usize = 1_000;
+use crate::{
+    Reader, StoreError, applications, developers, portal_tokens, products, rows, services, subscriptions,
+};
 
 /// The product that a service belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +92,7 @@ impl Reader {
         use developers::entity::{Column, Entity};
         let mut names = HashMap::new();
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let select = Entity::find().select_only().columns([Column::Id, Column::DisplayName]);
             let rows: Vec<(String, String)> =
                 select.filter(Column::Id.is_in(ids.to_vec())).into_tuple().all(&self.connection()).await?;
@@ -110,7 +109,7 @@ impl Reader {
         use products::{entity, links};
         let mut owners = HashMap::new();
         let ids: Vec<String> = services.iter().map(ToString::to_string).collect();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let product = links::Entity::belongs_to(entity::Entity)
                 .from(links::Column::ProductId)
                 .to(entity::Column::Id)
@@ -178,7 +177,7 @@ impl Reader {
         ids: Vec<String>,
     ) -> Result<Vec<(String, i64)>, StoreError> {
         let mut counts = Vec::new();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let select = E::find().select_only().column(owner).column_as(owner.count(), "counted");
             let rows = select.filter(owner.is_in(ids.to_vec())).group_by(owner).into_tuple();
             counts.extend(rows.all(&self.connection()).await?);

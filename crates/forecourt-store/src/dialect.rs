@@ -30,6 +30,15 @@ pub(crate) const fn bytes_type(backend: DbBackend) -> &'static str {
     }
 }
 
+/// What ends the columns of an index off which searches are read too. PostgreSQL refuses rows whose indexed texts have
+/// more than 2,700 bytes, and a search text may.
+pub(crate) const fn searched_in_index(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "",
+        _ => ", search_text",
+    }
+}
+
 /// Any number that all our processes agree on: the key of the writers' advisory lock.
 const TURN: i64 = 0x666f_7265;
 
@@ -43,6 +52,16 @@ pub(crate) async fn wait_for_turn(transaction: &DatabaseTransaction) -> Result<(
     Ok(())
 }
 
+/// The key of the lock under which the schema is brought up to date.
+const MIGRATING: i64 = 0x666f_7266;
+
+/// Waits until no other process brings the schema of this PostgreSQL up to date, however long that takes.
+pub(crate) async fn wait_to_migrate(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    let lock = format!("SELECT pg_advisory_xact_lock({MIGRATING})");
+    transaction.execute_raw(Statement::from_string(DbBackend::Postgres, lock)).await?;
+    Ok(())
+}
+
 /// The channel on which PostgreSQL tells other processes of a new revision.
 pub(crate) const CHANNEL: &str = "forecourt_revisions";
 
@@ -53,6 +72,14 @@ pub(crate) async fn tell_others(connection: &impl ConnectionTrait, revision: i64
         connection.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
     }
     Ok(())
+}
+
+/// How a statement marks the value that is bound at `number`, from 1.
+pub(crate) fn bound_mark(backend: DbBackend, number: usize) -> String {
+    match backend {
+        DbBackend::Postgres => format!("${number}"),
+        _ => format!("?{number}"),
+    }
 }
 
 /// 16 hex digits of the engine's randomness, another for each row.

@@ -3,12 +3,13 @@
 use forecourt_core::{
     credentials::Credential,
     ids::{CredentialId, DcrProviderId},
-    oauth_clients::{KeptManagement, OauthClient},
+    oauth_clients::{KeptManagement, OauthClient, PendingUpdate},
     secrets::KeptSecret,
+    time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 use crate::{Reader, StoreError, Tx, credentials, rows};
@@ -27,6 +28,9 @@ pub(crate) mod entity {
         pub secret_expires_at: i64,
         pub management_uri: Option<String>,
         pub management_token: Option<String>,
+        pub held_until: Option<i64>,
+        pub update_at: Option<i64>,
+        pub update_attempts: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -64,6 +68,21 @@ impl Reader {
             .filter(entity::Column::ProviderId.eq(provider.as_str()))
             .filter(entity::Column::ClientId.eq(client_id));
         select.one(&self.connection()).await?.map(client).transpose()
+    }
+
+    /// Up to `most` clients that nobody holds and whose providers are to be told of them: those that were told least
+    /// often in vain, of these the longest due.
+    pub async fn due_oauth_clients(&self, now: Timestamp, most: u64) -> Result<Vec<OauthClient>, StoreError> {
+        use entity::Column;
+        let free = Condition::any().add(Column::HeldUntil.is_null()).add(Column::HeldUntil.lte(now.micros()));
+        let select = entity::Entity::find()
+            .filter(Column::UpdateAt.lte(now.micros()))
+            .filter(free)
+            .order_by_asc(Column::UpdateAttempts)
+            .order_by_asc(Column::UpdateAt)
+            .order_by_asc(Column::CredentialId)
+            .limit(most);
+        select.all(&self.connection()).await?.into_iter().map(client).collect()
     }
 
     /// Every credential whose client is at this provider, oldest first.
@@ -127,6 +146,9 @@ fn row(client: &OauthClient) -> Result<entity::ActiveModel, StoreError> {
         secret_expires_at: Set(client.secret_expires_at),
         management_uri: Set(uri),
         management_token: Set(token),
+        held_until: Set(client.held_until.map(Timestamp::micros)),
+        update_at: Set(client.pending_update.map(|pending| pending.next_attempt_at.micros())),
+        update_attempts: Set(client.pending_update.map_or(0, |pending| pending.attempts)),
     })
 }
 
@@ -138,5 +160,10 @@ fn client(row: entity::Model) -> Result<OauthClient, StoreError> {
         redirect_uris: rows::from_json("redirect URIs", &row.redirect_uris)?,
         secret_expires_at: row.secret_expires_at,
         management: management(row.management_uri, row.management_token.as_deref())?,
+        held_until: row.held_until.map(Timestamp::from_micros),
+        pending_update: row.update_at.map(|at| PendingUpdate {
+            attempts: row.update_attempts,
+            next_attempt_at: Timestamp::from_micros(at),
+        }),
     })
 }

@@ -88,16 +88,13 @@ impl Reader {
 impl Tx {
     /// Adds an organization.
     pub async fn insert_organization(&self, organization: &Organization) -> Result<(), StoreError> {
-        let row = entity::ActiveModel {
-            id: Set(organization.id.to_string()),
-            portal_id: Set(organization.portal_id.to_string()),
-            developer_id: Set(organization.developer_id.to_string()),
-            name: Set(organization.name.clone()),
-            personal: Set(organization.personal),
-            created_at: Set(organization.created_at.micros()),
-            updated_at: Set(organization.updated_at.micros()),
-        };
-        entity::Entity::insert(row).exec_without_returning(&self.connection()).await?;
+        entity::Entity::insert(row(organization)).exec_without_returning(&self.connection()).await?;
+        Ok(())
+    }
+
+    /// Stores a changed organization.
+    pub async fn save_organization(&self, organization: &Organization) -> Result<(), StoreError> {
+        entity::Entity::update(row(organization)).exec(&self.connection()).await?;
         Ok(())
     }
 
@@ -111,6 +108,18 @@ impl Tx {
         };
         memberships::Entity::insert(row).exec_without_returning(&self.connection()).await?;
         Ok(())
+    }
+}
+
+fn row(organization: &Organization) -> entity::ActiveModel {
+    entity::ActiveModel {
+        id: Set(organization.id.to_string()),
+        portal_id: Set(organization.portal_id.to_string()),
+        developer_id: Set(organization.developer_id.to_string()),
+        name: Set(organization.name.clone()),
+        personal: Set(organization.personal),
+        created_at: Set(organization.created_at.micros()),
+        updated_at: Set(organization.updated_at.micros()),
     }
 }
 

@@ -6,11 +6,11 @@ use forecourt_core::{
     persons::Person,
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::{Reader, StoreError, Tx};
+use crate::{Reader, StoreError, Tx, dialect, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -24,6 +24,8 @@ mod entity {
         pub name: String,
         pub password_hash: String,
         pub password_one_time: bool,
+        pub active: bool,
+        pub search_text: String,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -56,6 +58,23 @@ impl Reader {
         username: &str,
     ) -> Result<Option<Person>, StoreError> {
         self.person_where(portal, entity::Column::Username, username).await
+    }
+
+    /// The portal's persons with this user name or e-mail address in any case, oldest first.
+    pub async fn persons_called(&self, portal: &PortalId, called: &str) -> Result<Vec<Person>, StoreError> {
+        let folded = dialect::fold(called);
+        let backend = rows::backend(&self.connection());
+        // The searched text holds both, folded, among others.
+        let select = entity::Entity::find()
+            .filter(entity::Column::PortalId.eq(portal.as_str()))
+            .filter(dialect::contains(backend, entity::Column::SearchText, &folded))
+            .order_by_asc(entity::Column::Id);
+        let found = select.all(&self.connection()).await?.into_iter().map(person);
+        let is_called = |person: &Person| {
+            let names = [person.username.as_deref(), person.email.as_deref()];
+            names.into_iter().flatten().any(|name| dialect::fold(name) == folded)
+        };
+        Ok(found.filter(is_called).collect())
     }
 
     async fn person_where(
@@ -92,27 +111,34 @@ impl Tx {
 }
 
 fn row(person: &Person) -> entity::ActiveModel {
+    let username = person.username.as_deref().unwrap_or_default();
+    let email = person.email.as_deref().unwrap_or_default();
     entity::ActiveModel {
         id: Set(person.id.to_string()),
         portal_id: Set(person.portal_id.to_string()),
         email: Set(person.email.clone()),
         username: Set(person.username.clone()),
         name: Set(person.name.clone()),
-        password_hash: Set(person.password.hash.clone()),
-        password_one_time: Set(person.password.one_time),
+        // Nothing hashes to an empty text: it stands for no password.
+        password_hash: Set(person.password.as_ref().map(|own| own.hash.clone()).unwrap_or_default()),
+        password_one_time: Set(person.must_change_password()),
+        active: Set(person.active),
+        search_text: Set(dialect::search_text(&[&person.name, username, email], None)),
         created_at: Set(person.created_at.micros()),
         updated_at: Set(person.updated_at.micros()),
     }
 }
 
-fn person(row: entity::Model) -> Person {
+pub(crate) fn person(row: entity::Model) -> Person {
+    let password = StoredPassword { hash: row.password_hash, one_time: row.password_one_time };
     Person {
         id: PersonId::known(row.id),
         portal_id: PortalId::known(row.portal_id),
         email: row.email,
         username: row.username,
         name: row.name,
-        password: StoredPassword { hash: row.password_hash, one_time: row.password_one_time },
+        password: Some(password).filter(|password| !password.hash.is_empty()),
+        active: row.active,
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     }

@@ -97,9 +97,6 @@ pub(crate) mod links {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// How many ids one query names at most: well below both engines' limits on bound values.
-const CHUNK: usize = 1_000;
-
 impl Reader {
     /// The product with this id.
     pub async fn product(&self, id: &ProductId) -> Result<Option<Product>, StoreError> {
@@ -153,7 +150,7 @@ impl Reader {
         let gateway = ProductType::Gateway.name();
         let ids: Vec<_> =
             models.iter().filter(|row| row.product_type == gateway).map(|row| row.id.clone()).collect();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let select = links::Entity::find().filter(links::Column::ProductId.is_in(ids.to_vec()));
             for link in select.order_by_asc(links::Column::Position).all(&self.connection()).await? {
                 linked.entry(link.product_id).or_default().0.push(LinkedService {

@@ -1,4 +1,7 @@
-//! What a directory keeps about the administrators that it made. They themselves stand in `administrators.rs`.
+//! What a directory keeps about the administrators that it made. They themselves stand in `administrators.rs`; what
+//! directories keep of portals' people, and their settings, in `provisioning/persons.rs`.
+
+mod persons;
 
 use std::collections::HashMap;
 
@@ -6,7 +9,7 @@ use forecourt_core::{
     administrators::AdministratorFilter,
     ids::AdministratorId,
     lists::{Direction, Order, TimeOrder},
-    provisioning::{DirectoryDetails, ProvisionedUser},
+    provisioning::{DirectoryDetails, DirectoryEmail, ProvisionedUser},
 };
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
@@ -33,18 +36,18 @@ mod entity {
 
 impl Reader {
     /// The administrator with this id, as directories see them.
-    pub async fn provisioned_user(
+    pub async fn provisioned_administrator(
         &self,
         id: &AdministratorId,
     ) -> Result<Option<ProvisionedUser>, StoreError> {
         let Some(administrator) = self.administrator(id).await? else { return Ok(None) };
         let row = entity::Entity::find_by_id(id.as_str()).one(&self.connection()).await?;
-        let details = row.map(details).transpose()?;
-        Ok(Some(ProvisionedUser { administrator, details }))
+        let kept = row.map(details).transpose()?;
+        Ok(Some(ProvisionedUser::of_administrator(administrator, kept)))
     }
 
     /// All administrators as directories see them, oldest first.
-    pub async fn provisioned_users(&self) -> Result<Vec<ProvisionedUser>, StoreError> {
+    pub async fn provisioned_administrators(&self) -> Result<Vec<ProvisionedUser>, StoreError> {
         let filter = AdministratorFilter {
             order: Order { by: TimeOrder::CreatedAt, direction: Direction::Ascending },
             ..AdministratorFilter::default()
@@ -54,15 +57,16 @@ impl Reader {
         let mut rows: HashMap<String, entity::Model> =
             rows.into_iter().map(|row| (row.administrator_id.clone(), row)).collect();
         let joined = administrators.into_iter().map(|administrator| {
-            let details = rows.remove(administrator.id.as_str()).map(details).transpose()?;
-            Ok(ProvisionedUser { administrator, details })
+            let kept = rows.remove(administrator.id.as_str()).map(details).transpose()?;
+            Ok(ProvisionedUser::of_administrator(administrator, kept))
         });
         joined.collect()
     }
 }
 
 impl Tx {
-    /// Stores what a directory keeps about an administrator, also for the first time.
+    /// Stores what a directory keeps about an administrator, also for the first time. Their names are the
+    /// administrator's own.
     pub async fn save_directory_details(
         &self,
         id: &AdministratorId,
@@ -73,7 +77,7 @@ impl Tx {
             administrator_id: Set(id.to_string()),
             external_id: Set(details.external_id.clone()),
             display_name: Set(details.display_name.clone()),
-            emails: Set(rows::to_json("directory e-mail addresses", &details.emails)?),
+            emails: Set(to_emails(&details.emails)?),
         };
         let replace = OnConflict::column(Column::AdministratorId)
             .update_columns([Column::ExternalId, Column::DisplayName, Column::Emails])
@@ -87,6 +91,15 @@ fn details(row: entity::Model) -> Result<DirectoryDetails, StoreError> {
     Ok(DirectoryDetails {
         external_id: row.external_id,
         display_name: row.display_name,
-        emails: rows::from_json("directory e-mail addresses", &row.emails)?,
+        emails: from_emails(&row.emails)?,
+        ..DirectoryDetails::default()
     })
+}
+
+fn to_emails(emails: &[DirectoryEmail]) -> Result<String, StoreError> {
+    rows::to_json("directory e-mail addresses", &emails)
+}
+
+fn from_emails(text: &str) -> Result<Vec<DirectoryEmail>, StoreError> {
+    rows::from_json("directory e-mail addresses", text)
 }

@@ -9,6 +9,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::StoreError;
 
+/// How many ids one query names at most: well below both engines' limits on bound values.
+pub(crate) const CHUNK: usize = 1_000;
+
 /// A JSON column's text.
 pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Unreadable { what, problem: error.to_string() })
@@ -67,6 +70,62 @@ where
     };
     let rows = models.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(List { total: total.unwrap_or(rows.len() as u64), rows })
+}
+
+/// What was found, and which rows were passed over, since nothing can be made of them.
+#[derive(Debug)]
+pub struct Legible<T> {
+    /// What was found.
+    pub rows: Vec<T>,
+    /// The rows that were passed over.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A row that cannot be read: damaged, or of a later version.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Its id.
+    pub id: String,
+    /// Why it cannot be read.
+    pub error: StoreError,
+}
+
+/// How many rows are looked at at once beyond unreadable ones.
+const BEYOND: u64 = 100;
+
+/// Up to `most` rows of `select`, however many unreadable ones stand before them. `id_of` names those.
+pub(crate) async fn legible<E, T>(
+    connection: DatabaseExecutor<'_>,
+    select: Select<E>,
+    most: u64,
+    id_of: impl Fn(&E::Model) -> String,
+    read: impl Fn(E::Model) -> Result<T, StoreError>,
+) -> Result<Legible<T>, StoreError>
+where
+    E: EntityTrait,
+    E::Model: FromQueryResult + Sized + Send + Sync,
+{
+    let mut found = Legible { rows: Vec::new(), unreadable: Vec::new() };
+    let (mut passed, mut wanted) = (0, most);
+    loop {
+        let models = select.clone().offset(passed).limit(wanted).all(&connection).await?;
+        let seen = models.len() as u64;
+        for model in models {
+            let id = id_of(&model);
+            match read(model) {
+                Ok(row) => found.rows.push(row),
+                Err(error) => found.unreadable.push(Unreadable { id, error }),
+            }
+            if found.rows.len() as u64 >= most {
+                return Ok(found);
+            }
+        }
+        if seen < wanted {
+            return Ok(found);
+        }
+        passed += seen;
+        wanted = most.max(BEYOND);
+    }
 }
 
 /// Which engine `connection` speaks to.

@@ -6,7 +6,9 @@ use forecourt_core::{
     sessions::{Session, SessionOwner},
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -43,6 +45,14 @@ impl Reader {
     pub async fn sessions_of(&self, owner: &SessionOwner) -> Result<Vec<Session>, StoreError> {
         let select = entity::Entity::find().filter(owned_by(owner)).order_by_desc(entity::Column::CreatedAt);
         select.all(&self.connection()).await?.into_iter().map(session).collect()
+    }
+
+    /// How many sessions that were made through `option` have not ended.
+    pub async fn sessions_through(&self, option: &SignInOptionId, now: Timestamp) -> Result<u64, StoreError> {
+        let select = entity::Entity::find()
+            .filter(entity::Column::OptionId.eq(option.as_str()))
+            .filter(entity::Column::ExpiresAt.gt(now.micros()));
+        Ok(select.count(&self.connection()).await?)
     }
 }
 

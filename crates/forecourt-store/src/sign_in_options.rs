@@ -1,7 +1,7 @@
 //! Sign-in options of portals and of the administrators; their secrets are sealed. Who is known by which stands in
 //! [`identities`], and goes with its option, as do the sessions that were made through it.
 
-mod identities;
+pub(crate) mod identities;
 
 use forecourt_core::{
     ids::{PortalId, SignInOptionId},
@@ -92,6 +92,13 @@ impl Tx {
     pub async fn save_sign_in_option(&self, option: &SignInOption) -> Result<(), StoreError> {
         entity::Entity::update(row(option)?).exec(&self.connection()).await?;
         Ok(())
+    }
+
+    /// Stores an option whose provider is another one now. It takes the row's place, so that all goes that would go with
+    /// the option: its identities, the sessions that were made through it, and the sign-ins that wait.
+    pub async fn replace_sign_in_option(&self, option: &SignInOption) -> Result<(), StoreError> {
+        self.delete_sign_in_option(&option.id).await?;
+        self.insert_sign_in_option(option).await
     }
 
     /// Removes an option, with its identities and the sessions that were made through it.

@@ -1,6 +1,7 @@
 //! Subscriptions: at most one record per application and product.
 
 use forecourt_core::{
+    applications::Application,
     ids::{ApplicationId, DeveloperId, DeveloperName, PlanId, PortalId, ProductId, SubscriptionId},
     lists::{List, Paging},
     subscriptions::{
@@ -11,7 +12,7 @@ use forecourt_core::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, RelationDef, Select,
+    QuerySelect, QueryTrait, RelationDef, Select,
     prelude::Expr,
     sea_query::{Func, SimpleExpr},
 };
@@ -118,6 +119,25 @@ impl Reader {
             .collect()
     }
 
+    /// The subscriptions of `applications` to a product, in no order.
+    pub async fn subscriptions_of_applications(
+        &self,
+        applications: &[Application],
+        product: &ProductId,
+    ) -> Result<Vec<Subscription>, StoreError> {
+        let mut subscriptions = Vec::new();
+        for applications in applications.chunks(rows::CHUNK) {
+            let ids = applications.iter().map(|application| application.id.as_str());
+            let select = entity::Entity::find()
+                .filter(entity::Column::ApplicationId.is_in(ids))
+                .filter(entity::Column::ProductId.eq(product.as_str()));
+            for row in select.all(&self.connection()).await? {
+                subscriptions.push(subscription(row)?);
+            }
+        }
+        Ok(subscriptions)
+    }
+
     /// Every subscription of an application, oldest first.
     pub async fn subscriptions_of(
         &self,
@@ -138,43 +158,67 @@ impl Reader {
         &self,
         filter: &SubscriptionFilter,
     ) -> Result<List<SubscriptionDetail>, StoreError> {
-        let select = self.filtered(filter);
-        let order = rows::order(filter.order.direction);
-        let sorted = select
-            .clone()
-            .order_by(sort_key(filter.order.by), order.clone())
-            .order_by(entity::Column::CreatedAt, order.clone())
-            .order_by(entity::Column::Id, order);
-        let (total, found) = match filter.paging {
-            Paging::All => (None, sorted.into_model::<Detail>().all(&self.connection()).await?),
+        let sorted = |select: Select<entity::Entity>| {
+            let order = rows::order(filter.order.direction);
+            select
+                .order_by(sort_key(filter.order.by), order.clone())
+                .order_by(entity::Column::CreatedAt, order.clone())
+                .order_by(entity::Column::Id, order)
+        };
+        // Names are joined to the rows of a page alone, where neither the choice of rows nor their order needs them.
+        let by_names = filter.search.is_some() || filter.order.by == SubscriptionOrder::DeveloperName;
+        let chosen = self.filtered(if by_names { joined() } else { entity::Entity::find() }, filter);
+        let (total, page) = match filter.paging {
+            Paging::All => (None, chosen),
             Paging::Page { page, size } => {
-                let total = select.count(&self.connection()).await?;
+                let total = chosen.clone().count(&self.connection()).await?;
                 let offset = (page - 1).saturating_mul(size).min(i64::MAX as u64);
-                let paged = sorted.offset(offset).limit(size.min(i64::MAX as u64));
-                (Some(total), paged.into_model::<Detail>().all(&self.connection()).await?)
+                (Some(total), sorted(chosen).offset(offset).limit(size.min(i64::MAX as u64)))
             }
         };
+        let ids = page.select_only().column(entity::Column::Id).into_query();
+        let named = sorted(joined().filter(entity::Column::Id.in_subquery(ids)));
+        let found = named.into_model::<Detail>().all(&self.connection()).await?;
         let rows = found.into_iter().map(detail).collect::<Result<Vec<_>, _>>()?;
         Ok(List { total: total.unwrap_or(rows.len() as u64), rows })
     }
 
-    fn filtered(&self, filter: &SubscriptionFilter) -> Select<entity::Entity> {
+    /// Those of `select` that `filter` wants. A search needs the joined names.
+    fn filtered(
+        &self,
+        mut select: Select<entity::Entity>,
+        filter: &SubscriptionFilter,
+    ) -> Select<entity::Entity> {
         use entity::Column;
-        let mut select = joined();
-        if let Some(portal) = &filter.portal_id {
-            select = select.filter(Column::PortalId.eq(portal.as_str()));
+        // A product has one portal: asking its row spares looking at each subscription's.
+        match (&filter.product_id, &filter.portal_id) {
+            (Some(product), portal) => {
+                select = select.filter(Column::ProductId.eq(product.as_str()));
+                if let Some(portal) = portal {
+                    let of_portal = products::entity::Entity::find_by_id(product.as_str())
+                        .filter(products::entity::Column::PortalId.eq(portal.as_str()));
+                    select = select.filter(Expr::exists(of_portal.into_query()));
+                }
+            }
+            (None, Some(portal)) => select = select.filter(Column::PortalId.eq(portal.as_str())),
+            (None, None) => {}
         }
         if let Some(developer) = &filter.developer_id {
-            select = select.filter(applications::entity::Column::DeveloperId.eq(developer.as_str()));
+            select = select.filter(is_of_developer(developer.as_str()));
         }
         if let Some(name) = &filter.developer_public_id {
-            select = select.filter(developers::entity::Column::Name.eq(name.as_str()));
+            let named = developers::entity::Entity::find()
+                .select_only()
+                .column(developers::entity::Column::Id)
+                .filter(developers::entity::Column::Name.eq(name.as_str()));
+            let own = applications::entity::Entity::find()
+                .select_only()
+                .column(applications::entity::Column::Id)
+                .filter(applications::entity::Column::DeveloperId.in_subquery(named.into_query()));
+            select = select.filter(Column::ApplicationId.in_subquery(own.into_query()));
         }
         if let Some(application) = &filter.application_id {
             select = select.filter(Column::ApplicationId.eq(application.as_str()));
-        }
-        if let Some(product) = &filter.product_id {
-            select = select.filter(Column::ProductId.eq(product.as_str()));
         }
         let backend = rows::backend(&self.connection());
         select = dialect::readable(backend, select, Column::ProductId, &filter.readable);
@@ -224,6 +268,16 @@ impl Tx {
         entity::Entity::delete_by_id(id.as_str()).exec(&self.connection()).await?;
         Ok(())
     }
+}
+
+/// That a subscription is one of this developer's applications. Asked like this, and not by a join, an engine without
+/// statistics goes from the developer to the few applications, and not from a product to all its subscribers.
+pub(crate) fn is_of_developer(developer: &str) -> SimpleExpr {
+    let own = applications::entity::Entity::find()
+        .select_only()
+        .column(applications::entity::Column::Id)
+        .filter(applications::entity::Column::DeveloperId.eq(developer));
+    entity::Column::ApplicationId.in_subquery(own.into_query())
 }
 
 fn joined() -> Select<entity::Entity> {

@@ -1,6 +1,6 @@
 //! A write in progress: rows, the events that tell of it, and what gateways must hear of it, committed together.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use forecourt_core::{
     events::Event,
@@ -8,7 +8,7 @@ use forecourt_core::{
     time::Timestamp,
 };
 
-use crate::{Committed, Reader, StoreError, change_log::PendingChange};
+use crate::{Committed, Reader, StoreError, change_log::PendingChange, writings::Writings};
 
 /// A write transaction. Reads see its own writes; dropping it undoes all of them.
 #[derive(Debug)]
@@ -17,11 +17,12 @@ pub struct Tx {
     reader: Reader,
     events: Vec<Event>,
     changes: Vec<PendingChange>,
+    writings: Arc<Writings>,
 }
 
 impl Tx {
-    pub(crate) const fn new(reader: Reader) -> Self {
-        Self { reader, events: Vec::new(), changes: Vec::new() }
+    pub(crate) const fn new(reader: Reader, writings: Arc<Writings>) -> Self {
+        Self { reader, events: Vec::new(), changes: Vec::new(), writings }
     }
 
     /// Tells what happened; stored with the commit.
@@ -56,12 +57,27 @@ impl Tx {
 
     /// Makes everything permanent at once, or nothing. `now` stamps what gateways must forget.
     pub async fn commit(mut self, now: Timestamp) -> Result<Committed, StoreError> {
+        let noting = Arc::clone(&self.writings);
+        let recorded = self.write_recorded(now).await;
+        let revision = recorded.inspect_err(|error| noting.failed(error))?;
+        self.finish().await?;
+        Ok(Committed { revision })
+    }
+
+    /// Makes the rows permanent; nothing that was recorded goes with them.
+    pub(crate) async fn finish(self) -> Result<(), StoreError> {
+        let committed = self.reader.commit().await;
+        committed.inspect_err(|error| self.writings.failed(error))?;
+        self.writings.succeeded();
+        Ok(())
+    }
+
+    async fn write_recorded(&mut self, now: Timestamp) -> Result<Option<i64>, StoreError> {
         let changes = std::mem::take(&mut self.changes);
         let events = std::mem::take(&mut self.events);
         let revision = self.write_changes(changes, now).await?;
         self.insert_events(&events, revision).await?;
-        self.reader.commit().await?;
-        Ok(Committed { revision })
+        Ok(revision)
     }
 }
 

@@ -18,7 +18,8 @@ use forecourt_core::{
     usage::{StatusClass, Step, Totals},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::OnConflict,
 };
 
 pub use self::{names::NamedInUsage, reading::UsageRows};
@@ -150,6 +151,11 @@ impl Reader {
     pub async fn is_usage_inbox_empty(&self) -> Result<bool, StoreError> {
         let select = inbox::Entity::find().select_only().column(inbox::Column::Number).limit(1);
         Ok(select.into_tuple::<i64>().one(&self.connection()).await?.is_none())
+    }
+
+    /// How many pieces of delivered counts wait to be added up.
+    pub async fn usage_inbox_size(&self) -> Result<u64, StoreError> {
+        Ok(inbox::Entity::find().count(&self.connection()).await?)
     }
 }
 

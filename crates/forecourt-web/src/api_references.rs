@@ -241,7 +241,7 @@ pub fn router(context: &Context, document: &str) -> Router {
                 .merge(assets::routes())
                 .layer(CompressionLayer::new())
                 .layer(middleware::map_response(handling::guarded))
-                .layer(middleware::from_fn(request_log::log))
+                .layer(middleware::from_fn_with_state(context.clone(), request_log::log))
                 .layer(middleware::from_fn_with_state(context.clone(), callers::begin))
         }
         Err(error) => handling::broken(&error),

@@ -81,6 +81,8 @@ pub enum Act {
     IssueScimToken,
     /// Give an administrator a one-time password, and end their sessions.
     ResetPassword,
+    /// The same for the person of a developer.
+    ResetDeveloperPassword,
     /// Delete an administrator.
     DeleteAdministrator,
     /// Delete a role.
@@ -98,7 +100,7 @@ pub enum Act {
 }
 
 impl Act {
-    const DESTRUCTIVE: [Self; 28] = [
+    const DESTRUCTIVE: [Self; 29] = [
         Self::DeleteApplication,
         Self::DeleteCredential,
         Self::RegenerateCredential,
@@ -123,6 +125,7 @@ impl Act {
         Self::DeleteContactPoint,
         Self::DismissDcrRemoval,
         Self::ResetPassword,
+        Self::ResetDeveloperPassword,
         Self::DeleteAdministrator,
         Self::DeleteRole,
         Self::DetachPolicy,
@@ -188,6 +191,7 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteContactPoint => "delete_contact_point",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
         Act::ResetPassword => "reset_password",
+        Act::ResetDeveloperPassword => "reset_developer_password",
         Act::DeleteAdministrator => "delete_administrator",
         Act::DeleteRole => "delete_role",
         Act::DetachPolicy => "detach_policy",

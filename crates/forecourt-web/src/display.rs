@@ -41,6 +41,8 @@ pub enum Status {
     Inactive,
     /// Was stopped by an administrator.
     Suspended,
+    /// A developer as whom nobody may sign in.
+    OnHold,
     /// Only administrators see it.
     Draft,
     /// Developers see it.
@@ -63,6 +65,14 @@ pub enum Status {
     Offline,
     /// A token past its expiry.
     Expired,
+    /// A delivery that is tried, or tried again.
+    Waiting,
+    /// A delivery that arrived.
+    Delivered,
+    /// A delivery that is tried no more.
+    GivenUp,
+    /// A delivery that was not tried.
+    Skipped,
 }
 
 /// Something with a name and a page of its own.
@@ -100,7 +110,7 @@ impl Label {
 /// One line of what an act will hit; its text is `impact.KIND` in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Impact {
-    /// `subscriptions`, `applications`, `credentials`, `approvals`, `callers`, `nodes` or `sharing_nodes`.
+    /// What is hit.
     pub kind: ImpactKind,
     /// How many.
     pub count: u64,
@@ -130,6 +140,8 @@ pub enum ImpactKind {
     SharingNodes,
     /// People who have no way to sign in any more.
     People,
+    /// Sessions that end.
+    Sessions,
 }
 
 #[cfg(test)]

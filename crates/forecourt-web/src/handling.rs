@@ -5,6 +5,7 @@
 //! `Result<Response, Failed>`. Invariant: what a form holds is reached through [`Posted`] alone, which checks
 //! the form's token first.
 
+pub(crate) mod event_types;
 mod failures;
 mod flashes;
 mod posts;
@@ -118,7 +119,7 @@ pub fn served(pages: Router<Web>, web: Web) -> Router {
         .merge(assets::routes())
         .layer(CompressionLayer::new())
         .layer(middleware::map_response(guarded))
-        .layer(middleware::from_fn(request_log::log))
+        .layer(middleware::from_fn_with_state(web.context.clone(), request_log::log))
         .layer(middleware::from_fn_with_state(web.context.clone(), callers::begin))
         .with_state(web)
 }

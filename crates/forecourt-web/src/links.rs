@@ -146,6 +146,8 @@ paths! {
         EDIT_SIGN_IN_OPTION edit_sign_in_option(portal, option) = "/portals/{portal}/sign-in/{option}/edit";
         DELETE_SIGN_IN_OPTION delete_sign_in_option(portal, option) =
             "/portals/{portal}/sign-in/{option}/delete";
+        PORTAL_SCIM portal_scim(portal) = "/portals/{portal}/scim";
+        PORTAL_SCIM_TOKEN portal_scim_token(portal) = "/portals/{portal}/scim/token";
         PRODUCTS products(portal) = "/portals/{portal}/products";
         NEW_PRODUCT new_product(portal) = "/portals/{portal}/products/new";
         PRODUCT product(portal, product) = "/portals/{portal}/products/{product}";
@@ -163,6 +165,8 @@ paths! {
         DEVELOPERS developers(portal) = "/portals/{portal}/developers";
         INVITE_DEVELOPER invite_developer(portal) = "/portals/{portal}/developers/invite";
         DEVELOPER developer(portal, developer) = "/portals/{portal}/developers/{developer}";
+        RESET_DEVELOPER_PASSWORD reset_developer_password(portal, developer) =
+            "/portals/{portal}/developers/{developer}/password";
         DELETE_DEVELOPER delete_developer(portal, developer) = "/portals/{portal}/developers/{developer}/delete";
         APPLICATIONS applications(portal) = "/portals/{portal}/applications";
         APPLICATION application(portal, application) = "/portals/{portal}/applications/{application}";
@@ -174,6 +178,7 @@ paths! {
         NEW_TOKEN new_token(portal) = "/portals/{portal}/tokens/new";
         DELETE_TOKEN delete_token(portal, token) = "/portals/{portal}/tokens/{token}/delete";
         APPROVALS approvals() = "/approvals";
+        APPROVAL_LINK approval_link(token) = "/approvals/links/{token}";
         ACCEPT_APPROVAL accept_approval(approval) = "/approvals/{approval}/accept";
         REJECT_APPROVAL reject_approval(approval) = "/approvals/{approval}/reject";
         GATEWAY gateway() = "/gateway";
@@ -247,6 +252,8 @@ paths! {
         DELETE_PERMISSION_POLICY delete_permission_policy(policy) = "/settings/policies/{policy}/delete";
         HOME home() = "/";
         PASSWORD password() = "/settings/password";
+        AUDIT_LOG audit_log() = "/settings/audit";
+        AUDIT_RECORD audit_record(record) = "/settings/audit/{record}";
         SCIM scim() = "/settings/scim";
         SCIM_TOKEN scim_token() = "/settings/scim/token";
         ADMIN_SIGN_IN_OPTIONS admin_sign_in_options() = "/settings/sign-in";
@@ -254,14 +261,32 @@ paths! {
         EDIT_ADMIN_SIGN_IN_OPTION edit_admin_sign_in_option(option) = "/settings/sign-in/{option}/edit";
         DELETE_ADMIN_SIGN_IN_OPTION delete_admin_sign_in_option(option) = "/settings/sign-in/{option}/delete";
         SMTP_SERVER smtp_server() = "/settings/mail";
+        TRY_SMTP_SERVER try_smtp_server() = "/settings/mail/test";
+        DELIVERIES deliveries() = "/settings/deliveries";
+        RESEND_DELIVERIES resend_deliveries() = "/settings/deliveries/resend";
+        DELIVERY delivery(delivery) = "/settings/deliveries/{delivery}";
+        RESEND_DELIVERY resend_delivery(delivery) = "/settings/deliveries/{delivery}/resend";
         CONTACT_POINTS contact_points() = "/settings/contact-points";
         NEW_CONTACT_POINT new_contact_point() = "/settings/contact-points/new";
         EDIT_CONTACT_POINT edit_contact_point(contact_point) = "/settings/contact-points/{contact_point}/edit";
+        CONTACT_POINT_SECRET contact_point_secret(contact_point) =
+            "/settings/contact-points/{contact_point}/signing-secret";
         DELETE_CONTACT_POINT delete_contact_point(contact_point) =
             "/settings/contact-points/{contact_point}/delete";
         SIGN_IN sign_in() = "/sign-in";
         FIRST_PASSWORD first_password() = "/sign-in/password";
         SIGN_OUT sign_out() = "/sign-out";
+    }
+}
+
+paths! {
+    /// Paths of the Admin API that browsers are led to: it stands at the console's own address.
+    admin_api {
+        OIDC_LOGIN oidc_login(option) = "/api/oidc/{option}/login";
+        LDAP_LOGIN ldap_login(option) = "/api/ldap/{option}/login";
+        SAML_LOGIN saml_login(option) = "/api/saml/{option}/login";
+        CAS_LOGIN cas_login(option) = "/api/cas/{option}/login";
+        AUDIT_EXPORT audit_export() = "/api/audit_logs/export";
     }
 }
 

@@ -120,7 +120,12 @@ fn allows(own: &Authority, action: Action, ids: &[&str]) -> Option<bool> {
             may(Target::Developer(&portal(of), Some(&DeveloperId::known(*id))))
         }
         (
-            A::GetAudit | A::GetLoginOption | A::GetSmtpServer | A::GetContactPoint | A::GetScimProvisioning,
+            A::GetAudit
+            | A::ExportAudits
+            | A::GetLoginOption
+            | A::GetSmtpServer
+            | A::GetContactPoint
+            | A::GetScimProvisioning,
             [],
         ) => may(Target::Organization),
         (A::GetDcrProvider, []) => may(Target::DcrProvider(None)),

@@ -4,6 +4,8 @@
 
 #[path = "console/administrators.rs"]
 mod administrators;
+#[path = "console/audit_logs.rs"]
+mod audit_logs;
 #[path = "console/browsers.rs"]
 mod browsers;
 #[path = "console/gateway.rs"]

@@ -1,4 +1,4 @@
-//! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `config`.
+//! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `backup`, `restore`, `config`, `audit verify`.
 //!
 //! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
 //! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
@@ -10,9 +10,12 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use forecourt_store::Location;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    audit_verifying::{self, Noted},
+    backups::{self, Copied},
     config::Settings,
     demo,
     gateway_node::{self, GatewayOptions},
@@ -36,10 +39,29 @@ enum Command {
     Gateway(Box<GatewayOptions>),
     /// Run everything with sample data and a sample upstream, to look around.
     Demo(DemoOptions),
-    /// Make the database, or bring its schema up to date, and end.
-    Migrate(ConfigFile),
+    /// Make the database, or bring its schema up to date, and end; with --to, copy it to another engine.
+    Migrate(MigrateOptions),
+    /// Write everything that the database holds to a file, while others serve from it.
+    Backup(BackupOptions),
+    /// Put what a backup holds into an empty database.
+    Restore(RestoreOptions),
     /// Print the settings that are in force, with secrets masked.
     Config(ConfigFile),
+    /// The record of what was changed.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Tell whether the audit log is as it was written; ends with code 1 where it is not.
+    Verify {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// An end that an earlier verification told, NUMBER:HASH, which must still be there.
+        #[arg(long, value_name = "NUMBER:HASH")]
+        noted: Option<Noted>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +69,36 @@ struct ConfigFile {
     /// Settings in YAML; FORECOURT__… in the environment wins over it [default: none].
     #[arg(long = "config", value_name = "FILE")]
     file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct MigrateOptions {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Copy everything to this empty database: postgres://USER:PASSWORD@HOST/NAME, or sqlite:PATH.
+    #[arg(long, value_name = "DATABASE", env = "FORECOURT_MIGRATE_TO", hide_env_values = true)]
+    to: Option<String>,
+    /// Copy also while a process serves from the database; what is written meanwhile is not in the copy.
+    #[arg(long, requires = "to")]
+    while_serving: bool,
+}
+
+#[derive(Debug, Args)]
+struct BackupOptions {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The file to write; one of that name is replaced once the new one is whole.
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct RestoreOptions {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The file that `forecourt backup` wrote.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -75,10 +127,28 @@ pub fn run() -> ExitCode {
 fn execute(command: Command) -> Result<(), String> {
     match command {
         Command::Config(config) => print(&settings(&config)?.masked().to_yaml().map_err(text)?),
-        Command::Migrate(config) => {
+        Command::Migrate(options) => migrate(&options),
+        Command::Backup(options) => {
+            let settings = settings(&options.config)?;
+            let now = serve::system_clock()();
+            let done = runtime()?.block_on(backups::backup(&settings, &options.to, now)).map_err(text)?;
+            let told = counted(done);
+            print(&format!("{told} of {} are in {}\n", location(&settings), options.to.display()))
+        }
+        Command::Restore(options) => {
+            let settings = settings(&options.config)?;
+            let done = runtime()?.block_on(backups::restore(&settings, &options.from)).map_err(text)?;
+            let told = counted(done);
+            print(&format!("{told} of {} are in {}\n", options.from.display(), location(&settings)))
+        }
+        Command::Audit(AuditCommand::Verify { config, noted }) => {
             let settings = settings(&config)?;
-            runtime()?.block_on(serve::open_store(&settings)).map_err(text)?;
-            print(&format!("the database {} is up to date\n", location(&settings)))
+            let mut lines = Vec::new();
+            let outcome = runtime()?.block_on(audit_verifying::verify(&settings, noted.as_ref(), |line| {
+                lines.push(print(&format!("{line}\n")));
+            }));
+            lines.into_iter().collect::<Result<(), _>>()?;
+            print(&outcome?)
         }
         Command::Serve(config) => {
             let settings = settings(&config)?;
@@ -90,6 +160,36 @@ fn execute(command: Command) -> Result<(), String> {
             runtime()?.block_on(demo_until_stopped(settings, options.data_dir.as_deref()))
         }
     }
+}
+
+fn migrate(options: &MigrateOptions) -> Result<(), String> {
+    let settings = settings(&options.config)?;
+    let Some(to) = &options.to else {
+        runtime()?.block_on(serve::open_store(&settings)).map_err(text)?;
+        return print(&format!("the database {} is up to date\n", location(&settings)));
+    };
+    let target = target(to)?;
+    let done = runtime()?.block_on(backups::copy(&settings, &target, options.while_serving)).map_err(text)?;
+    print(&format!(
+        "{} of {} are in {}, each compared; keep the master key, and set database.url\n",
+        counted(done),
+        location(&settings),
+        backups::shown(&target)
+    ))
+}
+
+/// The database that `--to` names.
+fn target(to: &str) -> Result<Location, String> {
+    let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| to.starts_with(scheme));
+    match to.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+        Some(path) => Ok(Location::Sqlite(path.into())),
+        None if is_postgres => Ok(Location::Postgres(to.to_owned())),
+        None => Err("--to must be postgres://USER:PASSWORD@HOST/NAME or sqlite:PATH".into()),
+    }
+}
+
+fn counted(copied: Copied) -> String {
+    format!("{} rows in {} tables", copied.rows, copied.tables)
 }
 
 async fn serve_until_stopped(settings: &Settings) -> Result<(), String> {
@@ -171,10 +271,7 @@ fn settings(config: &ConfigFile) -> Result<Settings, String> {
 }
 
 fn location(settings: &Settings) -> String {
-    match settings.location() {
-        forecourt_store::Location::Sqlite(path) => path.display().to_string(),
-        forecourt_store::Location::Postgres(url) => crate::config::mask_password(&url),
-    }
+    backups::shown(&settings.location())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {

@@ -2,32 +2,42 @@
 //! `docs/configuration.md`.
 //!
 //! Invariant: [`Settings`] is the only list of keys. A key that it does not have is refused with the nearest that it
-//! has; one whose turn has not come yet ([`NOT_YET`]) is refused too, since a setting that does nothing must not look
-//! accepted. Reading is in `config/layers.rs`.
+//! has. Reading is in `config/layers.rs`.
 
+mod administrators;
+mod audit;
+mod background;
+#[cfg(test)]
+mod deploy_tests;
 mod gateway;
 mod layers;
+mod notifications;
 mod outgoing;
 mod redis;
 mod restrictions;
 mod sign_ins;
 mod sync;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditSettings;
+pub use background::BackgroundSettings;
 use forecourt_http::addresses::Network;
 use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Location;
 pub use gateway::{GatewaySettings, LimitSettings};
+pub use notifications::NotificationSettings;
 pub use outgoing::SsrfProtectionSettings;
 pub use redis::RedisSettings;
 pub use restrictions::IpRestrictionSettings;
 use serde::{Deserialize, Serialize};
 pub use sign_ins::FailedSignInSettings;
 pub use sync::SyncSettings;
+pub use telemetry::TelemetrySettings;
 pub use usage::UsageSettings;
 
 /// Everything that can be set. Addresses are `HOST:PORT`, port 0 takes a free one, empty switches a listener off.
@@ -49,8 +59,16 @@ pub struct Settings {
     pub sync: SyncSettings,
     /// Health and metrics.
     pub status: ListenerSettings,
+    /// Where spans go.
+    pub telemetry: TelemetrySettings,
     /// Counted calls.
     pub usage: UsageSettings,
+    /// The audit log.
+    pub audit: AuditSettings,
+    /// Mails and webhooks.
+    pub notifications: NotificationSettings,
+    /// The work that nobody waits for.
+    pub background: BackgroundSettings,
     /// The first administrator.
     pub bootstrap: BootstrapSettings,
     /// Who is trusted with what.
@@ -71,6 +89,8 @@ pub struct AdminSettings {
     pub listen: String,
     /// HTTPS with a self-signed certificate.
     pub tls_listen: String,
+    /// Where people reach it, such as `https://admin.example.com`; empty: not said.
+    pub public_url: String,
 }
 
 /// A part with one listener.
@@ -107,9 +127,6 @@ pub struct SecuritySettings {
     pub ssrf_protection: SsrfProtectionSettings,
 }
 
-/// Settings of the whole plan that this version does not act on.
-const NOT_YET: [&str; 1] = ["audit"];
-
 /// What is wrong with the settings, in a sentence that names the key and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -137,12 +154,6 @@ pub enum ConfigError {
         /// The known key that looks most like it.
         nearest: String,
     },
-    /// The key has no effect yet.
-    #[error("setting {key} is not yet in this version: remove it")]
-    NotYet {
-        /// As it was written.
-        key: String,
-    },
     /// The value is not what the key takes.
     #[error("setting {key} {problem}")]
     Value {
@@ -159,13 +170,21 @@ impl Default for Settings {
         Self {
             data_dir: "./data".into(),
             database: DatabaseSettings::default(),
-            admin: AdminSettings { listen: "127.0.0.1:7080".into(), tls_listen: "127.0.0.1:7443".into() },
+            admin: AdminSettings {
+                listen: "127.0.0.1:7080".into(),
+                tls_listen: "127.0.0.1:7443".into(),
+                public_url: String::new(),
+            },
             portal_api: listener("127.0.0.1:4321"),
             site: listener("127.0.0.1:3001"),
             gateway: GatewaySettings::default(),
             sync: SyncSettings::default(),
             status: listener("127.0.0.1:7081"),
+            telemetry: TelemetrySettings::default(),
             usage: UsageSettings::default(),
+            audit: AuditSettings::default(),
+            notifications: NotificationSettings::default(),
+            background: BackgroundSettings::default(),
             bootstrap: BootstrapSettings {
                 admin_username: "admin".into(),
                 admin_password: "admin".into(),
@@ -261,6 +280,7 @@ impl Settings {
                 return Err(ConfigError::Value { key: key.into(), problem });
             }
         }
+        self.admin.check()?;
         require("data_dir", !self.data_dir.is_empty(), "must name a folder")?;
         let url = self.database.url.as_str();
         let known = ["", "postgres://", "postgresql://"];
@@ -272,7 +292,10 @@ impl Settings {
         )?;
         self.gateway.check()?;
         self.sync.check()?;
+        self.telemetry.check()?;
         self.usage.check()?;
+        self.audit.check()?;
+        self.notifications.check()?;
         let username = self.bootstrap.admin_username.chars().count();
         require("bootstrap.admin_username", (1..=128).contains(&username), "must be 1 to 128 characters")?;
         let password = self.bootstrap.admin_password.chars().count();

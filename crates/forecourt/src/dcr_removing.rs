@@ -1,12 +1,14 @@
-//! The removal of OAuth clients at their providers, in the background: at once when one becomes due in this process, and
-//! within a second when another process or the back-off makes it due.
+//! OAuth clients are removed at their providers, and told what changed here, in the background: at once when that becomes
+//! due in this process, and within a second when another process or the back-off makes it due.
 //!
 //! Any number of processes on one database may do so at the same time: each leases what it tries.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use forecourt_app::{App, dcr_removals};
+use forecourt_app::{App, Error, dcr_removals, oauth_clients};
 use tokio::{sync::watch, task::JoinHandle};
+
+use crate::jobs::Jobs;
 
 /// How often is looked for what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -21,18 +23,18 @@ pub struct Removing {
 }
 
 /// Removes until [`Removing::stop`].
-pub fn start(app: App) -> Removing {
+pub fn start(app: App, jobs: Arc<Jobs>) -> Removing {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let mut failing = false;
         loop {
-            let outcome = tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                outcome = dcr_removals::work(&app) => outcome,
-            };
+            // Never left half way: a provider's answer may hold the token that every later call needs.
+            let outcome = work(&app).await;
+            jobs.dcr_removing.ended(&outcome);
             report(&mut failing, &outcome);
             let pause = match outcome {
-                Ok(true) => continue,
+                Ok(true) if !*stopped.borrow() => continue,
+                Ok(true) => break,
                 Ok(false) => INTERVAL,
                 Err(_) => AFTER_FAILURE,
             };
@@ -46,8 +48,14 @@ pub fn start(app: App) -> Removing {
     Removing { stop, task }
 }
 
+/// Whether there was anything to do.
+async fn work(app: &App) -> Result<bool, Error> {
+    let (removed, updated) = tokio::join!(dcr_removals::work(app), oauth_clients::updates::work(app));
+    Ok(removed? | updated?)
+}
+
 impl Removing {
-    /// Ends. What is being tried is left: its lease ends in a minute, and somebody tries it again.
+    /// Ends once what is being tried has its answer, which takes seconds at most.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
@@ -57,13 +65,13 @@ impl Removing {
 }
 
 /// Says so when it begins to fail, and when it works again.
-fn report<T>(failing: &mut bool, outcome: &Result<T, forecourt_app::Error>) {
+fn report<T>(failing: &mut bool, outcome: &Result<T, Error>) {
     match outcome {
         Err(error) if !*failing => tracing::warn!(
             error.cause = %error,
-            "OAuth clients cannot be removed at their providers; they wait in the database"
+            "OAuth clients cannot be removed or changed at their providers; they wait in the database"
         ),
-        Ok(_) if *failing => tracing::info!("OAuth clients are removed at their providers again"),
+        Ok(_) if *failing => tracing::info!("OAuth clients are removed and changed at their providers again"),
         _ => {}
     }
     *failing = outcome.is_err();

@@ -1,17 +1,22 @@
 //! The gateway in this process: fed from the change log by revision, as a node on another machine is.
 //!
-//! Invariant: the gateway hears changes from one loop alone, which starts from a snapshot and never skips a revision.
-//! A change by this process wakes the loop at once; changes by others on the same database are found by looking.
+//! Invariant: the gateway hears changes from one loop alone, which starts from a whole state and never skips a revision.
+//! That state comes in pages, of which one is held at a time, and before anybody is served. A change by this process
+//! wakes the loop at once; changes by others on the same database are found by looking.
 
 use std::time::{Duration, Instant};
 
 use forecourt_app::{
-    App, ErrorKind, gateway_feed,
+    App, ErrorKind,
+    gateway_feed::{self, Following, Held, News},
     nodes::{self, EmbeddedNode},
 };
 use forecourt_core::ids::NodeId;
 use forecourt_gateway::Gateway;
-use forecourt_wire::sync::Acknowledgement;
+use forecourt_wire::{
+    changes::{Change, ChangeBatch},
+    sync::{Acknowledgement, Position, SnapshotReason},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 /// How often the change log is read when nobody wakes the loop.
@@ -38,32 +43,48 @@ struct Follower {
     app: App,
     gateway: Gateway,
     embedded: EmbeddedNode,
-    position: gateway_feed::Position,
+    /// `None`: it begins, or begins again where what is in force ends.
+    following: Option<Following>,
+    arriving: Arriving,
+    /// How far what is in force goes; `None`: nothing whole is.
+    in_force: Option<Position>,
     /// Whether it could not be listed among the nodes, which was said.
     is_unlisted: bool,
     /// Until when that is not tried again.
     register_after: Option<Instant>,
 }
 
-/// Applies the first snapshot, then follows the change log until [`Feed::stop`].
+/// The rows since the last position.
+enum Arriving {
+    /// Changes.
+    Changes(Vec<Change>),
+    /// A whole state, for a gateway that has none: it is applied page by page, since nobody is served yet.
+    First,
+    /// A whole state that takes the place of another at once.
+    State(SnapshotReason, Vec<Change>),
+}
+
+/// Applies the whole state, then follows the change log until [`Feed::stop`].
 ///
 /// From now on the use cases of `app` answer once a change is in force in `gateway`.
 ///
 /// # Errors
-/// When the first snapshot cannot be read.
+/// When the whole state cannot be read.
 pub async fn follow(
     app: App,
     gateway: Gateway,
     embedded: EmbeddedNode,
 ) -> Result<Feed, forecourt_app::Error> {
     let (node, instance) = (embedded.id.clone(), embedded.instance.clone());
-    // Taken before the snapshot, so that a change while it is read is seen as one.
+    // Taken before the state, so that a change while it is read is seen as one.
     let mut latest = gateway_feed::latest(&app);
     let mut follower = Follower {
         app: app.clone(),
         gateway,
         embedded,
-        position: gateway_feed::Position::default(),
+        following: None,
+        arriving: Arriving::Changes(Vec::new()),
+        in_force: None,
         is_unlisted: false,
         register_after: None,
     };
@@ -113,40 +134,112 @@ impl Feed {
 }
 
 impl Follower {
+    /// Hears and applies all that there is.
     async fn apply(&mut self) -> Result<(), forecourt_app::Error> {
-        let is_other_line = gateway_feed::left_the_line(&self.app, &mut self.position).await?;
-        let batch = gateway_feed::changes(&self.app, &self.embedded.group, &mut self.position).await?;
-        // The database answered: what is in force is what it says, or will be in a moment.
-        self.gateway.heard(Duration::ZERO);
-        if is_other_line {
-            // What it told before, it told of a line that is gone.
+        let outcome = self.hear().await;
+        if outcome.is_err() {
+            // What arrived in part is told again.
+            self.following = None;
+            self.arriving = Arriving::Changes(Vec::new());
+        }
+        outcome
+    }
+
+    async fn hear(&mut self) -> Result<(), forecourt_app::Error> {
+        let mut following = match self.following.take() {
+            Some(following) => following,
+            None => {
+                let held = Held { position: self.in_force.clone(), ..Held::default() };
+                Following::begin(&self.app, &self.embedded.group, held).await?
+            }
+        };
+        loop {
+            let told = following.next(&self.app).await?;
+            if told.is_empty() {
+                // The database answered: what is in force is what it says.
+                self.gateway.heard(Duration::ZERO);
+                self.following = Some(following);
+                return Ok(());
+            }
+            for news in told {
+                match news {
+                    News::Snapshot(reason) => self.begin_state(reason).await,
+                    News::Rows(changes) => self.take(changes),
+                    News::Reached(position) => {
+                        if !self.reached(position).await {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn begin_state(&mut self, reason: SnapshotReason) {
+        if reason == SnapshotReason::Diverged {
+            tracing::error!(
+                gateway.revision = self.in_force.as_ref().map(|position| position.revision),
+                "the database is not where it was: it was restored, or another took its place; this process's gateway \
+                 starts from what it says now"
+            );
+            // What was told before was told of a line that is gone.
             self.register().await;
         }
-        let applied_before = *self.gateway.applied().borrow();
-        if !batch.snapshot && batch.revision <= applied_before {
-            return Ok(());
-        }
-        if batch.snapshot {
-            // A large one takes seconds of computing: beside the threads that answer requests.
-            let gateway = self.gateway.clone();
-            let applied = tokio::task::spawn_blocking(move || match is_other_line {
-                true => gateway.replace(&batch),
-                false => gateway.apply(&batch),
-            })
-            .await;
-            if let Err(error) = applied {
-                self.position = gateway_feed::Position::default();
-                tracing::error!(error.cause = %error, "a snapshot could not be applied");
+        self.arriving = match self.in_force {
+            None => {
+                // Pages of an earlier attempt may be there.
+                self.gateway.replace(&ChangeBatch { revision: 0, snapshot: true, changes: Vec::new() });
+                Arriving::First
             }
-        } else {
-            self.gateway.apply(&batch);
-            // This loop reads in order and is alone: nothing at or before its position can arrive any more. Looking
-            // through all rows for deleted ones costs milliseconds, so it is done now and then.
-            if batch.revision / FORGET_EVERY > applied_before / FORGET_EVERY {
-                self.gateway.forget_deleted(batch.revision);
+            Some(_) => Arriving::State(reason, Vec::new()),
+        };
+    }
+
+    fn take(&mut self, changes: Vec<Change>) {
+        match &mut self.arriving {
+            Arriving::Changes(rows) | Arriving::State(_, rows) => rows.extend(changes),
+            Arriving::First => {
+                let revision = changes.iter().map(|change| change.revision).max().unwrap_or(0);
+                self.gateway.apply(&ChangeBatch { revision, snapshot: false, changes });
             }
         }
-        Ok(())
+    }
+
+    /// What arrived is in force; false: it is not, and must be told again.
+    async fn reached(&mut self, position: Position) -> bool {
+        let revision = position.revision;
+        let before = *self.gateway.applied().borrow();
+        match std::mem::replace(&mut self.arriving, Arriving::Changes(Vec::new())) {
+            Arriving::Changes(changes) => {
+                self.gateway.apply(&ChangeBatch { revision, snapshot: false, changes });
+                // This loop reads in order and is alone: nothing at or before its position can arrive any more.
+                // Looking through all rows for deleted ones costs milliseconds, so it is done now and then.
+                if revision / FORGET_EVERY > before / FORGET_EVERY {
+                    self.gateway.forget_deleted(revision);
+                }
+            }
+            Arriving::First => {
+                self.gateway.apply(&ChangeBatch { revision, snapshot: false, changes: Vec::new() });
+                self.gateway.forget_deleted(revision);
+            }
+            Arriving::State(reason, changes) => {
+                let batch = ChangeBatch { revision, snapshot: true, changes };
+                // A position that is too old may be of another line: its mark is not known any more.
+                let is_same_line = reason == SnapshotReason::Scopes;
+                let gateway = self.gateway.clone();
+                // A large one takes seconds of computing: beside the threads that answer requests.
+                let applied = tokio::task::spawn_blocking(move || match is_same_line && revision >= before {
+                    true => gateway.apply(&batch),
+                    false => gateway.replace(&batch),
+                });
+                if let Err(error) = applied.await {
+                    tracing::error!(error.cause = %error, "a whole state could not be applied");
+                    return false;
+                }
+            }
+        }
+        self.in_force = Some(position);
+        true
     }
 
     /// Tells what is in force here; kept in memory and written beside, so it costs a look at the mark.
@@ -154,7 +247,7 @@ impl Follower {
     /// A gateway that is not among the nodes is put there: its group may have been made since, or its row removed
     /// while its database was away.
     async fn acknowledge(&mut self) {
-        let Some(position) = self.position.told() else { return };
+        let Some(position) = self.in_force.clone() else { return };
         if position.revision != *self.gateway.applied().borrow() || self.is_unlisted && !self.register().await
         {
             return;

@@ -3,11 +3,12 @@
 //! Invariant: callers are served once a whole state is in force, from the disk or from the control plane, and not
 //! before; then standard output gets its one line, `ready {json}`.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+mod told;
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use std::{path::PathBuf, time::Duration};
+
 use clap::Args;
-use forecourt_core::addresses::Network;
+use forecourt_core::{addresses::Network, traces::Tracing};
 use forecourt_gateway::{
     Config, Gateway, SharedLimits,
     sync::{Folder, Node, NodeConfig, NodeStatus, NodeTls, NodeToken},
@@ -22,7 +23,7 @@ use crate::{
     listeners::{GRACE, Listener, Serving},
     node_folder,
     serve::{VERSION, system_clock},
-    status,
+    span_export::{self, Export},
 };
 
 /// The longest name of a node, in characters.
@@ -83,6 +84,13 @@ pub struct GatewayOptions {
     #[arg(long, env = "FORECOURT_GATEWAY_REDIS_TIMEOUT_MS", value_name = "MS", default_value_t = 20,
         value_parser = clap::value_parser!(u64).range(1..=1_000))]
     redis_timeout_ms: u64,
+    /// A collector that takes spans as OTLP over HTTP [default: none].
+    #[arg(long, env = "FORECOURT_GATEWAY_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// How many of a hundred traces that begin here are sampled.
+    #[arg(long, env = "FORECOURT_GATEWAY_OTLP_SAMPLED_PERCENT", value_name = "NUMBER", default_value_t = 100,
+        value_parser = clap::value_parser!(u64).range(0..=100))]
+    otlp_sampled_percent: u64,
     /// Proxies whose word counts on where a request came from.
     #[arg(long, env = "FORECOURT_GATEWAY_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
     trusted_proxies: Vec<String>,
@@ -104,6 +112,7 @@ pub struct RunningNode {
     serving: Vec<JoinHandle<()>>,
     status_serving: Option<Serving>,
     quotas: limit_counts::Keeper,
+    export: Option<Export>,
     ready: serde_json::Value,
 }
 
@@ -139,7 +148,8 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
         say("status", format!("http://{}", status.authority()));
     }
     let config = node_config(&options, address)?;
-    let limits = limits(&options)?;
+    let (tracing, export) = start_export(&options)?;
+    let limits = Config { tracing, ..limits(&options)? };
     let data_dir = options.data_dir.clone();
     // Reading a large state takes seconds of computing.
     let opening = tokio::task::spawn_blocking(move || {
@@ -150,7 +160,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let node = opening.await.map_err(|error| error.to_string())??;
     say("node", node.id().to_string());
     let (gateway, node_status) = (node.gateway().clone(), node.status().clone());
-    let router = status_router(node_status.clone(), gateway.clone());
+    let router = told::router(node_status.clone(), gateway.clone());
     let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
     let status_serving = status_serving.map_err(|error| error.to_string())?;
     let quotas = limit_counts::start(gateway.clone(), &data_dir);
@@ -168,6 +178,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
         serving: Vec::new(),
         status_serving,
         quotas,
+        export,
         ready,
     })
 }
@@ -213,10 +224,22 @@ impl RunningNode {
             tracing::error!(error.cause = %error, "the node ended early");
         }
         self.quotas.stop().await;
+        if let Some(export) = self.export {
+            export.stop().await;
+        }
         if let Some(serving) = self.status_serving {
             serving.stop().await;
         }
     }
+}
+
+fn start_export(options: &GatewayOptions) -> Result<(Option<Tracing>, Option<Export>), String> {
+    let Some(endpoint) = options.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) else {
+        return Ok((None, None));
+    };
+    let started = span_export::start(endpoint, options.otlp_sampled_percent);
+    let (tracing, export) = started.map_err(|problem| format!("--otlp-endpoint: {problem}"))?;
+    Ok((Some(tracing), Some(export)))
 }
 
 fn node_config(options: &GatewayOptions, address: String) -> Result<NodeConfig, String> {
@@ -270,81 +293,6 @@ fn limits(options: &GatewayOptions) -> Result<Config, String> {
         drain_timeout: GRACE,
         ..options.limits.on(Config::default())
     })
-}
-
-type Asked = Arc<(NodeStatus, Gateway)>;
-
-fn status_router(status: NodeStatus, gateway: Gateway) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
-        .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics))
-        .with_state(Arc::new((status, gateway)))
-}
-
-async fn readiness(State(asked): State<Asked>) -> impl IntoResponse {
-    let (status, gateway) = &*asked;
-    let (code, word) = match (status.is_ready(), status.is_whole()) {
-        (true, _) => (StatusCode::OK, "ready"),
-        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
-        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "waiting for its state"),
-    };
-    let body = json!({
-        "status": word,
-        "connected": status.is_connected(),
-        "gateway_revision": *gateway.applied().borrow(),
-        "staleness_seconds": status.staleness().as_secs(),
-    });
-    (code, Json(body))
-}
-
-/// Prometheus' text format, version 0.0.4.
-async fn metrics(State(asked): State<Asked>) -> impl IntoResponse {
-    let (status, gateway) = &*asked;
-    let text = status::gateway_metrics(gateway, VERSION) + &link_metrics(status) + &disk_metrics(status);
-    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
-}
-
-/// How the node stands with its control plane.
-fn link_metrics(status: &NodeStatus) -> String {
-    let flag = |value: bool| u8::from(value).to_string();
-    let staleness = format!("{:.3}", status.staleness().as_secs_f64());
-    let offset = format!("{:.3}", status.clock_offset_ms() as f64 / 1_000.0);
-    let drift = status.drift().len().to_string();
-    [
-        ("ready", "Whether a whole state is in force that is not too old.", flag(status.is_ready())),
-        ("connected", "Whether a control plane's stream is open.", flag(status.is_connected())),
-        ("turned_away", "Whether the control plane refused this node.", flag(status.is_turned_away())),
-        ("staleness_seconds", "For how long the control plane has not been heard.", staleness),
-        ("drift", "Kinds of rows in which the state was found to differ.", drift),
-        ("clock_offset_seconds", "By how much this machine's clock is corrected.", offset),
-    ]
-    .into_iter()
-    .map(|(name, help, value)| status::metric("gauge", &format!("forecourt_node_{name}"), help, &value))
-    .collect()
-}
-
-/// What is on the node's disk.
-fn disk_metrics(status: &NodeStatus) -> String {
-    let (failures, is_failing) = status.disk_failures();
-    let (batches, dropped) = status.usage();
-    let kept = status.kept_revision().unwrap_or(0);
-    [
-        ("gauge", "kept_revision", "The revision up to which everything is on the disk.", kept.to_string()),
-        ("gauge", "disk_failing", "Whether the disk takes no state now.", u8::from(is_failing).to_string()),
-        ("counter", "disk_failures_total", "How often the disk took no state.", failures.to_string()),
-        ("counter", "damaged_states_total", "States set aside as damaged.", status.set_aside().to_string()),
-        ("gauge", "pending_usage_batches", "Counted calls that wait, in batches.", batches.to_string()),
-        (
-            "counter",
-            "dropped_usage_batches_total",
-            "Counted calls that were lost, in batches.",
-            dropped.to_string(),
-        ),
-    ]
-    .into_iter()
-    .map(|(kind, name, help, value)| status::metric(kind, &format!("forecourt_node_{name}"), help, &value))
-    .collect()
 }
 
 #[cfg(test)]

@@ -4,20 +4,29 @@
 //! `serve.rs` puts the parts together; `command_line.rs` is what the binary runs, and stories run the same `serve.rs`
 //! in their own process.
 
+mod audit_keeping;
+mod audit_verifying;
+pub mod backups;
 pub mod certificates;
 pub mod command_line;
 pub mod config;
+pub mod database_watch;
 mod dcr_removing;
+mod delivering;
 pub mod demo;
 pub mod durations;
 pub mod embedded_gateway;
 pub mod faces;
 pub mod gateway_node;
+pub mod jobs;
 pub mod limit_counts;
 pub mod listeners;
 pub mod master_key;
+pub mod metrics;
 pub mod node_folder;
+pub mod presences;
 pub mod serve;
+pub mod span_export;
 pub mod status;
 pub mod sync_listener;
 pub mod telemetry;

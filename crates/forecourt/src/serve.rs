@@ -4,41 +4,38 @@
 //! error that names what is wrong and leaves nothing running. [`Server::stop`] undoes it in the opposite order: no new
 //! requests, the last answers, the last counts.
 
+mod background;
 mod bound;
+mod failures;
+mod gateways;
 
 use std::{
     fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use forecourt_app::nodes::EmbeddedNode;
 pub use forecourt_app::{App, Clock};
-use forecourt_core::{
-    ids::{GatewayGroupId, NodeId},
-    time::Timestamp,
-};
-use forecourt_gateway::Gateway;
-use forecourt_http::Context;
-use forecourt_store::{Location, Store, StoreError};
+use forecourt_core::{time::Timestamp, traces::Tracing};
+use forecourt_http::{Context, observations::Observations};
+use forecourt_store::{Location, Store};
 use serde::Serialize;
-use tokio::{sync::watch, task::JoinHandle};
 
-use self::bound::Bound;
+use self::{background::Background, bound::Bound, gateways::RunningGateway};
 use crate::{
     certificates::{self, CertificateError},
-    config::{Settings, mask_password},
-    dcr_removing::{self, Removing},
-    embedded_gateway::{self, Feed},
-    faces::{self, Urls},
-    limit_counts,
-    listeners::{GRACE, Listener, Serving},
+    config::Settings,
+    database_watch::{self, DatabaseWatch},
+    faces::{self, Urls, Watching},
+    jobs::Jobs,
+    listeners::Serving,
     master_key::{self, MasterKeyError},
-    node_folder,
+    metrics::Process,
+    presences::{self, Presence},
+    span_export::{self, Export},
     status::{self, Status},
     sync_listener::{self, Chores, SyncError, SyncListener},
-    usage_delivery::{self, Delivery},
-    usage_keeping::{self, Keeping},
 };
 
 /// Forecourt's version.
@@ -130,16 +127,10 @@ pub struct Server {
     gateway: Option<RunningGateway>,
     sync: Option<SyncListener>,
     _chores: Chores,
-    keeping: Keeping,
-    removing: Removing,
-}
-
-struct RunningGateway {
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
-    feed: Feed,
-    delivery: Delivery,
-    quotas: limit_counts::Keeper,
+    _presence: Presence,
+    _watch: DatabaseWatch,
+    export: Option<Export>,
+    background: Background,
 }
 
 impl std::fmt::Debug for Server {
@@ -150,7 +141,7 @@ impl std::fmt::Debug for Server {
 
 /// The clock of the machine.
 pub fn system_clock() -> Clock {
-    std::sync::Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
+    Arc::new(|| Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()))
 }
 
 /// Starts everything that `settings` ask for.
@@ -158,6 +149,7 @@ pub fn system_clock() -> Clock {
 /// # Errors
 /// See [`StartError`].
 pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartError> {
+    let process = Process::starts(system_clock()());
     let bound = Bound::new(settings)?;
     let addresses = bound.addresses();
     let tls = match &bound.admin_tls {
@@ -168,49 +160,77 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
         }
         None => None,
     };
-    let store = open_store(settings).await?;
+    let (presence, store) = open_to_serve(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
-    let chores = sync_listener::start_chores(&app);
+    let jobs = Arc::new(Jobs::default());
+    let (tracing, export) = start_export(settings)?;
+    let watch = database_watch::start(app.clone());
+    let chores = sync_listener::start_chores(&app, &jobs);
     let gateway = match (bound.gateway, bound.gateway_tls) {
         (None, None) => None,
-        listeners => Some(start_gateway(settings, &app, clock, listeners).await?),
+        listeners => Some(gateways::start(settings, &app, clock, listeners, (&jobs, &tracing)).await?),
     };
-    let config = forecourt_http::Config {
-        trusted_proxies: settings.trusted_proxies(),
-        version: VERSION,
-        ip_restriction: settings.security.ip_restriction.restriction(),
-        sync_url: addresses.sync.clone().unwrap_or_default(),
-    };
-    let context = Context::new(app.clone(), config);
-    let urls = Urls {
-        gateway: addresses.gateway.clone().unwrap_or_default(),
-        site: addresses.site.clone().unwrap_or_default(),
-        portal_api: addresses.portal_api.clone().unwrap_or_default(),
-    };
-    let keeping = usage_keeping::start(app.clone());
-    let removing = dcr_removing::start(app.clone());
+    let context = Context::new(app.clone(), http_config(settings, &addresses));
+    let urls = Urls::of(&addresses);
+    let background = Background::start(settings, &app, &jobs);
+    let watching = Watching { is_away: watch.is_away(), observations: Observations::default(), tracing };
     let status = Status {
         app: app.clone(),
         gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
+        database: watch.state(),
+        observations: watching.observations.clone(),
+        jobs,
+        process,
         version: VERSION,
     };
     let faces = [
-        bound.admin.map(|listener| (listener, faces::admin(&context, &urls, false), None)),
-        bound.admin_tls.map(|listener| (listener, faces::admin(&context, &urls, true), tls)),
-        bound.portal_api.map(|listener| (listener, faces::portal_api(&context), None)),
-        bound.site.map(|listener| (listener, faces::site(&context, &urls), None)),
+        bound.admin.map(|listener| (listener, faces::admin(&context, &urls, &watching, false), None)),
+        bound.admin_tls.map(|listener| (listener, faces::admin(&context, &urls, &watching, true), tls)),
+        bound.portal_api.map(|listener| (listener, faces::portal_api(&context, &watching), None)),
+        bound.site.map(|listener| (listener, faces::site(&context, &urls, &watching), None)),
         bound.status.map(|listener| (listener, status::router(status), None)),
     ];
     let serving = faces.into_iter().flatten().map(|(listener, router, tls)| listener.serve(router, tls));
     let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
     let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app)).transpose()?;
     let gateway = gateway.map(|(_, running)| running);
-    Ok(Server { addresses, app, first_password, serving, gateway, sync, _chores: chores, keeping, removing })
+    Ok(Server {
+        addresses,
+        app,
+        first_password,
+        serving,
+        gateway,
+        sync,
+        _chores: chores,
+        _presence: presence,
+        _watch: watch,
+        export,
+        background,
+    })
+}
+
+fn start_export(settings: &Settings) -> Result<(Option<Tracing>, Option<Export>), StartError> {
+    let telemetry = &settings.telemetry;
+    if telemetry.otlp_endpoint.is_empty() {
+        return Ok((None, None));
+    }
+    let started = span_export::start(&telemetry.otlp_endpoint, telemetry.sampled_percent);
+    let (tracing, export) = started.map_err(StartError::System)?;
+    Ok((Some(tracing), Some(export)))
+}
+
+fn http_config(settings: &Settings, addresses: &Addresses) -> forecourt_http::Config {
+    forecourt_http::Config {
+        trusted_proxies: settings.trusted_proxies(),
+        version: VERSION,
+        ip_restriction: settings.security.ip_restriction.restriction(),
+        sync_url: addresses.sync.clone().unwrap_or_default(),
+    }
 }
 
 impl Server {
     /// Drains every listener, delivers the last counted calls, and returns when all is done: at most about
-    /// [`GRACE`] later.
+    /// [`GRACE`](crate::listeners::GRACE) later.
     pub async fn stop(self) {
         if let Some(gateway) = &self.gateway {
             gateway.stop.send_replace(true);
@@ -234,8 +254,10 @@ impl Server {
             gateway.delivery.stop().await;
             gateway.quotas.stop().await;
         }
-        self.removing.stop().await;
-        self.keeping.stop().await;
+        self.background.stop().await;
+        if let Some(export) = self.export {
+            export.stop().await;
+        }
     }
 }
 
@@ -248,16 +270,34 @@ pub async fn open_store(settings: &Settings) -> Result<Store, StartError> {
     if let Location::Sqlite(_) = location {
         make_data_dir(&settings.data_folder())?;
     }
-    Store::open(&location).await.map_err(|error| database_error(settings, &error, Some(&error)))
+    Store::open(&location).await.map_err(|error| failures::of_database(settings, &error, Some(&error)))
 }
 
 /// The folder itself is made, its parents are not: a mistyped path is more likely than a missing tree.
-fn make_data_dir(path: &Path) -> Result<(), StartError> {
+pub(crate) fn make_data_dir(path: &Path) -> Result<(), StartError> {
     if path.is_dir() {
         return Ok(());
     }
     let made = DirBuilder::new().mode(0o700).create(path);
     made.map_err(|source| StartError::DataDir { path: path.to_owned(), source })
+}
+
+/// Opens the database where it is not being moved: not even its schema is touched then.
+async fn open_to_serve(settings: &Settings) -> Result<(Presence, Store), StartError> {
+    if let Location::Sqlite(_) = settings.location() {
+        make_data_dir(&settings.data_folder())?;
+    }
+    let told = |error: &std::io::Error| StartError::System(error.to_string());
+    let announced = presences::announce(settings);
+    if let Err(error) = &announced
+        && error.kind() == std::io::ErrorKind::ResourceBusy
+    {
+        return Err(told(error));
+    }
+    // What the database says of a folder that cannot be written is more to the point.
+    let store = open_store(settings).await?;
+    let presence = announced.map_err(|error| told(&error))?;
+    Ok((presence, store))
 }
 
 async fn open_app(
@@ -268,14 +308,14 @@ async fn open_app(
     let is_first = match settings.bootstrap.admin_password.as_str() {
         "" => {
             let count = store.read().administrator_count().await;
-            count.map_err(|error| database_error(settings, &error, Some(&error)))? == 0
+            count.map_err(|error| failures::of_database(settings, &error, Some(&error)))? == 0
         }
         _ => false,
     };
     let admin_password =
         if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
     let known = store.read().master_key_id().await;
-    let known = known.map_err(|error| database_error(settings, &error, Some(&error)))?;
+    let known = known.map_err(|error| failures::of_database(settings, &error, Some(&error)))?;
     if settings.security.master_key.is_empty() {
         make_data_dir(&settings.data_folder())?;
     }
@@ -285,12 +325,15 @@ async fn open_app(
         admin_password: admin_password.clone(),
         enable_passwords: settings.bootstrap.enable_passwords,
         usage_kept: settings.usage.kept(),
+        audit_kept_days: settings.audit.retention_days,
         sign_in_limits: settings.security.failed_sign_ins.limits(),
         outgoing: settings.security.ssrf_protection.rules(),
+        public_url: settings.admin.public_url.clone(),
+        approval_links: settings.notifications.approval_links,
+        message_time: settings.notifications.timeout(),
         ..forecourt_app::Config::default()
     };
-    let app = App::open(store, &config, clock).await;
-    let app = app.map_err(|error| app_error(settings, &error))?;
+    let app = App::open(store, &config, clock).await.map_err(|error| failures::of_app(settings, &error))?;
     Ok((app, is_first.then_some(admin_password)))
 }
 
@@ -298,103 +341,4 @@ fn random_password() -> Result<String, StartError> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| StartError::System(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Feeds the gateway and serves it on the listeners that are on: plain HTTP, and TLS.
-async fn start_gateway(
-    settings: &Settings,
-    app: &App,
-    clock: Clock,
-    (plain, tls): (Option<Listener>, Option<Listener>),
-) -> Result<(Gateway, RunningGateway), StartError> {
-    let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
-    let outgoing = settings.security.ssrf_protection.rules();
-    let config = settings.gateway.config(settings.trusted_proxies(), outgoing, GRACE);
-    let gateway = Gateway::new(config, clock).map_err(|error| system(&error))?;
-    make_data_dir(&settings.data_folder())?;
-    let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
-    let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls])?;
-    let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded).await;
-    let quotas = limit_counts::start(gateway.clone(), &settings.data_folder());
-    let feed = feed.map_err(|error| app_error(settings, &error))?;
-    let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder);
-    let delivery = delivery.map_err(|error| system(&error))?;
-    let (stop, stopped) = watch::channel(false);
-    let mut tasks = Vec::new();
-    for (listener, is_tls) in [(plain, false), (tls, true)] {
-        let Some(listener) = listener else { continue };
-        let listener = listener.into_tokio().map_err(|error| system(&error))?;
-        let (served, mut stopped) = (gateway.clone(), stopped.clone());
-        tasks.push(tokio::spawn(async move {
-            let shutdown = async move {
-                // An error means that nobody can ask any more, which is a stop too.
-                let _asked = stopped.wait_for(|stop| *stop).await;
-            };
-            if is_tls {
-                served.serve_tls(listener, shutdown).await;
-            } else {
-                served.serve(listener, shutdown).await;
-            }
-        }));
-    }
-    Ok((gateway, RunningGateway { stop, tasks, feed, delivery, quotas }))
-}
-
-/// The gateway of this process as a node among others.
-fn embedded_node(
-    settings: &Settings,
-    id: NodeId,
-    listeners: [&Option<Listener>; 2],
-) -> Result<EmbeddedNode, StartError> {
-    let instance = forecourt_gateway::sync::random_word();
-    let [plain, tls] = listeners.map(|listener| listener.as_ref().map(Listener::authority));
-    let address = plain.map(|at| format!("http://{at}")).or(tls.map(|at| format!("https://{at}")));
-    Ok(EmbeddedNode {
-        id,
-        instance: instance.map_err(|error| StartError::System(error.to_string()))?,
-        name: node_folder::host_name(),
-        version: VERSION.into(),
-        address: address.unwrap_or_default(),
-        group: GatewayGroupId::known(settings.gateway.group.as_str()),
-    })
-}
-
-fn app_error(settings: &Settings, error: &forecourt_app::Error) -> StartError {
-    let store = std::error::Error::source(error).and_then(|source| source.downcast_ref::<StoreError>());
-    database_error(settings, error, store)
-}
-
-fn database_error(
-    settings: &Settings,
-    error: &(dyn std::error::Error + 'static),
-    store: Option<&StoreError>,
-) -> StartError {
-    let (location, is_file) = match settings.location() {
-        Location::Sqlite(path) => (path.display().to_string(), true),
-        Location::Postgres(url) => (mask_password(&url), false),
-    };
-    let remedy = match store {
-        Some(StoreError::Locked(_)) => "stop the other program that uses it, then start again",
-        Some(StoreError::ReadOnly(_)) => "let this user write the file and its folder, then start again",
-        Some(StoreError::Full(_)) => "free some space, then start again",
-        Some(StoreError::Unreachable(_)) if is_file => {
-            "check that its folder exists, that this user may read and write it, and that the file is SQLite's"
-        }
-        Some(StoreError::Unreachable(_)) => {
-            "check that PostgreSQL runs there, that the database exists, and user and password in database.url"
-        }
-        _ => "nothing was changed",
-    };
-    let mut problem = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !problem.contains(&text) {
-            problem = format!("{problem}: {text}");
-        }
-        cause = error.source();
-    }
-    let url = settings.database.url.as_str();
-    let problem = if url.is_empty() { problem } else { problem.replace(url, &location) };
-    StartError::Database { location, problem, remedy }
 }

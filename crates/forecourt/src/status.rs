@@ -1,9 +1,28 @@
-//! The status listener: is the process alive, is it ready, and what does it count.
+//! The status listener of a process that serves: is it alive, is it ready, and what does it count.
+//!
+//! Invariant: health and readiness are answered from what is known already, so that they never wait for what may be
+//! wrong.
 
-use axum::{Json, Router, extract::State, response::IntoResponse, routing::get};
-use forecourt_app::{App, gateway_feed};
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use forecourt_app::App;
 use forecourt_gateway::Gateway;
-use serde_json::json;
+use forecourt_http::observations::Observations;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::{
+    database_watch::DatabaseState,
+    jobs::Jobs,
+    metrics::{self, Exposition, Process},
+};
 
 /// What is asked about.
 #[derive(Clone)]
@@ -12,6 +31,14 @@ pub struct Status {
     pub app: App,
     /// The embedded gateway, where there is one. It is handed over once its first snapshot is in force.
     pub gateway: Option<Gateway>,
+    /// How the database is.
+    pub database: watch::Receiver<DatabaseState>,
+    /// What the faces answered.
+    pub observations: Observations,
+    /// What goes on in the background.
+    pub jobs: Arc<Jobs>,
+    /// This process.
+    pub process: Process,
     /// Forecourt's own version.
     pub version: &'static str,
 }
@@ -22,105 +49,73 @@ impl std::fmt::Debug for Status {
     }
 }
 
-/// `/healthz`, `/readyz` and `/metrics`.
+/// `/healthz`, `/readyz`, `/readyz/gateway` and `/metrics`.
 pub fn router(status: Status) -> Router {
     Router::new()
         .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/readyz", get(readiness))
-        .route("/metrics", get(metrics))
+        .route("/readyz/gateway", get(gateway_readiness))
+        .route("/metrics", get(told))
         .with_state(status)
 }
 
-async fn readiness(State(status): State<Status>) -> impl IntoResponse {
-    let database = status.app.ping().await;
-    let code = if database.is_ok() { 200 } else { 503 };
-    let code = axum::http::StatusCode::from_u16(code).unwrap_or_default();
-    let applied = status.gateway.as_ref().map(|gateway| *gateway.applied().borrow());
-    let mut body = json!({
-        "status": if database.is_ok() { "ready" } else { "not ready" },
-        "database": match &database {
-            Ok(()) => "ok".to_owned(),
-            Err(error) => error.to_string(),
-        },
-    });
-    if let (Some(revision), Some(members)) = (applied, body.as_object_mut()) {
-        members.insert("gateway_revision".into(), revision.into());
-    }
-    (code, Json(body))
-}
-
-/// What is told of plans.
-fn limits(gateway: &Gateway) -> String {
-    let mut text = format!(
-        "# HELP forecourt_gateway_limits_fallback_total Calls counted on this node alone because Redis was away.\n\
-         # TYPE forecourt_gateway_limits_fallback_total counter\nforecourt_gateway_limits_fallback_total {}\n\
-         # HELP forecourt_gateway_limits_callers Pairs of application and product with calls that count for a limit.\n\
-         # TYPE forecourt_gateway_limits_callers gauge\nforecourt_gateway_limits_callers {}\n",
-        gateway.limit_fallbacks(),
-        gateway.limited_callers()
-    );
-    if let Some(is_shared) = gateway.limits_are_shared() {
-        text += &format!(
-            "# HELP forecourt_gateway_limits_shared Whether the counters in Redis answer: 1 or 0.\n\
-             # TYPE forecourt_gateway_limits_shared gauge\nforecourt_gateway_limits_shared {}\n",
-            u8::from(is_shared)
-        );
-    }
-    text
-}
-
-/// Prometheus' text format, version 0.0.4.
-async fn metrics(State(status): State<Status>) -> impl IntoResponse {
-    let mut text = metric(
-        "gauge",
-        "forecourt_committed_revision",
-        "The latest gateway revision that this process committed or started from.",
-        &gateway_feed::latest(&status.app).borrow().to_string(),
-    );
-    text += &metric(
-        "counter",
-        "forecourt_sync_diverged_total",
-        "Nodes that came with a revision of another line than this database's.",
-        &gateway_feed::diverged(&status.app).to_string(),
-    );
-    text += &match &status.gateway {
-        Some(gateway) => gateway_metrics(gateway, status.version),
-        None => build_info(status.version),
+/// Whether everything works. The schema is brought up to date before a listener accepts, so it is always so here.
+async fn readiness(State(status): State<Status>) -> Response {
+    let database = status.database.borrow().clone();
+    let (answers, writes) = match &database {
+        DatabaseState::Well => ("ok".to_owned(), "ok".to_owned()),
+        DatabaseState::Unwritable(problem) => ("ok".to_owned(), problem.clone()),
+        DatabaseState::Away(problem) => (problem.clone(), "unknown".to_owned()),
     };
-    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text)
-}
-
-/// One metric of this type, with its help and value.
-pub(crate) fn metric(kind: &str, name: &str, help: &str, value: &str) -> String {
-    format!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n")
-}
-
-fn build_info(version: &str) -> String {
-    format!(
-        "# HELP forecourt_build_info The running version.\n# TYPE forecourt_build_info gauge\n\
-         forecourt_build_info{{version=\"{version}\"}} 1\n"
-    )
-}
-
-/// What every gateway counts, on its own machine or in this process.
-pub(crate) fn gateway_metrics(gateway: &Gateway, version: &str) -> String {
-    let mut text = build_info(version);
-    text += &metric(
-        "gauge",
-        "forecourt_gateway_applied_revision",
-        "The revision that the gateway enforces.",
-        &gateway.applied().borrow().to_string(),
-    );
-    text += "# HELP forecourt_gateway_rejected_total Requests that the gateway answered by itself, by reason.\n\
-             # TYPE forecourt_gateway_rejected_total counter\n";
-    for (reason, count) in gateway.rejected() {
-        text += &format!("forecourt_gateway_rejected_total{{reason=\"{reason}\"}} {count}\n");
+    let is_stale = status.gateway.as_ref().is_some_and(Gateway::is_stale);
+    let mut parts = json!({ "database": answers, "writes": writes, "migrations": "ok" });
+    if let (Some(gateway), Some(members)) = (&status.gateway, parts.as_object_mut()) {
+        let word = if is_stale { "stale" } else { "ok" };
+        members.insert("gateway".into(), word.into());
+        members.insert("gateway_revision".into(), (*gateway.applied().borrow()).into());
     }
-    text += &metric(
-        "counter",
-        "forecourt_gateway_refused_connections_total",
-        "Connections beyond the limit.",
-        &gateway.refused_connections().to_string(),
-    );
-    text + &limits(gateway)
+    answer(database.is_well() && !is_stale, parts)
+}
+
+/// Whether callers of the gateway may be sent here: it goes on without its database until it knows too little.
+async fn gateway_readiness(State(status): State<Status>) -> Response {
+    let Some(gateway) = &status.gateway else {
+        return answer(false, json!({ "gateway": "there is none in this process" }));
+    };
+    let is_stale = gateway.is_stale();
+    let parts = json!({
+        "gateway": if is_stale { "stale" } else { "ok" },
+        "gateway_revision": *gateway.applied().borrow(),
+        "staleness_seconds": gateway.unheard().as_secs(),
+    });
+    answer(!is_stale, parts)
+}
+
+fn answer(is_ready: bool, parts: Value) -> Response {
+    let (code, word) = match is_ready {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+    };
+    let mut body = json!({ "status": word });
+    if let (Some(members), Value::Object(parts)) = (body.as_object_mut(), parts) {
+        members.extend(parts);
+    }
+    (code, Json(body)).into_response()
+}
+
+async fn told(State(status): State<Status>) -> Response {
+    let mut exposition = Exposition::default();
+    metrics::of_process(&mut exposition, &status.process, status.version);
+    let database = status.database.borrow().clone();
+    let Status { app, observations, jobs, .. } = &status;
+    metrics::of_process_that_serves(&mut exposition, app, &database, observations, jobs).await;
+    if let Some(gateway) = &status.gateway {
+        metrics::of_gateway(&mut exposition, gateway);
+    }
+    text(exposition)
+}
+
+/// Metrics as an answer.
+pub(crate) fn text(exposition: Exposition) -> Response {
+    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], exposition.finish()).into_response()
 }

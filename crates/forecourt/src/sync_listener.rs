@@ -23,6 +23,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     config::SyncSettings,
+    jobs::Jobs,
     listeners::{Listener, Serving},
 };
 
@@ -83,14 +84,16 @@ impl SyncListener {
 }
 
 /// Starts what goes on beside: hearing of other processes' commits, and forgetting.
-pub fn start_chores(app: &App) -> Chores {
-    let (listening, forgetting) = (app.clone(), app.clone());
+pub fn start_chores(app: &App, jobs: &Arc<Jobs>) -> Chores {
+    let (listening, forgetting, jobs) = (app.clone(), app.clone(), Arc::clone(jobs));
     let listening = tokio::spawn(async move { match gateway_feed::listen(&listening).await {} });
     let forgetting = tokio::spawn(async move {
         let mut turns = tokio::time::interval(FORGET_EVERY);
         loop {
             turns.tick().await;
-            if let Err(error) = gateway_feed::forget(&forgetting).await {
+            let outcome = gateway_feed::forget(&forgetting).await;
+            jobs.change_log_upkeep.ended(&outcome);
+            if let Err(error) = outcome {
                 tracing::warn!(error.cause = %error, "the change log could not be looked through");
             }
         }

@@ -4,7 +4,7 @@
 //! stored, and the database adds each name once. So no failure loses a batch or counts one twice, neither the end of
 //! this process nor that of the database, also when only the answer to a commit was lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use forecourt_app::{App, usage};
 use forecourt_gateway::{
@@ -12,6 +12,8 @@ use forecourt_gateway::{
     sync::{Folder, Spool, SpooledUsage},
 };
 use tokio::{sync::watch, task::JoinHandle};
+
+use crate::jobs::Jobs;
 
 /// How often counts are taken.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -36,7 +38,7 @@ struct Courier {
 ///
 /// # Errors
 /// When the folder cannot be read or written.
-pub fn start(app: App, gateway: Gateway, folder: Folder) -> std::io::Result<Delivery> {
+pub fn start(app: App, gateway: Gateway, folder: Folder, jobs: Arc<Jobs>) -> std::io::Result<Delivery> {
     let spool = Spool::open(folder.path(), folder.node().clone(), Spool::MOST)?;
     let mut courier = Courier { app, gateway, usage: SpooledUsage::new(spool), _folder: folder };
     let (stop, mut stopped) = watch::channel(false);
@@ -47,7 +49,7 @@ pub fn start(app: App, gateway: Gateway, folder: Folder) -> std::io::Result<Deli
                 _ = stopped.changed() => is_stopping = true,
                 _ = tokio::time::sleep(INTERVAL) => {}
             }
-            courier.deliver().await;
+            jobs.usage_delivery.ended(&courier.deliver().await);
         }
     });
     Ok(Delivery { stop, task })
@@ -65,7 +67,7 @@ impl Delivery {
 
 impl Courier {
     /// Delivers everything that was counted, a batch at a time, or stops at the first that cannot be stored.
-    async fn deliver(&mut self) {
+    async fn deliver(&mut self) -> Result<(), forecourt_app::Error> {
         self.usage.take(&self.gateway).await;
         while let Some(batch) = self.usage.first().await {
             if let Err(error) = usage::ingest(&self.app, &batch).await {
@@ -74,11 +76,12 @@ impl Courier {
                     usage.batch = batch.number,
                     "counted calls could not be stored; they are kept and tried again"
                 );
-                return;
+                return Err(error);
             }
             if !self.usage.stored(&batch).await {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 }

@@ -4,10 +4,15 @@
 //! Any number of processes on one database may do so at the same time: a piece leaves the inbox in the transaction that
 //! adds it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use forecourt_app::{App, usage};
 use tokio::{sync::watch, task::JoinHandle};
+
+use crate::jobs::Jobs;
 
 /// How often the inbox is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -29,7 +34,7 @@ pub struct Keeping {
 }
 
 /// Adds up and takes away until [`Keeping::stop`].
-pub fn start(app: App) -> Keeping {
+pub fn start(app: App, jobs: Arc<Jobs>) -> Keeping {
     let (stop, mut stopped) = watch::channel(false);
     let task = tokio::spawn(async move {
         let mut pruned_at: Option<Instant> = None;
@@ -37,9 +42,10 @@ pub fn start(app: App) -> Keeping {
         loop {
             let begun = Instant::now();
             let outcome = add_up(&app, &mut has_routes, &stopped).await;
+            jobs.usage_keeping.ended(&outcome);
             report(&mut failing, &outcome);
             if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                prune(&app, &stopped).await;
+                jobs.usage_pruning.ended(&prune(&app, &stopped).await);
                 pruned_at = Some(Instant::now());
             }
             let pause = (begun.elapsed() * SHARE).clamp(INTERVAL, LONGEST_PAUSE);
@@ -85,17 +91,18 @@ async fn add_up(
     Ok(())
 }
 
-async fn prune(app: &App, stopped: &watch::Receiver<bool>) {
+async fn prune(app: &App, stopped: &watch::Receiver<bool>) -> Result<(), forecourt_app::Error> {
     while !*stopped.borrow() {
         match usage::prune(app).await {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return Ok(()),
             Err(error) => {
                 tracing::warn!(error.cause = %error, "old counts could not be taken away; tried again in an hour");
-                return;
+                return Err(error);
             }
         }
     }
+    Ok(())
 }
 
 /// Says so when it begins to fail, and when it works again.

@@ -118,11 +118,18 @@ fn run(wrk: &[String], process: u32, counts: Option<String>) -> Result<String, S
 }
 
 /// A script for wrk that lets the callers take turns, in an order that defeats caches of neighbours, and how they
-/// prove themselves.
+/// prove themselves. Keys are made up from their number: a million texts kept by the script would show as pauses of its
+/// own.
 fn script_of(proxies: &Proxies, proxy: Proxy, load: &Load) -> Result<(Method, String), String> {
     let (method, file) = match proxy {
-        Proxy::Gateway(method, count) => (method, Some(proxies.callers(method, count))),
-        Proxy::Nginx(_) | Proxy::Haproxy(_) | Proxy::Limited(_) | Proxy::Changing(_) => (Method::Key, None),
+        Proxy::Gateway(method @ (Method::Basic | Method::Jwt), count) => {
+            (method, Some(proxies.callers(method, count)))
+        }
+        Proxy::Gateway(Method::Key, _)
+        | Proxy::Nginx(_)
+        | Proxy::Haproxy(_)
+        | Proxy::Limited(_)
+        | Proxy::Changing(_) => (Method::Key, None),
     };
     let header = method.header();
     let text = match (load.callers, file) {

@@ -11,7 +11,6 @@ use forecourt_app::{
 use forecourt_core::{
     administrators::{Administrator, AdministratorFilter},
     ids::{AdministratorId, GatewayGroupId, RoleId},
-    lists::List,
     permissions::{Action, Target},
     roles::AssignedRole,
     sign_in_options::SignInOption,
@@ -138,8 +137,8 @@ pub(super) fn user_schema() -> Schema {
 pub(super) async fn user(context: &Context, administrator: &Administrator) -> Result<Value, Problem> {
     let id = &administrator.id;
     let mut held = administrators::held_roles(&context.app, std::slice::from_ref(id)).await?;
-    let option = sign_in_options::of_administrators(&context.app).await?;
-    Ok(shape(administrator, &held.remove(id).unwrap_or_default(), &option))
+    let mut options = sign_in_options::of_administrators(&context.app, std::slice::from_ref(id)).await?;
+    Ok(shape(administrator, &held.remove(id).unwrap_or_default(), options.remove(id).as_ref()))
 }
 
 fn role_shape(held: &HeldRole) -> Value {
@@ -149,14 +148,15 @@ fn role_shape(held: &HeldRole) -> Value {
     })
 }
 
-fn shape(administrator: &Administrator, held: &[HeldRole], option: &SignInOption) -> Value {
+fn shape(administrator: &Administrator, held: &[HeldRole], option: Option<&SignInOption>) -> Value {
     let state = match (administrator.active, administrator.activated) {
         (false, _) => "Inactive",
         (true, true) => "Active",
         (true, false) => "Pending",
     };
-    let option =
-        json!({ "id": option.id, "name": option.name, "provider_type": option.provider_type().name() });
+    let option = option.map(
+        |option| json!({ "id": option.id, "name": option.name, "provider_type": option.provider_type().name() }),
+    );
     Value::Object(members([
         ("id", Some(json!(administrator.id))),
         ("username", Some(json!(administrator.username))),
@@ -164,7 +164,7 @@ fn shape(administrator: &Administrator, held: &[HeldRole], option: &SignInOption
         ("first_name", non_empty(&administrator.first_name)),
         ("last_name", non_empty(&administrator.last_name)),
         ("state", Some(json!(state))),
-        ("login_option", Some(option)),
+        ("login_option", option),
         ("roles", Some(held.iter().map(role_shape).collect())),
         ("permission_boundary", administrator.boundary.as_ref().map(|id| json!(id))),
         ("created_at", Some(json!(administrator.created_at.seconds()))),
@@ -176,22 +176,26 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
     let roles = query.texts("roles");
     let options = query.texts("login_option_name");
     let roles = (!roles.is_empty()).then(|| roles.into_iter().map(RoleId::known).collect());
+    let known_by = match options.is_empty() {
+        true => None,
+        false => Some(sign_in_options::known_by(&context.app, &options).await?),
+    };
     let filter = AdministratorFilter {
         search: query.text("search").map(str::to_owned),
         roles,
+        known_by,
         order: query.time_order()?,
         paging: query.paging()?,
         ..AdministratorFilter::default()
     };
     let found = administrators::list(&context.app, &caller, &filter).await?;
-    // Nobody has another way to sign in.
-    let option = sign_in_options::of_administrators(&context.app).await?;
-    let nobody = !options.is_empty() && !options.contains(&option.name.as_str());
-    let found = if nobody { List { rows: Vec::new(), total: 0 } } else { found };
     let ids: Vec<_> = found.rows.iter().map(|administrator| administrator.id.clone()).collect();
     let held = administrators::held_roles(&context.app, &ids).await?;
     let held_by = |id: &AdministratorId| held.get(id).map(Vec::as_slice).unwrap_or_default();
-    Ok(lists::body(found.map(|administrator| shape(&administrator, held_by(&administrator.id), &option))))
+    let options = sign_in_options::of_administrators(&context.app, &ids).await?;
+    Ok(lists::body(found.map(|administrator| {
+        shape(&administrator, held_by(&administrator.id), options.get(&administrator.id))
+    })))
 }
 
 async fn administrator(

@@ -80,8 +80,15 @@ fn members_schema() -> Schema {
         .optional("cert", schemas::text().about("A certificate and its chain, as PEM."))
         .optional("certs", schemas::array(schemas::text()).about("Further chains."))
         .optional("snis", schemas::array(schemas::text()).about("Taken from the certificate where absent."))
-        .optional("client", schemas::object().required("ca", schemas::text()).closed())
+        .optional("client", client_schema())
         .optional("labels", schemas::labels())
+}
+
+/// What is demanded of callers.
+fn client_schema() -> Schema {
+    let depth = schemas::integer().from(0).up_to(100).or(1);
+    let depth = depth.about("How many certificates may stand between a caller's and its authority.");
+    schemas::object().required("ca", schemas::text()).optional("depth", depth).closed()
 }
 
 fn input_schema() -> Schema {
@@ -116,7 +123,7 @@ fn shape(certificate: &Certificate) -> Map<String, Value> {
         ("cert", first.map(|chain| json!(chain))),
         ("certs", (!further.is_empty()).then(|| json!(further))),
         ("snis", Some(json!(certificate.snis))),
-        ("client", certificate.client_ca.as_ref().map(|ca| json!({ "ca": ca }))),
+        ("client", client_shape(certificate)),
         ("labels", Some(json!(certificate.labels))),
     ]);
     shape.extend(certificate.extra.clone());
@@ -126,6 +133,12 @@ fn shape(certificate: &Certificate) -> Map<String, Value> {
     shape.insert("created_at".into(), json!(certificate.created_at.seconds()));
     shape.insert("updated_at".into(), json!(certificate.updated_at.seconds()));
     shape
+}
+
+fn client_shape(certificate: &Certificate) -> Option<Value> {
+    let ca = certificate.client_ca.as_ref()?;
+    let depth = certificate.client_depth.map(|depth| json!(depth));
+    Some(Value::Object(members([("ca", Some(json!(ca))), ("depth", depth)])))
 }
 
 /// What a create or a replacement gives.
@@ -169,14 +182,8 @@ pub(super) fn input(body: &Object) -> Result<CertificateInput, Problem> {
 
 /// Closed: a condition on callers that nobody checks would let in more than was asked for.
 fn client_input(client: &Object) -> Result<ClientInput, Problem> {
-    if client.has("depth") {
-        return Err(Problem::bad_request(
-            "client.depth is not enforced by this gateway, which follows a caller's chain to an authority of \
-             client.ca: leave it out",
-        ));
-    }
-    client.closed(&["ca"])?;
-    Ok(ClientInput { ca: client.required_text("ca")? })
+    client.closed(&["ca", "depth"])?;
+    Ok(ClientInput { ca: client.required_text("ca")?, depth: client.integer("depth")? })
 }
 
 async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, query: Query) -> ListAnswer {
@@ -237,11 +244,14 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, group) = (segments.id(CertificateId::parse)?, gateway_group(&query)?);
-    let before = certificates::changeable(&context.app, &caller, &id, group.as_ref()).await?;
-    let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
-    let input = input(&Object::of(Value::Object(after))?)?;
-    let group = Some(before.gateway_group_id);
-    value(shape(&certificates::change(&context.app, &caller, id, group, input).await?))
+    // Whether it exists is told before whether the body is any good.
+    certificates::changeable(&context.app, &caller, &id, group.as_ref()).await?;
+    let patch = body?.0;
+    let edit = |certificate: &Certificate| {
+        let after = json_patch::apply(&shape(certificate), &patch, &MEMBERS)?;
+        input(&Object::of(Value::Object(after))?)
+    };
+    value(shape(&certificates::change(&context.app, &caller, &id, group.as_ref(), edit).await?))
 }
 
 async fn delete(

@@ -209,11 +209,14 @@ async fn patch(
 ) -> Answer {
     let (username, id) = (username(&segments)?, segments.id(ConsumerCredentialId::parse)?);
     let group = gateway_group(&query)?;
-    let before = consumer_credentials::changeable(&context.app, &caller, &username, &id, group).await?;
-    let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
-    let input = input(&Object::of(Value::Object(after))?)?;
-    let place = (&before.credential.gateway_group_id, username.as_str());
-    value(shape(&consumer_credentials::put(&context.app, &caller, place, id, input).await?))
+    // Whether it exists is told before whether the body is any good.
+    consumer_credentials::changeable(&context.app, &caller, &username, &id, group.clone()).await?;
+    let patch = body?.0;
+    let edit = |credential: &ShownCredential| {
+        let after = json_patch::apply(&shape(credential), &patch, &MEMBERS)?;
+        input(&Object::of(Value::Object(after))?)
+    };
+    value(shape(&consumer_credentials::change(&context.app, &caller, &username, &id, group, edit).await?))
 }
 
 async fn delete(

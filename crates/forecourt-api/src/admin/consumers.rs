@@ -2,12 +2,9 @@
 
 use axum::extract::State;
 use forecourt_app::consumers::{self, ShownConsumer};
-use forecourt_core::{
-    consumers::{
-        Consumer, ConsumerFilter, ConsumerInput, OpenPlugins,
-        auth::{OpenAuth, OpenVerifier},
-    },
-    ids::GatewayGroupId,
+use forecourt_core::consumers::{
+    Consumer, ConsumerFilter, ConsumerInput, OpenPlugins,
+    auth::{OpenAuth, OpenVerifier},
 };
 use forecourt_http::{
     Context,
@@ -216,11 +213,14 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (username, group) = (username(&segments)?, gateway_group(&query)?);
-    let before = consumers::changeable(&context.app, &caller, &username, group).await?;
-    let after = json_patch::apply(&shape(&before), &body?.0, &MEMBERS)?;
-    let input = input(&Object::of(Value::Object(after))?)?;
-    let group: GatewayGroupId = before.consumer.gateway_group_id;
-    value(shape(&consumers::put(&context.app, &caller, &username, Some(group), input).await?))
+    // Whether it exists is told before whether the body is any good.
+    consumers::changeable(&context.app, &caller, &username, group.clone()).await?;
+    let patch = body?.0;
+    let edit = |consumer: &ShownConsumer| {
+        let after = json_patch::apply(&shape(consumer), &patch, &MEMBERS)?;
+        input(&Object::of(Value::Object(after))?)
+    };
+    value(shape(&consumers::change(&context.app, &caller, &username, group, edit).await?))
 }
 
 async fn delete(

@@ -6,6 +6,7 @@ use forecourt_core::{
     contact_points::{ContactPoint, ContactPointFilter, ContactPointInput, ContactTarget, ContactType},
     ids::ContactPointId,
     permissions::{Action, Target},
+    secrets::PlainSecret,
 };
 use forecourt_http::{
     Context, bodies::Object, callers::AdminCaller, lists, problem::Problem, queries::Query, times::iso,
@@ -25,7 +26,8 @@ use crate::{
 
 pub(super) fn endpoints(table: Table) -> Table {
     let (all, one) = ("/api/contact_points", "/api/contact_points/{id}");
-    let notes = "`addresses` belong to `email`, `url` to `webhook`.";
+    let made = "`addresses` belong to `email`, `url` to `webhook`. The answer shows the signing secret of a webhook; \
+                nothing shows it again.";
     let new = input_schema().required("name", schemas::name()).required("type", types());
     let changes = input_schema().optional("name", schemas::name()).optional("type", types());
     table
@@ -38,7 +40,7 @@ pub(super) fn endpoints(table: Table) -> Table {
                 .searched("name")
                 .query("type", types()),
         )
-        .post(all, create, operations::send("Create a contact point", new, shape_schema()).notes(notes))
+        .post(all, create, operations::send("Create a contact point", new, shape_schema()).notes(made))
         .get(one, contact_point, operations::one("Get a contact point", shape_schema()))
         .put(
             one,
@@ -50,6 +52,14 @@ pub(super) fn endpoints(table: Table) -> Table {
             one,
             delete,
             operations::delete("Delete a contact point").notes("Refused while a product notifies it."),
+        )
+        .post(
+            "/api/forecourt/contact_points/{id}/signing_secret",
+            issue_signing_secret,
+            operations::one("Issue a signing secret", shape_schema()).notes(
+                "For webhooks. The answer shows the secret; nothing shows it again. For 24 hours calls are signed with \
+                 the one before too.",
+            ),
         )
 }
 
@@ -67,6 +77,11 @@ fn shape_schema() -> Schema {
             .required("id", schemas::id())
             .required("name", schemas::text())
             .required("type", types())
+            .optional("signing_secret", schemas::text().about("Only in the answer that makes it."))
+            .optional(
+                "gone_at",
+                schemas::time().about("Since when the webhook is not called: it answered 410."),
+            )
             .required("created_at", schemas::time())
             .required("updated_at", schemas::time())
             .example(json!({
@@ -76,7 +91,7 @@ fn shape_schema() -> Schema {
     })
 }
 
-fn shape(contact_point: &ContactPoint) -> Value {
+fn shape(contact_point: &ContactPoint, secret: Option<&PlainSecret>) -> Value {
     let (addresses, url) = match &contact_point.target {
         ContactTarget::Email(addresses) => (Some(json!(addresses)), None),
         ContactTarget::Webhook(url) => (None, Some(json!(url))),
@@ -87,6 +102,8 @@ fn shape(contact_point: &ContactPoint) -> Value {
         ("type", Some(json!(contact_point.contact_type().name()))),
         ("addresses", addresses),
         ("url", url),
+        ("signing_secret", secret.map(|secret| json!(secret.reveal()))),
+        ("gone_at", contact_point.gone_at.map(|at| json!(iso(at)))),
         ("created_at", Some(json!(iso(contact_point.created_at)))),
         ("updated_at", Some(json!(iso(contact_point.updated_at)))),
     ]))
@@ -109,7 +126,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
         paging: query.paging()?,
     };
     let found = contact_points::list(&context.app, &caller, &filter).await?;
-    Ok(lists::body(found.map(|contact_point| shape(&contact_point))))
+    Ok(lists::body(found.map(|contact_point| shape(&contact_point, None))))
 }
 
 async fn create(
@@ -118,7 +135,8 @@ async fn create(
     body: Result<Object, Problem>,
 ) -> Answer {
     access::permits(&caller, Action::CreateContactPoint, Target::Organization)?;
-    value(shape(&contact_points::create(&context.app, &caller, input(&body?)?).await?))
+    let (made, secret) = contact_points::create(&context.app, &caller, input(&body?)?).await?;
+    value(shape(&made, secret.as_ref()))
 }
 
 async fn contact_point(
@@ -127,7 +145,7 @@ async fn contact_point(
     segments: Segments,
 ) -> Answer {
     let id = segments.id(ContactPointId::parse)?;
-    value(shape(&contact_points::contact_point(&context.app, &caller, &id).await?))
+    value(shape(&contact_points::contact_point(&context.app, &caller, &id).await?, None))
 }
 
 async fn update(
@@ -138,7 +156,17 @@ async fn update(
 ) -> Answer {
     let id = segments.id(ContactPointId::parse)?;
     contact_points::permitted(&context.app, &caller, &id, Action::UpdateContactPoint).await?;
-    value(shape(&contact_points::update(&context.app, &caller, &id, input(&body?)?).await?))
+    value(shape(&contact_points::update(&context.app, &caller, &id, input(&body?)?).await?, None))
+}
+
+async fn issue_signing_secret(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+) -> Answer {
+    let id = segments.id(ContactPointId::parse)?;
+    let (changed, secret) = contact_points::issue_signing_secret(&context.app, &caller, &id).await?;
+    value(shape(&changed, Some(&secret)))
 }
 
 async fn delete(

@@ -1,7 +1,7 @@
 //! Developers of all portals, and invitations.
 
 use axum::extract::State;
-use forecourt_app::{access, developers, portals};
+use forecourt_app::{access, developers, persons, portals};
 use forecourt_core::developers::{Developer, DeveloperFilter, DeveloperOrder, DeveloperStatus};
 use forecourt_core::permissions::{Action, Target};
 use forecourt_http::{
@@ -30,6 +30,7 @@ pub(super) fn endpoints(table: Table) -> Table {
     let table =
         lists.into_iter().fold(table.about("Developers"), |table, path| table.get(path, list, listed()));
     let table = invitations.into_iter().fold(table, |table, path| table.post(path, invite, invited()));
+    let table = table.put("/api/forecourt/developers/{id}/password_reset", reset_password, reset());
     items.into_iter().fold(table, |table, path| {
         let read = operations::of_portal(operations::one("Get a developer", shape_schema()));
         let end = operations::of_portal(operations::delete("Delete a developer"));
@@ -53,6 +54,12 @@ fn invited() -> Operation {
         .notes("The password is one-time.")
 }
 
+fn reset() -> Operation {
+    let body = schemas::object().required("password", schemas::text().long(1, 128));
+    operations::of_portal(operations::send("Reset the password of a developer", body, shape_schema()))
+        .notes("For a developer as whom one person signs in to the portal's site. The password is one-time.")
+}
+
 fn shape_schema() -> Schema {
     schemas::named("Developer", || {
         let providers = ["portal_api", "built_in", "oidc", "saml", "ldap", "cas"];
@@ -65,6 +72,7 @@ fn shape_schema() -> Schema {
             .optional("email", schemas::text())
             .required("email_verified", schemas::flag())
             .required("state", schemas::words(&["Active", "Pending"]))
+            .optional("on_hold", schemas::flag().about("True while nobody of them may sign in; absent else."))
             .required("provider", schemas::words(&providers))
             .optional("last_active_at", schemas::time())
             .required("created_at", schemas::time())
@@ -93,6 +101,7 @@ fn shape(developer: &Developer) -> Value {
         // Addresses are not verified in this version.
         ("email_verified", Some(json!(false))),
         ("state", Some(json!(state))),
+        ("on_hold", developer.on_hold.then(|| json!(true))),
         ("provider", Some(json!(developer.provider.name()))),
         ("last_active_at", developer.last_active_at.map(|at| json!(iso(at)))),
         ("created_at", Some(json!(iso(developer.created_at)))),
@@ -170,4 +179,19 @@ async fn invite(
     let invited =
         developers::invite(&context.app, &caller, &portal, &username, &password, name.as_deref()).await?;
     value(shape(&invited))
+}
+
+async fn reset_password(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    segments: Segments,
+    query: Query,
+    body: Result<Object, Problem>,
+) -> Answer {
+    let portal = segments.portal(&query)?;
+    let named = segments.text("id")?;
+    developers::invitable(&context.app, &caller, named, portal.as_ref()).await?;
+    let password = body?.required_text("password")?;
+    let developer = persons::reset_password(&context.app, &caller, named, portal.as_ref(), &password).await?;
+    value(shape(&developer))
 }

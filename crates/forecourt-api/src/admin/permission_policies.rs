@@ -53,7 +53,7 @@ pub(super) fn endpoints(table: Table) -> Table {
             operations::send_with_warning(
                 "Update a permission policy",
                 input_schema()
-                    .optional("name", schemas::name())
+                    .required("name", schemas::name())
                     .optional("policy_document", document_schema()),
                 shape_schema(),
             ),

@@ -178,12 +178,17 @@ async fn patch(
         read_only: &["id", "created_at", "updated_at"],
     };
     let id = segments.id(PortalId::parse)?;
-    let before = shape(&portals::changeable(&context.app, &caller, &id).await?);
-    let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
+    // Whether it exists is told before whether the body is any good.
+    portals::changeable(&context.app, &caller, &id).await?;
+    let patch = body?.0;
     let cleared =
         [("desc", json!("")), ("labels", json!({})), ("public_url", json!("")), ("domain", json!(""))];
-    let input = input(&json_patch::changes(&before, after, &cleared)?)?;
-    value(shape(&portals::update(&context.app, &caller, &id, input).await?))
+    let edit = |portal: &Portal| {
+        let before = shape(portal);
+        let after = json_patch::apply(&before, &patch, &MEMBERS)?;
+        input(&json_patch::changes(&before, after, &cleared)?)
+    };
+    value(shape(&portals::change(&context.app, &caller, &id, edit).await?))
 }
 
 async fn delete(

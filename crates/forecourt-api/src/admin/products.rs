@@ -192,8 +192,9 @@ async fn patch(
     body: Result<AnyJson, Problem>,
 ) -> Answer {
     let (id, portal) = (segments.id(ProductId::parse)?, segments.portal(&query)?);
-    let before = detail(&products::changeable(&context.app, &caller, &id, portal.as_ref()).await?);
-    let after = json_patch::apply(&before, &body?.0, &MEMBERS)?;
+    // Whether it exists is told before whether the body is any good.
+    products::changeable(&context.app, &caller, &id, portal.as_ref()).await?;
+    let patch = body?.0;
     let cleared = [
         ("desc", json!("")),
         ("logo", json!("")),
@@ -205,9 +206,16 @@ async fn patch(
         ("notifications", json!([])),
         ("tags", json!([])),
         ("api_desc", json!("")),
+        ("server_url", json!("")),
+        // Those of the OpenAPI text then, where it has any.
+        ("server_urls", json!([])),
     ];
-    let input = input(json_patch::changes(&before, after, &cleared)?)?;
-    let updated = products::update(&context.app, &caller, &id, portal.as_ref(), input).await?;
+    let edit = |product: &ProductDetail| {
+        let before = detail(product);
+        let after = json_patch::apply(&before, &patch, &MEMBERS)?;
+        input(json_patch::changes(&before, after, &cleared)?)
+    };
+    let updated = products::change(&context.app, &caller, &id, portal.as_ref(), edit).await?;
     value_with_warning(detail(&updated.detail), updated.warning)
 }
 

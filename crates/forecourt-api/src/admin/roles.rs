@@ -54,7 +54,7 @@ pub(super) fn endpoints(table: Table) -> Table {
             update,
             operations::send(
                 "Update a role",
-                input_schema().optional("name", schemas::name()),
+                input_schema().required("name", schemas::name()),
                 shape_schema(),
             ),
         )

@@ -88,10 +88,24 @@ fn route() -> Value {
             "paths": { "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "^/" } },
             "methods": texts(),
             "priority": { "type": "integer", "default": 0 },
+            "vars": vars(),
             "upstream_id": { "type": "string", "minLength": 1, "maxLength": 256 },
             "timeout": timeout(None),
             "enable_websocket": { "type": "boolean", "default": true },
         },
+    })
+}
+
+/// Loosely: what may stand where depends on what stands before it.
+fn vars() -> Value {
+    let groups = json!(["AND", "OR", "!AND", "!OR"]);
+    json!({
+        "type": "array",
+        "maxItems": 65,
+        "description": "Conditions on requests: [variable, operator, value] each, or groups that begin with AND, OR, \
+                        !AND or !OR.",
+        "items": { "oneOf": [{ "type": "array", "minItems": 2 }, { "type": "string", "enum": groups }] },
+        "examples": [[["arg_version", "==", "2"], ["!OR", ["http_x_role", "has", "guest"]]]],
     })
 }
 
@@ -147,8 +161,11 @@ fn ssl() -> Value {
             "cert": { "type": "string" }, "key": { "type": "string" }, "certs": texts(), "keys": texts(),
             "snis": texts(), "labels": labels(),
             "client": {
-                "type": "object", "required": ["ca"], "properties": { "ca": { "type": "string" } },
-                "additionalProperties": false,
+                "type": "object", "required": ["ca"], "additionalProperties": false,
+                "properties": {
+                    "ca": { "type": "string" },
+                    "depth": { "type": "integer", "minimum": 0, "maximum": 100, "default": 1 },
+                },
             },
             "status": { "type": "integer", "enum": [0, 1], "default": 1 },
         },

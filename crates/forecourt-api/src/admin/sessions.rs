@@ -8,10 +8,13 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use forecourt_app::{Error, administrators, authentication};
+use forecourt_app::{
+    Error, administrators,
+    authentication::{self, KnownAdministrator, SignedIn},
+};
 use forecourt_core::{
     actors::{Actor, Caller, Source},
-    sessions::Session,
+    sessions::{Session, SessionOwner},
 };
 use forecourt_http::{
     Context, Tls,
@@ -90,18 +93,27 @@ async fn sign_in(
     let caller = anonymous(&call);
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signed_in = authentication::sign_in(&context.app, &caller, &username, &password, agent).await?;
+    signed_in_answer(&context, &signed_in, tls.is_some()).await
+}
+
+/// Who has signed in, and their session as a cookie.
+pub(super) async fn signed_in_answer(
+    context: &Context,
+    signed_in: &SignedIn<KnownAdministrator>,
+    secure: bool,
+) -> Result<Response, Problem> {
     let warning = signed_in.owner.must_change_password().then(|| "change the initial password".to_owned());
-    let answer = value_with_warning(user(&context, &signed_in.owner.administrator).await?, warning)?;
-    with_cookie(answer, signed_in.token.reveal(), Session::SECONDS, tls.is_some())
+    let answer = value_with_warning(user(context, &signed_in.owner.administrator).await?, warning)?;
+    with_cookie(answer, signed_in.token.reveal(), Session::SECONDS, secure)
 }
 
 /// Whoever calls before they are known.
-fn anonymous(call: &Call) -> Caller {
+pub(super) fn anonymous(call: &Call) -> Caller {
     call.by(Actor::System, Source::AdminApi)
 }
 
 /// A user name or password, 1–128 characters.
-fn credential(body: &Object, member: &str) -> Result<String, Problem> {
+pub(super) fn credential(body: &Object, member: &str) -> Result<String, Problem> {
     let text = body.required_text(member)?;
     if text.chars().count() > 128 {
         return Err(Problem::bad_request(format!("{member} must be at most 128 characters")));
@@ -109,7 +121,7 @@ fn credential(body: &Object, member: &str) -> Result<String, Problem> {
     Ok(text)
 }
 
-fn with_cookie(
+pub(super) fn with_cookie(
     answer: Json<serde_json::Value>,
     token: &str,
     seconds: i64,
@@ -127,14 +139,25 @@ async fn sign_out(
     tls: Option<axum::Extension<Tls>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    end_session(&context, &call, &headers).await?;
+    with_cookie(value(Map::new())?, "", 0, tls.is_some())
+}
+
+/// Ends the session that the request shows, if it shows one; tells whether an administrator's ended by this.
+pub(super) async fn end_session(
+    context: &Context,
+    call: &Call,
+    headers: &HeaderMap,
+) -> Result<bool, Problem> {
     call.unobjected()?;
-    if let Some(token) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
-        if callers::is_cross_site(&headers) {
+    if let Some(token) = cookies::read(headers, ADMINISTRATOR_COOKIE) {
+        if callers::is_cross_site(headers) {
             return Err(Error::forbidden("cross-site requests cannot change anything").into());
         }
-        authentication::sign_out(&context.app, &anonymous(&call), token).await?;
+        let ended = authentication::sign_out(&context.app, &anonymous(call), token).await?;
+        return Ok(matches!(ended, Some(SessionOwner::Administrator(_))));
     }
-    with_cookie(value(Map::new())?, "", 0, tls.is_some())
+    Ok(false)
 }
 
 async fn change_password(

@@ -1,12 +1,15 @@
 //! Sign-in options ("login options" on the wire) of portals and of the administrators; see also `sign_in_bodies`.
 //!
 //! Lists and creates tell the scopes apart by their path: without a portal `/api/login_options` is the administrators'.
-//! An item is found by its id, and a portal that is named must be its own.
+//! An item is found by its id, a portal that is named must be its own, and no path of portals leads to an
+//! administrators' one.
 
-use axum::extract::State;
+use std::collections::HashMap;
+
+use axum::extract::{FromRequestParts, State};
 use forecourt_app::{
     access, portals,
-    sign_in_options::{self, Deed},
+    sign_in_options::{self, Changed, Deed, Unlinked},
 };
 use forecourt_core::{
     actors::Caller,
@@ -22,10 +25,11 @@ use forecourt_http::{
     problem::Problem,
     queries::Query,
 };
+use http::request::Parts;
 use serde_json::Value;
 
 use super::{
-    answers::{Answer, ListAnswer, deleted_with_warning, value},
+    answers::{Answer, ListAnswer, deleted_with_warning, value, value_with_warning},
     segments::Segments,
     sign_in_bodies::{input, patched, shape},
     sign_in_schemas,
@@ -140,64 +144,87 @@ async fn create(
     shown(context, &sign_in_options::create(&context.app, caller, portal, input).await?).await
 }
 
-/// The option that the path names; a portal that is named too must be its own.
-async fn named(
-    context: &Context,
-    caller: &Caller,
-    segments: &Segments,
-    query: &Query,
-    deed: Deed,
-) -> Result<SignInOption, Problem> {
-    let portal = segments.portal(query)?;
-    let id = segments.id(SignInOptionId::parse)?;
-    let option = sign_in_options::permitted(&context.app, caller, &id, deed).await?;
-    match portal {
-        Some(portal) if Some(&portal) != option.portal_id.as_ref() => Err(Problem::not_found()),
-        _ => Ok(option),
+/// Which option a request is about.
+struct Named {
+    segments: Segments,
+    query: Query,
+    /// The path is one of portals' options.
+    of_portals: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let of_portals = parts.uri.path().starts_with("/api/portal");
+        let segments = Segments::from_request_parts(parts, state).await?;
+        Ok(Self { segments, query: Query::from_request_parts(parts, state).await?, of_portals })
     }
 }
 
-async fn option(
-    State(context): State<Context>,
-    AdminCaller(caller): AdminCaller,
-    segments: Segments,
-    query: Query,
-) -> Answer {
-    shown(&context, &named(&context, &caller, &segments, &query, Deed::Read).await?).await
+impl Named {
+    /// The option that the path names; a portal that is named too must be its own.
+    async fn option(&self, context: &Context, caller: &Caller, deed: Deed) -> Result<SignInOption, Problem> {
+        let portal = self.segments.portal(&self.query)?;
+        let id = self.segments.id(SignInOptionId::parse)?;
+        let option = sign_in_options::permitted(&context.app, caller, &id, deed).await?;
+        let is_there = match &option.portal_id {
+            Some(own) => portal.is_none_or(|portal| portal == *own),
+            None => portal.is_none() && !self.of_portals,
+        };
+        if is_there { Ok(option) } else { Err(Problem::not_found()) }
+    }
+}
+
+async fn option(State(context): State<Context>, AdminCaller(caller): AdminCaller, named: Named) -> Answer {
+    shown(&context, &named.option(&context, &caller, Deed::Read).await?).await
 }
 
 async fn update(
     State(context): State<Context>,
     AdminCaller(caller): AdminCaller,
-    segments: Segments,
-    query: Query,
+    named: Named,
     body: Result<Object, Problem>,
 ) -> Answer {
-    let option = named(&context, &caller, &segments, &query, Deed::Update).await?;
+    let option = named.option(&context, &caller, Deed::Update).await?;
     let input = input(Some(option.provider_type()), body?)?;
-    shown(&context, &sign_in_options::update(&context.app, &caller, &option.id, input).await?).await
+    let changed = sign_in_options::update(&context.app, &caller, &option.id, input).await?;
+    answered(&changed, &sign_in_options::sites(&context.app).await?)
 }
 
 async fn patch(
     State(context): State<Context>,
     AdminCaller(caller): AdminCaller,
-    segments: Segments,
-    query: Query,
+    named: Named,
     body: Result<AnyJson, Problem>,
 ) -> Answer {
-    let option = named(&context, &caller, &segments, &query, Deed::Update).await?;
-    let before = shape(&option, &sign_in_options::sites(&context.app).await?);
-    let input = patched(option.provider_type(), &before, &body?.0)?;
-    shown(&context, &sign_in_options::update(&context.app, &caller, &option.id, input).await?).await
+    let option = named.option(&context, &caller, Deed::Update).await?;
+    let patch = body?.0;
+    let sites = sign_in_options::sites(&context.app).await?;
+    let edit = |option: &SignInOption| patched(option.provider_type(), &shape(option, &sites), &patch);
+    answered(&sign_in_options::change(&context.app, &caller, &option.id, edit).await?, &sites)
 }
 
-async fn delete(
-    State(context): State<Context>,
-    AdminCaller(caller): AdminCaller,
-    segments: Segments,
-    query: Query,
-) -> Answer {
-    let option = named(&context, &caller, &segments, &query, Deed::Delete).await?;
+/// The changed option, and a sentence where its provider is another one now and somebody was known to the one before.
+fn answered(changed: &Changed, sites: &HashMap<PortalId, String>) -> Answer {
+    let unlinked = changed.unlinked.filter(|unlinked| unlinked.people > 0);
+    let warning = unlinked.map(|Unlinked { people, left }| {
+        let unlinked = match people {
+            1 => "1 person was unlinked".to_owned(),
+            people => format!("{people} people were unlinked"),
+        };
+        let left = match left {
+            0 => String::new(),
+            1 => "; 1 person has no way to sign in to their account any more".to_owned(),
+            left => format!("; {left} people have no way to sign in to their accounts any more"),
+        };
+        format!("the provider is another one: {unlinked}{left}")
+    });
+    value_with_warning(shape(&changed.option, sites), warning)
+}
+
+async fn delete(State(context): State<Context>, AdminCaller(caller): AdminCaller, named: Named) -> Answer {
+    let option = named.option(&context, &caller, Deed::Delete).await?;
     let left = sign_in_options::delete(&context.app, &caller, &option.id).await?;
     let warning = match left {
         0 => None,

@@ -28,13 +28,16 @@ pub(super) fn read(summary: &'static str) -> Operation {
 
 pub(super) fn updated(summary: &'static str) -> Operation {
     let body = input().optional("name", schemas::name()).optional("provider_type", types());
-    let notes =
-        "Absent members stay as they are, secrets among them. The administrators keep one enabled option.";
-    operations::of_portal(operations::send(summary, body, shape())).notes(notes)
+    let notes = "Absent members stay as they are, secrets among them. The administrators keep one enabled option. \
+                 Another provider (`issuer`, `idp_metadata_url`, `url`, or `host`, `port`, `base_dn` or `identifier` of \
+                 a directory) unlinks the identities and ends the sessions that were made through the option.";
+    operations::of_portal(operations::send_with_warning(summary, body, shape())).notes(notes)
 }
 
 pub(super) fn patched(summary: &'static str) -> Operation {
-    operations::of_portal(operations::patch(summary, shape()))
+    let notes =
+        "Another provider unlinks the identities and ends the sessions that were made through the option.";
+    operations::of_portal(operations::patch_with_warning(summary, shape())).notes(notes)
 }
 
 pub(super) fn deleted(summary: &'static str) -> Operation {

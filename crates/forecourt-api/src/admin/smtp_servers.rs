@@ -26,6 +26,11 @@ pub(super) fn endpoints(table: Table) -> Table {
         .optional("enable", schemas::flag())
         .optional("security", security_schema())
         .optional("password", schemas::text().with("writeOnly", json!(true)));
+    let trial = schemas::object()
+        .required("sent", schemas::flag())
+        .required("said", schemas::text().about("What the server said, or what was wrong."))
+        .optional("status", schemas::integer().about("The SMTP status of a refusal."));
+    let asked = body.clone().required("to", schemas::text().about("The mail address to send to."));
     let enabled = schemas::object().required("enable", schemas::flag());
     table
         .about("Mail")
@@ -35,13 +40,22 @@ pub(super) fn endpoints(table: Table) -> Table {
             update,
             operations::send("Update the SMTP server", body, shape_schema()).notes(
                 "Absent members stay as they are; an empty password is removed. `address` and `sender_address` are \
-                 needed to enable it. The server is not contacted.",
+                 needed to enable it. Where a password is kept, another `address` needs it given again. The server is \
+                 not contacted.",
             ),
         )
         .get(
             "/api/system_settings/smtp_server_status",
             status,
             operations::one("Tell whether mail is sent", enabled),
+        )
+        .post(
+            "/api/forecourt/smtp_server/test",
+            try_out,
+            operations::send("Send a test mail", asked, trial).notes(
+                "At once, by the server as it is stored with what the body gives, enabled or not. Nothing is stored. \
+                 Another `address` or `username`, or less protection, needs the password given again.",
+            ),
         )
 }
 
@@ -87,8 +101,11 @@ async fn update(
     body: Result<Object, Problem>,
 ) -> Answer {
     access::permits(&caller, Action::UpdateSmtpServer, Target::Organization)?;
-    let body = body?;
-    let input = SmtpServerInput {
+    value(shape(&smtp_servers::update(&context.app, &caller, input(&body?)?).await?))
+}
+
+fn input(body: &Object) -> Result<SmtpServerInput, Problem> {
+    Ok(SmtpServerInput {
         enable: body.bool("enable")?,
         address: body.text("address")?,
         username: body.text("username")?,
@@ -96,8 +113,23 @@ async fn update(
         sender_name: body.text("sender_name")?,
         sender_address: body.text("sender_address")?,
         security: body.word("security", SmtpSecurity::from_name, "none, starttls or tls")?,
-    };
-    value(shape(&smtp_servers::update(&context.app, &caller, input).await?))
+    })
+}
+
+async fn try_out(
+    State(context): State<Context>,
+    AdminCaller(caller): AdminCaller,
+    body: Result<Object, Problem>,
+) -> Answer {
+    access::permits(&caller, Action::UpdateSmtpServer, Target::Organization)?;
+    let body = body?;
+    let to = body.required_text("to")?;
+    let trial = smtp_servers::try_out(&context.app, &caller, &to, input(&body)?).await?;
+    value(Value::Object(members([
+        ("sent", Some(json!(trial.sent))),
+        ("said", Some(json!(trial.said))),
+        ("status", trial.status.map(|status| json!(status))),
+    ])))
 }
 
 async fn status(State(context): State<Context>, AdminCaller(caller): AdminCaller) -> Answer {

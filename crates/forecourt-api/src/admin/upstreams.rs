@@ -5,7 +5,7 @@ use forecourt_app::{services, upstreams};
 use forecourt_core::{
     actors::Caller,
     ids::{ServiceId, UpstreamId},
-    lists::{Direction, List, Order, Paging, TimeOrder},
+    lists::{Direction, List, Order, Paging, TextFilter, TimeOrder},
     services::{Service, upstreams::Upstream},
 };
 use forecourt_http::{
@@ -30,7 +30,8 @@ pub(super) fn endpoints(table: Table) -> Table {
             list,
             operations::of_group(operations::list("List upstreams of a service", shape_schema()))
                 .ordered_by_time()
-                .searched("the name"),
+                .searched("name, description and labels")
+                .labelled(),
         )
         .post(
             "/apisix/admin/services/{service}/upstreams",
@@ -127,7 +128,7 @@ async fn list(
 ) -> ListAnswer {
     let service = named(&context, &caller, &segments, &query).await?;
     let (order, paging, text) = (query.time_order()?, query.paging()?, query.text_filter());
-    let rows = sorted(&service, order, &text.search.unwrap_or_default().to_lowercase());
+    let rows = sorted(&service, order, &text);
     let total = rows.len() as u64;
     let shown: Vec<_> = match paging {
         Paging::All => rows,
@@ -141,17 +142,16 @@ async fn list(
     Ok(lists::body(List { rows, total }))
 }
 
-/// The ids of a service's upstreams whose name holds `search`, in the wanted order.
-fn sorted<'a>(service: &'a Service, order: Order<TimeOrder>, search: &str) -> Vec<&'a str> {
+/// The ids of a service's upstreams that `text` finds, in the wanted order.
+fn sorted<'a>(service: &'a Service, order: Order<TimeOrder>, text: &TextFilter) -> Vec<&'a str> {
     let default = service.upstream.as_ref();
     let default =
         default.map(|upstream| (service.id.as_str(), upstream, service.created_at, service.updated_at));
     let further = service.upstreams.iter();
     let further =
         further.map(|(id, further)| (id.as_str(), &further.upstream, further.created_at, further.updated_at));
-    let found = |upstream: &Upstream| upstream.name.to_lowercase().contains(search);
     let mut rows: Vec<_> =
-        default.into_iter().chain(further).filter(|(_, upstream, ..)| found(upstream)).collect();
+        default.into_iter().chain(further).filter(|(_, upstream, ..)| finds(text, upstream)).collect();
     rows.sort_by_key(|(id, _, created_at, updated_at)| {
         let by = match order.by {
             TimeOrder::UpdatedAt => *updated_at,
@@ -163,6 +163,23 @@ fn sorted<'a>(service: &'a Service, order: Order<TimeOrder>, search: &str) -> Ve
         rows.reverse();
     }
     rows.into_iter().map(|(id, ..)| id).collect()
+}
+
+/// Whether `text` finds an upstream. Description and labels are members that are only kept for it.
+fn finds(text: &TextFilter, upstream: &Upstream) -> bool {
+    let search = text.search.as_deref().unwrap_or_default().to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&search);
+    let desc = upstream.extra.get("desc").and_then(Value::as_str);
+    let labels = upstream.extra.get("labels").and_then(Value::as_object);
+    let label = |key: &str| labels?.get(key)?.as_str();
+    let mut pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_str()?)));
+    let is_named = holds(&upstream.name)
+        || desc.is_some_and(holds)
+        || pairs.any(|(key, value)| holds(key) || holds(value));
+    is_named
+        && text.labels.iter().all(|wanted| {
+            label(&wanted.key).is_some_and(|value| wanted.value.as_deref().is_none_or(|other| other == value))
+        })
 }
 
 async fn upstream(

@@ -223,6 +223,8 @@ fn statuses(dialect: &Dialect, row: &Row) -> impl Iterator<Item = (&'static str,
         || row.path.contains('{')
         || query.iter().any(|parameter| names_something(parameter.name));
     let asks_who = is_known || body.is_some();
+    // Who is sent elsewhere to prove who they are leaves something behind here that waits.
+    let sends_away = row.operation.status == 307;
     let all = [
         ("400", "Refused", asks || !is_read),
         ("401", "Unauthenticated", asks_who),
@@ -230,8 +232,9 @@ fn statuses(dialect: &Dialect, row: &Row) -> impl Iterator<Item = (&'static str,
         ("403", "Forbidden", dialect.knows_forbidden),
         ("404", "NotFound", may_miss),
         ("413", "TooLarge", body.is_some()),
-        ("429", "TooMany", asks_who),
+        ("429", "TooMany", asks_who || sends_away),
         ("500", "Failed", true),
+        ("503", "Away", true),
     ];
     all.into_iter().filter(|(.., holds)| *holds).map(|(status, name, _)| (status, name))
 }
@@ -278,6 +281,7 @@ fn refusals(dialect: &Dialect) -> Value {
         ("TooLarge", "The body is larger than 12 MiB."),
         ("TooMany", "Too many failed attempts of this account or address."),
         ("Failed", "A fault of the server; it says no more."),
+        ("Away", "The database is away or takes no writes for now; nothing is known to have been done."),
     ];
     let mut refusals = Map::new();
     for (name, description) in
@@ -287,7 +291,7 @@ fn refusals(dialect: &Dialect) -> Value {
             "description": description,
             "content": { "application/json": { "schema": problem_reference().json() } },
         });
-        if let (true, Some(members)) = (name == "TooMany", refusal.as_object_mut()) {
+        if let (true, Some(members)) = (matches!(name, "TooMany" | "Away"), refusal.as_object_mut()) {
             let header = json!({ "$ref": "#/components/headers/Retry-After" });
             members.insert("headers".into(), json!({ "Retry-After": header }));
         }

@@ -102,6 +102,12 @@ impl Operation {
         Self { body: Some(Body { media_types: JSON, schema, is_required }), ..self }
     }
 
+    /// The body of the request: a form of a page.
+    pub(crate) fn takes_form(self, schema: Schema) -> Self {
+        let media_types = &["application/x-www-form-urlencoded"];
+        Self { body: Some(Body { media_types, schema, is_required: true }), ..self }
+    }
+
     /// The body of the request: a JSON Patch, or an object to merge.
     pub(crate) fn takes_patch(self) -> Self {
         let schema = schemas::named("Patch", patch);

@@ -53,7 +53,7 @@ impl From<Error> for Refusal {
         let code = error.code();
         let problem = Problem::from(error);
         let kind = match (problem.status(), code) {
-            (_, "username_taken" | "taken") => Some("uniqueness"),
+            (_, "username_taken" | "email_taken" | "taken") => Some("uniqueness"),
             (StatusCode::BAD_REQUEST, _) => Some("invalidValue"),
             _ => None,
         };

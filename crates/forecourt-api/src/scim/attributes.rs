@@ -85,9 +85,8 @@ impl Attribute {
 
 /// What a user has beyond the attributes of every resource.
 pub(super) const OF_USERS: &[Attribute] = &[
-    text("userName", "The name that they sign in with; upper and lower case differ.")
+    text("userName", "The name that they sign in with, as it is written; no other user has it in any case.")
         .required()
-        .exact()
         .unique(),
     attribute("name", Kind::Complex(NAME), "Their name."),
     text("displayName", "How the directory calls them."),
@@ -155,13 +154,13 @@ pub(super) fn spelled_value(attribute: &'static Attribute, value: &Value) -> Val
     }
 }
 
-/// The schema of users as `/Schemas` tells it (RFC 7643 §7), without `meta`.
-pub(super) fn schema() -> Value {
+/// The schema of users, who are what `about` says, as `/Schemas` tells it (RFC 7643 §7), without `meta`.
+pub(super) fn schema(about: &str) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
         "id": USER,
         "name": "User",
-        "description": "An administrator of Forecourt",
+        "description": about,
         "attributes": OF_USERS.iter().map(described).collect::<Vec<_>>(),
     })
 }

@@ -1,19 +1,18 @@
 //! What a directory asks first (RFC 7644 §4): what is supported, which resources there are, and their schema.
 
 use axum::extract::Path;
-use forecourt_http::addresses::ReachedAt;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    Directory, PREFIX,
+    Directory, Service,
     answers::{Answer, Refusal, answer, list},
     attributes::{self, USER},
     lists::{self, Parameters},
 };
 
 /// What is supported (RFC 7643 §5).
-pub(super) async fn configuration(_: Directory, reached: ReachedAt, asked: Parameters) -> Answer {
+pub(super) async fn configuration(_: Directory, service: Service, asked: Parameters) -> Answer {
     asked.unfiltered()?;
     let unsupported = || json!({ "supported": false });
     let mut configuration = json!({
@@ -31,55 +30,54 @@ pub(super) async fn configuration(_: Directory, reached: ReachedAt, asked: Param
             "primary": true,
         }],
     });
-    placed(&mut configuration, &reached, "ServiceProviderConfig", "/ServiceProviderConfig");
+    placed(&mut configuration, &service, "ServiceProviderConfig", "/ServiceProviderConfig");
     Ok(answer(StatusCode::OK, &configuration))
 }
 
 /// Which resources there are (RFC 7643 §6).
-pub(super) async fn resource_types(_: Directory, reached: ReachedAt, asked: Parameters) -> Answer {
+pub(super) async fn resource_types(_: Directory, service: Service, asked: Parameters) -> Answer {
     asked.unfiltered()?;
-    Ok(list(1, 1, vec![user_type(&reached)]))
+    Ok(list(1, 1, vec![user_type(&service)]))
 }
 
 /// One sort of resource.
-pub(super) async fn resource_type(_: Directory, reached: ReachedAt, Path(id): Path<String>) -> Answer {
-    if id == "User" { Ok(answer(StatusCode::OK, &user_type(&reached))) } else { Err(Refusal::not_found()) }
+pub(super) async fn resource_type(_: Directory, service: Service, Path(id): Path<String>) -> Answer {
+    if id == "User" { Ok(answer(StatusCode::OK, &user_type(&service))) } else { Err(Refusal::not_found()) }
 }
 
-fn user_type(reached: &ReachedAt) -> Value {
+fn user_type(service: &Service) -> Value {
     let mut described = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
         "id": "User",
         "name": "User",
-        "description": "An administrator of Forecourt",
+        "description": service.about(),
         "endpoint": "/Users",
         "schema": USER,
     });
-    placed(&mut described, reached, "ResourceType", "/ResourceTypes/User");
+    placed(&mut described, service, "ResourceType", "/ResourceTypes/User");
     described
 }
 
 /// The schemas of resources (RFC 7643 §7).
-pub(super) async fn schemas(_: Directory, reached: ReachedAt, asked: Parameters) -> Answer {
+pub(super) async fn schemas(_: Directory, service: Service, asked: Parameters) -> Answer {
     asked.unfiltered()?;
-    Ok(list(1, 1, vec![user_schema(&reached)]))
+    Ok(list(1, 1, vec![user_schema(&service)]))
 }
 
 /// One schema.
-pub(super) async fn schema(_: Directory, reached: ReachedAt, Path(id): Path<String>) -> Answer {
-    if id == USER { Ok(answer(StatusCode::OK, &user_schema(&reached))) } else { Err(Refusal::not_found()) }
+pub(super) async fn schema(_: Directory, service: Service, Path(id): Path<String>) -> Answer {
+    if id == USER { Ok(answer(StatusCode::OK, &user_schema(&service))) } else { Err(Refusal::not_found()) }
 }
 
-fn user_schema(reached: &ReachedAt) -> Value {
-    let mut schema = attributes::schema();
-    placed(&mut schema, reached, "Schema", &format!("/Schemas/{USER}"));
+fn user_schema(service: &Service) -> Value {
+    let mut schema = attributes::schema(service.about());
+    placed(&mut schema, service, "Schema", &format!("/Schemas/{USER}"));
     schema
 }
 
 /// Adds where a description lies.
-fn placed(described: &mut Value, ReachedAt(origin): &ReachedAt, kind: &str, path: &str) {
+fn placed(described: &mut Value, service: &Service, kind: &str, path: &str) {
     if let Some(members) = described.as_object_mut() {
-        let location = format!("{origin}{PREFIX}{path}");
-        members.insert("meta".into(), json!({ "resourceType": kind, "location": location }));
+        members.insert("meta".into(), json!({ "resourceType": kind, "location": service.at(path) }));
     }
 }

@@ -143,10 +143,10 @@ impl Filter {
         }
     }
 
-    /// The user name, where the filter asks for exactly one.
-    pub(super) fn user_name(&self) -> Option<&str> {
+    /// The text that `attribute` must have, where the filter asks for nothing but that.
+    pub(super) fn sought(&self, attribute: &str) -> Option<&str> {
         match self {
-            Self::Compare(path, Comparison::Equal, Value::String(name)) if path.is("userName") => Some(name),
+            Self::Compare(path, Comparison::Equal, Value::String(text)) if path.is(attribute) => Some(text),
             _ => None,
         }
     }

@@ -23,8 +23,9 @@ fn ann() -> Value {
 fn filters_mean_what_the_standard_says() {
     for (filter, passes) in [
         (r#"userName eq "Ann""#, true),
-        // User names differ by case, other names do not; nor do words of the grammar.
-        (r#"userName eq "ann""#, false),
+        // Case makes no difference (RFC 7643 §4.1.1), and none to words of the grammar.
+        (r#"userName eq "aNN""#, true),
+        (r#"userName ne "ann""#, false),
         (r#"USERNAME EQ "Ann""#, true),
         (r#"name.familyName eq "LEE""#, true),
         (r#"urn:ietf:params:scim:schemas:core:2.0:User:name.familyName sw "l""#, true),

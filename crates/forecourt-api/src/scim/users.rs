@@ -1,4 +1,4 @@
-//! Users: administrators as a directory sees them (RFC 7643 §4.1, RFC 7644 §3).
+//! Users: the accounts that a service is for, as a directory sees them (RFC 7643 §4.1, RFC 7644 §3).
 //!
 //! All are shown; only those that SCIM made can be changed. Each has a version, a digest of what GET answers, which
 //! `If-Match` and `If-None-Match` are held against.
@@ -7,18 +7,18 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use forecourt_app::provisioning;
+use forecourt_app::provisioning::{self, Wanted};
 use forecourt_core::{
-    ids::AdministratorId,
+    actors::Caller,
     provisioning::{DirectoryDetails, DirectoryEmail, ProvisionedInput, ProvisionedUser},
     secrets::SecretDigest,
 };
-use forecourt_http::{Context, addresses::ReachedAt, bodies::AnyJson, problem::Problem, times};
+use forecourt_http::{Context, bodies::AnyJson, problem::Problem, times};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Directory, PREFIX,
+    Directory, Service,
     answers::{self, Answer, Refusal},
     attributes::{self, USER},
     lists::{Parameters, Projection},
@@ -30,40 +30,45 @@ type Body = Result<AnyJson, Problem>;
 pub(super) async fn list(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     asked: Parameters,
 ) -> Answer {
-    found(&context, &caller, &reached, &asked).await
+    found(&context, &caller, &service, &asked).await
 }
 
 /// The same, with the parameters in a body (RFC 7644 §3.4.3).
 pub(super) async fn search(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     body: Body,
 ) -> Answer {
-    found(&context, &caller, &reached, &Parameters::of_search(&body?.0)?).await
+    found(&context, &caller, &service, &Parameters::of_search(&body?.0)?).await
 }
 
-async fn found(
-    context: &Context,
-    caller: &forecourt_core::actors::Caller,
-    reached: &ReachedAt,
-    asked: &Parameters,
-) -> Answer {
+async fn found(context: &Context, caller: &Caller, service: &Service, asked: &Parameters) -> Answer {
     let (filter, projection) = (asked.filter()?, asked.projection()?);
-    // Directories look users up one by one, by name.
-    let users = match filter.as_ref().and_then(|filter| filter.user_name()) {
-        Some(name) => provisioning::user_named(&context.app, caller, name).await?.into_iter().collect(),
-        None => provisioning::users(&context.app, caller).await?,
-    };
-    let shown = users.iter().map(|user| Value::Object(shape(user, reached)));
-    let fitting: Vec<_> =
-        shown.filter(|user| filter.as_ref().is_none_or(|filter| filter.passes(user))).collect();
     let (start, count) = asked.page();
-    let total = fitting.len();
-    let rows = fitting.into_iter().skip(start - 1).take(count).filter_map(|user| match user {
+    let wanted = match &filter {
+        None => Wanted::Page { skipped: start as u64 - 1, most: count as u64 },
+        // Directories look users up one by one, by name or by their own id.
+        Some(filter) => match (filter.sought("userName"), filter.sought("externalId")) {
+            (Some(name), _) => Wanted::Named(name),
+            (_, Some(id)) => Wanted::Known(id),
+            _ => Wanted::All,
+        },
+    };
+    let found = provisioning::users(&context.app, caller, wanted).await?;
+    let total = usize::try_from(found.total).unwrap_or(usize::MAX);
+    let shown = found.rows.iter().map(|user| Value::Object(shape(user, service)));
+    let (total, rows) = match &filter {
+        None => (total, shown.collect()),
+        Some(filter) => {
+            let fitting: Vec<_> = shown.filter(|user| filter.passes(user)).collect();
+            (fitting.len(), fitting.into_iter().skip(start - 1).take(count).collect::<Vec<_>>())
+        }
+    };
+    let rows = rows.into_iter().filter_map(|user| match user {
         Value::Object(user) => Some(Value::Object(projection.of(user))),
         _ => None,
     });
@@ -73,66 +78,66 @@ async fn found(
 pub(super) async fn user(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     Path(id): Path<String>,
     asked: Parameters,
     headers: HeaderMap,
 ) -> Answer {
     let asked = asked.projection()?;
-    let user = provisioning::user(&context.app, &caller, &parsed(&id)?).await?;
+    let user = provisioning::user(&context.app, &caller, &id).await?;
     let known = version(&user);
     if names(&headers, &header::IF_NONE_MATCH, &known) == Some(true) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag(&known)?)]).into_response());
     }
-    shown(StatusCode::OK, &user, &reached, &asked)
+    shown(StatusCode::OK, &user, &service, &asked)
 }
 
 pub(super) async fn create(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     asked: Parameters,
     body: Body,
 ) -> Answer {
     let asked = asked.projection()?;
     let user = provisioning::create(&context.app, &caller, input(&object(body)?)?).await?;
-    shown(StatusCode::CREATED, &user, &reached, &asked)
+    shown(StatusCode::CREATED, &user, &service, &asked)
 }
 
 pub(super) async fn replace(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     Path(id): Path<String>,
     asked: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (id, asked) = (parsed(&id)?, asked.projection()?);
+    let asked = asked.projection()?;
     let change = |user: &ProvisionedUser| {
         unchanged(&headers, user)?;
         input(&object(body)?)
     };
     let user = provisioning::change(&context.app, &caller, &id, change).await?;
-    shown(StatusCode::OK, &user, &reached, &asked)
+    shown(StatusCode::OK, &user, &service, &asked)
 }
 
 pub(super) async fn patch(
     State(context): State<Context>,
     Directory(caller): Directory,
-    reached: ReachedAt,
+    service: Service,
     Path(id): Path<String>,
     asked: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let (id, asked) = (parsed(&id)?, asked.projection()?);
+    let asked = asked.projection()?;
     let change = |user: &ProvisionedUser| {
         unchanged(&headers, user)?;
         input(&patches::patched(own(user), &body?.0)?)
     };
     let user = provisioning::change(&context.app, &caller, &id, change).await?;
-    shown(StatusCode::OK, &user, &reached, &asked)
+    shown(StatusCode::OK, &user, &service, &asked)
 }
 
 pub(super) async fn delete(
@@ -141,12 +146,8 @@ pub(super) async fn delete(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    provisioning::delete(&context.app, &caller, &parsed(&id)?, |user| unchanged(&headers, user)).await?;
+    provisioning::delete(&context.app, &caller, &id, |user| unchanged(&headers, user)).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn parsed(id: &str) -> Result<AdministratorId, Refusal> {
-    AdministratorId::parse(id).ok_or_else(Refusal::not_found)
 }
 
 fn object(body: Body) -> Result<Map<String, Value>, Refusal> {
@@ -180,25 +181,24 @@ fn tag(version: &str) -> Result<HeaderValue, Refusal> {
     HeaderValue::try_from(version).map_err(|_| Problem::internal().into())
 }
 
-fn shown(status: StatusCode, user: &ProvisionedUser, reached: &ReachedAt, asked: &Projection) -> Answer {
-    let body = Value::Object(asked.of(shape(user, reached)));
+fn shown(status: StatusCode, user: &ProvisionedUser, service: &Service, asked: &Projection) -> Answer {
+    let body = Value::Object(asked.of(shape(user, service)));
     let mut response: Response = answers::answer(status, &body);
     response.headers_mut().insert(header::ETAG, tag(&version(user))?);
-    let location = HeaderValue::try_from(location(user, reached)).map_err(|_| Problem::internal())?;
+    let location = HeaderValue::try_from(location(user, service)).map_err(|_| Problem::internal())?;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
 }
 
 /// A user as GET answers it.
-fn shape(user: &ProvisionedUser, reached: &ReachedAt) -> Map<String, Value> {
-    let administrator = &user.administrator;
-    let mut shape = json_of([("schemas", Some(json!([USER]))), ("id", Some(json!(administrator.id)))]);
+fn shape(user: &ProvisionedUser, service: &Service) -> Map<String, Value> {
+    let mut shape = json_of([("schemas", Some(json!([USER]))), ("id", Some(json!(user.id)))]);
     shape.extend(own(user));
     let meta = json!({
         "resourceType": "User",
-        "created": times::iso(administrator.created_at),
-        "lastModified": times::iso(administrator.updated_at),
-        "location": location(user, reached),
+        "created": times::iso(user.created_at),
+        "lastModified": times::iso(user.updated_at),
+        "location": location(user, service),
         "version": version(user),
     });
     shape.insert("meta".into(), meta);
@@ -207,27 +207,18 @@ fn shape(user: &ProvisionedUser, reached: &ReachedAt) -> Map<String, Value> {
 
 /// What a directory may set of a user.
 fn own(user: &ProvisionedUser) -> Map<String, Value> {
-    let ProvisionedUser { administrator, details } = user;
+    let ProvisionedUser { username, active, details, .. } = user;
     let text = |text: &str| Some(json!(text)).filter(|_| !text.is_empty());
-    let name = json_of([
-        ("givenName", text(&administrator.first_name)),
-        ("familyName", text(&administrator.last_name)),
-    ]);
-    let one = [DirectoryEmail { value: administrator.email.clone(), kind: String::new(), primary: None }];
-    let emails = match details {
-        Some(details) => details.emails.as_slice(),
-        None if administrator.email.is_empty() => &[],
-        None => &one,
-    };
-    let emails: Vec<_> = emails.iter().map(email).collect();
-    let kept = |read: fn(&DirectoryDetails) -> &str| details.as_ref().and_then(|details| text(read(details)));
+    let name =
+        json_of([("givenName", text(&details.given_name)), ("familyName", text(&details.family_name))]);
+    let emails: Vec<_> = details.emails.iter().map(email).collect();
     json_of([
-        ("externalId", kept(|details| &details.external_id)),
-        ("userName", text(&administrator.username)),
+        ("externalId", text(&details.external_id)),
+        ("userName", text(username)),
         ("name", Some(name).filter(|name| !name.is_empty()).map(Value::Object)),
-        ("displayName", kept(|details| &details.display_name)),
+        ("displayName", text(&details.display_name)),
         ("emails", Some(emails).filter(|emails| !emails.is_empty()).map(Value::Array)),
-        ("active", Some(json!(administrator.active))),
+        ("active", Some(json!(active))),
     ])
 }
 
@@ -243,13 +234,13 @@ fn email(email: &DirectoryEmail) -> Value {
     ]))
 }
 
-fn location(user: &ProvisionedUser, ReachedAt(origin): &ReachedAt) -> String {
-    format!("{origin}{PREFIX}/Users/{}", user.administrator.id)
+fn location(user: &ProvisionedUser, service: &Service) -> String {
+    service.at(&format!("/Users/{}", user.id))
 }
 
 /// A text that is another one after every change that GET would show.
 fn version(user: &ProvisionedUser) -> String {
-    let content = json!([own(user), user.administrator.updated_at.micros()]).to_string();
+    let content = json!([own(user), user.updated_at.micros()]).to_string();
     let digest = SecretDigest::of(content.as_bytes()).to_hex();
     format!("W/\"{}\"", digest.get(..16).unwrap_or_default())
 }
@@ -269,12 +260,12 @@ fn input(given: &Map<String, Value>) -> Result<ProvisionedInput, Refusal> {
     };
     Ok(ProvisionedInput {
         username: text(given, "userName")?,
-        given_name: text(name, "givenName")?,
-        family_name: text(name, "familyName")?,
         active: flag(given, "active")?,
         details: DirectoryDetails {
             external_id: text(given, "externalId")?,
             display_name: text(given, "displayName")?,
+            given_name: text(name, "givenName")?,
+            family_name: text(name, "familyName")?,
             emails,
         },
     })

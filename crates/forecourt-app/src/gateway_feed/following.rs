@@ -1,11 +1,16 @@
-//! What a node is told, message by message, from the position that it says it is at.
+//! What a gateway is told, piece by piece, from the position that it says it is at: a node on another machine, and the
+//! gateway in this process.
 //!
 //! Invariant: a node is told that it has reached a position only after every row that its group needs at that revision
 //! was handed out; at most one page of rows is held at a time, however large the state and however slow the node.
 
 use std::sync::atomic::Ordering;
 
-use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId, secrets::SecretDigest};
+use forecourt_core::{
+    gateway_state::{Kind, Scope},
+    ids::GatewayGroupId,
+    secrets::SecretDigest,
+};
 use forecourt_store::PagePlace;
 use forecourt_wire::{
     changes::Change,
@@ -18,7 +23,7 @@ use super::{
 };
 use crate::{App, Error};
 
-/// What a node is told next.
+/// What a gateway is told next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
     /// A whole state follows; rows since the last position that was reached are void.
@@ -29,7 +34,28 @@ pub enum News {
     Reached(Position),
 }
 
-/// How far a node has been told.
+/// What a gateway has. The default: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// How far it is, and goes on from; `None`: it needs a whole state.
+    pub position: Option<Position>,
+    /// How far what it enforces goes, where that is something else.
+    pub in_force: Option<Position>,
+    /// In what it was found to differ; not empty: it needs a whole state.
+    pub drift: Vec<Kind>,
+}
+
+impl From<&Hello> for Held {
+    fn from(hello: &Hello) -> Self {
+        Self {
+            position: hello.position.clone(),
+            in_force: hello.in_force.clone(),
+            drift: hello.drift.clone(),
+        }
+    }
+}
+
+/// How far a gateway has been told.
 #[derive(Debug)]
 pub struct Following {
     group: GatewayGroupId,
@@ -52,24 +78,25 @@ pub fn diverged(app: &App) -> u64 {
 }
 
 impl Following {
-    /// Goes on from where the node says that it is, where the log still knows the way from there, and from a whole
+    /// Goes on from where the gateway says that it is, where the log still knows the way from there, and from a whole
     /// state otherwise.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn begin(app: &App, group: &GatewayGroupId, hello: &Hello) -> Result<Self, Error> {
+    pub async fn begin(app: &App, group: &GatewayGroupId, held: impl Into<Held>) -> Result<Self, Error> {
+        let held = held.into();
         let scopes = app.read().scopes_of_group(group).await?;
-        let position = hello.position.as_ref();
+        let position = held.position.as_ref();
         let mut owed = match position {
             None => Some(SnapshotReason::First),
             Some(position) => match why_not_from(app, position, &scopes).await? {
-                None if !hello.drift.is_empty() => Some(SnapshotReason::Drift),
+                None if !held.drift.is_empty() => Some(SnapshotReason::Drift),
                 why => why,
             },
         };
         // Changes of this line would be laid upon what another one left in force.
         if let (Some(in_force), None | Some(SnapshotReason::TooOld | SnapshotReason::Scopes)) =
-            (&hello.in_force, owed)
+            (&held.in_force, owed)
             && !lines::holds(app.read(), &in_force.into()).await?
         {
             owed = Some(SnapshotReason::Diverged);
@@ -79,9 +106,10 @@ impl Following {
             tracing::warn!(
                 gateway_group.id = %group,
                 node.revision = position.map(|position| position.revision),
-                "a node's revision is of another line than this database's: one of both was restored from a backup, \
-                 or the node served another installation; it is sent the whole state"
+                "a gateway's revision is of another line than this database's: one of both was restored from a \
+                 backup, or the gateway served another installation; it is sent the whole state"
             );
+            app.feed().went_back(app.read().revision().await?);
         }
         let revision = position.map_or(0, |position| position.revision);
         Ok(Self {
@@ -90,7 +118,7 @@ impl Following {
             place: PagePlace::after_revision(revision),
             deleted_after: revision,
             reached: position.filter(|_| owed.is_none()).cloned(),
-            line: hello.in_force.as_ref().or(position).filter(|_| owed.is_none()).map(LineMark::from),
+            line: held.in_force.as_ref().or(position).filter(|_| owed.is_none()).map(LineMark::from),
             is_between: false,
             owed,
         })

@@ -40,12 +40,14 @@ pub(crate) struct Recorded {
     withdrawn: u64,
     /// What gateways would forget of services, routes, certificates, consumers and rules.
     gateway_objects: u64,
+    /// What the write counted itself.
+    counted: Impact,
 }
 
 impl Recorded {
     /// Reads what `write` recorded so far.
     pub(crate) fn of(write: &Write<'_>) -> Self {
-        let mut recorded = Self::default();
+        let mut recorded = Self { counted: write.counted, ..Self::default() };
         for (kind, key, resource) in write.gateway_changes() {
             recorded.take_change(kind, key, resource);
         }
@@ -120,6 +122,7 @@ impl Recorded {
             gateway_objects: self.gateway_objects,
             callers,
             calls,
+            ..self.counted
         })
     }
 

@@ -2,10 +2,13 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
 };
 
-use super::*;
+use super::{
+    turns::{CROWD, CROWDS},
+    *,
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
@@ -93,6 +96,58 @@ async fn an_address_that_failed_too_often_takes_turns_and_its_crowd_is_told_to_w
     assert!(failures.turn(Some("10.0.0.1"), at(301)).await.unwrap().is_none());
 }
 
+fn fail_often(failures: &Failures, address: &str) {
+    for _ in 0..100 {
+        failures.failed(Some(address), at(0));
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_full_crowd_keeps_no_other_address_from_its_turn() {
+    let failures = Failures::new(SignInLimits::default());
+    let (flooding, other) = (Some("10.0.0.1"), Some("10.0.0.2"));
+    fail_often(&failures, "10.0.0.1");
+    fail_often(&failures, "10.0.0.2");
+    let first = failures.turn(flooding, at(1)).await.unwrap().unwrap();
+    let mut crowd: Vec<_> = (1..CROWD).map(|_| Box::pin(failures.turn(flooding, at(1)))).collect();
+    assert!(crowd.iter_mut().all(|waiting| is_pending(waiting.as_mut())));
+    assert!(failures.turn(flooding, at(1)).await.is_err());
+    let mut own = Box::pin(failures.turn(other, at(1)));
+    assert!(is_pending(own.as_mut()), "it waits, and is not refused");
+    drop(first);
+    assert!(crowd.iter_mut().all(|waiting| is_pending(waiting.as_mut())), "they stand behind it");
+    let turn = own.await.unwrap().unwrap();
+    assert!(crowd.iter_mut().all(|waiting| is_pending(waiting.as_mut())), "one at a time");
+    drop(turn);
+    assert!(crowd.remove(0).await.unwrap().is_some());
+    drop(crowd);
+    assert_eq!(failures.turns.addresses(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn addresses_that_wait_for_their_turn_are_bounded() {
+    let failures = Failures::new(SignInLimits::default());
+    let addresses = (0..=CROWDS / CROWD).map(|number| format!("10.1.{}.{}", number / 256, number % 256));
+    let addresses: Vec<_> = addresses.collect();
+    let (last, full) = addresses.split_last().unwrap();
+    let (mut held, mut waiting) = (Vec::new(), Vec::new());
+    for address in full {
+        fail_often(&failures, address);
+        for _ in 0..CROWD {
+            let mut turn = Box::pin(failures.turn(Some(address), at(1)));
+            match turn.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(turn) => held.push(turn.unwrap()),
+                Poll::Pending => waiting.push(turn),
+            }
+        }
+    }
+    assert_eq!((held.len(), waiting.len(), failures.turns.addresses()), (1, CROWDS - 1, CROWDS / CROWD));
+    fail_often(&failures, last);
+    assert!(failures.turn(Some(last), at(1)).await.is_err());
+    waiting.pop();
+    assert!(is_pending(Box::pin(failures.turn(Some(last), at(1))).as_mut()));
+}
+
 #[tokio::test]
 async fn a_crowd_that_waits_for_one_account_is_bounded_and_leaves_nothing_behind() {
     let failures = Failures::new(SignInLimits::default());
@@ -123,4 +178,14 @@ async fn a_flood_of_names_is_forgotten_before_the_account_that_is_guessed_at() {
     }
     assert!(failures.recent.lock().unwrap().len() <= REMEMBERED);
     assert!(failures.attempt("admin", at(2)).await.is_err());
+}
+
+#[test]
+fn directories_are_asked_by_thirty_two_at_a_time_and_each_place_is_given_again() {
+    let failures = Failures::new(SignInLimits::default());
+    let mut places: Vec<_> = (0..ASKED).map(|_| failures.place().unwrap()).collect();
+    let refused = failures.place().unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Limit { retry_after: 1 }), "{refused:?}");
+    drop(places.pop());
+    assert!(failures.place().is_ok());
 }

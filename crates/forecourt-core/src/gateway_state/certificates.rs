@@ -23,6 +23,9 @@ pub struct CertificateState {
     pub pairs: Vec<CertificatePair>,
     /// PEM of the authorities of which callers must show a certificate; `None`: none is asked.
     pub client_ca: Option<String>,
+    /// How many certificates may stand between a caller's and its authority; `None`: as many as can be verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_depth: Option<u32>,
     /// When it was made; newer wins between equal names.
     pub created_at: Timestamp,
 }

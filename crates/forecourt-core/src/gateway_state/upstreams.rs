@@ -7,7 +7,7 @@ use crate::secrets::KeptSecret;
 /// A service's upstream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UpstreamState {
-    /// `http`, `https`, `grpc` or `grpcs`; the last two speak HTTP/2.
+    /// `http`, `https`, `grpc` or `grpcs`; the last two speak HTTP/2. Requests to any other are answered 503.
     pub scheme: String,
     /// Targets; those of weight 0 get nothing.
     pub nodes: Vec<UpstreamNode>,

@@ -43,8 +43,8 @@ enum Piece {
 /// What the variables stand for.
 #[derive(Clone, Debug)]
 pub struct Occasion {
-    /// The approval.
-    pub approval_id: ApprovalId,
+    /// The approval; `None`: none was needed, and the variable is empty.
+    pub approval_id: Option<ApprovalId>,
     /// Who asked.
     pub applicant_name: String,
     /// What happened.
@@ -88,24 +88,53 @@ impl Template {
 
     /// The words for `occasion`.
     pub fn render(&self, occasion: &Occasion) -> String {
+        self.written(occasion, str::to_owned)
+    }
+
+    /// The words for `occasion` where they are a JSON object or array, with what variables bring escaped, so that no
+    /// name breaks out of its string; `None` where they are none.
+    pub fn render_json(&self, occasion: &Occasion) -> Option<String> {
+        let text = self.written(occasion, json_string);
+        let is_json = text.trim_start().starts_with(['{', '['])
+            && serde_json::from_str::<de::IgnoredAny>(&text).is_ok();
+        is_json.then_some(text)
+    }
+
+    fn written(&self, occasion: &Occasion, escaped: impl Fn(&str) -> String) -> String {
         let mut text = String::with_capacity(self.source.len());
         for piece in &self.pieces {
             match piece {
                 Piece::Text(own) => text.push_str(own),
-                Piece::Time(layout) => text.push_str(&layouts::format(layout, occasion.applied_at)),
-                Piece::Variable(variable) => match variable {
-                    Variable::ApprovalId => text.push_str(occasion.approval_id.as_str()),
-                    Variable::ApplicantName => text.push_str(&occasion.applicant_name),
-                    Variable::Event => text.push_str(occasion.event.name()),
-                    Variable::AppliedAt => {
-                        text.push_str(&layouts::format(PLAIN_LAYOUT, occasion.applied_at));
-                    }
-                    Variable::ResourceName => text.push_str(&occasion.resource_name),
-                },
+                Piece::Time(layout) => {
+                    text.push_str(&escaped(&layouts::format(layout, occasion.applied_at)));
+                }
+                Piece::Variable(variable) => text.push_str(&escaped(&brought(*variable, occasion))),
             }
         }
         text
     }
+}
+
+/// What a variable stands for.
+fn brought(variable: Variable, occasion: &Occasion) -> String {
+    match variable {
+        Variable::ApprovalId => occasion.approval_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Variable::ApplicantName => occasion.applicant_name.clone(),
+        Variable::Event => occasion.event.name().to_owned(),
+        Variable::AppliedAt => plain_time(occasion.applied_at),
+        Variable::ResourceName => occasion.resource_name.clone(),
+    }
+}
+
+/// A time that has no layout of its own: `2026-08-04T07:00:00.000Z`.
+pub fn plain_time(at: Timestamp) -> String {
+    layouts::format(PLAIN_LAYOUT, at)
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+fn json_string(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
 /// What stands before the braces that close, and what after them. A layout in quotes may hold braces.
@@ -169,7 +198,7 @@ mod tests {
 
     fn occasion() -> Occasion {
         Occasion {
-            approval_id: ApprovalId::known("apv_1"),
+            approval_id: Some(ApprovalId::known("apv_1")),
             applicant_name: "Ada {{.Event}}".into(),
             event: NotificationEvent::Created,
             // 2026-08-04T07:05:09.120Z, a Tuesday.
@@ -241,5 +270,18 @@ mod tests {
         let stored = serde_json::to_string(&template).unwrap();
         assert_eq!(stored, "\"Hi {{.ApplicantName}}\"");
         assert_eq!(serde_json::from_str::<Template>(&stored).unwrap(), template);
+    }
+
+    #[test]
+    fn a_name_does_not_break_out_of_a_template_that_is_json() {
+        let template = Template::parse("content", r#"{"text": "{{.ApplicantName}} asks at {{.AppliedAt}}"}"#);
+        let hostile = Occasion { applicant_name: "Ada\", \"admin\": true, \"x\": \"\n".into(), ..occasion() };
+        let text = template.unwrap().render_json(&hostile).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let told = format!("{} asks at 2026-08-04T07:05:09.120Z", hostile.applicant_name);
+        assert_eq!(read, serde_json::json!({ "text": told }));
+        for words in ["{{.ApplicantName}} asks", "{not json} {{.Event}}", "\"{{.ApplicantName}}\""] {
+            assert_eq!(Template::parse("content", words).unwrap().render_json(&hostile), None, "{words}");
+        }
     }
 }

@@ -195,7 +195,7 @@ actions! {
     ProcessApproval = Portal "portal:ProcessApproval" reads GetApproval;
     /// Sees developers.
     GetDeveloper = Portal "portal:GetDeveloper" reads GetDeveloper;
-    /// Invites one.
+    /// Invites one, and gives one a new one-time password.
     InviteDeveloper = Portal "portal:InviteDeveloper" reads GetDeveloper;
     /// Deletes one.
     DeleteDeveloper = Portal "portal:DeleteDeveloper" reads GetDeveloper;

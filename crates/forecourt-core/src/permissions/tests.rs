@@ -1,5 +1,7 @@
 //! What policies say, case by case, and against a naive reading of the same rules.
 
+mod words;
+
 use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;

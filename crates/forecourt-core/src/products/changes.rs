@@ -223,17 +223,34 @@ impl ExternalOffer {
         if let Some(desc) = input.api_desc {
             self.api_desc = text::free("api_desc", &desc, text::DESC)?;
         }
-        if input.server_url.as_deref().is_some_and(|url| !url.is_empty()) {
-            self.server_url = input.server_url.clone();
+        self.change_servers(input.server_urls, input.server_url, own_servers)?;
+        self.check_servers()
+    }
+
+    /// Takes the servers that are given, else those that are there, else those of the text; `of_text` where it was read.
+    fn change_servers(
+        &mut self,
+        several: Option<Vec<String>>,
+        single: Option<String>,
+        of_text: Option<Vec<String>>,
+    ) -> Result<(), ProductRefusal> {
+        // An empty text takes it away; servers that were taken from it stay.
+        if let Some(url) = &single {
+            self.server_url = Some(url.clone()).filter(|url| !url.is_empty());
         }
-        let given =
-            input.server_urls.or_else(|| input.server_url.filter(|url| !url.is_empty()).map(|url| vec![url]));
+        let single = single.filter(|url| !url.is_empty());
+        // An empty list gives none.
+        let cleared = several.as_ref().is_some_and(Vec::is_empty);
+        let given = several.filter(|urls| !urls.is_empty()).or_else(|| single.map(|url| vec![url]));
         if let Some(urls) = given {
             self.server_urls = urls;
-        } else if self.server_urls.is_empty() {
-            self.server_urls = own_servers.unwrap_or_default();
+        } else if cleared || self.server_urls.is_empty() {
+            self.server_urls = match of_text {
+                Some(servers) => servers,
+                None => Document::read("raw_openapi", &self.document)?.server_urls(),
+            };
         }
-        self.check_servers()
+        Ok(())
     }
 
     fn check_servers(&self) -> Result<(), ProductRefusal> {
@@ -242,11 +259,12 @@ impl ExternalOffer {
                 Invalid::new("server_urls", "is required, since the OpenAPI text names no servers").into()
             );
         }
-        let bad = |url: &String| !(1..=4_096).contains(&url.len()) || text::has_control(url);
-        match self.server_urls.iter().position(bad) {
-            Some(index) => {
-                Err(Invalid::new(format!("server_urls[{index}]"), "must be 1 to 4096 characters").into())
-            }
+        let is_bad = |url: &String| !(1..=4_096).contains(&url.chars().count()) || text::has_control(url);
+        let place = self.server_urls.iter().position(is_bad).map(|index| format!("server_urls[{index}]"));
+        let place = place
+            .or_else(|| self.server_url.as_ref().filter(|url| is_bad(url)).map(|_| "server_url".to_owned()));
+        match place {
+            Some(place) => Err(Invalid::new(place, "must be 1 to 4096 characters").into()),
             None => Ok(()),
         }
     }

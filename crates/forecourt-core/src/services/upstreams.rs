@@ -25,7 +25,7 @@ const DEFAULT_TIMEOUT: f64 = 60.0;
 pub struct Upstream {
     /// 1–1024 characters.
     pub name: String,
-    /// `http`, `https`, `grpc` or `grpcs`; `tcp` on services that are only stored.
+    /// `http`, `https`, `grpc` or `grpcs`; or `tcp`, which no gateway speaks: requests are answered 503.
     pub scheme: String,
     /// Load balancing: `roundrobin`, `least_conn` or `chash`.
     #[serde(rename = "type")]
@@ -112,9 +112,12 @@ pub struct UpstreamNodeInput {
 }
 
 impl Upstream {
-    /// The upstream that `input` describes, of a stream service where `stream` is set.
-    pub(super) fn new(input: UpstreamInput, stream: bool) -> Result<Self, Invalid> {
-        let scheme = scheme(input.scheme, stream)?;
+    /// The upstream that `input` describes.
+    pub(super) fn new(input: UpstreamInput) -> Result<Self, Invalid> {
+        let scheme = input.scheme.unwrap_or_else(|| "http".into());
+        if !["http", "https", "grpc", "grpcs", "tcp"].contains(&scheme.as_str()) {
+            return Err(Invalid::new("upstream.scheme", "must be http, https, grpc, grpcs or tcp"));
+        }
         let kind = input.kind.unwrap_or_else(|| "roundrobin".into());
         if kind == "ewma" {
             let problem = "ewma is not served by this gateway; least_conn comes closest";
@@ -190,16 +193,6 @@ impl Upstream {
                 _ => UpstreamHost::Pass,
             },
         }
-    }
-}
-
-fn scheme(given: Option<String>, stream: bool) -> Result<String, Invalid> {
-    let scheme = given.unwrap_or_else(|| "http".into());
-    match scheme.as_str() {
-        "http" | "https" | "grpc" | "grpcs" => Ok(scheme),
-        "tcp" if stream => Ok(scheme),
-        "tcp" => Err(Invalid::new("upstream.scheme", "tcp is for services of the type stream only")),
-        _ => Err(Invalid::new("upstream.scheme", "must be http, https, grpc, grpcs or tcp")),
     }
 }
 

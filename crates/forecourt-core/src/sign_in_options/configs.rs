@@ -241,6 +241,22 @@ impl SignInConfig {
         }
     }
 
+    /// Whether they lead to another provider than `before` did. What the one before called somebody then tells nothing:
+    /// the new one may call anybody so.
+    pub fn is_another_provider(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::BuiltIn(_), Self::BuiltIn(_)) => false,
+            (Self::Oidc(new), Self::Oidc(old)) => new.issuer != old.issuer,
+            (Self::Saml(new), Self::Saml(old)) => new.idp_metadata_url != old.idp_metadata_url,
+            (Self::Ldap(new), Self::Ldap(old)) => {
+                (&new.host, new.port, &new.base_dn, &new.identifier)
+                    != (&old.host, old.port, &old.base_dn, &old.identifier)
+            }
+            (Self::Cas(new), Self::Cas(old)) => new.url != old.url,
+            _ => true,
+        }
+    }
+
     /// Those of the built-in option, where they are.
     pub const fn built_in(&self) -> Option<BuiltInSignIn> {
         match self {

@@ -135,6 +135,40 @@ fn settings_given_as_a_whole_take_defaults_for_what_is_absent_but_keep_secrets()
 }
 
 #[test]
+fn another_address_is_another_provider_and_no_other_setting_makes_one() {
+    let cas = json!({ "url": "https://cas.example.com" });
+    for (provider_type, full, change, is_another) in [
+        (SignInType::Oidc, oidc(), json!({ "issuer": "https://other.example.com" }), true),
+        (SignInType::Oidc, oidc(), json!({ "issuer": "https://id.example.com" }), false),
+        (SignInType::Oidc, oidc(), json!({ "client_id": "other", "client_secret": "other" }), false),
+        (SignInType::Oidc, oidc(), json!({ "root_url": "https://p.example", "ssl_verify": false }), false),
+        (SignInType::Saml, saml(), json!({ "idp_metadata_url": "https://id.example.com/metadata" }), true),
+        (
+            SignInType::Saml,
+            saml(),
+            json!({ "sp_root_url": "https://q.example", "entity_id": "urn:x" }),
+            false,
+        ),
+        (SignInType::Ldap, ldap(), json!({ "host": "other.example.com" }), true),
+        (SignInType::Ldap, ldap(), json!({ "port": "389" }), true),
+        (SignInType::Ldap, ldap(), json!({ "base_dn": "dc=other" }), true),
+        (SignInType::Ldap, ldap(), json!({ "identifier": "mail" }), true),
+        (
+            SignInType::Ldap,
+            ldap(),
+            json!({ "bind_dn": "cn=other", "bind_password": "x", "timeout": 1 }),
+            false,
+        ),
+        (SignInType::Cas, cas.clone(), json!({ "url": "https://other.example.com" }), true),
+        (SignInType::Cas, cas, json!({ "send_service": false, "ssl_verify": false }), false),
+    ] {
+        let before = new(provider_type, full).unwrap();
+        let after = changed(before.clone(), change.clone()).unwrap();
+        assert_eq!(after.config.is_another_provider(&before.config), is_another, "{change}");
+    }
+}
+
+#[test]
 fn types_are_fixed_and_a_second_built_in_option_is_refused() {
     assert_eq!(new(SignInType::BuiltIn, json!({})).unwrap_err(), SignInOptionRefusal::OneBuiltIn);
     let other = SignInOptionInput { provider_type: Some(SignInType::Saml), ..SignInOptionInput::default() };

@@ -21,7 +21,7 @@ use std::{
 
 use forecourt_core::time::Timestamp;
 use forecourt_gateway::{Clock, Config, Gateway};
-use forecourt_wire::changes::ChangeBatch;
+use forecourt_wire::{changes::ChangeBatch, usage::MOST_COUNTS};
 use http::Request;
 use mimalloc::MiMalloc;
 use rows::Installation;
@@ -76,12 +76,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         let gateway = gateway.clone();
         thread::spawn(move || change(&gateway, &installation, credentials, revision));
     }
+    let counting = gateway.clone();
+    thread::spawn(move || take_counts(&counting));
     Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(&listen).await?;
         // On a worker, as in the binary, and not on the thread that waits.
         tokio::spawn(async move { gateway.serve(listener, std::future::pending()).await }).await?;
         Ok(())
     })
+}
+
+/// Takes what was counted once a second, as a node does; here it goes nowhere.
+#[expect(clippy::disallowed_methods, reason = "it sleeps on a thread of its own")]
+fn take_counts(gateway: &Gateway) -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        // A whole piece means that more may be left; there is always something new under load.
+        while gateway.take_usage().len() >= MOST_COUNTS {}
+    }
 }
 
 fn argument(name: &str) -> Option<String> {

@@ -237,6 +237,7 @@ fn route(name: &str) -> RouteState {
         id: RouteId::known(name),
         service_id: ServiceId::known(name),
         paths: vec![format!("/{name}")],
+        conditional: None,
         methods: Vec::new(),
         priority: 0,
         plugins: PluginsState::default(),

@@ -48,11 +48,18 @@ impl SpooledUsage {
         Self { spool: Arc::new(Mutex::new(spool)), taken: Vec::new(), is_failing: false }
     }
 
-    /// Takes what `gateway` has counted to the disk.
+    /// Takes what `gateway` has counted to the disk. To be awaited to its end: what was taken and is not on the disk yet
+    /// goes with it.
     pub async fn take(&mut self, gateway: &Gateway) {
         loop {
             if self.taken.is_empty() {
-                self.taken = gateway.take_usage();
+                // Beside the threads that answer requests: after very many callers it takes a while.
+                let counting = gateway.clone();
+                let taking = tokio::task::spawn_blocking(move || counting.take_usage());
+                self.taken = taking.await.unwrap_or_else(|error| {
+                    tracing::error!(error.cause = %error, "counted calls could not be taken");
+                    Vec::new()
+                });
             }
             // Under load there is always something to take: what is counted from here on waits for the next time.
             let is_last = self.taken.len() < MOST_COUNTS;

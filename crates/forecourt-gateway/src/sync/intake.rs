@@ -9,7 +9,7 @@ use forecourt_wire::{
     sync::{Checkpoint, GoodbyeReason, Message, Position, SnapshotReason},
 };
 
-use super::{clock::CorrectedClock, keeper::Keeper};
+use super::{clock::CorrectedClock, keeper::Keeper, state_file::Extent};
 use crate::Gateway;
 
 /// After so many revisions the gateway drops its memory of deleted rows.
@@ -65,21 +65,32 @@ pub(crate) struct Intake {
     /// How far the stream goes on from, or has come.
     position: Option<Position>,
     is_confirmed: bool,
+    /// Whether what is in force was written by a program that knew other members of rows. Positions and digests say
+    /// nothing of that.
+    is_of_other_rows: bool,
     drift: Vec<Kind>,
 }
 
 impl Intake {
-    /// For a gateway in which a state is in force up to this position, if any.
-    pub(crate) const fn new(gateway: Gateway, clock: CorrectedClock, in_force: Option<Position>) -> Self {
+    /// For a gateway in which the state that is on the disk is in force, if any.
+    pub(crate) fn new(gateway: Gateway, clock: CorrectedClock, on_disk: Option<&Extent>) -> Self {
+        let is_of_other_rows = on_disk.is_some_and(|extent| !extent.is_of_these_rows);
+        if is_of_other_rows {
+            tracing::info!(
+                "another version of this program wrote the state on the disk; the node serves it, and asks the control \
+                 plane for the whole state anew"
+            );
+        }
         let arriving = Arriving::Changes(Vec::new());
         Self {
             gateway,
             clock,
             stream: 0,
             arriving,
-            in_force,
+            in_force: on_disk.map(|extent| extent.position.clone()),
             position: None,
             is_confirmed: false,
+            is_of_other_rows,
             drift: Vec::new(),
         }
     }
@@ -90,7 +101,9 @@ impl Intake {
         self.arriving = Arriving::Changes(Vec::new());
         self.is_confirmed = false;
         self.clock.forget_readings();
-        self.position = keeper.begin_stream(self.stream).await;
+        let kept = keeper.begin_stream(self.stream).await;
+        // Without a position the first word is a whole state, which takes the place of what is in force at once.
+        self.position = kept.filter(|_| !self.is_of_other_rows);
         Begun {
             stream: self.stream,
             position: self.position.clone(),
@@ -205,7 +218,8 @@ impl Intake {
             Arriving::State(reason, changes) => {
                 let batch = ChangeBatch { revision, snapshot: true, changes };
                 match reason {
-                    SnapshotReason::TooOld | SnapshotReason::Scopes if revision >= before => {
+                    // One that is too old may be of another line: its mark is not known any more.
+                    SnapshotReason::Scopes if revision >= before => {
                         beside(|| self.gateway.apply(&batch));
                     }
                     _ => {
@@ -220,6 +234,7 @@ impl Intake {
                     }
                 }
                 keeper.end_state(&position);
+                self.is_of_other_rows = false;
                 self.drift = Vec::new();
             }
         }

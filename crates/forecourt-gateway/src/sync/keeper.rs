@@ -86,7 +86,8 @@ impl Keeper {
             folder: folder.to_owned(),
             node: node.clone(),
             file,
-            state_length: extent.map_or(0, |extent| extent.state_length),
+            state_length: extent
+                .map_or(0, |extent| if extent.is_of_these_rows { extent.state_length } else { u64::MAX }),
             position,
             coming: None,
             waiting: Vec::new(),
@@ -176,6 +177,7 @@ struct Writer {
     folder: PathBuf,
     node: NodeId,
     file: Option<StateFile>,
+    /// As compaction is to see it: endless where its rows are of another version, which one written anew would not say.
     state_length: u64,
     position: Option<Position>,
     coming: Option<StateFile>,

@@ -30,6 +30,9 @@ use super::{
 
 /// The version of this format.
 const FORMAT: u32 = 1;
+/// The version of what rows consist of: to be raised whenever a row gets a member that changes what a node does. A program
+/// that reads rows of another version cannot know what the writer left out, so it asks for all of them anew.
+const ROWS: u32 = 1;
 /// How many pieces may lie between two threads that load.
 const AHEAD: usize = 4;
 
@@ -37,6 +40,9 @@ const AHEAD: usize = 4;
 struct Owner {
     format: u32,
     node: NodeId,
+    /// Files of before this was written have none.
+    #[serde(default)]
+    rows: u32,
 }
 
 /// What became of reading a file.
@@ -59,6 +65,8 @@ pub(crate) struct Extent {
     pub(crate) length: u64,
     /// Its bytes up to the end of the whole state that it begins with.
     pub(crate) state_length: u64,
+    /// Whether its rows are of the version that this program writes.
+    pub(crate) is_of_these_rows: bool,
 }
 
 /// The records of rows; to be followed by [`position_record`].
@@ -100,7 +108,7 @@ impl StateFile {
         let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
         let mut made = Self { file, length: 0 };
         let mut owner = Vec::new();
-        append(&mut owner, b'H', &Owner { format: FORMAT, node: node.clone() })?;
+        append(&mut owner, b'H', &Owner { format: FORMAT, node: node.clone(), rows: ROWS })?;
         made.write(&owner)?;
         Ok(made)
     }
@@ -196,6 +204,8 @@ pub(crate) fn load(path: &Path, node: &NodeId, apply: impl FnMut(Vec<Change>)) -
 type Rows = Result<Vec<Change>, String>;
 
 enum Event {
+    /// The rows are of this version.
+    Version(u32),
     /// The next rows come from this parser.
     Rows(usize),
     /// They are whole, and this many bytes were read.
@@ -235,7 +245,7 @@ fn read(
                 Ok(owner) if owner.node != *node => {
                     return Ok(Some(format!("it belongs to the node {}", owner.node)));
                 }
-                Ok(_) => true,
+                Ok(owner) => events.send(Event::Version(owner.rows)).is_ok(),
                 Err(error) => return Ok(Some(format!("its beginning cannot be read: {error}"))),
             },
             _ if is_first => return Ok(Some("it has no beginning".into())),
@@ -282,8 +292,10 @@ fn collect(
 ) -> Result<Option<Extent>, String> {
     let mut extent: Option<Extent> = None;
     let mut change = Vec::new();
+    let mut version = 0;
     for event in told {
         match event {
+            Event::Version(rows) => version = rows,
             Event::Rows(turn) => {
                 let rows = parsed.get(turn).and_then(|rows| rows.recv().ok());
                 let rows = rows.ok_or("a thread that reads rows failed")??;
@@ -295,7 +307,7 @@ fn collect(
             Event::Position(position, length) => {
                 let state_length = extent.as_ref().map_or(length, |extent| extent.state_length);
                 apply(std::mem::take(&mut change));
-                extent = Some(Extent { position, length, state_length });
+                extent = Some(Extent { position, length, state_length, is_of_these_rows: version == ROWS });
             }
         }
     }

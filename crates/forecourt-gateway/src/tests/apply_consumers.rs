@@ -20,7 +20,7 @@ use proptest::{prelude::*, sample::Index};
 
 use super::{
     plugin_rows::{consumer, global_rule, guarded, its_key, key_auth, names, restriction, with_restriction},
-    rows::{batch, delete, put, service},
+    rows::{batch, delete, head, put, service},
 };
 use crate::{
     plugins::over,
@@ -37,7 +37,7 @@ fn outcome(state: &State, shown: &str) -> String {
     let mut headers = HeaderMap::new();
     headers.insert("apikey", HeaderValue::from_str(shown).unwrap());
     state.consistently(|table| {
-        let Some(route) = table.find("any", "/x", &Method::GET) else { return "404".into() };
+        let Some(route) = table.find(&head("any", "/x", &Method::GET, &headers)) else { return "404".into() };
         let now = Timestamp::from_seconds(100);
         let request = Request { method: &Method::GET, headers: &headers, query: None, now };
         match verify(state, table, route, &request, &Proven::default()) {

@@ -17,7 +17,8 @@ use crate::{
             with_restriction,
         },
         rows::{
-            application, batch, credential, delete, grant, hash, key, product, put, route, service, user,
+            application, batch, credential, delete, grant, hash, head, key, product, put, route, service,
+            user,
         },
     },
     verify::{PasswordAnswer, PasswordQuestion, Proven, Request, Verdict, verify},
@@ -57,7 +58,7 @@ fn verdict(state: &State, method: &Method, fields: &[(&'static str, &str)], quer
     let mut proven = Proven::default();
     loop {
         let verdict = state.consistently(|table| {
-            let route = table.find("any", "/x", method).unwrap();
+            let route = table.find(&head("any", "/x", method, &headers)).unwrap();
             verify(state, table, route, &request, &proven)
         });
         match verdict {
@@ -194,7 +195,7 @@ fn a_user_name_without_any_consumer_costs_a_password_check_too() {
             .into_iter()
             .collect();
     state.consistently(|table| {
-        let route = table.find("any", "/x", &Method::GET).unwrap();
+        let route = table.find(&head("any", "/x", &Method::GET, &headers)).unwrap();
         let now = Timestamp::from_seconds(NOW);
         let request = Request { method: &Method::GET, headers: &headers, query: None, now };
         let verdict = verify(&state, table, route, &request, &Proven::default());

@@ -3,6 +3,7 @@
 mod apply;
 mod apply_consumers;
 mod balancing;
+mod client_chains;
 mod consumer_requests;
 mod enforcement;
 mod forwarding;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forecourt_core::gateway_state::{Kind, PluginsState};
-use http::Method;
+use http::{HeaderMap, Method};
 use tracing::Level;
 
 use super::{Plugins, over};
@@ -12,13 +12,14 @@ use crate::{
     tests::{
         logs::Log,
         plugin_rows::{basic_auth, consumer, cors, guarded, its_key, key_auth, with_cors, with_plugins},
-        rows::{batch, delete, product, put, route, service},
+        rows::{batch, delete, head, product, put, route, service},
     },
 };
 
 fn plugins(state: &State) -> Option<Arc<Plugins>> {
     state.consistently(|table| {
-        table.routing.find("any", "/x", &Method::GET).and_then(|route| route.plugins.clone())
+        let (method, fields) = (Method::GET, HeaderMap::new());
+        table.routing.find(&head("any", "/x", &method, &fields)).and_then(|route| route.plugins.clone())
     })
 }
 

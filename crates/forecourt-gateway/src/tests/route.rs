@@ -1,10 +1,10 @@
 //! The routing table against the rules of precedence, case by case.
 
 use forecourt_core::{gateway_state::RouteState, time::Timestamp};
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::{Linked, RoutingTable};
-use crate::tests::rows::{route, service};
+use crate::tests::rows::{head, route, service};
 
 /// `(service, hosts, prefix, route path, methods, priority, route's age in seconds)`
 type Given =
@@ -57,7 +57,7 @@ fn table_of(given: &[Given], disabled: &[&str]) -> RoutingTable {
 }
 
 fn found<'a>(table: &'a RoutingTable, method: &Method, host: &str, path: &str) -> Option<&'a str> {
-    table.find(host, path, method).map(|route| route.service.id.as_str())
+    table.find(&head(host, path, method, &HeaderMap::new())).map(|route| route.service.id.as_str())
 }
 
 #[test]

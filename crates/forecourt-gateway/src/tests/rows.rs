@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use forecourt_core::{
     gateway_state::{
-        ApplicationState, Balancing, BasicAuthMethod, CertificateState, ConsumerState, CredentialSecret,
-        CredentialState, CredentialVersionState, GlobalRuleState, GrantState, JwtAlgorithm, KeepalivePool,
-        KeyAuthMethod, Kind, PluginsState, ProductState, Resource, RouteState, RouteTimeouts, ServiceState,
-        TokenSecret, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls, grant_key,
+        ApplicationState, Balancing, BasicAuthMethod, CertificateState, ConditionalPaths, ConsumerState,
+        CredentialSecret, CredentialState, CredentialVersionState, GlobalRuleState, GrantState, JwtAlgorithm,
+        KeepalivePool, KeyAuthMethod, Kind, PluginsState, ProductState, Resource, RouteCondition, RouteState,
+        RouteTimeouts, ServiceState, TokenSecret, UpstreamHost, UpstreamNode, UpstreamState, UpstreamTls,
+        grant_key,
     },
     ids::{
         ApplicationId, CredentialId, CredentialVersionId, DcrProviderId, DeveloperId, DeveloperName,
@@ -17,6 +18,9 @@ use forecourt_core::{
     time::Timestamp,
 };
 use forecourt_wire::changes::{Change, ChangeBatch};
+use http::{HeaderMap, Method};
+
+use crate::heads::Head;
 
 pub(crate) fn service(id: &str) -> ServiceState {
     ServiceState {
@@ -55,6 +59,7 @@ pub(crate) fn route(id: &str, service: &str, path: &str) -> RouteState {
         id: RouteId::known(id),
         service_id: ServiceId::known(service),
         paths: vec![path.into()],
+        conditional: None,
         methods: Vec::new(),
         priority: 0,
         plugins: PluginsState::default(),
@@ -64,6 +69,17 @@ pub(crate) fn route(id: &str, service: &str, path: &str) -> RouteState {
         required_scopes: Vec::new(),
         created_at: Timestamp::from_seconds(1),
     }
+}
+
+/// The same route for requests that meet this alone.
+pub(crate) fn under(when: RouteCondition, mut row: RouteState) -> RouteState {
+    row.conditional = Some(ConditionalPaths { paths: std::mem::take(&mut row.paths), when });
+    row
+}
+
+/// The head of a request without a query.
+pub(crate) fn head<'a>(host: &'a str, path: &'a str, method: &'a Method, headers: &'a HeaderMap) -> Head<'a> {
+    Head { host, path, query: None, method, headers, way: None }
 }
 
 /// A product of portal `p` that takes API keys and passwords.

@@ -53,6 +53,7 @@ pub(crate) fn row(id: &str, created: i64, made: &Made, snis: &[&str]) -> Certifi
         snis: snis.iter().map(|name| (*name).to_owned()).collect(),
         pairs: vec![pair(made)],
         client_ca: None,
+        client_depth: None,
         created_at: Timestamp::from_seconds(created),
     }
 }
@@ -69,7 +70,11 @@ impl Caller {
         Self::with_identity(all, None)
     }
 
-    fn with_identity(all: &[&Made], own: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>) -> Self {
+    /// The same caller, who shows this chain with its key.
+    pub(crate) fn with_identity(
+        all: &[&Made],
+        own: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         all.iter().for_each(|made| roots.add(made.der.clone()).unwrap());
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -77,7 +82,7 @@ impl Caller {
             .unwrap()
             .with_root_certificates(roots);
         Self(match own {
-            Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
             None => builder.with_no_client_auth(),
         })
     }
@@ -101,7 +106,7 @@ impl Caller {
         Ok(stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned())
     }
 
-    async fn ask(&self, stage: &Stage, name: &str, host: &str) -> Result<String, String> {
+    pub(crate) async fn ask(&self, stage: &Stage, name: &str, host: &str) -> Result<String, String> {
         let mut stream = self.call(stage, name).await?;
         let head = format!("GET /open/x HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.map_err(|error| error.to_string())?;
@@ -260,9 +265,9 @@ async fn a_name_may_demand_a_certificate_of_its_callers_and_no_other_way_leads_t
     let mut closed = row("closed", 1, &own, &["closed.example"]);
     closed.client_ca = Some(ca);
     let stage = with_rows(vec![closed.clone(), row("open", 1, &own, &["open.example"])]).await;
-    let known = Caller::with_identity(&[&own], Some((certificate, key)));
+    let known = Caller::with_identity(&[&own], Some((vec![certificate], key)));
     let unknown = Caller::trusting(&[&own]);
-    let strange = Caller::with_identity(&[&own], Some((stranger, strangers_key)));
+    let strange = Caller::with_identity(&[&own], Some((vec![stranger], strangers_key)));
     assert_eq!(status(&known.ask(&stage, "closed.example", "closed.example").await.unwrap()), 200);
     assert_eq!(status(&known.ask(&stage, "closed.example", "open.example").await.unwrap()), 200);
     assert_eq!(status(&unknown.ask(&stage, "open.example", "open.example").await.unwrap()), 200);

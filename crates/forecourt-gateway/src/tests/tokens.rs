@@ -19,8 +19,8 @@ use crate::{
     state::State,
     tests::{
         rows::{
-            application, batch, client, credential, delete, delete_grant, grant, jwt, jwt_of, key, product,
-            put, route, service, user,
+            application, batch, client, credential, delete, delete_grant, grant, head, jwt, jwt_of, key,
+            product, put, route, service, user,
         },
         signing::Signer,
     },
@@ -65,7 +65,7 @@ fn outcome(state: &State, authorization: Option<&str>, query: Option<&str>, prov
         .into_iter()
         .collect();
     state.consistently(|table| {
-        let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
+        let route = table.find(&head("any", "/x", &HttpMethod::GET, &headers)).unwrap();
         match verify(
             state,
             table,

@@ -64,7 +64,8 @@ async fn what_an_upstream_does_wrong_has_its_own_answer() {
     other.upstream = Some(upstream(gone_port));
     other.upstream.as_mut().unwrap().scheme = "tcp".into();
     stage.apply(vec![put(5, other)]);
-    assert_eq!(status(&stage.ask("/", &[]).await), 502);
+    let answer = stage.ask("/", &[]).await;
+    assert_eq!((status(&answer), body(&answer)), (503, r#"{"message":"no valid upstream node"}"#));
     let mut weightless = service("s");
     weightless.upstream = Some(upstream(gone_port));
     weightless.upstream.as_mut().unwrap().nodes[0].weight = 0;

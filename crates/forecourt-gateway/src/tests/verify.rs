@@ -15,8 +15,8 @@ use crate::{
     rejects::{AcceptedMethods, Reject},
     state::State,
     tests::rows::{
-        application, batch, credential, delete, delete_grant, grant, hash, key, product, put, route, service,
-        user,
+        application, batch, credential, delete, delete_grant, grant, hash, head, key, product, put, route,
+        service, user,
     },
 };
 
@@ -49,7 +49,7 @@ fn request(state: &State, fields: &[(&'static str, &str)], query: Option<&str>, 
         .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
         .collect();
     state.consistently(|table| {
-        let route = table.find("any", "/x", &HttpMethod::GET).unwrap();
+        let route = table.find(&head("any", "/x", &HttpMethod::GET, &headers)).unwrap();
         verify(
             state,
             table,

@@ -92,3 +92,10 @@ async fn other_schemes_and_user_names_are_not_called() {
         assert!(matches!(refused, CallError::Address(_)), "{url}: {refused:?}");
     }
 }
+
+#[test]
+fn a_call_has_ten_seconds_and_its_answer_a_mebibyte() {
+    assert_eq!((TIME, SIZE), (Duration::from_secs(10), 1024 * 1024));
+    let outgoing = Outgoing::new(OutgoingRules::default());
+    assert_eq!(outgoing.0.time, TIME, "unless a test says otherwise");
+}

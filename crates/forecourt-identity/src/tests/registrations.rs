@@ -228,3 +228,31 @@ async fn a_bridge_is_spoken_to_in_json_and_its_ids_are_escaped() {
     assert!(registrar.remove(&outgoing(), &dots, false).await.is_err());
     assert_eq!(peer.heard().len(), 4, "a path of dots is not called");
 }
+
+#[tokio::test]
+async fn a_bridge_hears_no_more_than_each_call_needs_and_its_secrets_may_last_for_ever() {
+    for (answer, secret) in [
+        (r#"{"client_id":"c1"}"#, None),
+        (r#"{"client_id":"c1","client_secret":"s"}"#, Some(0)),
+        (r#"{"client_id":"c1","client_secret":"s","client_secret_expires_at":9}"#, Some(9)),
+    ] {
+        let peer = Peer::answering("202 Accepted", answer).await;
+        let registrar = registrar(DcrProviderType::HttpBridge, &peer.url("/v1"));
+        let made = registrar.register(&outgoing(), &new_client(&[])).await.unwrap();
+        assert_eq!(made.secret.map(|secret| secret.expires_at), secret, "{answer}");
+        registrar.update(&outgoing(), &known(None), "new", &[]).await.unwrap();
+        let rotated = registrar.rotate_secret(&outgoing(), &known(None)).await;
+        assert_eq!(
+            rotated.ok().map(|secret| secret.expires_at),
+            secret,
+            "a rotation brings a secret: {answer}"
+        );
+        registrar.remove(&outgoing(), &known(None), false).await.unwrap();
+        let heard = peer.heard();
+        let told = serde_json::json!({ "client_name": "new", "redirect_uris": [] });
+        assert_eq!(body_of(&heard[1]), told);
+        for bare in &heard[2..] {
+            assert!(bare.ends_with("\r\n\r\n"), "no body: {bare}");
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! Certificates of a gateway group: whom a caller who trusts one certificate alone can talk to, and when.
 
-use forecourt_core::{gateway_state::Scope, ids::GatewayGroupId};
-use forecourt_it::Forecourt;
+use forecourt_core::{
+    gateway_state::{Resource, Scope},
+    ids::GatewayGroupId,
+};
+use forecourt_it::{Forecourt, databases::logged};
 use forecourt_store::Store;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use serde_json::{Value, json};
@@ -110,7 +113,7 @@ async fn no_key_is_answered_or_lies_in_clear_in_the_database() {
     assert_eq!(status(&f, "a.example", &first).await, Some(200));
     let store = Store::open(&crate::store::location(f.database())).await.unwrap();
     let scope = Scope::GatewayGroup(GatewayGroupId::default_group());
-    let logged = store.read().changes(&[scope], 0).await.unwrap();
+    let logged = logged(&store, &[scope], 0).await;
     texts.extend(logged.iter().map(|change| serde_json::to_string(&change.resource).unwrap()));
     if !f.database().is_postgres() {
         for file in ["forecourt.db", "forecourt.db-wal"] {
@@ -124,4 +127,29 @@ async fn no_key_is_answered_or_lies_in_clear_in_the_database() {
         let line = pem.lines().nth(1).unwrap();
         assert!(line.len() > 40 && !texts.iter().any(|text| text.contains(line)), "a key lies in clear");
     }
+}
+
+#[tokio::test]
+async fn gateways_are_told_how_long_callers_chains_may_be() {
+    let f = start().await;
+    let (a, authority) = (pair("a.example"), pair("authority"));
+    let mut body = ssl(&a);
+    let told = async |f: &Forecourt| {
+        let store = Store::open(&crate::store::location(f.database())).await.unwrap();
+        let scope = Scope::GatewayGroup(GatewayGroupId::default_group());
+        let rows = logged(&store, &[scope], 0).await;
+        let mut certificates = rows.into_iter().rev().filter_map(|change| match change.resource {
+            Some(Resource::Certificate(state)) => Some((state.client_ca.is_some(), state.client_depth)),
+            _ => None,
+        });
+        certificates.next().unwrap()
+    };
+    put(&f, "one", body.clone()).await;
+    assert_eq!(told(&f).await, (false, None));
+    body["client"] = json!({ "ca": authority.cert.pem() });
+    put(&f, "one", body.clone()).await;
+    assert_eq!(told(&f).await, (true, Some(1)));
+    body["client"]["depth"] = json!(0);
+    put(&f, "one", body).await;
+    assert_eq!(told(&f).await, (true, Some(0)));
 }

@@ -12,7 +12,7 @@ use forecourt_core::{
     nodes::{Instances, Node, NodeConnection},
     time::Timestamp,
 };
-use forecourt_it::{MovedClock, TestDatabase, nodes::hello};
+use forecourt_it::{MovedClock, TestDatabase, databases::logged, nodes::hello};
 use forecourt_store::{Alive, Applied, NodeNews, PagePlace, Store};
 use forecourt_wire::sync::{MOST_ROWS, Position, SnapshotReason};
 
@@ -50,7 +50,7 @@ async fn commit(store: &Store, at: Timestamp, scope: &Scope, put: &[&str], delet
 /// What the rows of `scopes` come to, counted one by one.
 async fn counted(store: &Store, scopes: &[Scope]) -> Digests {
     let mut digests = Digests::new();
-    for row in store.read().changes(scopes, 0).await.unwrap() {
+    for row in logged(store, scopes, 0).await {
         digests.entry(row.kind).or_default().add(row.kind, &row.key, row.revision);
     }
     digests

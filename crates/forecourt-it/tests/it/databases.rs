@@ -159,7 +159,7 @@ async fn a_disk_that_fills_up_refuses_writes_whole_and_goes_on_reading() {
         }
     };
     assert!(made > 0);
-    refusal.refused(500, "");
+    refusal.refused(503, "");
     let list = admin.get("/api/api_products?page_size=1").await.expect(200);
     assert_eq!(list["total"], made, "what was answered is there, what was refused is not");
     let ended = process.stop("TERM");

@@ -1,7 +1,9 @@
 //! DCR providers as administrators keep them, and as portals show them.
 
-use forecourt_it::{Forecourt, installations::text};
+use forecourt_it::{Bridge, Forecourt, installations::text};
 use serde_json::{Value, json};
+
+use super::oauth_clients::register;
 
 const PROVIDERS: &str = "/api/dcr_providers";
 
@@ -166,4 +168,65 @@ async fn what_cannot_be_registered_is_refused_before_anybody_is_called() {
     let left = admin.get("/api/forecourt/dcr_removals").await.expect(200);
     assert_eq!(left["total"], 0);
     assert_eq!(application.api.get(&path).await.expect(200)["total"], 0);
+}
+
+#[tokio::test]
+async fn saving_a_provider_asks_it_nothing_and_stars_leave_a_header_as_it_was_given() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let bridge = Bridge::start().await;
+    let body = json!({
+        "name": "Bridge", "provider_type": "http_bridge", "base_url": bridge.base_url(), "desc": "ours",
+        "headers": { "X-Key": "k3y", "X-Gone": "away" },
+    });
+    let made = admin.post(PROVIDERS, body).await.expect(200)["value"].clone();
+    assert_eq!((made.get("issuer"), &made["desc"]), (None, &json!("ours")));
+    let path = format!("{PROVIDERS}/{}", text(&made["id"]));
+    let put = json!({ "headers": { "X-Key": "******", "X-Tenant": "one" }, "issuer": null, "provider_type": "http_bridge" });
+    let put = admin.put(&path, put).await.expect(200)["value"].clone();
+    assert_eq!((&put["base_url"], &put["desc"]), (&made["base_url"], &json!("ours")));
+    admin.put(&path, json!({ "headers": { "X-Other": "******" } })).await.refused(400, "headers.X-Other");
+    assert!(bridge.heads().is_empty(), "nobody is asked before somebody registers");
+
+    let application = f.developer("ada").await.application("mobile").await;
+    register(&application, &text(&made["id"]), &[]).await.expect(201);
+    let heads = bridge.heads();
+    assert_eq!(heads[0]["x-key"], "k3y");
+    assert_eq!(heads[0]["x-tenant"], "one");
+    assert!(!heads[0].contains_key("x-gone"), "given headers are replaced whole");
+}
+
+#[tokio::test]
+async fn providers_keep_their_names_apart_and_are_listed_for_administrators() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let mut ids = Vec::new();
+    for name in ["Keycloak", "Zitadel", "100% ours"] {
+        ids.push(text(&admin.post(PROVIDERS, oidc(name)).await.expect(200)["value"]["id"]));
+        f.advance(std::time::Duration::from_millis(5));
+    }
+    let first = format!("{PROVIDERS}/{}", ids[0]);
+    admin.put(&first, json!({ "name": "Zitadel" })).await.refused(400, "name \"Zitadel\" is taken");
+    admin.put(&first, json!({ "name": "x".repeat(101) })).await.refused(400, "name must be 1 to 100");
+    admin.put(&first, json!({ "name": "Keycloak", "desc": "first" })).await.expect(200);
+    for (query, names) in [
+        ("", ["Keycloak", "100% ours", "Zitadel"].as_slice()),
+        ("order_by=created_at", &["100% ours", "Zitadel", "Keycloak"]),
+        ("order_by=created_at&direction=asc&page=2&page_size=2", &["100% ours"]),
+        ("search=0%25", &["100% ours"]),
+    ] {
+        let list = admin.get(&format!("{PROVIDERS}?{query}")).await.expect(200);
+        let found: Vec<_> = list["list"].as_array().unwrap().iter().map(|row| text(&row["name"])).collect();
+        assert_eq!(found, names, "{query}");
+    }
+    admin.get(&format!("{PROVIDERS}?order_by=name")).await.refused(400, "order_by");
+    // A draft uses a provider as much as a published product does.
+    let product =
+        json!({ "type": "gateway", "name": "Draft", "auth": { "dcr": { "dcr_provider_id": ids[0] } } });
+    let products = format!("/api/api_products?portal_id={}", f.portal_id().await);
+    let product = text(&admin.post(&products, product).await.expect(200)["value"]["id"]);
+    admin.delete(&first).await.refused(400, "the API product \"Draft\" uses this DCR provider");
+    admin.put(&format!("/api/api_products/{product}"), json!({ "auth": {} })).await.expect(200);
+    admin.delete(&first).await.expect(200);
+    admin.delete(&first).await.refused(404, "resource not found");
 }

@@ -84,6 +84,86 @@ async fn a_refused_registration_leaves_nothing_and_a_lost_one_is_told_until_it_i
 }
 
 #[tokio::test]
+async fn a_client_that_is_registered_while_its_provider_is_deleted_is_removed_there() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    bridge.has(Trouble::Waits);
+    let deleted = async {
+        eventually("the bridge has the client", async || (bridge.clients().len() == 1).then_some(())).await;
+        f.admin().await.delete(&format!("/api/dcr_providers/{id}")).await.expect(200);
+        bridge.has(Trouble::None);
+    };
+    let (answer, ()) = tokio::join!(register(&application, &id, &[]), deleted);
+    answer.refused(400, "dcr_provider_id");
+    assert_eq!(application.api.get("/api/credentials").await.expect(200)["total"], 0);
+    eventually("the client is gone, and nothing is left", async || {
+        (bridge.clients().is_empty() && left_behind(&f).await.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(bridge.heads().pop().unwrap()["x-key"], "of the bridge");
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_away_is_told_the_new_name_of_an_application_when_it_is_back() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    let made = register(&application, &id, &["https://a.example/cb"]).await.expect(201);
+    let asked = bridge.heads().len();
+    bridge.has(Trouble::Answers(503));
+    let path = format!("/api/applications/{}", application.id);
+    application.api.put(&path, json!({ "name": "tablet" })).await.expect(200);
+    eventually("it was told in vain", async || (bridge.heads().len() > asked).then_some(())).await;
+    bridge.has(Trouble::None);
+    eventually("it knows the name", async || {
+        f.advance(Duration::from_secs(11));
+        (bridge.clients()["client-1"]["client_name"] == "tablet").then_some(())
+    })
+    .await;
+
+    // It changed what it was told to, and nobody here heard so: it is told what stands here.
+    bridge.has(Trouble::HangsUp);
+    let path = format!("{path}/credentials/{}", text(&made["id"]));
+    let body = json!({ "type": "oauth", "oauth": { "redirect_uris": ["https://b.example/cb"] } });
+    application.api.put(&path, body).await.refused(500, "identity provider request failed");
+    bridge.has(Trouble::None);
+    eventually("it has the redirect URIs that stand here", async || {
+        f.advance(Duration::from_secs(11));
+        (bridge.clients()["client-1"]["redirect_uris"] == json!(["https://a.example/cb"])).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_whose_credential_is_deleted_while_it_is_changed_goes_after_the_change() {
+    let f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    let made = register(&application, &id, &[]).await.expect(201);
+    let path = format!("/api/applications/{}/credentials/{}", application.id, text(&made["id"]));
+    let asked = bridge.heads().len();
+    bridge.has(Trouble::Waits);
+    let deleted = async {
+        eventually("the change runs", async || (bridge.heads().len() > asked).then_some(())).await;
+        application.api.delete(&path).await.empty(204);
+        // The removal waits for the answer to the change, in which a provider may give another token.
+        assert_eq!(left_behind(&f).await[0]["attempts"], 0);
+        bridge.has(Trouble::None);
+    };
+    let body = json!({ "type": "oauth", "oauth": { "redirect_uris": ["https://a.example/cb"] } });
+    let (answer, ()) = tokio::join!(application.api.put(&path, body), deleted);
+    answer.expect(404);
+    eventually("the client is gone", async || {
+        (bridge.clients().is_empty() && left_behind(&f).await.is_empty()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn clients_go_with_their_developer_and_with_their_provider_even_when_that_is_away() {
     let f = Forecourt::start().await;
     let bridge = Bridge::start().await;

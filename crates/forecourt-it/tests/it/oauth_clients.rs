@@ -29,7 +29,7 @@ pub(crate) async fn register(application: &Application<'_>, provider: &str, uris
     application.api.post(&path, json!({ "type": "oauth", "desc": "batch", "oauth": oauth })).await
 }
 
-async fn token(provider: &OauthProvider, made: &Value, scope: &str) -> String {
+pub(crate) async fn token(provider: &OauthProvider, made: &Value, scope: &str) -> String {
     let (id, secret) = (text(&made["oauth"]["client_id"]), text(&made["oauth"]["client_secret"]));
     text(&provider.ask_token(&id, &secret, scope).await.expect(200)["access_token"])
 }
@@ -113,6 +113,54 @@ async fn redirect_uris_change_at_the_provider_and_the_token_that_it_renews_is_ke
     ada.delete(&format!("/api/applications/{}", application.id)).await.empty(204);
     eventually("the client goes with its application", async || provider.clients().is_empty().then_some(()))
         .await;
+}
+
+#[tokio::test]
+async fn renaming_an_application_renames_its_clients_at_their_provider() {
+    let f = Forecourt::start().await;
+    let provider = OauthProvider::start(f.clock());
+    let id = add(&f, &provider).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    let made = register(&application, &id, &["https://app.example/cb"]).await.expect(201);
+    let path = format!("/api/applications/{}", application.id);
+    // The provider gives another token with every answer: each change needs the one of the change before.
+    for name in ["tablet", "watch"] {
+        application.api.put(&path, json!({ "name": name })).await.expect(200);
+        eventually("the client has the name", async || {
+            (provider.clients()[0]["client_name"] == name).then_some(())
+        })
+        .await;
+        assert_eq!(provider.clients()[0]["redirect_uris"], json!(["https://app.example/cb"]));
+    }
+    let path = format!("{path}/credentials/{}", text(&made["id"]));
+    let body = json!({ "type": "oauth", "oauth": { "redirect_uris": [] } });
+    application.api.put(&path, body).await.expect(200);
+    application.api.delete(&path).await.empty(204);
+    eventually("the client is gone", async || provider.clients().is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn changes_of_one_client_at_the_same_time_are_made_one_after_the_other() {
+    let f = Forecourt::start().await;
+    let provider = OauthProvider::start(f.clock());
+    let id = add(&f, &provider).await;
+    let application = f.developer("ada").await.application("web").await;
+    let made = register(&application, &id, &[]).await.expect(201);
+    let path = format!("/api/applications/{}/credentials/{}", application.id, text(&made["id"]));
+    // Each answer of the provider makes the token worthless that the others would have shown.
+    let change = async |uri: &str| {
+        let body = json!({ "type": "oauth", "oauth": { "redirect_uris": [uri] } });
+        application.api.put(&path, body).await.expect(200)
+    };
+    let uris = ["https://a.example", "https://b.example", "https://c.example", "https://d.example"];
+    tokio::join!(change(uris[0]), change(uris[1]), change(uris[2]), change(uris[3]));
+    let kept = application.api.get(&path).await.expect(200)["oauth"]["redirect_uris"].clone();
+    assert_eq!(provider.clients()[0]["redirect_uris"], kept, "both have the last");
+    application.api.delete(&path).await.empty(204);
+    eventually("the client is gone", async || {
+        (provider.clients().is_empty() && left_behind(&f).await.is_empty()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

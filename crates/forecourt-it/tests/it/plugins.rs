@@ -2,7 +2,7 @@
 
 use forecourt_core::gateway_state::{Resource, Scope};
 use forecourt_core::ids::GatewayGroupId;
-use forecourt_it::Forecourt;
+use forecourt_it::{Forecourt, databases::logged};
 use forecourt_store::Store;
 use serde_json::json;
 
@@ -117,6 +117,6 @@ async fn the_rules_of_a_deleted_gateway_group_are_gone_for_its_gateways() {
 async fn rows(f: &Forecourt, group: &str) -> Vec<Resource> {
     let store = Store::open(&crate::store::location(f.database())).await.unwrap();
     let scope = Scope::GatewayGroup(GatewayGroupId::known(group));
-    let changes = store.read().changes(&[scope], 0).await.unwrap();
+    let changes = logged(&store, &[scope], 0).await;
     changes.into_iter().filter_map(|change| change.resource).collect()
 }

@@ -8,6 +8,7 @@ mod approvals;
 mod bodies;
 mod credentials;
 mod credentials_changes;
+mod credentials_oauth;
 mod credentials_tokens;
 mod developers;
 mod labels;
@@ -21,6 +22,7 @@ mod usage;
 
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
+    audit_logs::Journal,
     ids::PortalId,
     secrets::PlainSecret,
 };
@@ -79,6 +81,7 @@ async fn pending_developer(f: &Forecourt, name: &str) -> String {
         address: None,
         receipt: Receipt::default(),
         preview: None,
+        journal: Journal::default(),
     };
     let person = forecourt_app::persons::NewPerson {
         name: name.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use forecourt_it::{Client, Forecourt, installations::text, python_tools};
+use forecourt_it::{Browser, Client, Forecourt, Page, PageForm, Product, installations::text, python_tools};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -26,14 +26,24 @@ fn patch(operations: Value) -> Value {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations })
 }
 
-#[tokio::test]
-async fn a_judge_of_scim_services_finds_no_error() {
-    let f = Forecourt::start().await;
-    let token = enabled(&f).await;
+/// Enables the SCIM of the default portal; its token.
+async fn enabled_on_site(f: &Forecourt) -> String {
+    let admin = f.admin().await;
+    let portal = f.portal_id().await;
+    admin.put(&format!("/api/portals/{portal}"), json!({ "public_url": f.site().base() })).await.expect(200);
+    let path = format!("/api/forecourt/portals/{portal}/scim");
+    let settings = admin.put(&path, json!({ "enable": true })).await.expect(200);
+    let endpoint = format!("{}/scim/v2", f.site().base());
+    assert_eq!(settings["value"], json!({ "enable": true, "endpoint": endpoint }));
+    text(&admin.put(&format!("{path}/token"), json!({})).await.expect(200)["value"]["token"])
+}
+
+/// Lets the judge look at the service at `address`; none of its checks may fail or be passed over.
+async fn is_judged(address: &str, token: &str) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/scim/judge.py");
     let mut judge = Command::new(python_tools::program("scim", "python"))
         .arg(script)
-        .arg(format!("{}/api/scim/v2", f.guest().base()))
+        .arg(address)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -49,6 +59,130 @@ async fn a_judge_of_scim_services_finds_no_error() {
     let with = |status: &str| checks.iter().filter(|check| check["status"] == status).count();
     assert!(with("SUCCESS") >= 30, "{report}");
     assert_eq!(with("SUCCESS"), checks.len(), "nothing is passed over:\n{report}");
+}
+
+#[tokio::test]
+async fn a_judge_of_scim_services_finds_no_error() {
+    let f = Forecourt::start().await;
+    let token = enabled(&f).await;
+    is_judged(&format!("{}/api/scim/v2", f.guest().base()), &token).await;
+}
+
+#[tokio::test]
+async fn a_judge_of_scim_services_finds_no_error_in_that_of_a_portal() {
+    let f = Forecourt::start().await;
+    let token = enabled_on_site(&f).await;
+    is_judged(&format!("{}/scim/v2", f.site().base()), &token).await;
+}
+
+/// What a browser shows that posts these fields to the form at `path` of the site.
+async fn fills_in(browser: &Browser, f: &Forecourt, path: &str, fields: &[(&str, &str)]) -> Page {
+    let address = format!("{}{path}", f.site().base());
+    let csrf = PageForm::on(&browser.goes(&address).await).field("csrf").to_owned();
+    browser.posts(&address, &[fields, &[("csrf", csrf.as_str())]].concat()).await
+}
+
+/// Where the site leads somebody who wants to see applications.
+async fn led_to(browser: &Browser, f: &Forecourt) -> String {
+    browser.goes(&format!("{}/applications", f.site().base())).await.url.path().to_owned()
+}
+
+const ANN: &str = "ann@example.com";
+
+/// Ann, whom the directory made, and who got a way in from an administrator: there is none that a directory could give.
+struct Ann {
+    /// Her developer's public id.
+    developer: String,
+    /// Where an administrator resets her password.
+    reset: String,
+    /// Where she is signed in.
+    browser: Browser,
+}
+
+impl Ann {
+    async fn signs_in(f: &Forecourt) -> Self {
+        let admin = f.admin().await;
+        let found = admin.get("/api/developers?search=ann%20lee").await.expect(200);
+        let developer = text(&found["list"][0]["developer_id"]);
+        let reset = format!("/api/forecourt/developers/{developer}/password_reset");
+        let browser = Browser::new();
+        let first = [("username", ANN), ("password", "first")];
+        assert_eq!(fills_in(&browser, f, "/sign-in", &first).await.status, 422, "she has no password");
+        admin.put(&reset, json!({ "password": "first" })).await.expect(200);
+        assert_eq!(fills_in(&browser, f, "/sign-in", &first).await.status, 303);
+        let chosen = [("password", "a better password"), ("again", "a better password")];
+        assert_eq!(fills_in(&browser, f, "/sign-in/password", &chosen).await.status, 303);
+        assert_eq!(led_to(&browser, f).await, "/applications");
+        Self { developer, reset, browser }
+    }
+
+    /// What the site answers to a fresh browser that shows this password.
+    async fn is_let_in(f: &Forecourt, password: &str) -> bool {
+        let fields = [("username", ANN), ("password", password)];
+        fills_in(&Browser::new(), f, "/sign-in", &fields).await.status == 303
+    }
+
+    /// The Portal API as a front end calls it for her.
+    async fn api(&self, f: &Forecourt) -> Client {
+        f.portal_api().await.with("x-portal-developer-id", &self.developer)
+    }
+
+    /// The gateway, by an application of hers that is subscribed to `product`.
+    async fn caller(&self, f: &Forecourt, product: &Product<'_>) -> Client {
+        let api = self.api(f).await;
+        let made = api.post("/api/applications", json!({ "name": "mobile" })).await.expect(201);
+        let application = text(&made["id"]);
+        let body = json!({ "applications": [application], "api_products": [product.id] });
+        api.post("/api/subscriptions", body).await.expect(201);
+        let key = json!({ "type": "key-auth", "name": "prod" });
+        let made = api.post(&format!("/api/applications/{application}/credentials"), key).await.expect(201);
+        f.gateway().with("apikey", &text(&made["key-auth"]["key"]))
+    }
+}
+
+#[tokio::test]
+async fn whom_a_portal_s_directory_deactivates_is_out_and_their_calls_are_refused_until_they_are_back() {
+    let f = Forecourt::start().await;
+    let orders = f.product("Orders").await;
+    let bystander =
+        f.developer("bob").await.application("other").await.subscribe(&orders).await.key("k").await;
+    let directory = f.site().with_bearer(&enabled_on_site(&f).await);
+    let user = json!({ "schemas": [USER], "userName": ANN, "displayName": "Ann Lee" });
+    let made = directory.post("/scim/v2/Users", user).await.expect(201);
+    let path = format!("/scim/v2/Users/{}", text(&made["id"]));
+    let ann = Ann::signs_in(&f).await;
+    let (api, caller) = (ann.api(&f).await, ann.caller(&f, &orders).await);
+    caller.get(&orders.path).await.expect(200);
+
+    let off = patch(json!([{ "op": "replace", "path": "active", "value": false }]));
+    let answer = directory.patch(&path, off).await;
+    assert_eq!(answer.expect(200)["active"], false);
+    assert!(answer.header("x-forecourt-revision").is_some(), "gateways hear of it");
+    caller.get(&orders.path).await.expect(401);
+    f.call(&orders, &bystander).await.expect(200);
+    api.get("/api/applications").await.refused(401, "developer is not active");
+    assert_eq!(led_to(&ann.browser, &f).await, "/sign-in");
+    assert!(!Ann::is_let_in(&f, "a better password").await);
+    let admin = f.admin().await;
+    admin.put(&ann.reset, json!({ "password": "first" })).await.expect(200);
+    assert!(!Ann::is_let_in(&f, "first").await, "not even a fresh password lets her in");
+    let held = admin.get(&format!("/api/developers/{}", ann.developer)).await.expect(200);
+    assert_eq!(held["value"]["on_hold"], true);
+
+    // She is back, with all that was hers but her sessions.
+    let on = patch(json!([{ "op": "Replace", "value": { "active": "True" } }]));
+    directory.patch(&path, on).await.expect(200);
+    caller.get(&orders.path).await.expect(200);
+    assert_eq!(led_to(&ann.browser, &f).await, "/sign-in");
+    assert!(Ann::is_let_in(&f, "first").await);
+
+    directory.delete(&path).await.empty(204);
+    caller.get(&orders.path).await.expect(401);
+    f.call(&orders, &bystander).await.expect(200);
+    api.get("/api/applications").await.refused(401, "unknown developer");
+    directory.get(&path).await.expect(404);
+    admin.get(&format!("/api/developers/{}", ann.developer)).await.refused(404, "not found");
+    assert!(!Ann::is_let_in(&f, "first").await);
 }
 
 #[tokio::test]

@@ -51,6 +51,51 @@ async fn hosts_methods_priority_and_status_hold_for_the_next_call() {
 }
 
 #[tokio::test]
+async fn a_route_with_conditions_takes_the_calls_that_meet_them_and_leaves_the_others() {
+    let f = Forecourt::start().await;
+    let (admin, guest) = (f.admin().await, f.gateway());
+    put_service(&f, "shop", json!({})).await;
+    // This route asks for a key, so the answer tells which of both was taken.
+    let asking = |vars: serde_json::Value| json!({ "paths": ["/*"], "priority": 1, "vars": vars, "plugins": { "key-auth": {} } });
+    put_route(&f, "shop", "new", asking(json!([["arg_version", "in", ["2", "3"]]]))).await;
+    guest.get("/shop/a").await.expect(200);
+    guest.get("/shop/a?version=1").await.expect(200);
+    guest.get("/shop/a?version=2").await.expect(401);
+    assert_eq!(f.upstream().last().target, "/a?version=1");
+
+    let nested = json!([
+        "OR",
+        ["http_x_stage", "~*", "^(test|beta)$"],
+        ["AND", ["cookie_stage", "==", "beta"], ["remote_addr", "ipmatch", "127.0.0.0/8"]],
+    ]);
+    put_route(&f, "shop", "new", asking(nested)).await;
+    guest.get("/shop/a?version=2").await.expect(200);
+    f.gateway().with("x-stage", "Beta").get("/shop/a").await.expect(401);
+    f.gateway().with("cookie", "a=b; stage=beta").get("/shop/a").await.expect(401);
+    f.gateway().with("cookie", "a=b; stage=live").get("/shop/a").await.expect(200);
+
+    let path = admin_path("routes/new");
+    let wrong = json!([{ "op": "replace", "path": "/vars", "value": [["uri", "~~", "("]] }]);
+    admin.patch(&path, wrong).await.refused(400, "vars[0][2]");
+    f.gateway().with("x-stage", "Beta").get("/shop/a").await.expect(401);
+    let none = json!([{ "op": "remove", "path": "/vars" }]);
+    admin.patch(&path, none).await.expect(200);
+    guest.get("/shop/a").await.expect(401);
+}
+
+#[tokio::test]
+async fn conditions_hold_after_a_restart_as_they_did_before() {
+    let mut f = Forecourt::start().await;
+    put_service(&f, "shop", json!({})).await;
+    put_route(&f, "shop", "shop-all", json!({ "paths": ["/*"], "vars": [["arg_a", "==", 1]] })).await;
+    f.restart().await;
+    f.gateway().get("/shop/a?a=1").await.expect(200);
+    f.gateway().get("/shop/a?a=2").await.expect(404);
+    let answered = f.admin().await.get(&admin_path("routes/shop-all")).await.expect(200);
+    assert_eq!(answered["value"]["vars"], json!([["arg_a", "==", 1]]));
+}
+
+#[tokio::test]
 async fn what_is_deleted_in_the_admin_api_is_gone_on_the_next_call() {
     let f = Forecourt::start().await;
     let admin = f.admin().await;

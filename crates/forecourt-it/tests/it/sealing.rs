@@ -1,20 +1,21 @@
 //! Secrets that must be read back: what gateways are handed, what lies in the database, and whose key opens it.
 
-use forecourt_app::gateway_feed::{self, Following, News, Position};
+use forecourt_app::gateway_feed::{Following, Held, News};
 use forecourt_core::{
     gateway_state::{
         CertificatePair, CertificateState, ConsumerSecret, ConsumerState, Digests, Kind, Resource, Scope,
         TokenSecret,
     },
-    ids::{CertificateId, GatewayGroupId, NodeId},
+    ids::{CertificateId, GatewayGroupId},
     secrets::{KeptSecret, SecretDigest},
 };
 use forecourt_it::{
     Forecourt, TestDatabase,
-    nodes::hello,
+    databases::logged,
     processes::{binary, command, run},
 };
 use forecourt_store::Store;
+use forecourt_wire::changes::Change;
 use serde_json::{Value, json};
 
 use crate::store::location;
@@ -26,10 +27,25 @@ const SECRETS: [&str; 4] =
     ["key-in-clear-1", "password-in-clear-2", "token-secret-in-clear-3", "key-in-clear-4"];
 
 /// What the gateways of the group `default` are handed from nothing.
-async fn handed(f: &Forecourt) -> Vec<Resource> {
+pub(crate) async fn handed(f: &Forecourt) -> Vec<Resource> {
     let group = GatewayGroupId::default_group();
-    let batch = gateway_feed::changes(&f.app(), &group, &mut Position::default()).await.unwrap();
-    batch.changes.into_iter().filter_map(|change| change.resource).collect()
+    let mut following = Following::begin(&f.app(), &group, Held::default()).await.unwrap();
+    told(f, &mut following).await.into_iter().filter_map(|change| change.resource).collect()
+}
+
+/// The rows of which a gateway hears next.
+async fn told(f: &Forecourt, following: &mut Following) -> Vec<Change> {
+    let mut rows = Vec::new();
+    loop {
+        let told = following.next(&f.app()).await.unwrap();
+        if told.is_empty() {
+            return rows;
+        }
+        rows.extend(told.into_iter().flat_map(|news| match news {
+            News::Rows(changes) => changes,
+            _ => Vec::new(),
+        }));
+    }
 }
 
 async fn handed_consumer(f: &Forecourt) -> ConsumerState {
@@ -120,7 +136,7 @@ async fn no_secret_lies_in_clear_in_the_database() {
     let stored = store.read().consumer(&group, "ada").await.unwrap().unwrap();
     let stored = serde_json::to_string(&stored.plugins).unwrap();
     let scopes = store.read().scopes_of_group(&group).await.unwrap();
-    let logged = store.read().changes(&scopes, 0).await.unwrap();
+    let logged = logged(&store, &scopes, 0).await;
     let logged: Vec<_> =
         logged.iter().map(|change| serde_json::to_string(&change.resource).unwrap()).collect();
     assert!(stored.contains("sealed") && logged.iter().any(|row| row.contains("sealed")));
@@ -148,17 +164,17 @@ async fn a_deleted_group_takes_its_consumers_and_certificates_from_gateways() {
     let pair = rcgen::generate_simple_self_signed(vec!["a.example".into()]).unwrap();
     let body = json!({ "cert": pair.cert.pem(), "key": pair.signing_key.serialize_pem() });
     f.admin().await.put(&format!("/apisix/admin/ssls/one?gateway_group_id={group}"), body).await.expect(200);
-    let mut position = Position::default();
-    let before = gateway_feed::changes(&f.app(), &group, &mut position).await.unwrap();
-    let key = before.changes.iter().find_map(|change| match &change.resource {
+    let mut following = Following::begin(&f.app(), &group, Held::default()).await.unwrap();
+    let before = told(&f, &mut following).await;
+    let key = before.iter().find_map(|change| match &change.resource {
         Some(Resource::Certificate(certificate)) => Some(certificate.pairs[0].key.clone()),
         _ => None,
     });
     assert_eq!(key, Some(KeptSecret::Clear(pair.signing_key.serialize_pem())));
     f.admin().await.delete(&format!("/api/gateway_groups/{group}")).await.expect(200);
-    let after = gateway_feed::changes(&f.app(), &group, &mut position).await.unwrap();
+    let after = told(&f, &mut following).await;
     for kind in [Kind::Consumer, Kind::Certificate] {
-        let gone = after.changes.iter().find(|change| change.kind == kind).unwrap();
+        let gone = after.iter().find(|change| change.kind == kind).unwrap();
         assert!(gone.resource.is_none(), "{kind:?}");
     }
 }
@@ -177,28 +193,18 @@ async fn a_certificate_whose_key_does_not_open_is_handed_out_without_it_so_that_
         snis: vec!["a.example".into()],
         pairs: vec![pair],
         client_ca: None,
+        client_depth: None,
         created_at: f.clock().now(),
     });
     tx.put(Scope::GatewayGroup(group.clone()), row);
     tx.commit(f.clock().now()).await.unwrap();
-    let hello = hello(&NodeId::known("nod_1"), None);
-    let mut following = Following::begin(&f.app(), &group, &hello).await.unwrap();
+    let mut following = Following::begin(&f.app(), &group, Held::default()).await.unwrap();
     let (mut held, mut certificates) = (Digests::new(), Vec::new());
-    loop {
-        let news = following.next(&f.app()).await.unwrap();
-        if news.is_empty() {
-            break;
-        }
-        let rows = news.into_iter().filter_map(|news| match news {
-            News::Rows(changes) => Some(changes),
-            _ => None,
-        });
-        for change in rows.flatten() {
-            let resource = change.resource.expect("a row that stands is not told as deleted");
-            held.entry(change.kind).or_default().add(change.kind, &change.key, change.revision);
-            if let Resource::Certificate(certificate) = resource {
-                certificates.push(certificate.pairs.len());
-            }
+    for change in told(&f, &mut following).await {
+        let resource = change.resource.expect("a row that stands is not told as deleted");
+        held.entry(change.kind).or_default().add(change.kind, &change.key, change.revision);
+        if let Resource::Certificate(certificate) = resource {
+            certificates.push(certificate.pairs.len());
         }
     }
     assert_eq!(certificates, [0], "nothing that a caller could be shown");

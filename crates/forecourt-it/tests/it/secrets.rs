@@ -104,6 +104,10 @@ async fn develop(process: &ForecourtProcess, front_end: &Client, secrets: &mut S
     assert_eq!(secrets.found_in(&refused.body), None, "a refusal repeats no secret: {refused:?}");
     ada.get(&format!("/api/applications?search={}", secrets.given("search"))).await.expect(200);
 
+    let planted = secrets.given("path");
+    ada.get(&format!("/api/applications/{planted}")).await.expect(404);
+    ada.get(&format!("/api/{planted}")).await.expect(404);
+
     let gateway = process.client("gateway");
     for key in [first, second] {
         gateway.with("apikey", &key).get("/nothing").await.expect(404);
@@ -122,7 +126,7 @@ async fn no_secret_is_logged_shown_again_or_stored_as_it_is() {
     let mut secrets = Secrets::default();
     let (admin, front_end) = administrate(&process, &mut secrets).await;
     let ada = develop(&process, &front_end, &mut secrets).await;
-    assert_eq!(secrets.0.len(), 18, "{:?}", secrets.0);
+    assert_eq!(secrets.0.len(), 19, "{:?}", secrets.0);
     for (client, path) in [
         (&ada, "/api/credentials"),
         (&ada, "/api/dcr_providers"),
@@ -131,6 +135,7 @@ async fn no_secret_is_logged_shown_again_or_stored_as_it_is() {
         (&admin, "/api/gateway_groups"),
         (&admin, "/api/forecourt/instance_tokens"),
         (&admin, "/api/dcr_providers"),
+        (&admin, "/api/audit_logs"),
     ] {
         let path = path.replace("=default", &format!("={}", portal(&admin).await));
         let read = client.get(&path).await;
@@ -139,7 +144,9 @@ async fn no_secret_is_logged_shown_again_or_stored_as_it_is() {
     }
 
     let ended = process.stop("TERM");
-    assert!(ended.stderr.contains("/api/settings/tokens"), "requests are logged: {}", ended.stderr);
+    for route in ["/api/settings/tokens", "/api/applications/{id}/credentials"] {
+        assert!(ended.stderr.contains(&format!("\"http.route\":\"{route}\"")), "{route}: {}", ended.stderr);
+    }
     assert_eq!(secrets.found_in(ended.stderr.as_bytes()), None, "logged");
     assert_eq!(secrets.found_in(ended.stdout.as_bytes()), None, "printed");
     // On PostgreSQL the database is elsewhere.

@@ -60,7 +60,7 @@ async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() 
     caller.get(&orders.path).await.expect(200);
 
     let database = f.database().url();
-    postgres::query(&database, "ALTER TABLE gateway_resources RENAME TO out_of_reach").unwrap();
+    postgres::query(&database, "ALTER TABLE revision_counter RENAME TO out_of_reach").unwrap();
     // For longer than it takes to look at the log again, as what the process says in the end shows.
     let begun = Instant::now();
     while begun.elapsed() < 2 * PROMISED {
@@ -68,7 +68,7 @@ async fn a_gateway_whose_change_log_cannot_be_read_goes_on_with_what_it_knows() 
         guest.get(&orders.path).await.expect(401);
         guest.with("apikey", "wrong").get(&orders.path).await.expect(401);
     }
-    postgres::query(&database, "ALTER TABLE out_of_reach RENAME TO gateway_resources").unwrap();
+    postgres::query(&database, "ALTER TABLE out_of_reach RENAME TO revision_counter").unwrap();
 
     application.unsubscribe(&orders).await;
     eventually("the other gateway follows again", || async {

@@ -10,7 +10,7 @@ use forecourt_core::{
     random::Random,
     time::Timestamp,
 };
-use forecourt_it::{MovedClock, TestDatabase};
+use forecourt_it::{MovedClock, TestDatabase, databases::logged};
 use forecourt_store::{Location, Store};
 
 /// Writers at the same time, and how often each writes.
@@ -72,13 +72,13 @@ async fn what_was_deleted_stays_as_a_tombstone_with_the_higher_revision() {
     assert!(taken > given);
 
     // Who starts from nothing need not hear of what is no more.
-    let everything = store.read().changes(&[scope()], 0).await.unwrap();
+    let everything = logged(&store, &[scope()], 0).await;
     assert_eq!(everything.iter().map(|change| change.key.as_str()).collect::<Vec<_>>(), ["app_2/prd_1"]);
-    let since = store.read().changes(&[scope()], given).await.unwrap();
+    let since = logged(&store, &[scope()], given).await;
     let first = since.iter().find(|change| change.key == "app_1/prd_1").unwrap();
     assert_eq!((first.revision, first.resource.is_none()), (taken, true));
     // A reader that had heard of the put hears of the end of it, and of nothing else.
-    let news = store.read().changes(&[scope()], taken - 1).await.unwrap();
+    let news = logged(&store, &[scope()], taken - 1).await;
     assert_eq!(news.iter().map(|change| change.revision).collect::<Vec<_>>(), [taken]);
 
     let again = put(&store, "app_1").await;
@@ -99,7 +99,7 @@ async fn a_transaction_that_is_dropped_leaves_neither_rows_nor_events_nor_a_revi
     drop(tx);
 
     assert_eq!(store.read().revision().await.unwrap(), before);
-    assert_eq!(store.read().changes(&[scope()], before).await.unwrap().len(), 0);
+    assert_eq!(logged(&store, &[scope()], before).await.len(), 0);
     assert!(store.read().events_of("portal", "prt_dropped", 1).await.unwrap().is_empty());
     assert_eq!(store.read().csrf_key().await.unwrap(), None);
     // The next writer is not held up by it.
@@ -128,7 +128,7 @@ async fn revisions_have_no_gap_and_a_reader_that_goes_by_them_misses_nothing() {
         let (mut position, mut heard) = (0, Vec::new());
         while heard.len() < WRITERS * WRITES {
             let latest = reader.read().revision().await.unwrap();
-            let news = reader.read().changes(&[scope()], position).await.unwrap();
+            let news = logged(&reader, &[scope()], position).await;
             position = news.last().map_or(latest, |change| change.revision.max(latest));
             heard.extend(news.into_iter().map(|change| change.revision));
         }

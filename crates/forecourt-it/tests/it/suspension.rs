@@ -2,13 +2,14 @@
 
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
+    audit_logs::Journal,
     ids::{AdministratorId, ApplicationId},
     permissions::Authority,
 };
 use forecourt_it::Forecourt;
 
 /// An administrator who may do everything.
-fn administrator(f: &Forecourt) -> Caller {
+pub(crate) fn administrator(f: &Forecourt) -> Caller {
     Caller {
         actor: Actor::Administrator {
             id: AdministratorId::known("usr_1"),
@@ -20,6 +21,7 @@ fn administrator(f: &Forecourt) -> Caller {
         address: None,
         receipt: Receipt::default(),
         preview: None,
+        journal: Journal::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use forecourt_core::gateway_state::Scope;
 use forecourt_core::ids::GatewayGroupId;
-use forecourt_it::{Forecourt, Upstream};
+use forecourt_it::{Forecourt, Upstream, databases::logged};
 use forecourt_store::Store;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebPkiClientVerifier};
@@ -86,7 +86,7 @@ async fn an_upstream_is_shown_the_pair_that_was_given_with_it_and_nobody_gets_it
     assert_eq!(call(&f).await, 200);
     let store = Store::open(&crate::store::location(f.database())).await.unwrap();
     let scope = Scope::GatewayGroup(GatewayGroupId::default_group());
-    let logged = store.read().changes(&[scope], 0).await.unwrap();
+    let logged = logged(&store, &[scope], 0).await;
     texts.extend(logged.iter().map(|change| serde_json::to_string(&change.resource).unwrap()));
     assert!(texts.iter().any(|text| text.contains("sealed")), "gateways hear of it");
     if !f.database().is_postgres() {

@@ -85,6 +85,20 @@ async fn a_node_that_refuses_connections_costs_no_call_while_another_may_be_trie
     assert!(statuses.contains(&502), "without retries the dead node is seen: {statuses:?}");
 }
 
+#[tokio::test]
+async fn an_upstream_of_a_scheme_that_is_only_kept_has_no_node_for_anybody() {
+    let f = Forecourt::start().await;
+    let upstream = |scheme: &str| json!({ "name": "default", "scheme": scheme, "nodes": [node(f.upstream().address())] });
+    put_service(&f, "shop", json!({ "upstream": upstream("tcp") })).await;
+    let unserved = json!({ "message": "no valid upstream node" });
+    assert_eq!(f.gateway().get("/shop/a").await.expect(503), unserved);
+    put_service(&f, "shop", json!({ "type": "stream", "upstream": upstream("tcp") })).await;
+    f.gateway().get("/shop/a").await.expect(404);
+    assert!(f.upstream().arrived().is_empty());
+    put_service(&f, "shop", json!({ "upstream": upstream("http") })).await;
+    f.gateway().get("/shop/a").await.expect(200);
+}
+
 /// An authority, and what a server shows that it vouches for under `name`.
 fn authority(name: &str) -> (String, ServerConfig) {
     let mut params = CertificateParams::default();

@@ -61,6 +61,20 @@ async fn a_developer_sees_only_its_own_calls_and_those_of_deleted_applications_s
 }
 
 #[tokio::test]
+async fn counts_outlive_their_developer_for_administrators_and_are_not_those_of_the_next_one_of_that_id() {
+    let f = Forecourt::start().await;
+    let orders = f.product("Orders").await;
+    let ada = f.developer("ada").await;
+    let key = ada.application("demo").await.subscribe(&orders).await.key("prod").await;
+    f.call(&orders, &key).await.expect(200);
+    calls_reach(&ada, 1).await;
+    f.portal_api().await.delete("/api/developers/ada").await.empty(204);
+    let told = usage(f.admin().await, "step=hour&group_by=api_product", 1).await;
+    assert_eq!(told[0]["api_product_name"], "Orders", "{told:?}");
+    assert!(rows(&f.developer("ada").await).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_stop_right_after_a_call_loses_no_count() {
     let mut f = Forecourt::start().await;
     let orders = f.product("Orders").await;

@@ -13,11 +13,8 @@ use sea_orm::{
     Select, sea_query::SelectStatement,
 };
 
-use super::{
-    CHUNK,
-    entity::{Column, Entity},
-};
-use crate::{Reader, StoreError, applications, dialect, rows, services, subscriptions};
+use super::entity::{Column, Entity};
+use crate::{Reader, StoreError, dialect, rows, services, subscriptions};
 
 impl Reader {
     /// The products that `filter` wants.
@@ -75,7 +72,7 @@ impl Reader {
         if *subscriber == Subscriber::Nobody {
             return Ok(states);
         }
-        for ids in products.chunks(CHUNK) {
+        for ids in products.chunks(rows::CHUNK) {
             let ids = ids.iter().map(ProductId::as_str);
             let found: Vec<(String, String)> = subscriptions_of(subscriber, None)
                 .filter(subscriptions::entity::Column::ProductId.is_in(ids))
@@ -103,7 +100,7 @@ impl Reader {
     ) -> Result<HashMap<ProductId, u64>, StoreError> {
         let mut counts = HashMap::new();
         let ids: Vec<_> = products.iter().map(|product| product.id.to_string()).collect();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let external: Vec<(String, i64)> = Entity::find()
                 .select_only()
                 .columns([Column::Id, Column::DocumentOperations])
@@ -172,17 +169,14 @@ fn subscriptions_of(
     status: Option<SubscriptionStatus>,
 ) -> Select<subscriptions::entity::Entity> {
     use subscriptions::entity::{Column, Entity};
-    let mut select = Entity::find()
-        .select_only()
-        .column(Column::ProductId)
-        .join(sea_orm::JoinType::InnerJoin, subscriptions::application_of_subscription());
+    let mut select = Entity::find().select_only().column(Column::ProductId);
     match subscriber {
         Subscriber::Developer(developer) => {
-            select = select.filter(applications::entity::Column::DeveloperId.eq(developer.as_str()));
+            select = select.filter(subscriptions::is_of_developer(developer.as_str()));
         }
         Subscriber::Application(developer, application) => {
             select = select
-                .filter(applications::entity::Column::DeveloperId.eq(developer.as_str()))
+                .filter(subscriptions::is_of_developer(developer.as_str()))
                 .filter(Column::ApplicationId.eq(application.as_str()));
         }
         Subscriber::Nobody => select = select.filter(Column::ProductId.is_null()),

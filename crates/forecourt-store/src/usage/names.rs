@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, prelude::Expr, sea_query::OnConflict,
 };
 
-use crate::{Reader, StoreError, Tx};
+use crate::{Reader, StoreError, Tx, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -45,9 +45,6 @@ impl NamedInUsage {
     }
 }
 
-/// How many ids one query names at most.
-const CHUNK: usize = 1_000;
-
 impl Reader {
     /// The names of these ids, as far as they are known.
     pub async fn usage_names(
@@ -56,7 +53,7 @@ impl Reader {
         ids: &[String],
     ) -> Result<HashMap<String, String>, StoreError> {
         let mut names = HashMap::new();
-        for ids in ids.chunks(CHUNK) {
+        for ids in ids.chunks(rows::CHUNK) {
             let rows = entity::Entity::find()
                 .filter(entity::Column::Kind.eq(kind.word()))
                 .filter(entity::Column::Id.is_in(ids.iter().map(String::as_str)))

@@ -23,9 +23,30 @@ use axum::{
 use forecourt_http::Context;
 
 use crate::{
-    handling::{self, Config, Web},
+    handling::{self, Config, Web, event_types::NamedForms},
     links::developer as at,
 };
+
+/// What forms are called in the audit log.
+const FORMS: NamedForms = &[
+    (at::SUBSCRIBE, "CreateSubscription"),
+    (at::NEW_APPLICATION, "CreateApplication"),
+    (at::EDIT_APPLICATION, "UpdateApplication"),
+    (at::DELETE_APPLICATION, "DeleteApplication"),
+    (at::NEW_SUBSCRIPTION, "CreateSubscription"),
+    (at::SUBSCRIPTION_PLAN, "UpdateSubscription"),
+    (at::CANCEL_SUBSCRIPTION, "DeleteSubscription"),
+    (at::NEW_CREDENTIAL, "CreateCredential"),
+    (at::EDIT_CREDENTIAL, "UpdateCredential"),
+    (at::REGENERATE_CREDENTIAL, "RegenerateCredential"),
+    (at::DELETE_CREDENTIAL, "DeleteCredential"),
+    (at::SIGN_IN, "Login"),
+    (at::FIRST_PASSWORD, "UpdatePassword"),
+    (at::SIGN_UP, "CreateDeveloper"),
+    (at::SIGN_OUT, "Logout"),
+    (at::PASSWORD, "UpdatePassword"),
+    (at::END_SESSION, "Logout"),
+];
 
 /// The Developer Portal site.
 pub fn router(context: Context, config: Config) -> Router {
@@ -34,7 +55,8 @@ pub fn router(context: Context, config: Config) -> Router {
         Err(error) => return handling::broken(&error),
     };
     let begin = middleware::from_fn_with_state(web.clone(), visitors::begin);
-    handling::served(handling::pages(routes()).layer(begin), web)
+    let note = middleware::from_fn_with_state(FORMS, handling::event_types::note);
+    handling::served(handling::pages(routes()).layer(begin).layer(note), web)
 }
 
 fn routes() -> Router<Web> {

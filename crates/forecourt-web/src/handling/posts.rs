@@ -6,7 +6,8 @@ use axum::{
     http::{HeaderMap, header},
 };
 use forecourt_app::{Error, ErrorKind};
-use forecourt_http::{forms::fits, queries::Query};
+use forecourt_core::audit_logs::Journal;
+use forecourt_http::{audits, forms::fits, queries::Query};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{Failed, Visit};
@@ -33,6 +34,7 @@ const NOT_KEPT: [&str; 10] = [
 #[derive(Clone, Debug)]
 pub struct Posted<const MOST: usize = LIMIT> {
     fields: Query,
+    journal: Journal,
 }
 
 impl<const MOST: usize, S: Send + Sync> FromRequest<S> for Posted<MOST> {
@@ -49,7 +51,9 @@ impl<const MOST: usize, S: Send + Sync> FromRequest<S> for Posted<MOST> {
         if !fits(visit.web.app().csrf_key(), visit.form_cookie(), token) {
             return Err(FailureKind::StaleForm.into());
         }
-        Ok(Self { fields })
+        let journal = visit.call.journal;
+        journal.note_body(&audits::form_body(&fields));
+        Ok(Self { fields, journal })
     }
 }
 
@@ -106,6 +110,7 @@ impl<const MOST: usize> Posted<MOST> {
             return Err(error.into());
         }
         let sentence = error.to_string();
+        self.journal.note_error(&sentence);
         let beside =
             fields.iter().find_map(|(word, name)| Some((*name, after_word(&sentence, word)?.to_owned())));
         Ok(match beside {
@@ -146,7 +151,7 @@ mod tests {
     use super::*;
 
     fn posted(raw: &str) -> Posted {
-        Posted { fields: Query::parse(raw).unwrap() }
+        Posted { fields: Query::parse(raw).unwrap(), journal: Journal::default() }
     }
 
     const FIELDS: &[(&str, &str)] = &[("name", "name"), ("new_password", "password")];

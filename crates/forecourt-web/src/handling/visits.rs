@@ -241,8 +241,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 /// `path` where it is a path of this same site, and nothing else: browsers read `//host` and `/\host` as
 /// addresses of other sites and drop tabs and line breaks.
 pub fn same_site_path(path: &str) -> Option<&str> {
-    let plain = path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    (plain && path.starts_with('/') && !path.starts_with("//")).then_some(path)
+    forecourt_core::external_sign_ins::own_page(path)
 }
 
 #[cfg(test)]

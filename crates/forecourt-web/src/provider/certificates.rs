@@ -43,7 +43,7 @@ pub struct CertificateRow {
 
 /// `GET` and `POST` `/gateway/groups/{group}/certificates/new` and `…/certificates/{certificate}/edit`. Fields: `type`
 /// (`server` or `client`), `cert` and `secret` (PEM; an empty `secret` keeps the key that is there), `snis` (one a
-/// line), `client_ca` (PEM), `enabled` (`true`).
+/// line), `client_ca` (PEM), `client_depth` (a number), `enabled` (`true`).
 #[derive(Clone, Debug, Serialize)]
 pub struct CertificateForm {
     /// The group.

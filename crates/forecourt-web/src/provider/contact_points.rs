@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    developer::credentials::Secret,
     display::When,
     forms::Form,
     links::{Link, provider},
@@ -30,6 +31,8 @@ pub struct ContactPointRow {
     pub target: String,
     /// When it was made.
     pub created_at: When,
+    /// What was sent to it.
+    pub deliveries: Link,
 }
 
 /// `GET` and `POST` `/settings/contact-points/new` and `…/{contact_point}/edit`. Fields: `name`, `type` (new only),
@@ -42,10 +45,35 @@ pub struct ContactPointForm {
     pub id: Option<String>,
     /// Its type, where it is edited.
     pub kind: Option<&'static str>,
+    /// Whether it is a webhook that said that it is gone, and is not called until it is saved.
+    pub gone: bool,
     /// What was typed or is stored.
     pub form: Form,
     /// Where the form posts to.
     pub action: Link,
+}
+
+/// The answer to a create of a webhook, and to `POST …/{contact_point}/signing-secret`: what its calls are signed with,
+/// this once. Never cached.
+#[derive(Clone, Debug, Serialize)]
+pub struct SigningSecretShown {
+    /// The contact point's name.
+    pub name: String,
+    /// The secret.
+    pub secrets: Vec<Secret>,
+}
+
+impl View for SigningSecretShown {
+    const TEMPLATE: &'static str = "provider/contact_points/secret.html";
+
+    fn samples() -> Vec<Sample<Self>> {
+        let secrets = vec![Secret {
+            name: "Signing secret".to_owned(),
+            env: "WEBHOOK_SECRET".to_owned(),
+            value: "whsec_c2FtcGxlLW5vdC1hLXJlYWwtc2VjcmV0LTAxMjM0NTY=".to_owned(),
+        }];
+        vec![Sample::provider("plain", Self { name: "Partner chat".to_owned(), secrets })]
+    }
 }
 
 impl View for ContactPointList {
@@ -58,6 +86,7 @@ impl View for ContactPointList {
             kind,
             target: target.to_owned(),
             created_at: ago(86_400 * 3),
+            deliveries: provider::deliveries().with_query(&[("contact_point", &id("ctp", number))]),
         };
         let contact_points = vec![
             row(1, "API operations", "email", "ops@nordwind.example, oncall@nordwind.example"),
@@ -76,6 +105,7 @@ impl View for ContactPointForm {
             contact_point: None,
             id: None,
             kind: None,
+            gone: false,
             form: Form::new().with("type", "email"),
             action: provider::new_contact_point(),
         };
@@ -87,6 +117,7 @@ impl View for ContactPointForm {
             contact_point: Some("Partner chat".to_owned()),
             id: Some(id("ctp", 2)),
             kind: Some("webhook"),
+            gone: false,
             form: Form::new()
                 .with("name", "Partner chat")
                 .with("url", "https://chat.nordwind.example/hooks/partners"),
@@ -95,6 +126,7 @@ impl View for ContactPointForm {
         vec![
             Sample::provider("new", new),
             Sample::provider("refused", refused),
+            Sample::provider("gone", Self { gone: true, ..edit.clone() }),
             Sample::provider("edit", edit),
         ]
     }

@@ -54,11 +54,13 @@ pub struct Invite {
     pub form: Form,
 }
 
-/// The answer to an invitation: the one-time password, this once. Never cached.
+/// The answer to an invitation, or to a reset: the one-time password, this once. Never cached.
 #[derive(Clone, Debug, Serialize)]
 pub struct Invited {
     /// The developer.
     pub developer: Reference,
+    /// Whether they were there before.
+    pub reset: bool,
     /// Username and one-time password.
     pub secrets: Vec<Secret>,
 }
@@ -68,6 +70,8 @@ pub struct Invited {
 pub struct DeveloperPage {
     /// The developer.
     pub developer: DeveloperRow,
+    /// Whether somebody signs in to the portal's site as this developer.
+    pub signs_in: bool,
     /// Its applications.
     pub applications: Vec<DeveloperApplication>,
     /// What happened, newest first.
@@ -152,7 +156,9 @@ impl View for Invited {
             secret("Username", "PORTAL_USERNAME", "ada"),
             secret("One-time password", "PORTAL_PASSWORD", "sample-velvet-harbour-71"),
         ];
-        vec![Sample::provider("plain", Self { developer, secrets })]
+        let plain = Self { developer, reset: false, secrets };
+        let reset = Self { reset: true, ..plain.clone() };
+        vec![Sample::provider("plain", plain), Sample::provider("reset", reset)]
     }
 }
 
@@ -170,18 +176,24 @@ impl View for DeveloperPage {
         };
         let full = rows.next().map(|developer| Self {
             developer,
+            signs_in: true,
             applications: vec![
                 application(1, "Checkout frontend", Status::Active),
                 application(4, "Fleet telemetry", Status::Suspended),
             ],
             activity: vec![Activity::sample("developer_activated"), Activity::sample("developer_created")],
         });
-        let pending =
-            rows.next().map(|developer| Self { developer, applications: Vec::new(), activity: Vec::new() });
-        let names = ["full", "pending"];
+        let bare = |developer: DeveloperRow| Self {
+            developer,
+            signs_in: false,
+            applications: Vec::new(),
+            activity: Vec::new(),
+        };
+        let [pending, held] = [rows.next(), rows.next()].map(|row| row.map(bare));
+        let names = ["full", "pending", "on_hold"];
         names
             .into_iter()
-            .zip([full, pending].into_iter().flatten())
+            .zip([full, pending, held].into_iter().flatten())
             .map(|(n, v)| Sample::provider(n, v))
             .collect()
     }
@@ -206,6 +218,6 @@ fn sample_rows() -> Vec<DeveloperRow> {
             Status::Pending,
             None,
         ),
-        row(3, "tenant-7f31b2c9", None, Status::Active, Some(86_400 * 3)),
+        row(3, "tenant-7f31b2c9", None, Status::OnHold, Some(86_400 * 3)),
     ]
 }

@@ -139,7 +139,7 @@ pub struct RouteRow {
 }
 
 /// `GET` and `POST` `/gateway/groups/{group}/services/{service}/routes/new` and `…/routes/{route}/edit`. Fields:
-/// `name`, `methods` (several), `paths` (one a line).
+/// `name`, `methods` (several), `paths` (one a line), `vars` (JSON).
 #[derive(Clone, Debug, Serialize)]
 pub struct NewRoute {
     /// The group's id.
@@ -283,7 +283,11 @@ impl View for NewRoute {
         let edited = Self {
             route: Some("list".to_owned()),
             action: provider::edit_route("default", "svc_1", "rte_1"),
-            form: Form::new().with("name", "list").with("methods", "GET").with("paths", "/v2/payments"),
+            form: Form::new()
+                .with("name", "list")
+                .with("methods", "GET")
+                .with("paths", "/v2/payments")
+                .with("vars", r#"[["arg_version", "==", "2"]]"#),
             ..view.clone()
         };
         vec![Sample::provider("plain", view), Sample::provider("edited", edited)]

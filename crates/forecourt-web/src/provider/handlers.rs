@@ -6,11 +6,14 @@
 
 mod administrators;
 mod applications;
+mod approval_links;
 mod approvals;
+mod audit_logs;
 mod certificates;
 mod consumers;
 mod contact_points;
 mod dcr_providers;
+mod deliveries;
 mod developers;
 mod gateway;
 mod instance_tokens;
@@ -38,7 +41,7 @@ use axum::{Router, body::Body, http::Response, middleware, routing::get};
 use forecourt_http::Context;
 
 use crate::{
-    handling::{self, Config, Failed, Web},
+    handling::{self, Config, Failed, Web, event_types::NamedForms},
     links::provider as paths,
 };
 
@@ -53,6 +56,14 @@ const PAGE_SIZE: u64 = 20;
 /// The largest form that carries an OpenAPI document, in bytes.
 const DOCUMENT_FORM: usize = 12 * 1024 * 1024;
 
+/// What forms are called in the audit log that need no permission.
+const FORMS: NamedForms = &[
+    (paths::SIGN_IN, "Login"),
+    (paths::SIGN_OUT, "Logout"),
+    (paths::FIRST_PASSWORD, "UpdatePassword"),
+    (paths::PASSWORD, "UpdatePassword"),
+];
+
 /// The Provider console.
 pub fn router(context: Context, config: Config) -> Router {
     let web = match Web::new(context, config) {
@@ -66,8 +77,9 @@ pub fn router(context: Context, config: Config) -> Router {
         .merge(node_pages())
         .merge(people_pages())
         .merge(settings_pages());
+    let note = middleware::from_fn_with_state(FORMS, handling::event_types::note);
     let visited = handling::pages(routes).layer(middleware::from_fn_with_state(web.clone(), visits::begin));
-    handling::served(visited, web)
+    handling::served(visited.layer(note), web)
 }
 
 fn entrance() -> Router<Web> {
@@ -81,6 +93,7 @@ fn entrance() -> Router<Web> {
         .route(paths::SCIM_TOKEN, get(provisioning::ask_token).post(provisioning::issue_token))
         .route(paths::OVERVIEW, get(overview::page))
         .route(paths::APPROVALS, get(approvals::inbox))
+        .route(paths::APPROVAL_LINK, get(approval_links::question).post(approval_links::decide))
         .route(paths::ACCEPT_APPROVAL, axum::routing::post(approvals::accept))
         .route(paths::REJECT_APPROVAL, get(approvals::reject_form).post(approvals::reject))
 }
@@ -107,6 +120,7 @@ fn portal_pages() -> Router<Web> {
         .route(paths::DEVELOPERS, get(developers::list))
         .route(paths::INVITE_DEVELOPER, get(developers::invite_form).post(developers::invite))
         .route(paths::DEVELOPER, get(developers::page))
+        .route(paths::RESET_DEVELOPER_PASSWORD, get(developers::ask_reset).post(developers::reset))
         .route(paths::DELETE_DEVELOPER, get(developers::ask_delete).post(developers::delete))
         .route(paths::APPLICATIONS, get(applications::list))
         .route(paths::APPLICATION, get(applications::page))
@@ -127,11 +141,21 @@ fn settings_pages() -> Router<Web> {
         .route(paths::NEW_SIGN_IN_OPTION, new())
         .route(paths::EDIT_SIGN_IN_OPTION, one())
         .route(paths::DELETE_SIGN_IN_OPTION, end())
+        .route(paths::PORTAL_SCIM, get(provisioning::settings).post(provisioning::save))
+        .route(paths::PORTAL_SCIM_TOKEN, get(provisioning::ask_token).post(provisioning::issue_token))
         .route(paths::ADMIN_SIGN_IN_OPTIONS, get(sign_in_options::list))
         .route(paths::NEW_ADMIN_SIGN_IN_OPTION, new())
         .route(paths::EDIT_ADMIN_SIGN_IN_OPTION, one())
         .route(paths::DELETE_ADMIN_SIGN_IN_OPTION, end())
+        .route(paths::AUDIT_LOG, get(audit_logs::list))
+        .route(paths::AUDIT_RECORD, get(audit_logs::record))
         .route(paths::SMTP_SERVER, get(smtp_servers::form).post(smtp_servers::save))
+        .route(paths::TRY_SMTP_SERVER, axum::routing::post(smtp_servers::try_out))
+        .route(paths::DELIVERIES, get(deliveries::list))
+        .route(paths::RESEND_DELIVERIES, axum::routing::post(deliveries::resend_all))
+        .route(paths::DELIVERY, get(deliveries::page))
+        .route(paths::RESEND_DELIVERY, axum::routing::post(deliveries::resend))
+        .route(paths::CONTACT_POINT_SECRET, axum::routing::post(contact_points::issue_secret))
         .route(paths::CONTACT_POINTS, get(contact_points::list))
         .route(paths::NEW_CONTACT_POINT, get(contact_points::new_form).post(contact_points::create))
         .route(paths::EDIT_CONTACT_POINT, get(contact_points::edit_form).post(contact_points::save))

@@ -3,11 +3,14 @@
 pub mod activities;
 pub mod administrators;
 pub mod applications;
+pub mod approval_links;
 pub mod approvals;
+pub mod audit_logs;
 pub mod certificates;
 pub mod consumers;
 pub mod contact_points;
 pub mod dcr_providers;
+pub mod deliveries;
 pub mod developers;
 pub mod gateway;
 mod handlers;
@@ -95,11 +98,18 @@ fn samples_of_settings() -> Vec<AnySample> {
         of::<smtp_servers::SmtpServerForm>(),
         of::<contact_points::ContactPointList>(),
         of::<contact_points::ContactPointForm>(),
+        of::<contact_points::SigningSecretShown>(),
+        of::<deliveries::DeliveryList>(),
+        of::<deliveries::DeliveryPage>(),
+        of::<approval_links::ApprovalLinkPage>(),
+        of::<approval_links::UnknownApprovalLink>(),
         of::<notifications::NotificationForm>(),
         of::<dcr_providers::DcrProviderList>(),
         of::<dcr_providers::DcrProviderForm>(),
         of::<provisioning::ScimSettings>(),
         of::<provisioning::ScimTokenShown>(),
+        of::<audit_logs::AuditLog>(),
+        of::<audit_logs::AuditRecordPage>(),
         of::<administrators::AdministratorList>(),
         of::<administrators::AdministratorPage>(),
         of::<administrators::InviteAdministrator>(),

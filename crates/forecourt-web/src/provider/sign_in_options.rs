@@ -39,7 +39,7 @@ pub struct SignInOptionRow {
 
 /// `GET` and `POST` `…/sign-in/new?kind=…` and `…/sign-in/{option}/edit`. Fields: `name`, `enabled` (`true`), and the
 /// settings by the names that the API has for them; `request_scopes` separated by white space, `attributes` as
-/// `ours: theirs`, one a line.
+/// `ours: theirs`, one a line; `remove_NAME` (`true`) for a secret that is to be removed.
 #[derive(Clone, Debug, Serialize)]
 pub struct SignInOptionForm {
     /// The portal's id; `None`: an option of the administrators.
@@ -54,6 +54,8 @@ pub struct SignInOptionForm {
     pub kinds: Vec<(&'static str, Link)>,
     /// Its settings, in the order in which they are asked for.
     pub settings: Vec<Setting>,
+    /// Where people begin to sign in this way (`login`), and what its provider must know of us (`callback`).
+    pub addresses: Vec<(&'static str, String)>,
     /// What was typed; never secrets.
     pub form: Form,
     /// Where the form posts to.
@@ -71,6 +73,10 @@ pub struct Setting {
     pub input: SettingInput,
     /// Whether it may be left empty. A secret that is stored may.
     pub optional: bool,
+    /// Whether a secret is stored, which stays where none is typed.
+    pub stored: bool,
+    /// Whether what is stored may be removed, by ticking the box `remove_NAME`.
+    pub removable: bool,
 }
 
 /// How a setting is typed.
@@ -93,10 +99,10 @@ pub enum SettingInput {
 pub fn settings(kind: &str) -> &'static [Setting] {
     use SettingInput::{Check, Line, Lines, Secret, SecretLines};
     const fn needed(name: &'static str, input: SettingInput) -> Setting {
-        Setting { name, input, optional: false }
+        Setting { name, input, optional: false, stored: false, removable: false }
     }
     const fn optional(name: &'static str, input: SettingInput) -> Setting {
-        Setting { name, input, optional: true }
+        Setting { optional: true, ..needed(name, input) }
     }
     const BUILT_IN: &[Setting] = &[
         optional("enable_self_registration", Check),
@@ -196,6 +202,7 @@ impl View for SignInOptionForm {
                 .map(|kind| (kind, provider::new_sign_in_option("default").with_query(&[("kind", kind)])))
                 .to_vec(),
             settings: settings(kind).to_vec(),
+            addresses: Vec::new(),
             form: Form::new().with("enabled", "true").with("ssl_verify", "true"),
             action: provider::new_sign_in_option("default").with_query(&[("kind", kind)]),
             back: provider::sign_in_options("default"),
@@ -220,13 +227,43 @@ impl View for SignInOptionForm {
             action: provider::new_admin_sign_in_option(),
             ..new("cas")
         };
+        let known = Self {
+            option: Some("Nordwind staff".to_owned()),
+            id: Some(id("sio", 2)),
+            kinds: Vec::new(),
+            settings: settings("oidc").to_vec(),
+            kind: "oidc",
+            addresses: vec![
+                ("login", "https://console.nordwind.example/api/oidc/sio_2/login".to_owned()),
+                ("callback", "https://console.nordwind.example/api/oidc/callback".to_owned()),
+            ],
+            ..administrators.clone()
+        };
         vec![
+            Sample::provider("known", known),
             Sample::provider("oidc", new("oidc")),
             Sample::provider("saml", new("saml")),
-            Sample::provider("ldap", ldap),
+            Sample::provider("ldap", ldap.clone()),
             Sample::provider("refused", refused),
+            Sample::provider("stored", with_stored_password(ldap)),
             Sample::provider("built_in", edit),
             Sample::provider("administrators", administrators),
         ]
+    }
+}
+
+/// The form of a directory whose bind password is stored.
+fn with_stored_password(new: SignInOptionForm) -> SignInOptionForm {
+    let setting = |setting: &Setting| match setting.input {
+        SettingInput::Secret => Setting { optional: true, stored: true, removable: true, ..*setting },
+        _ => *setting,
+    };
+    SignInOptionForm {
+        option: Some("Partner directory".to_owned()),
+        id: Some(id("sio", 3)),
+        kinds: Vec::new(),
+        settings: new.settings.iter().map(setting).collect(),
+        action: provider::edit_sign_in_option("default", &id("sio", 3)),
+        ..new
     }
 }

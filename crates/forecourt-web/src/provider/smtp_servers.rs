@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{forms::Form, samples::Sample, templates::View};
 
 /// `GET` and `POST` `/settings/mail`. Fields: `enable` (`true`), `address`, `security`, `username`, `password`,
-/// `sender_name`, `sender_address`.
+/// `remove_password` (`true`), `sender_name`, `sender_address`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SmtpServerForm {
     /// Whether a password is stored, which stays where none is typed.

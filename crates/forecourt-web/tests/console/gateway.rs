@@ -53,6 +53,33 @@ async fn a_service_and_its_route_are_edited_and_keep_what_the_forms_do_not_show(
 }
 
 #[tokio::test]
+async fn the_conditions_of_a_route_are_typed_as_json_and_shown_again() {
+    let installation = Installation::start().await;
+    let mut browser = installation.signed_in().await;
+    let page = service(&mut browser).await;
+    let new = format!("{page}/routes/new");
+    let fields = |vars: &'static str| [("name", "new"), ("paths", "/v3/*"), ("vars", vars)];
+    for (typed, sentence) in [
+        ("[[", "This is no JSON"),
+        ("{}", "This must be an array of conditions"),
+        (r#"[["arg_v","=","1"]]"#, "must be one of ==, ~="),
+    ] {
+        let refused = browser.post(&new, &fields(typed)).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{typed}");
+        assert!(refused.html.contains(sentence), "{typed}: {}", refused.main());
+    }
+    let typed = r#"[["arg_v","==","1"],["OR",["host","==","a"],["host","==","b"]]]"#;
+    assert_eq!(browser.post(&new, &fields(typed)).await.location(), page);
+    let shown = browser.get(&page).await;
+    let routes: Vec<_> = shown.html.split('"').filter(|part| part.ends_with("/edit")).collect();
+    let edit = *routes.iter().rfind(|link| link.contains("/routes/rte_")).unwrap();
+    let form = browser.get(edit).await;
+    assert!(form.html.contains("arg_v&quot;,&quot;==&quot;,&quot;1&quot;]"), "{}", form.main());
+    assert_eq!(browser.post(edit, &fields("")).await.location(), page);
+    assert!(!browser.get(edit).await.html.contains("arg_v&quot;"), "none is typed, so none is left");
+}
+
+#[tokio::test]
 async fn plugins_that_nobody_could_enforce_are_refused_and_what_was_typed_stays() {
     let installation = Installation::start().await;
     let mut browser = installation.signed_in().await;

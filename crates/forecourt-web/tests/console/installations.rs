@@ -9,7 +9,8 @@ use std::{
 };
 
 use forecourt_app::{
-    App, Config, SignInLimits, administrators, applications, authentication, developers, gateway_feed,
+    App, Config, SignInLimits, administrators, applications, authentication, developers,
+    gateway_feed::{Following, Held, News},
     instance_tokens, nodes, permission_policies, portals, products, roles, services, subscriptions,
 };
 use forecourt_core::{
@@ -166,14 +167,18 @@ impl Installation {
     pub async fn acknowledge_all(&self, node: &NodeId) {
         let name = node.as_str().trim_start_matches("nod_");
         let group = GatewayGroupId::default_group();
-        let mut position = gateway_feed::Position::default();
-        gateway_feed::changes(&self.app, &group, &mut position).await.unwrap();
-        let told = Acknowledgement {
-            node: node.clone(),
-            instance: name.to_owned(),
-            position: position.told().unwrap(),
-            drift: Vec::new(),
+        let mut following = Following::begin(&self.app, &group, Held::default()).await.unwrap();
+        let position = loop {
+            let reached = following.next(&self.app).await.unwrap().into_iter().find_map(|news| match news {
+                News::Reached(position) => Some(position),
+                _ => None,
+            });
+            if let Some(position) = reached {
+                break position;
+            }
         };
+        let told =
+            Acknowledgement { node: node.clone(), instance: name.to_owned(), position, drift: Vec::new() };
         nodes::acknowledge(&self.app, &told).await.unwrap();
     }
 

@@ -172,7 +172,7 @@ async fn whoever_may_see_nothing_that_is_there_meets_a_friendly_empty_console() 
     furnish(&installation, &mut browser).await;
     for (name, resources, actions) in [
         ("nobody", "arn:api7:portal:portal/prt_elsewhere", "portal:GetPortal"),
-        ("stranger", "arn:api7:iam:organization/<.*>", "iam:GetAudit"),
+        ("stranger", "arn:api7:iam:organization/<.*>", "iam:ExportAudits"),
         ("lost", "arn:api7:<.*>/elsewhere<.*>", "<.*>"),
     ] {
         let mut lost = installation.signed_in_with(name, resources, &[actions]).await;

@@ -2,7 +2,10 @@
 
 use axum::http::StatusCode;
 
-use crate::installations::Installation;
+use crate::{
+    browsers::{Browser, between},
+    installations::Installation,
+};
 
 #[tokio::test]
 async fn a_sign_in_option_is_added_changed_and_deleted_and_its_secret_is_never_on_a_page() {
@@ -68,6 +71,73 @@ async fn mail_is_set_up_and_its_password_stays_where_none_is_typed() {
     let shown = browser.get(mail).await;
     assert!(shown.html.contains("mail.example.com:587") && shown.html.contains("Stored, and not shown"));
     assert!(!shown.html.contains("planted-secret"));
+    let kept = [("enable", "true"), fields[1], fields[2], fields[4]];
+    assert_eq!(browser.post(mail, &kept).await.location(), mail);
+    assert!(browser.get(mail).await.html.contains("Remove what is stored: Password"));
+    let removed = [kept[0], kept[1], kept[2], kept[3], ("remove_password", "true")];
+    assert_eq!(browser.post(mail, &removed).await.location(), mail);
+    let shown = browser.get(mail).await;
+    assert!(shown.html.contains("mail.example.com:587"), "{}", shown.main());
+    assert!(!shown.html.contains("Stored, and not shown") && !shown.html.contains("remove_password"));
+}
+
+#[tokio::test]
+async fn a_secret_of_a_sign_in_option_that_need_not_be_there_can_be_removed() {
+    let installation = Installation::start().await;
+    let mut browser = installation.signed_in().await;
+    let list = format!("/portals/{}/sign-in", installation.portal);
+    let new = format!("{list}/new?kind=ldap");
+    assert!(!browser.get(&new).await.html.contains("remove_bind_password"), "nothing is stored yet");
+    let fields = [
+        ("name", "Directory"),
+        ("host", "ldap.example.com"),
+        ("port", "636"),
+        ("base_dn", "dc=example"),
+        ("bind_dn", "cn=admin"),
+        ("identifier", "uid"),
+        ("bind_password", "planted-secret"),
+    ];
+    assert_eq!(browser.post(&new, &fields).await.location(), list);
+    let edit = browser.get(&list).await.link_holding("/delete").replace("/delete", "/edit");
+    let form = browser.get(&edit).await;
+    assert!(form.html.contains("remove_bind_password") && !form.html.contains("remove_client_key"));
+    // What was typed counts more than the box.
+    let mut changed = fields;
+    changed[6] = ("remove_bind_password", "true");
+    let both = [&fields[..], &changed[6..]].concat();
+    assert_eq!(browser.post(&edit, &both).await.location(), list);
+    assert!(browser.get(&edit).await.html.contains("remove_bind_password"));
+    assert_eq!(browser.post(&edit, &changed).await.location(), list);
+    let form = browser.get(&edit).await;
+    assert!(!form.html.contains("remove_bind_password"), "{}", form.main());
+    assert!(!form.html.contains("Stored, and not shown"), "{}", form.main());
+}
+
+#[tokio::test]
+async fn headers_of_an_oauth_provider_are_removed_by_taking_out_their_lines() {
+    let installation = Installation::start().await;
+    let mut browser = installation.signed_in().await;
+    let list = "/gateway/oauth-providers";
+    browser.get(&format!("{list}/new")).await;
+    let fields = [
+        ("name", "OpenID"),
+        ("provider_type", "oidc"),
+        ("issuer", "https://id.example.com"),
+        ("headers", "Authorization: planted-secret\r\nX-Realm: planted-secret"),
+    ];
+    assert_eq!(browser.post(&format!("{list}/new"), &fields).await.location(), list);
+    let edit = browser.get(list).await.link_holding("/edit");
+    let form = browser.get(&edit).await;
+    assert!(form.html.contains("X-Realm: ******") && !form.html.contains("planted-secret"));
+    let save = async |browser: &mut Browser, headers: &str| {
+        let fields = [fields[0], fields[2], ("headers", headers)];
+        assert_eq!(browser.post(&edit, &fields).await.location(), list);
+        browser.get(&edit).await
+    };
+    let form = save(&mut browser, "Authorization: ******").await;
+    assert!(form.html.contains("Authorization: ******") && !form.html.contains("X-Realm"));
+    let form = save(&mut browser, "").await;
+    assert!(!form.html.contains("Authorization: ******"), "{}", form.main());
 }
 
 #[tokio::test]
@@ -82,7 +152,8 @@ async fn a_product_tells_a_contact_point_which_stays_until_it_is_taken_out() {
     let fields = [("name", "Ops"), ("type", "email"), ("addresses", "a@example.com\r\nb@example.com")];
     assert_eq!(browser.post(new, &fields).await.location(), list);
     let hook = [("name", "Chat"), ("type", "webhook"), ("url", "https://chat.example.com/1?token=x")];
-    assert_eq!(browser.post(new, &hook).await.location(), list);
+    let made = browser.post(new, &hook).await;
+    assert!(made.html.contains("whsec_"), "its signing secret, once: {}", made.main());
     let shown = browser.get(list).await;
     assert!(shown.html.contains("a@example.com, b@example.com") && !shown.html.contains("token=x"));
     let ids: Vec<_> = shown
@@ -111,4 +182,55 @@ async fn a_product_tells_a_contact_point_which_stays_until_it_is_taken_out() {
     let none = [("event_0", ""), ("event_1", "")];
     assert_eq!(browser.post(&form, &none).await.location(), page);
     assert_eq!(browser.post(&delete, &[]).await.location(), list);
+}
+
+#[tokio::test]
+async fn a_directory_is_let_in_by_its_settings_and_its_token_is_shown_once() {
+    let installation = Installation::start().await;
+    let mut browser = installation.signed_in().await;
+    let portal = format!("/portals/{}", installation.portal);
+    let of_portal = format!("{portal}/scim");
+    assert!(browser.get(&format!("{portal}/sign-in")).await.links().contains(&of_portal));
+    for (settings, endpoint) in
+        [(of_portal.as_str(), "https://developers.example.com/scim/v2"), ("/settings/scim", "/api/scim/v2")]
+    {
+        let page = browser.get(settings).await;
+        assert!(page.html.contains("There is no token yet"), "{}", page.main());
+        assert_eq!(page.html.contains(endpoint), settings != of_portal, "not known where the site is");
+        assert_eq!(browser.post(settings, &[("enable", "true")]).await.location(), settings);
+        let shown = browser.post(&format!("{settings}/token"), &[]).await;
+        assert_eq!((shown.status, shown.header("cache-control")), (StatusCode::OK, "no-store"));
+        let token = format!("a7scim-{}", between(&shown.html, "a7scim-", "\""));
+        browser.get(&format!("{portal}/settings")).await;
+        let named = [("name", "Developers"), ("public_url", "https://developers.example.com")];
+        browser.post(&format!("{portal}/settings"), &named).await.location();
+        let page = browser.get(settings).await;
+        assert!(page.html.contains(endpoint) && page.html.contains("checked"), "{}", page.main());
+        assert!(page.html.contains("There is a token") && !page.html.contains(&token));
+        let question = browser.get(&format!("{settings}/token")).await;
+        assert!(question.html.contains("Create a new token for SCIM?"), "{}", question.main());
+        let renewed = browser.post(&format!("{settings}/token"), &[]).await;
+        assert!(renewed.html.contains("a7scim-") && !renewed.html.contains(&token));
+    }
+    let mut reader = installation.signed_in_with("ann", "<.*>", &["<(gateway|iam|portal):Get.*>"]).await;
+    let page = reader.get(&of_portal).await;
+    assert_eq!((page.status, page.changes().len()), (StatusCode::OK, 0), "{}", page.main());
+}
+
+#[tokio::test]
+async fn a_developer_s_password_is_reset_to_a_one_time_one_that_is_shown_once() {
+    let installation = Installation::start().await;
+    let mut browser = installation.signed_in().await;
+    let list = format!("/portals/{}/developers", installation.portal);
+    browser.get(&format!("{list}/invite")).await;
+    let invited = browser.post(&format!("{list}/invite"), &[("username", "grace")]).await;
+    let first = between(&invited.html, "PORTAL_PASSWORD=", "\"").to_owned();
+    let page = invited.link_holding("/developers/dev_");
+    let reset = browser.get(&page).await.link_holding("/password");
+    assert_eq!(reset, format!("{page}/password"));
+    assert!(browser.get(&reset).await.html.contains("Reset the password of grace?"));
+    let shown = browser.post(&reset, &[]).await;
+    assert_eq!((shown.status, shown.header("cache-control")), (StatusCode::OK, "no-store"));
+    assert!(shown.html.contains("grace has a one-time password"), "{}", shown.main());
+    assert_ne!(between(&shown.html, "PORTAL_PASSWORD=", "\""), first);
 }

@@ -24,6 +24,26 @@ async fn a_one_time_password_opens_nothing_but_the_choice_of_another() {
 }
 
 #[tokio::test]
+async fn an_address_is_a_user_name_as_good_as_any_and_belongs_to_one_person() {
+    let site = Site::open().await;
+    let administrator = site.administrator();
+    let (portal, one_time) = (&site.portal.id, "one-time-password");
+    let invite =
+        async |name| developers::invite(&site.app, &administrator, portal, name, one_time, None).await;
+    invite("grace@example.com").await.unwrap();
+    let mut grace = site.browser();
+    let signed_in = [("username", "grace@example.com"), ("password", one_time)];
+    assert_eq!(grace.submit("/sign-in", &signed_in).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(grace.get("/").await.location(), "/sign-in/password", "she is in, and chooses a password");
+    let registered = site.browser().register("Grace").await;
+    assert_eq!(registered.status, StatusCode::UNPROCESSABLE_ENTITY, "her address is a user name here");
+    let mut ada = site.member("Ada").await;
+    let taken = invite("Ada@example.com").await.unwrap_err();
+    assert!(taken.to_string().contains("is taken in this portal"), "{taken}");
+    assert_eq!(ada.get("/account").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_person_changes_the_password_and_ends_other_sessions() {
     let site = Site::open().await;
     let mut ada = site.member("Ada").await;

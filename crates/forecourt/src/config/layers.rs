@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{ConfigError, NOT_YET, Settings};
+use super::{ConfigError, Settings};
 
 /// What was read.
 pub(super) struct Read {
@@ -89,9 +89,6 @@ fn flatten(at: &str, value: Value, into: &mut Vec<(String, Value)>) -> Result<()
 }
 
 fn check(key: &str, value: &Value, defaults: &Value) -> Result<(), ConfigError> {
-    if NOT_YET.iter().any(|later| key == *later || key.starts_with(&format!("{later}."))) {
-        return Err(ConfigError::NotYet { key: key.to_owned() });
-    }
     let problem = match (lookup(defaults, key), value) {
         (None, _) => return Err(unknown(key, defaults)),
         (Some(Value::Object(members)), _) => {

@@ -48,9 +48,11 @@ fn an_unknown_key_is_refused_with_the_nearest_known_one() {
 }
 
 #[test]
-fn a_setting_of_a_later_version_is_refused_and_not_ignored() {
-    let refused = from_file("audit: { retention_days: 60 }", &[]).unwrap_err();
-    assert_eq!(refused, "setting audit.retention_days is not yet in this version: remove it");
+fn the_audit_log_is_kept_for_a_day_at_least() {
+    assert_eq!(load(&[]).unwrap().audit.retention_days, 60);
+    assert_eq!(load(&[("FORECOURT__AUDIT__RETENTION_DAYS", "7")]).unwrap().audit.retention_days, 7);
+    let refused = from_file("audit: { retention_days: 0 }", &[]).unwrap_err();
+    assert_eq!(refused, "setting audit.retention_days must be from 1 to 36500 days; it is 0");
 }
 
 #[test]
@@ -127,6 +129,15 @@ fn what_is_printed_can_be_read_again() {
 }
 
 #[test]
+fn a_copy_is_kept_from_telling_anybody_by_one_variable_and_links_that_decide_are_asked_for() {
+    let usual = Settings::default();
+    assert!(usual.background.outgoing && !usual.notifications.approval_links);
+    let copy =
+        from_file("audit: { retention_days: 30 }", &[("FORECOURT__BACKGROUND__OUTGOING", "false")]).unwrap();
+    assert!(!copy.background.outgoing);
+}
+
+#[test]
 fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
     let text = "security: { ssrf_protection: { enable: true, allow_list: [10.0.0.0/8, \"*.idp.example\"] } }";
     let settings =
@@ -144,6 +155,31 @@ fn where_our_own_calls_may_go_is_set_by_addresses_networks_and_names() {
     assert_eq!(refused, "setting security.ssrf_protection.enable must be true or false");
     let refused = from_file("security: { ssrf_protection: { deny_list: [http://x/] } }", &[]).unwrap_err();
     assert!(refused.starts_with("setting security.ssrf_protection.deny_list must list"), "{refused}");
+}
+
+#[test]
+fn where_people_reach_the_console_is_the_url_of_a_root_or_not_said() {
+    let key = "FORECOURT__ADMIN__PUBLIC_URL";
+    for url in ["", "https://admin.example.com", "https://a.example:7443/", "http://[::1]:80"] {
+        assert_eq!(load(&[(key, url)]).unwrap().admin.public_url, url);
+    }
+    for url in [
+        "admin.example.com",
+        "ftp://a.example",
+        "https://",
+        "https://a.example/console",
+        "https://a.example//",
+        "https://a.example?x",
+        "https://a.example#x",
+        "https://a.example\\x",
+        " https://a.example",
+        "https://a.ex\tample",
+    ] {
+        let refused = load(&[(key, url)]).unwrap_err();
+        assert!(refused.starts_with("setting admin.public_url must be http:// or https://"), "{refused}");
+    }
+    let refused = load(&[(key, "https://ann:s3cret@a.example")]).unwrap_err();
+    assert_eq!(refused, "setting admin.public_url must have no user name and no password");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::{Application, ApplicationInput},
     approvals::{ApprovalEvent, ApprovalFilter, ApprovalStatus},
+    audit_logs::Journal,
     credentials::CredentialInput,
     gateway_state::{BasicAuthMethod, KeyAuthMethod},
     ids::{CredentialId, GatewayGroupId, PortalId, ProductId, RouteId, ServiceId},
@@ -43,7 +44,8 @@ pub(super) struct Secrets {
 pub(super) fn caller(app: &App, actor: Actor, source: Source) -> Caller {
     let request_id = app.new_request_id();
     let address = Some("127.0.0.1".into());
-    Caller { actor, source, request_id, address, receipt: Receipt::default(), preview: None }
+    let (receipt, journal) = (Receipt::default(), Journal::default());
+    Caller { actor, source, request_id, address, receipt, preview: None, journal }
 }
 
 /// The two services with their routes and documents; put at each start, since addresses change.

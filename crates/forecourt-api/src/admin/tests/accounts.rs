@@ -191,9 +191,19 @@ async fn the_control_planes_addresses_are_replaced_under_either_name() {
         assert_eq!(kept, json!({ "dp_manager_address": address }));
         assert_eq!(stage.get("/api/system_settings").await.value(), kept);
     }
-    for body in [json!({}), json!({ "dp_manager_address": "x" }), json!({ "dp_manager_address": ["x"] })] {
+    let both = json!(["https://dp-manager:7943", "https://dp-manager-2:7943"]);
+    let kept = stage.call("PUT", "/api/system_settings", json!({ "dp_manager_address": both })).await.value();
+    assert_eq!(kept["dp_manager_address"], both);
+    for body in [
+        json!({}),
+        json!({ "dp_manager_address": "x" }),
+        json!({ "dp_manager_address": ["x"] }),
+        json!({ "dp_manager_address": null }),
+        json!({ "dp_manager_address": ["https://a:1"], "control_plane_address": ["https://b:1"] }),
+    ] {
         assert_eq!(stage.call("PUT", "/api/system_settings", body).await.refusal().0, 400);
     }
+    assert_eq!(stage.get("/api/system_settings").await.value(), kept);
 }
 
 #[tokio::test]

@@ -78,7 +78,16 @@ async fn what_no_gateway_could_show_is_refused_with_its_member() {
         (json!({ "type": "both" }), "type must be server or client"),
         (json!({ "client": {} }), "client.ca is required"),
         (json!({ "client": { "ca": "x" } }), "client.ca must be certificates of authorities"),
-        (json!({ "client": { "ca": good["cert"], "depth": 1 } }), "client.depth is not enforced"),
+        (json!({ "client": { "ca": good["cert"], "depth": "1" } }), "client.depth must be a"),
+        (json!({ "client": { "ca": good["cert"], "depth": 1.5 } }), "client.depth must be a"),
+        (
+            json!({ "client": { "ca": good["cert"], "depth": -1 } }),
+            "client.depth must be a whole number from 0",
+        ),
+        (
+            json!({ "client": { "ca": good["cert"], "depth": 101 } }),
+            "client.depth must be a whole number from 0",
+        ),
         (
             json!({ "client": { "ca": good["cert"], "skip_mtls_uri_regex": [] } }),
             "skip_mtls_uri_regex is not",
@@ -94,7 +103,14 @@ async fn what_no_gateway_could_show_is_refused_with_its_member() {
     let idle = with(&good, &json!({ "cert": expired, "key": expired_key, "status": 0 }));
     assert_eq!(stage.call("POST", SSLS, idle).await.value()["exptime"], 1_785_542_400);
     let mutual = with(&good, &json!({ "client": { "ca": good["cert"] } }));
-    assert_eq!(stage.call("POST", SSLS, mutual).await.value()["client"], json!({ "ca": good["cert"] }));
+    let made = stage.call("POST", SSLS, mutual).await.value();
+    assert_eq!(made["client"], json!({ "ca": good["cert"], "depth": 1 }), "one unless it is said");
+    let path = format!("/apisix/admin/ssls/{}", made["id"].as_str().unwrap());
+    for depth in [0, 100] {
+        let deeper = json!([{ "op": "replace", "path": "/client/depth", "value": depth }]);
+        assert_eq!(stage.call("PATCH", &path, deeper).await.value()["client"]["depth"], depth);
+        assert_eq!(stage.get(&path).await.value()["client"]["depth"], depth);
+    }
     let shown_to_upstreams = with(&good, &json!({ "type": "client" }));
     assert_eq!(stage.call("POST", SSLS, shown_to_upstreams).await.value()["type"], "client");
 }

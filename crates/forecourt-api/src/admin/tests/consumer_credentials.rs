@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{START, Stage};
+use super::{
+    roles::Person,
+    stage::{START, Stage},
+};
 
 const LIST: &str = "/apisix/admin/consumers/ada/credentials?gateway_group_id=default";
 
@@ -92,4 +95,70 @@ async fn credentials_stay_when_their_consumer_is_replaced_and_end_with_it() {
     stage.call("PUT", ada, json!({})).await.value();
     assert!(stage.get(LIST).await.list().is_empty());
     stage.call("PUT", &of("two"), key).await.value();
+}
+
+#[tokio::test]
+async fn whoever_may_not_change_a_consumer_is_shown_stars_in_every_answer() {
+    let stage = stage_with_ada().await;
+    let own = json!({ "plugins": {
+        "key-auth": { "key": "planted-1" }, "basic-auth": { "username": "u", "password": "planted-2" },
+        "jwt-auth": { "key": "j", "secret": "planted-3" },
+    } });
+    stage.call("PUT", "/apisix/admin/consumers/ada?gateway_group_id=default", own).await.value();
+    let further = json!({ "plugins": { "key-auth": { "key": "planted-4" } } });
+    stage.call("PUT", &of("one"), further).await.value();
+    let reads = json!([{ "effect": "allow", "resources": ["<.*>"], "actions": ["gateway:GetConsumer"] }]);
+    let ann = Person::with(&stage, "ann", reads).await;
+    let answers = [
+        "/apisix/admin/consumers?gateway_group_id=default".to_owned(),
+        "/apisix/admin/consumers/ada".to_owned(),
+        LIST.to_owned(),
+        of("one"),
+    ];
+    for path in &answers {
+        let masked = ann.call(&stage, "GET", path, Value::Null).await;
+        assert!(masked.status == 200 && masked.text.contains("******"), "{path}: {}", masked.text);
+        assert!(!masked.text.contains("planted"), "{path}: {}", masked.text);
+        assert!(stage.get(path).await.text.contains("planted"), "{path}: declarative tools compare them");
+    }
+    let shown = ann.call(&stage, "GET", &answers[1], Value::Null).await.value();
+    let wanted = json!({
+        "key-auth": { "key": "******" }, "basic-auth": { "username": "u", "password": "******" },
+        "jwt-auth": { "key": "j", "algorithm": "HS256", "secret": "******" },
+    });
+    assert_eq!(shown["plugins"], wanted);
+}
+
+#[tokio::test]
+async fn each_way_wants_its_members_and_no_others() {
+    let stage = stage_with_ada().await;
+    for (plugins, problem) in [
+        (json!({ "key-auth": {} }), "plugins.key-auth.key is required"),
+        (json!({ "key-auth": { "key": "" } }), "plugins.key-auth.key is required"),
+        (json!({ "key-auth": { "key": 1 } }), "plugins.key-auth.key must be a string"),
+        (json!({ "basic-auth": { "password": "p" } }), "plugins.basic-auth.username"),
+        (json!({ "basic-auth": { "username": "u" } }), "plugins.basic-auth.password"),
+        (json!({ "basic-auth": { "username": "a:b", "password": "p" } }), "plugins.basic-auth.username"),
+        (json!({ "jwt-auth": { "secret": "s" } }), "plugins.jwt-auth.key is required"),
+        (json!({ "jwt-auth": { "key": "k" } }), "plugins.jwt-auth.secret is required"),
+        (
+            json!({ "jwt-auth": { "key": "k", "algorithm": "RS256" } }),
+            "plugins.jwt-auth.public_key is required",
+        ),
+        (
+            json!({ "jwt-auth": { "key": "k", "algorithm": "none", "secret": "s" } }),
+            "plugins.jwt-auth.algorithm",
+        ),
+        (
+            json!({ "jwt-auth": { "key": "k", "secret": "s", "public_key": "p" } }),
+            "plugins.jwt-auth.public_key",
+        ),
+    ] {
+        let (status, message) = stage.call("POST", LIST, json!({ "plugins": plugins })).await.refusal();
+        assert!(status == 400 && message.starts_with(problem), "{plugins}: {message}");
+    }
+    let token = json!({ "plugins": { "jwt-auth": { "key": "k", "secret": "s" } } });
+    let made = stage.call("POST", LIST, token).await.value();
+    assert_eq!(made["plugins"], json!({ "jwt-auth": { "key": "k", "algorithm": "HS256", "secret": "s" } }));
+    assert_eq!(stage.get(LIST).await.list().len(), 1);
 }

@@ -240,3 +240,75 @@ async fn whoever_may_not_see_contact_points_cannot_find_them_through_a_product()
     // What is there already stays, whoever changes the rest.
     stage.basic("PUT", &product, "ann", "second", body).await.value();
 }
+
+#[tokio::test]
+async fn every_event_may_be_told_by_both_types_in_words_of_ones_own_or_ours() {
+    let stage = Stage::start().await;
+    let portal = stage.default_portal().await;
+    let mail = stage.id_of("POST", POINTS, mail("Operations")).await;
+    let hook = json!({ "name": "Chat", "type": "webhook", "url": "https://chat.example.com/hooks/1" });
+    let hook = stage.id_of("POST", POINTS, hook).await;
+    let words = "{{.ApprovalID}} {{.ApplicantName}} {{.Event}} {{.AppliedAt}} {{.ResourceName}} \
+                 {{.AppliedAt.Format \"2006-01-02 15:04\"}}";
+    let mut rules = Vec::new();
+    for event in ["created", "accepted", "rejected", "cancelled"] {
+        let event = format!("subscription_approval_{event}");
+        rules.push(json!({ "event": event, "type": "email", "contact_point_ids": [mail] }));
+        rules.push(json!({
+            "event": event, "type": "webhook", "contact_point_ids": [hook], "subject": words, "content": words,
+        }));
+    }
+    // Nobody need be named, on a draft or an external product neither.
+    rules.push(json!({ "event": "subscription_approval_created", "type": "email", "contact_point_ids": [] }));
+    let text =
+        "openapi: 3.0.3\ninfo: {title: T, version: '1'}\nservers: [{url: https://a.example}]\npaths: {}\n";
+    for body in [
+        json!({ "type": "gateway", "name": "Orders", "notifications": rules }),
+        json!({ "type": "external", "name": "Bills", "raw_openapi": text, "notifications": rules }),
+    ] {
+        let made = stage.call("POST", &format!("/api/api_products?portal_id={portal}"), body).await.value();
+        assert_eq!(made["notifications"], json!(rules));
+        let path = format!("/api/api_products/{}", made["id"].as_str().unwrap());
+        assert_eq!(stage.get(&path).await.value()["notifications"], json!(rules));
+        for point in [&mail, &hook] {
+            let refused = stage.call("DELETE", &format!("{POINTS}/{point}"), Value::Null).await.refusal();
+            assert_eq!(refused.0, 400, "{}", refused.1);
+        }
+        let put = stage.call("PUT", &path, json!({ "notifications": [rules[8]] })).await.value();
+        assert_eq!(put["notifications"], json!([rules[8]]), "given ones are replaced whole");
+    }
+    for point in [&mail, &hook] {
+        stage.call("DELETE", &format!("{POINTS}/{point}"), Value::Null).await.value();
+    }
+}
+
+#[tokio::test]
+async fn mail_is_not_sent_before_there_is_a_server_and_a_sender() {
+    let stage = Stage::start().await;
+    let status = async || stage.get("/api/system_settings/smtp_server_status").await.value();
+    assert_eq!(status().await, json!({ "enable": false }));
+    let whole =
+        json!({ "enable": true, "address": "mail.example.com", "sender_address": "portal@example.com" });
+    for missing in ["address", "sender_address"] {
+        for empty in [Value::Null, json!("")] {
+            let mut body = whole.clone();
+            body[missing] = empty;
+            let refused = stage.call("PUT", SMTP, body).await.refusal();
+            assert!(
+                refused.0 == 400 && refused.1.starts_with(&format!("{missing} is required")),
+                "{}",
+                refused.1
+            );
+        }
+    }
+    assert_eq!(stage.get(SMTP).await.value(), json!({ "enable": false, "security": "none" }));
+    let put = stage.call("PUT", SMTP, whole).await.value();
+    assert_eq!((&put["security"], put.get("password"), put.get("username")), (&json!("none"), None, None));
+    assert_eq!(status().await, json!({ "enable": true }));
+    for security in ["starttls", "tls", "none"] {
+        let put = stage.call("PUT", SMTP, json!({ "security": security })).await.value();
+        assert_eq!((&put["security"], &put["address"]), (&json!(security), &json!("mail.example.com")));
+    }
+    stage.call("PUT", SMTP, json!({ "enable": false })).await.value();
+    assert_eq!(status().await, json!({ "enable": false }));
+}

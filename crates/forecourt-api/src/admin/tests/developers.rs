@@ -65,6 +65,12 @@ async fn an_invited_developer_is_active_under_an_issued_name() {
     );
     assert!(invited["developer_id"].as_str().unwrap().starts_with("org_"));
     assert_eq!(stage.call("POST", &path, body).await.refusal().0, 400);
+    let address = json!({ "username": "ada@example.com", "password": "first" });
+    assert_eq!(stage.call("POST", &path, address).await.value()["username"], "ada@example.com");
+    for taken in ["ADA", "Ada@Example.com"] {
+        let body = json!({ "username": taken, "password": "first" });
+        assert_eq!(stage.call("POST", &path, body).await.refusal().0, 400, "{taken}");
+    }
     let alias = format!("/api/portals/{portal}/developers/invites");
     assert_eq!(stage.call("POST", &alias, json!({})).await.refusal(), (400, "username is required".into()));
     let unnamed = stage.call("POST", "/api/developers/invites", json!({})).await.refusal();

@@ -37,6 +37,7 @@ fn rule(method: &str, path: &str) -> Option<Access> {
     let item = path.ends_with('}');
     Some(match (method, noun) {
         (_, "/healthz" | "/openapi.json" | "login" | "logout") => Open,
+        (_, noun) if ["oidc/", "saml/", "ldap/", "cas/"].iter().any(|way| noun.starts_with(way)) => Open,
         (
             "GET",
             "license" | "version" | "schema/core" | "plugins/list" | "plugins/{name}" | "labels/{type}",
@@ -45,7 +46,8 @@ fn rule(method: &str, path: &str) -> Option<Access> {
         (_, noun) if noun.starts_with("settings/tokens") => Oneself,
         ("PUT", "license" | "system_settings")
         | ("POST", "invites" | "gateway_groups" | "portals" | "roles" | "permission_policies") => Addition,
-        ("GET", noun) if noun.starts_with("system_settings") => Object,
+        ("GET", noun) if noun.starts_with("system_settings") || noun.ends_with("/scim") => Object,
+        ("GET", "audit_logs/export") => Object,
         ("GET", "gateway_groups" | "forecourt/nodes" | "forecourt/instance_tokens") => GroupList,
         (_, "forecourt/nodes/{id}" | "forecourt/instance_tokens/{id}" | "forecourt/receipts/{revision}") => {
             GroupObject
@@ -105,6 +107,7 @@ pub(super) struct Existing {
     plan: String,
     dcr_provider: String,
     contact_point: String,
+    delivery: String,
     user: String,
     option: String,
     token: String,
@@ -152,6 +155,7 @@ impl Existing {
         let dcr_provider = stage.id_of("POST", "/api/dcr_providers", provider).await;
         let webhook = json!({ "name": "Hook", "type": "webhook", "url": "https://hook.example.com" });
         let contact_point = stage.id_of("POST", "/api/contact_points", webhook).await;
+        let delivery = super::deliveries::dead(&stage, "dlv_matrix", &contact_point).await;
         let first = async |path: &str| stage.get(path).await.list()[0]["id"].as_str().unwrap().to_owned();
         let tokens = format!("/api/portal/tokens?portal_id={portal}");
         Self {
@@ -163,6 +167,7 @@ impl Existing {
             plan,
             dcr_provider,
             contact_point,
+            delivery,
             role,
             policy,
             stage,
@@ -188,6 +193,7 @@ impl Existing {
             "plans" => &self.plan,
             "dcr_providers" => &self.dcr_provider,
             "contact_points" => &self.contact_point,
+            "deliveries" => &self.delivery,
             "roles" => &self.role,
             "permission_policies" => &self.policy,
             "subscriptions" => &self.subscription,
@@ -227,10 +233,18 @@ impl Existing {
         let portal =
             (path.starts_with("/api/") && !path.contains("{portal}") && path != "/api/login_options")
                 .then(|| format!("portal_id={}", self.portal));
-        let span = if path.ends_with("/usage") { "&start_at=1&end_at=2" } else { "" };
+        let span = match path {
+            _ if path.ends_with("/usage") => "&start_at=1&end_at=2",
+            "/api/audit_logs/export" => "&format=json",
+            _ => "",
+        };
         format!("{address}?{}{span}", group.map(str::to_owned).or(portal).unwrap_or_default())
     }
 }
+
+/// How paths end, beside those of deletions, whose endpoints act without a body.
+pub(super) const WITHOUT_BODY: [&str; 5] =
+    ["_key", "instance_token", "scim/token", "signing_secret", "{id}/resend"];
 
 /// One credential of each kind.
 struct Credentials {
@@ -300,8 +314,7 @@ async fn judge(existing: &Existing, credentials: &Credentials, rule: Access, met
     }
     let other = send(&[("x-api-key", &credentials.other_group)]).await;
     expect_refused(rule, &other, &send(&[("x-api-key", &credentials.without_role)]).await, &context);
-    let takes_no_body =
-        method == "DELETE" || ["_key", "instance_token", "scim/token"].iter().any(|end| path.ends_with(end));
+    let takes_no_body = method == "DELETE" || WITHOUT_BODY.iter().any(|end| path.ends_with(end));
     let by_key = if takes_no_body && rule == Access::GroupObject {
         None
     } else {

@@ -2,7 +2,7 @@
 
 use forecourt_app::{
     ErrorKind,
-    gateway_feed::{self, Following, News},
+    gateway_feed::{Following, Held, News},
     nodes::{self, Standing},
 };
 use forecourt_core::{
@@ -332,12 +332,9 @@ async fn a_stream_ends_when_the_database_under_it_is_another() {
     // The other one stands for a backup that was put back and has gone on past what the node has.
     let refusal = following.next(&other.app).await.unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::Unavailable);
-    let mut position = gateway_feed::Position::default();
-    gateway_feed::changes(&stage.app, &group, &mut position).await.unwrap();
-    let refusal = gateway_feed::changes(&other.app, &group, &mut position).await.unwrap_err();
-    assert_eq!(refusal.kind(), ErrorKind::Unavailable);
-    assert!(gateway_feed::left_the_line(&other.app, &mut position).await.unwrap());
-    assert!(gateway_feed::changes(&other.app, &group, &mut position).await.unwrap().snapshot);
+    let held = Held { position: Some(reached(&stage).await), ..Held::default() };
+    let mut again = Following::begin(&other.app, &group, held).await.unwrap();
+    assert_eq!(again.next(&other.app).await.unwrap(), [News::Snapshot(SnapshotReason::Diverged)]);
 }
 
 /// The position of whoever has heard everything.

@@ -1,10 +1,11 @@
 //! Plans of products and of subscriptions, as the Admin API makes and changes them.
 
-use forecourt_app::gateway_feed::{self, Position};
+use forecourt_app::gateway_feed::{Following, Held, News};
 use forecourt_core::{
     gateway_state::{GrantState, ProductState, Resource},
     ids::GatewayGroupId,
 };
+use forecourt_wire::changes::Change;
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -54,9 +55,9 @@ impl Offered {
     /// What gateways hear of the product and its grant, from the beginning.
     async fn heard(&self) -> (ProductState, GrantState) {
         let group = GatewayGroupId::default_group();
-        let mut position = Position::default();
-        let batch = gateway_feed::changes(&self.stage.app, &group, &mut position).await.unwrap();
-        let rows: Vec<_> = batch.changes.into_iter().filter_map(|change| change.resource).collect();
+        let mut following = Following::begin(&self.stage.app, &group, Held::default()).await.unwrap();
+        let told = self.told(&mut following).await;
+        let rows: Vec<_> = told.into_iter().filter_map(|change| change.resource).collect();
         let product = rows.iter().find_map(|row| match row {
             Resource::Product(product) => Some(product.clone()),
             _ => None,
@@ -66,6 +67,21 @@ impl Offered {
             _ => None,
         });
         (product.unwrap(), grant.unwrap())
+    }
+
+    /// What gateways hear of next.
+    async fn told(&self, following: &mut Following) -> Vec<Change> {
+        let mut rows = Vec::new();
+        loop {
+            let told = following.next(&self.stage.app).await.unwrap();
+            if told.is_empty() {
+                return rows;
+            }
+            rows.extend(told.into_iter().flat_map(|news| match news {
+                News::Rows(changes) => changes,
+                _ => Vec::new(),
+            }));
+        }
     }
 }
 
@@ -95,16 +111,15 @@ async fn a_plans_limits_change_in_one_row_and_its_default_moves() {
     let offered = Offered::start().await;
     let (bronze, gold) = (offered.plan("Bronze", 5).await, offered.plan("Gold", 500).await);
     let group = GatewayGroupId::default_group();
-    let mut position = Position::default();
-    gateway_feed::changes(&offered.stage.app, &group, &mut position).await.unwrap();
+    let mut following = Following::begin(&offered.stage.app, &group, Held::default()).await.unwrap();
+    offered.told(&mut following).await;
     let path = format!("{PLANS}/{bronze}");
     let change =
         json!({ "limits": [{ "count": 6, "window_seconds": 1 }, { "count": 9, "window_seconds": 86400 }] });
     let changed = offered.stage.call("PUT", &path, change).await.value();
     assert_eq!(changed["name"], "Bronze", "what is absent stays");
     assert_eq!(changed["limits"][1], json!({ "count": 9, "window_seconds": 86400 }));
-    let news = gateway_feed::changes(&offered.stage.app, &group, &mut position).await.unwrap();
-    assert_eq!(news.changes.len(), 1, "only the product's row tells of it");
+    assert_eq!(offered.told(&mut following).await.len(), 1, "only the product's row tells of it");
     let moved =
         offered.stage.call("PUT", &format!("{PLANS}/{gold}"), json!({ "default": true })).await.value();
     assert_eq!(moved["default"], true);

@@ -11,7 +11,7 @@ const ROUTES: &str = "/apisix/admin/routes?gateway_group_id=default";
 async fn a_service_is_put_under_a_chosen_id_with_unknown_members_kept() {
     let stage = Stage::start().await;
     let given = json!({
-        "name": "orders", "hosts": ["Orders.example.com"], "path_prefix": "/orders", "x-own": { "a": 1 },
+        "name": "orders", "hosts": ["Orders.example.com"], "path_prefix": "/orders/", "x-own": { "a": 1 },
         "upstream": { "nodes": [{ "host": "10.1.2.3", "port": 8080, "weight": 100 }], "timeout": { "read": 5 }, "retries": 2 },
     });
     let put =
@@ -19,7 +19,7 @@ async fn a_service_is_put_under_a_chosen_id_with_unknown_members_kept() {
     let at = put["created_at"].clone();
     let wanted = json!({
         "id": "orders-1", "service_id": "orders-1", "name": "orders", "labels": {}, "type": "http", "status": 1,
-        "hosts": ["orders.example.com"], "path_prefix": "/orders", "strip_path_prefix": true, "plugins": {},
+        "hosts": ["Orders.example.com"], "path_prefix": "/orders/", "strip_path_prefix": true, "plugins": {},
         "upstream": {
             "name": "default", "scheme": "http", "type": "roundrobin",
             "nodes": [{ "host": "10.1.2.3", "port": 8080, "weight": 100 }], "timeout": { "read": 5 },
@@ -156,7 +156,8 @@ async fn a_route_is_made_under_each_spelling_of_its_paths() {
         (json!({ "service_id": "x" }), "service_id \"x\" is not a service of this gateway group"),
         (json!({ "methods": ["FETCH"] }), "methods[0] must be one of"),
         (json!({ "plugins": { "limit-req": {} } }), "unknown plugin limit-req"),
-        (json!({ "vars": [["arg_a", "==", "1"]] }), "vars are not served"),
+        (json!({ "vars": {} }), "vars must be an array of conditions"),
+        (json!({ "vars": [["arg_a", "=", "1"]] }), "vars[0][1] must be one of"),
     ] {
         let mut body = json!({ "name": "r", "service_id": service, "paths": ["/a"] });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -165,4 +166,95 @@ async fn a_route_is_made_under_each_spelling_of_its_paths() {
     }
     stage.call("DELETE", &format!("/apisix/admin/services/{service}"), Value::Null).await.value();
     assert!(stage.get(ROUTES).await.list().is_empty(), "a service takes its routes along");
+}
+
+#[tokio::test]
+async fn conditions_of_a_route_are_answered_as_given_replaced_patched_and_taken_away() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let vars =
+        json!([["arg_v", "==", 2], ["!OR", ["http_x_role", "has", "guest"], ["uri", "!", "~~", "^/a"]]]);
+    let path = "/apisix/admin/routes/r?gateway_group_id=default";
+    let body = |vars: &Value| json!({ "name": "r", "service_id": service, "paths": ["/a"], "vars": vars });
+    let made = stage.call("PUT", path, body(&vars)).await.value();
+    assert_eq!(made["vars"], vars);
+    assert_eq!(stage.get(path).await.value(), made);
+    let priority = json!([{ "op": "replace", "path": "/priority", "value": 7 }]);
+    assert_eq!(stage.call("PATCH", path, priority).await.value()["vars"], vars, "a patch of another member");
+    let other = json!([{ "op": "replace", "path": "/vars/0/2", "value": 3 }]);
+    assert_eq!(stage.call("PATCH", path, other).await.value()["vars"][0], json!(["arg_v", "==", 3]));
+    let wrong = json!([{ "op": "add", "path": "/vars/-", "value": ["server_port", "==", "80"] }]);
+    let (status, message) = stage.call("PATCH", path, wrong).await.refusal();
+    assert!(status == 400 && message.starts_with("vars[2][0] must be one of"), "{message}");
+    let removed = stage.call("PATCH", path, json!([{ "op": "remove", "path": "/vars" }])).await.value();
+    assert_eq!(removed.get("vars"), None);
+    let added = json!([{ "op": "replace", "path": "/vars", "value": vars }]);
+    assert_eq!(stage.call("PATCH", path, added).await.value()["vars"], vars);
+    for none in [json!([]), Value::Null] {
+        assert_eq!(stage.call("PUT", path, body(&none)).await.value().get("vars"), None, "{none}");
+    }
+    let validated = json!({ "routes": [body(&json!([["uri", "in", []]]))] });
+    let refused = stage.call("POST", "/apisix/admin/configs/validate", validated).await;
+    assert_eq!((&refused.body["status"], &refused.body["errors"][0]["index"]), (&json!(400), &json!(0)));
+    assert!(refused.body["errors"][0]["error"].as_str().unwrap().starts_with("vars[0][2] must be"));
+}
+
+#[tokio::test]
+async fn what_is_not_given_of_a_service_a_route_and_an_upstream_has_its_default() {
+    let stage = Stage::start().await;
+    let made = stage.call("POST", SERVICES, json!({ "name": "bare", "upstream": {} })).await.value();
+    let (id, at) = (made["id"].clone(), made["created_at"].clone());
+    let upstream = json!({
+        "name": "default", "scheme": "http", "type": "roundrobin", "nodes": [], "timeout": {}, "pass_host": "pass",
+    });
+    let wanted = json!({
+        "id": id, "service_id": id, "name": "bare", "labels": {}, "type": "http", "status": 1, "hosts": [],
+        "strip_path_prefix": true, "plugins": {}, "upstream": upstream, "created_at": at, "updated_at": at,
+    });
+    assert_eq!(made, wanted);
+    let given =
+        json!({ "name": "stored", "type": "stream", "status": 0, "strip_path_prefix": false, "desc": "d" });
+    let made = stage.call("POST", SERVICES, given.clone()).await.value();
+    for (member, value) in given.as_object().unwrap() {
+        assert_eq!(made[member], *value, "{member}");
+    }
+    assert!(made.get("upstream").is_none() && made.get("path_prefix").is_none(), "{made}");
+    let path = format!("/apisix/admin/services/{}", id.as_str().unwrap());
+    for (timeout, answered) in [
+        (json!({}), json!({})),
+        (json!({ "connect": 1, "send": 2, "read": 3 }), json!({ "connect": 1, "send": 2, "read": 3 })),
+        (json!({ "read": null }), json!({})),
+        (Value::Null, json!({})),
+    ] {
+        let patched = stage.call("PATCH", &path, json!({ "upstream": { "timeout": null } })).await;
+        assert_eq!(patched.value()["upstream"]["timeout"], json!({}));
+        let patched = stage.call("PATCH", &path, json!({ "upstream": { "timeout": timeout } })).await.value();
+        assert_eq!(patched["upstream"]["timeout"], answered);
+    }
+    for node in [
+        json!({ "port": 1, "weight": 1 }),
+        json!({ "host": "a", "weight": 1 }),
+        json!({ "host": "", "port": 1, "weight": 1 }),
+    ] {
+        let (status, message) =
+            stage.call("PATCH", &path, json!({ "upstream": { "nodes": [node] } })).await.refusal();
+        assert!(status == 400 && message.starts_with("upstream.nodes"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn the_id_in_a_body_is_not_the_routes_own_whichever_way_it_is_spelled() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    for member in ["id", "route_id"] {
+        let route = json!({ "name": "r", "service_id": service, "paths": ["/a"], member: "mine" });
+        let path = "/apisix/admin/routes/r?gateway_group_id=default";
+        let put = stage.call("PUT", path, route.clone()).await.value();
+        assert_eq!((&put["id"], put.get("route_id")), (&json!("r"), None), "the path names it");
+        let issued = stage.call("POST", ROUTES, route).await.value();
+        assert!(
+            issued["id"].as_str().unwrap().starts_with("rte_") && issued.get("route_id").is_none(),
+            "{issued}"
+        );
+    }
 }

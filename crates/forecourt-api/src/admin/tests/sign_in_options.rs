@@ -251,6 +251,10 @@ async fn deleting_an_option_ends_its_sessions_and_counts_who_cannot_sign_in_any_
     assert!(last.0 == 400 && last.1.contains("last enabled"), "{}", last.1);
     assert!(reads.session(&digest).await.unwrap().is_some(), "nothing happened");
     let other = stage.id_of("POST", ADMINISTRATORS, oidc("Other")).await;
+    let preview = stage.call("DELETE", &format!("{path}?dry_run=true"), Value::Null).await.value();
+    let impact = &preview["impact"];
+    assert_eq!((&impact["people_without_sign_in"], &impact["sessions"]), (&json!(1), &json!(1)), "{preview}");
+    assert!(reads.session(&digest).await.unwrap().is_some(), "a preview changes nothing");
     let deleted = stage.call("DELETE", &path, Value::Null).await;
     assert_eq!(
         deleted.body,

@@ -12,6 +12,7 @@ use forecourt_conformity::Answer;
 use forecourt_core::{
     actors::{Actor, Caller, Receipt, Source},
     applications::ApplicationInput,
+    audit_logs::Journal,
     developers::Developer,
     gateway_state::Kind,
     ids::{NodeId, PortalId, RequestId},
@@ -145,32 +146,11 @@ impl Stage {
         headers: &[(&str, &str)],
         body: Value,
     ) -> Reply {
-        let mut request = Request::builder().method(Method::try_from(method).unwrap()).uri(path);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = match body {
-            Value::Null => request.body(Body::empty()),
-            body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
-        };
-        self.send(request.unwrap()).await
+        self.send(request(method, path, headers, body)).await
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Reply {
-        let (method, address) = (request.method().clone(), request.uri().to_string());
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        openapi::tests::conforms(Answer {
-            method: &method,
-            address: &address,
-            status: parts.status.as_u16(),
-            headers: &parts.headers,
-            body: &bytes,
-        });
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Reply { status: parts.status.as_u16(), headers: parts.headers, body, text }
+        send(&self.router, request).await
     }
 
     /// Signs in and returns the `Cookie` header to send from then on.
@@ -246,6 +226,7 @@ impl Stage {
             address: None,
             receipt: Receipt::default(),
             preview: None,
+            journal: Journal::default(),
         };
         let developer = developers::create(&self.app, &caller, name).await.unwrap();
         let actor = Actor::Developer {
@@ -281,4 +262,35 @@ pub(super) fn hello(name: &str) -> Hello {
         in_force: None,
         drift: Vec::new(),
     }
+}
+
+/// A request; a null body is none.
+pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Request<Body> {
+    let mut request = Request::builder().method(Method::try_from(method).unwrap()).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = match body {
+        Value::Null => request.body(Body::empty()),
+        body => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+    };
+    request.unwrap()
+}
+
+/// What `router` answers, held against the document where that speaks of it.
+pub(super) async fn send(router: &Router, request: Request<Body>) -> Reply {
+    let (method, address) = (request.method().clone(), request.uri().to_string());
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    openapi::tests::conforms(Answer {
+        method: &method,
+        address: &address,
+        status: parts.status.as_u16(),
+        headers: &parts.headers,
+        body: &bytes,
+    });
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Reply { status: parts.status.as_u16(), headers: parts.headers, body, text }
 }

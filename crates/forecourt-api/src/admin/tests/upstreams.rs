@@ -76,6 +76,40 @@ async fn further_upstreams_outlive_their_services_replacement_until_no_route_nam
 }
 
 #[tokio::test]
+async fn upstreams_are_found_by_name_description_and_labels_like_everything_else() {
+    let stage = Stage::start().await;
+    let service = stage.service("orders").await;
+    let path = format!("/apisix/admin/services/{service}/upstreams");
+    for (id, more) in [
+        ("one", json!({ "desc": "50% of it", "labels": { "team": "Shop" } })),
+        ("two", json!({ "labels": { "team": "depot", "a b/c": "x" } })),
+        ("odd", json!({ "desc": 7, "labels": "team" })),
+    ] {
+        let body = with(&with(&blue(), &json!({ "name": id })), &more);
+        let made = stage.call("PUT", &format!("{path}/{id}"), body.clone()).await.value();
+        assert_eq!((&made["desc"], &made["labels"]), (&body["desc"], &body["labels"]), "kept as given");
+    }
+    for (query, found) in [
+        ("search=ON", ["one"].as_slice()),
+        ("search=0%25", &["one"]),
+        ("search=SHO", &["one"]),
+        ("search=team", &["two", "one"]),
+        ("search=b/C", &["two"]),
+        ("search=_", &[]),
+        ("labels[team]=Shop", &["one"]),
+        ("labels[team]=shop", &[]),
+        ("labels[team]=", &["two", "one"]),
+        ("labels[team]=depot&labels[a+b/c]=x", &["two"]),
+        ("labels[team]=Shop&search=two", &[]),
+        ("search=o&direction=asc", &["one", "two", "odd"]),
+    ] {
+        let reply = stage.get(&format!("{path}?{query}")).await;
+        assert_eq!(reply.names(), found, "{query}");
+        assert_eq!(reply.body["total"], found.len(), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_is_answered_as_it_was_given() {
     let stage = Stage::start().await;
     let service = stage.service("orders").await;
@@ -106,7 +140,7 @@ async fn an_upstream_is_answered_as_it_was_given() {
         (json!({ "nodes": 1 }), "nodes must be an array"),
         (json!({ "timeout": { "connect": 0 } }), "upstream.timeout.connect must be"),
         (json!({ "type": "ewma" }), "upstream.type ewma is not served"),
-        (json!({ "scheme": "tcp" }), "upstream.scheme tcp is for services of the type stream only"),
+        (json!({ "scheme": "udp" }), "upstream.scheme must be http, https, grpc, grpcs or tcp"),
         (json!({ "retries": "1" }), "upstream.retries must be a whole number"),
         (json!({ "checks": { "active": { "timeout": "x" } } }), "upstream.checks.active.timeout must be"),
     ] {
@@ -118,15 +152,18 @@ async fn an_upstream_is_answered_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_stream_service_may_have_tcp_upstreams_and_stays_one_while_it_has() {
+async fn tcp_upstreams_are_kept_and_answered_on_services_of_both_types() {
     let stage = Stage::start().await;
     let path = "/apisix/admin/services/s?gateway_group_id=default";
-    let stream = json!({ "name": "s", "type": "stream", "upstream": { "scheme": "tcp" } });
-    stage.call("PUT", path, stream.clone()).await.value();
-    let tcp = json!({ "name": "t", "scheme": "tcp" });
-    stage.call("PUT", "/apisix/admin/services/s/upstreams/t", tcp).await.value();
-    assert_eq!(stage.call("PUT", path, json!({ "name": "s" })).await.refusal().0, 400);
-    stage.call("PUT", path, stream).await.value();
+    for kind in ["stream", "http"] {
+        let given = json!({ "name": "s", "type": kind, "upstream": { "scheme": "tcp" } });
+        let put = stage.call("PUT", path, given).await.value();
+        assert_eq!((&put["type"], &put["upstream"]["scheme"]), (&json!(kind), &json!("tcp")));
+        let further = "/apisix/admin/services/s/upstreams/t";
+        let put = stage.call("PUT", further, json!({ "name": "t", "scheme": "tcp" })).await.value();
+        assert_eq!(put["scheme"], "tcp", "{kind}");
+        assert_eq!(stage.get(further).await.value(), put);
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,8 @@ fn hash_on(upstream: &Members<'_>) -> Result<HashOn, Invalid> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether this can be the name of an argument, a header field or a cookie.
+pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 256 && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&b))
 }
 

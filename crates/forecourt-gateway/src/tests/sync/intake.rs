@@ -31,9 +31,8 @@ impl Site {
         let gateway = Gateway::new(Config::default(), clock.as_clock()).unwrap();
         let set_aside = AtomicU64::new(0);
         let extent = load(&folder, &gateway, Contact::read(path).as_ref(), &set_aside).unwrap();
-        let position = extent.as_ref().map(|extent| extent.position.clone());
+        let intake = Intake::new(gateway.clone(), clock, extent.as_ref());
         let keeper = Keeper::start(path, folder.node(), extent).unwrap();
-        let intake = Intake::new(gateway.clone(), clock, position);
         Self { folder, gateway, intake, keeper, set_aside }
     }
 
@@ -322,4 +321,44 @@ async fn a_node_whose_disk_failed_tells_what_is_in_force_beside_what_is_kept() {
     let begun = site.intake.begin(&site.keeper).await;
     assert_eq!(begun.position, Some(position(first)));
     assert_eq!(begun.in_force, Some(position(world.revision())));
+}
+
+/// Makes of a state file one that a program wrote which knew of no version of rows.
+fn of_an_earlier_program(path: &Path) {
+    use crate::sync::records::{self, Found};
+    let bytes = fs::read(path).unwrap();
+    let mut rest = bytes.as_slice();
+    let Found::Body(head) = records::read(&mut rest).unwrap() else { panic!("no beginning") };
+    let mut owner: serde_json::Value = serde_json::from_slice(&head[1..]).unwrap();
+    owner.as_object_mut().unwrap().remove("rows").unwrap();
+    let mut written = Vec::new();
+    records::append(&mut written, format!("H{owner}").as_bytes());
+    written.extend(rest);
+    fs::write(path, written).unwrap();
+}
+
+#[tokio::test]
+async fn rows_of_another_version_are_served_until_the_whole_state_came_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut site = Site::start(folder.path());
+    let world = World::of(&[Act::Create(0), Act::Create(1), Act::Revoke(0)]);
+    site.catch_up(&world).await;
+    drop(site);
+    of_an_earlier_program(&folder.path().join(STATE));
+    let mut site = Site::start(folder.path());
+    assert_eq!(site.set_aside.load(std::sync::atomic::Ordering::Relaxed), 0);
+    for _ in 0..2 {
+        // Until it came, however often the stream breaks.
+        let begun = site.intake.begin(&site.keeper).await;
+        assert_eq!((begun.position, begun.in_force), (None, Some(position(world.revision()))));
+        world.agrees(&site.gateway, world.revision()).unwrap();
+        site.take(Message::Snapshot { reason: SnapshotReason::First });
+        world.agrees(&site.gateway, world.revision()).unwrap();
+    }
+    site.catch_up(&world).await;
+    world.agrees(&site.gateway, world.revision()).unwrap();
+    let begun = site.intake.begin(&site.keeper).await;
+    assert_eq!((begun.position, begun.in_force), (Some(position(world.revision())), None));
+    let mut site = site.restart(0);
+    assert_eq!(site.intake.begin(&site.keeper).await.position, Some(position(world.revision())));
 }

@@ -20,6 +20,10 @@ fn position(revision: i64) -> Position {
     Position { revision, mark: format!("{revision:016x}") }
 }
 
+fn extent(position: Position, length: u64, state_length: u64) -> Extent {
+    Extent { position, length, state_length, is_of_these_rows: true }
+}
+
 fn state() -> Vec<Change> {
     vec![
         put(1, service("s")),
@@ -84,7 +88,7 @@ fn what_was_written_is_read_and_only_its_owner_may_read_the_file() {
     let all = written(&path);
     let (position, length, rows) = all.last().unwrap().clone();
     let (loaded, found) = read(&path);
-    assert_eq!(loaded, Loaded::Whole(Extent { position, length, state_length: all[0].1 }));
+    assert_eq!(loaded, Loaded::Whole(extent(position, length, all[0].1)));
     assert_eq!(found, rows);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let other = load(&path, &NodeId::known("nod_2"), |_| {}).unwrap();
@@ -133,19 +137,16 @@ fn a_file_is_continued_behind_what_counts_and_a_torn_end_is_cut_off() {
     let all = written(&path);
     let torn = fs::read(&path).unwrap();
     fs::write(&path, &torn[..torn.len() - 1]).unwrap();
-    let (Loaded::Whole(extent), _) = read(&path) else { panic!() };
-    assert_eq!(extent.position, position(8));
-    let mut file = StateFile::reopen(&path, extent.length).unwrap();
+    let (Loaded::Whole(found), _) = read(&path) else { panic!() };
+    assert_eq!(found.position, position(8));
+    let mut file = StateFile::reopen(&path, found.length).unwrap();
     let mut records = row_records(&[put(10, application("b"))]).unwrap();
     records.extend(position_record(&position(10)).unwrap());
     file.write_through(&records).unwrap();
     let (loaded, rows) = read(&path);
     let expected = with(&all[2].2, &[put(10, application("b"))]);
     assert_eq!(rows, expected);
-    assert_eq!(
-        loaded,
-        Loaded::Whole(Extent { position: position(10), length: file.length, state_length: all[0].1 })
-    );
+    assert_eq!(loaded, Loaded::Whole(extent(position(10), file.length, all[0].1)));
 }
 
 #[test]
@@ -157,8 +158,7 @@ fn a_file_written_anew_holds_what_stands_and_nothing_else() {
     let file = compaction::compact((&path, *length, at), &compact, &node()).unwrap();
     let mut listed = Vec::new();
     let loaded = load(&compact, &node(), |changes| listed.extend(changes)).unwrap();
-    let extent = Extent { position: at.clone(), length: file.length, state_length: file.length };
-    assert_eq!(loaded, Loaded::Whole(extent));
+    assert_eq!(loaded, Loaded::Whole(extent(at.clone(), file.length, file.length)));
     assert_eq!(listed.len(), rows.len(), "each row once, and none that was deleted");
     assert_eq!(with(&Rows::new(), &listed), *rows);
 }

@@ -16,8 +16,8 @@ use crate::{
     state::State,
     tests::{
         rows::{
-            batch, client, credential, delete, delete_grant, grant, jwt, key, product, put, route, service,
-            user,
+            batch, client, credential, delete, delete_grant, grant, head, jwt, key, product, put, route,
+            service, user,
         },
         signing::Signer,
     },
@@ -221,7 +221,7 @@ fn two_products_have_two_issuers_at_the_same_time() {
         let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
         let headers: HeaderMap = [(http::header::AUTHORIZATION, value)].into_iter().collect();
         state.consistently(|table| {
-            let route = table.find("any", path, &HttpMethod::GET).unwrap();
+            let route = table.find(&head("any", path, &HttpMethod::GET, &headers)).unwrap();
             let request = Request { method: &HttpMethod::GET, headers: &headers, query: None, now: NOW };
             let Verdict::Permit(permit) = verify(&state, table, route, &request, &Proven::default()) else {
                 return "refused".to_owned();

@@ -141,3 +141,53 @@ async fn what_cannot_sign_or_verify_a_token_is_refused() {
     }
     assert_eq!(ada.api.get("/api/credentials").await.expect(200)["total"], 0);
 }
+
+#[tokio::test]
+async fn each_algorithm_may_be_asked_for_and_regenerating_may_ask_for_another() {
+    let f = Forecourt::start().await;
+    let ada = f.developer("ada").await;
+    let application = ada.application("demo").await;
+    let (ecdsa, ed25519) = (
+        KeyPair::generate().unwrap().public_key_pem(),
+        KeyPair::generate_for(&PKCS_ED25519).unwrap().public_key_pem(),
+    );
+    let own = |algorithm: &str, pem: &str| json!({ "algorithm": algorithm, "public_key": pem });
+    let mut last = String::new();
+    for (asked, algorithm, shown) in [
+        (Value::Null, "HS256", "secret"),
+        (json!({}), "HS256", "secret"),
+        (json!({ "algorithm": "HS256" }), "HS256", "secret"),
+        (json!({ "algorithm": "HS384" }), "HS384", "secret"),
+        (json!({ "algorithm": "HS512" }), "HS512", "secret"),
+        (own("ES256", &ecdsa), "ES256", "public_key"),
+        (own("EdDSA", &ed25519), "EdDSA", "public_key"),
+    ] {
+        let body = json!({ "type": "jwt-auth", "name": "t", "jwt-auth": asked });
+        let made = ada.api.post(&path(&application), body).await.expect(201);
+        let mut wanted = vec!["algorithm", "key", shown];
+        wanted.sort_unstable();
+        assert_eq!((members(&made["jwt-auth"]), &made["jwt-auth"]["algorithm"]), (wanted, &json!(algorithm)));
+        last = format!("{}/{}", path(&application), text(&made["id"]));
+        let mut kept = made["jwt-auth"].clone();
+        kept.as_object_mut().unwrap().remove("secret");
+        assert_eq!(ada.api.get(&last).await.expect(200)["jwt-auth"], kept);
+    }
+    let regenerate = format!("{last}/regenerate");
+    let body = |asked: Value| json!({ "type": "jwt_auth", "jwt_auth": asked });
+    let symmetric = ada.api.put(&regenerate, body(json!({ "algorithm": "HS384" }))).await.expect(200);
+    assert_eq!(members(&symmetric["jwt-auth"]), ["algorithm", "key", "secret"]);
+    let asymmetric = ada.api.put(&regenerate, body(own("ES256", &ecdsa))).await.expect(200);
+    assert_eq!(asymmetric["jwt-auth"]["public_key"], ecdsa);
+    assert_eq!(ada.api.get(&last).await.expect(200)["jwt-auth"], asymmetric["jwt-auth"]);
+    for (wrong, part) in [
+        (json!({ "type": "jwt-auth", "jwt-auth": { "algorithm": "ES256" } }), "public_key"),
+        (
+            json!({ "type": "jwt-auth", "jwt-auth": { "algorithm": "HS256", "secret": "mine" } }),
+            "Forecourt makes",
+        ),
+        (json!({ "type": "jwt-auth", "name": "t" }), "name"),
+        (json!({ "type": "key-auth" }), "type"),
+    ] {
+        ada.api.put(&regenerate, wrong).await.refused(400, part);
+    }
+}

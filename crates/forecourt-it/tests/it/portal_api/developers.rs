@@ -117,6 +117,10 @@ async fn somebody_who_waits_for_an_approval_is_listed_as_pending() {
     let list = f.portal_api().await.get("/api/developers?search=wanda").await.expect(200);
     assert_eq!(list["list"][0]["status"], "pending");
     assert_eq!((&list["list"][0]["id"], &list["list"][0]["name"]), (&json!(id), &json!("wanda")));
+    // The id, which is not the name here, finds it too.
+    f.developer("ada").await;
+    let by_id = format!("/api/developers?search={}", id[1..].to_uppercase());
+    assert_eq!(listed(&f.portal_api().await, &by_id, "name").await, ["wanda"]);
 }
 
 #[tokio::test]

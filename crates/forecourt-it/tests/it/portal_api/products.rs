@@ -204,3 +204,49 @@ async fn texts_come_in_the_order_of_the_links_and_their_operations_add_up() {
     let list = guest.get("/api/api_products?search=second").await.expect(200);
     assert_eq!(list["list"][0]["api_count"], 0);
 }
+
+#[tokio::test]
+async fn neither_links_nor_notifications_are_shown_and_linked_hosts_rewrite_no_text() {
+    let f = Forecourt::start().await;
+    let admin = f.admin().await;
+    let mail = json!({ "name": "Operations", "type": "email", "addresses": ["ops@example.com"] });
+    let mail = text(&admin.post("/api/contact_points", mail).await.expect(200)["value"]["id"]);
+    let rule =
+        json!({ "event": "subscription_approval_created", "type": "email", "contact_point_ids": [mail] });
+    let orders = f.product("Orders").await;
+    upload(&f, &orders, DOCUMENT).await;
+    let hosts = json!({ "hosts": ["one.example", "two.example"] });
+    admin.patch(&format!("/apisix/admin/services/{}", orders.service_id), hosts).await.expect(200);
+    let link = json!({
+        "gateway_group_id": "default", "service_id": orders.service_id, "linked_hosts": ["one.example"],
+    });
+    orders.update(json!({ "notifications": [rule], "linked_gateway_services": [link] })).await.expect(200);
+    external(&f, json!({ "notifications": [] })).await;
+    let ada = f.developer("ada").await;
+    let list = ada.api.get("/api/api_products?order_by=created_at&direction=asc").await.expect(200);
+    assert_eq!(
+        members(&list["list"][1]),
+        [
+            "api_count",
+            "created_at",
+            "desc",
+            "id",
+            "labels",
+            "name",
+            "server_urls",
+            "status",
+            "subscription_status",
+            "tags",
+            "type",
+            "updated_at",
+            "visibility",
+        ]
+    );
+    for row in list["list"].as_array().unwrap() {
+        let one = ada.api.get(&format!("/api/api_products/{}", text(&row["id"]))).await.expect(200);
+        for hidden in ["linked_gateway_services", "notifications"] {
+            assert!(row.get(hidden).is_none() && one.get(hidden).is_none(), "{hidden}: {one}");
+        }
+        assert_eq!(one["raw_openapis"], json!([DOCUMENT]));
+    }
+}

@@ -58,6 +58,29 @@ async fn an_active_one_that_ends_leaves_its_approval_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_an_administrator_ends_leaves_an_active_ones_approval_and_cancels_a_pending_ones() {
+    let f = Forecourt::start().await;
+    let (orders, application) = asked_for(&f).await;
+    f.accept_all().await;
+    let key = application.key("prod").await;
+    f.call(&orders, &key).await.expect(200);
+    let before = approvals(&f).await;
+    let own = async || format!("/api/subscriptions/{}", text(&application.subscriptions().await[0]["id"]));
+    f.admin().await.delete(&own().await).await.expect(200);
+    f.call(&orders, &key).await.expect(401);
+    assert!(application.subscriptions().await.is_empty());
+    assert_eq!(approvals(&f).await, before);
+    application.request(&orders).await;
+    f.admin().await.delete(&own().await).await.expect(200);
+    assert!(application.subscriptions().await.is_empty());
+    let told = approvals(&f).await;
+    assert_eq!(
+        (told.len(), &told[0]["status"], &told[0]["result"]),
+        (2, &json!("finished"), &json!("cancelled"))
+    );
+}
+
+#[tokio::test]
 async fn a_subscription_of_somebody_else_or_of_nobody_cannot_be_ended() {
     let f = Forecourt::start().await;
     let (_, application) = asked_for(&f).await;

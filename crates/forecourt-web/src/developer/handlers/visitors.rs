@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, Uri, header, request::Parts},
+    http::{HeaderMap, Method, Uri, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use forecourt_core::{
     portals::Portal,
     sign_in_options::BuiltInSignIn,
 };
-use forecourt_http::{callers::Call, cookies};
+use forecourt_http::{addresses, callers::Call, cookies};
 
 use crate::{
     errors::FailureKind,
@@ -88,7 +88,7 @@ pub(super) async fn begin(State(web): State<Web>, call: Call, mut request: Reque
 
 impl Visitor {
     async fn of(web: &Web, call: &Call, uri: &Uri, headers: &HeaderMap) -> Result<Self, Error> {
-        let portal = portals::portal_for_host(web.app(), &host(uri, headers)).await?;
+        let portal = portals::portal_for_host(web.app(), &addresses::host(uri, headers)).await?;
         let option = sign_in_options::offered(web.app(), &portal.id).await?;
         let token = cookies::read(headers, SESSION_COOKIE);
         let person = match token {
@@ -124,17 +124,6 @@ impl Visitor {
         let person = self.person.ok_or_else(Error::unauthenticated)?;
         Ok(Resident { visit: self.visit, person, caller })
     }
-}
-
-fn host(uri: &Uri, headers: &HeaderMap) -> String {
-    let named = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    // HTTP/2 names the host in the address (RFC 9113 §8.3.1).
-    let authority = uri.authority().map(ToString::to_string).or(named.map(str::to_owned)).unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority.as_str(),
-    };
-    host.to_owned()
 }
 
 fn shown(web: &Web, portal: &Portal) -> page::Portal {

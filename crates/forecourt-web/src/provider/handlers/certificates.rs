@@ -26,6 +26,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("key", "secret"),
     ("snis", "snis"),
     ("client.ca", "client_ca"),
+    ("client.depth", "client_depth"),
     ("client", "client_ca"),
 ];
 
@@ -82,7 +83,9 @@ fn input(posted: &Posted, old: Option<&Certificate>) -> CertificateInput {
     // Further chains keep their keys.
     let further: Vec<_> =
         old.iter().flat_map(|old| &old.pairs).skip(1).map(|pair| pair.chain.clone()).collect();
-    let client_ca = posted.given("client_ca").map(|ca| ClientInput { ca: ca.to_owned() });
+    // What is no number is out of every range.
+    let depth = posted.given("client_depth").map(|typed| typed.trim().parse().unwrap_or(-1));
+    let client_ca = posted.given("client_ca").map(|ca| ClientInput { ca: ca.to_owned(), depth });
     CertificateInput {
         certificate_type: posted.given("type").map(str::to_owned),
         cert: Some(posted.text("cert").to_owned()),
@@ -131,6 +134,7 @@ pub(super) async fn edit_form(console: Console, Path((group, id)): Path<(String,
         .with("cert", chain)
         .with("snis", certificate.snis.join("\n"))
         .with("client_ca", certificate.client_ca.clone().unwrap_or_default())
+        .with("client_depth", certificate.client_depth.map_or_else(String::new, |depth| depth.to_string()))
         .with("enabled", certificate.enabled.to_string());
     console.visit.show(&view(&group, Some(&certificate), form))
 }
@@ -142,8 +146,8 @@ pub(super) async fn save(
 ) -> Answer {
     let (group, certificate) = known(&console, &group, &id).await?;
     let input = input(&posted, Some(&certificate));
-    let (app, caller, id) = (console.app(), &console.caller, certificate.id.clone());
-    match certificates::change(app, caller, id, Some(group.id.clone()), input).await {
+    let (app, caller) = (console.app(), &console.caller);
+    match certificates::change(app, caller, &certificate.id, Some(&group.id), |_| Ok(input)).await {
         Ok(_) => {
             let link = provider::certificates(group.id.as_str());
             Ok(console.visit.done(&link, &console.say("flash.saved", &[])))

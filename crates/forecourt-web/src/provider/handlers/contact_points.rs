@@ -5,17 +5,19 @@ use forecourt_app::contact_points;
 use forecourt_core::{
     contact_points::{ContactPoint, ContactPointFilter, ContactPointInput, ContactTarget, ContactType},
     ids::ContactPointId,
+    secrets::PlainSecret,
 };
 
 use super::{Answer, Console, rows};
 use crate::{
     confirm::{Act, Confirm},
+    developer::credentials::Secret,
     display::When,
     errors::FailureKind,
     forms::Form,
     handling::{Failed, Posted},
     links::provider,
-    provider::contact_points::{ContactPointForm, ContactPointList, ContactPointRow},
+    provider::contact_points::{ContactPointForm, ContactPointList, ContactPointRow, SigningSecretShown},
 };
 
 const FIELDS: &[(&str, &str)] =
@@ -33,6 +35,7 @@ pub(super) async fn list(console: Console) -> Answer {
             ContactTarget::Webhook(url) => url.split('?').next().unwrap_or_default().to_owned(),
         },
         created_at: When::of(contact_point.created_at),
+        deliveries: provider::deliveries().with_query(&[("contact_point", contact_point.id.as_str())]),
         name: contact_point.name,
     };
     console.visit.show(&ContactPointList { contact_points: found.into_iter().map(row).collect() })
@@ -43,6 +46,7 @@ fn new_view(form: Form) -> ContactPointForm {
         contact_point: None,
         id: None,
         kind: None,
+        gone: false,
         form,
         action: provider::new_contact_point(),
     }
@@ -53,6 +57,7 @@ fn edit_view(found: &ContactPoint, form: Form) -> ContactPointForm {
         contact_point: Some(found.name.clone()),
         id: Some(found.id.to_string()),
         kind: Some(found.contact_type().name()),
+        gone: found.gone_at.is_some(),
         form,
         action: provider::edit_contact_point(found.id.as_str()),
     }
@@ -77,11 +82,29 @@ pub(super) async fn new_form(console: Console) -> Answer {
 pub(super) async fn create(console: Console, posted: Posted) -> Answer {
     let input = input(ContactType::from_name(posted.text("type")), &posted);
     match contact_points::create(console.app(), &console.caller, input).await {
-        Ok(made) => {
+        Ok((made, Some(secret))) => console.visit.show(&shown(&console, &made, &secret)),
+        Ok((made, None)) => {
             let text = console.say("flash.contact_point_created", &[("name", &made.name)]);
             Ok(console.visit.done(&provider::contact_points(), &text))
         }
         Err(error) => console.visit.show_refused(&new_view(posted.refused(error, FIELDS)?)),
+    }
+}
+
+fn shown(console: &Console, contact_point: &ContactPoint, secret: &PlainSecret) -> SigningSecretShown {
+    let secret = Secret {
+        name: console.say("contact_point.secret", &[]),
+        env: "WEBHOOK_SECRET".to_owned(),
+        value: secret.reveal().to_owned(),
+    };
+    SigningSecretShown { name: contact_point.name.clone(), secrets: vec![secret] }
+}
+
+pub(super) async fn issue_secret(console: Console, Path(id): Path<String>, posted: Posted) -> Answer {
+    let found = known(&console, &id).await?;
+    match contact_points::issue_signing_secret(console.app(), &console.caller, &found.id).await {
+        Ok((changed, secret)) => console.visit.show(&shown(&console, &changed, &secret)),
+        Err(error) => console.visit.show_refused(&edit_view(&found, posted.refused(error, FIELDS)?)),
     }
 }
 

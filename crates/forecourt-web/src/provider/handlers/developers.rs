@@ -1,10 +1,10 @@
 //! Developers of a portal: list, page, invitation with a one-time password made here, deleting.
 
 use axum::extract::Path;
-use forecourt_app::{applications, developers, impacts};
+use forecourt_app::{applications, developers, impacts, persons};
 use forecourt_core::{
     applications::ApplicationFilter,
-    developers::{Developer, DeveloperFilter, DeveloperStatus},
+    developers::{Developer, DeveloperFilter, DeveloperProvider, DeveloperStatus},
     lists::Paging,
 };
 
@@ -65,10 +65,10 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
 
 fn row(developer: Developer, applications: u64) -> DeveloperRow {
     DeveloperRow {
+        status: rows::developer_status(&developer),
         id: developer.id.to_string(),
         name: developer.display_name,
         email: developer.email.or(developer.username),
-        status: rows::developer_status(developer.status),
         applications,
         last_active_at: developer.last_active_at.map(When::of),
         created_at: When::of(developer.created_at),
@@ -100,6 +100,7 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
     let view = DeveloperPage {
         applications: shown.collect(),
         activity: rows::activity(&console, "developer", developer.id.as_str()).await?,
+        signs_in: developer.provider == DeveloperProvider::BuiltIn,
         developer: row(developer, found.total),
     };
     console.visit.show(&view)
@@ -114,27 +115,60 @@ pub(super) async fn invite(console: Console, posted: Posted) -> Answer {
     let password = one_time_password(&console);
     let username = posted.text("username").trim();
     let name = posted.given("name").map(str::trim);
-    let invited =
-        developers::invite(console.app(), &console.caller, &portal, username, &password, name).await;
-    let developer = match invited {
+    let made = developers::invite(console.app(), &console.caller, &portal, username, &password, name).await;
+    let developer = match made {
         Ok(developer) => developer,
         Err(error) => {
             let form = posted.refused(error, &[("username", "username"), ("name", "name")])?;
             return console.visit.show_refused(&Invite { form });
         }
     };
+    invited(&console, developer, &password, false)
+}
+
+/// Shows the one-time password, with the name that goes with it.
+fn invited(console: &Console, developer: Developer, password: &str, reset: bool) -> Answer {
     let secret =
         |name: String, env: &str, value: &str| Secret { name, env: env.to_owned(), value: value.to_owned() };
-    console.visit.show(&Invited {
-        developer: Reference::new(
-            developer.display_name,
-            provider::developer(portal.as_str(), developer.id.as_str()),
-        ),
-        secrets: vec![
-            secret(console.say("developer.secret_username", &[]), "PORTAL_USERNAME", username),
-            secret(console.say("developer.secret_password", &[]), "PORTAL_PASSWORD", &password),
-        ],
-    })
+    let login = developer.username.as_deref().or(developer.email.as_deref()).unwrap_or_default();
+    let secrets = vec![
+        secret(console.say("developer.secret_username", &[]), "PORTAL_USERNAME", login),
+        secret(console.say("developer.secret_password", &[]), "PORTAL_PASSWORD", password),
+    ];
+    let page = provider::developer(developer.portal_id.as_str(), developer.id.as_str());
+    let developer = Reference::new(developer.display_name, page);
+    console.visit.show(&Invited { developer, reset, secrets })
+}
+
+fn reset_question(developer: &Developer) -> Confirm {
+    let (portal, id) = (developer.portal_id.as_str(), developer.id.as_str());
+    Confirm {
+        act: Act::ResetDeveloperPassword,
+        name: developer.display_name.clone(),
+        type_name: false,
+        impact: Vec::new(),
+        action: provider::reset_developer_password(portal, id),
+        back: provider::developer(portal, id),
+        form: Form::new(),
+    }
+}
+
+pub(super) async fn ask_reset(console: Console, Path((_, id)): Path<(String, String)>) -> Answer {
+    let developer = known(&console, &id).await?;
+    console.visit.show(&reset_question(&developer))
+}
+
+pub(super) async fn reset(console: Console, Path((_, id)): Path<(String, String)>, posted: Posted) -> Answer {
+    let developer = known(&console, &id).await?;
+    let password = one_time_password(&console);
+    let portal = Some(console.portal()?);
+    let reset = persons::reset_password(console.app(), &console.caller, &id, portal, &password).await;
+    match reset {
+        Ok(developer) => invited(&console, developer, &password, true),
+        Err(error) => {
+            console.visit.show_refused(&rows::refused_act(&reset_question(&developer), &posted, error)?)
+        }
+    }
 }
 
 /// 80 random bits in groups that can be read over the telephone.

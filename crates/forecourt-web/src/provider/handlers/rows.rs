@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use forecourt_app::{Error, events};
 use forecourt_core::{
-    actors::Caller, applications::ApplicationStatus, developers::DeveloperStatus, impacts::Impact as Counted,
-    labels::Labels, products::ProductStatus, subscriptions::SubscriptionStatus,
+    actors::Caller,
+    applications::ApplicationStatus,
+    developers::{Developer, DeveloperStatus},
+    impacts::Impact as Counted,
+    labels::Labels,
+    products::ProductStatus,
+    subscriptions::SubscriptionStatus,
 };
 
 use super::Console;
@@ -26,8 +31,9 @@ pub(super) const fn product_status(status: ProductStatus) -> Status {
     }
 }
 
-pub(super) const fn developer_status(status: DeveloperStatus) -> Status {
-    match status {
+pub(super) const fn developer_status(developer: &Developer) -> Status {
+    match developer.status {
+        _ if developer.on_hold => Status::OnHold,
         DeveloperStatus::Pending => Status::Pending,
         DeveloperStatus::Active => Status::Active,
     }
@@ -93,6 +99,8 @@ fn impact_lines(counted: Counted) -> Vec<Impact> {
         approvals,
         opened_services,
         gateway_objects,
+        people,
+        sessions,
         callers,
         calls: _,
     } = counted;
@@ -103,6 +111,8 @@ fn impact_lines(counted: Counted) -> Vec<Impact> {
         (ImpactKind::Approvals, approvals),
         (ImpactKind::OpenedServices, opened_services),
         (ImpactKind::GatewayObjects, gateway_objects),
+        (ImpactKind::People, people),
+        (ImpactKind::Sessions, sessions),
         (ImpactKind::Callers, callers),
     ];
     all.into_iter().filter(|(_, count)| *count > 0).map(|(kind, count)| Impact { kind, count }).collect()

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use axum::extract::Path;
-use forecourt_app::sign_in_options::{self, Deed};
+use axum::{body::Body, extract::Path, http::Response};
+use forecourt_app::sign_in_options::{self, Deed, Unlinked};
 use forecourt_core::{
     ids::{PortalId, SignInOptionId},
     lists::{Direction, Order, TimeOrder},
@@ -17,11 +17,12 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Console, rows};
 use crate::{
     confirm::{Act, Confirm},
-    display::{Impact, ImpactKind},
+    display::ImpactKind,
     errors::FailureKind,
     forms::Form,
     handling::{Asked, Failed, Posted},
-    links::{Link, provider},
+    links::{Link, admin_api, provider},
+    page::Tone,
     provider::sign_in_options::{
         Setting, SettingInput, SignInOptionForm, SignInOptionList, SignInOptionRow, settings,
     },
@@ -121,16 +122,47 @@ fn new_view(scope: &Scope, kind: SignInType, form: Form) -> SignInOptionForm {
         kind: kind.name(),
         kinds: kinds.into_iter().map(|kind| (kind.name(), link(kind))).collect(),
         settings: settings(kind.name()).to_vec(),
+        addresses: Vec::new(),
         form,
         action: link(kind),
         back: scope.list(),
     }
 }
 
-fn edit_view(scope: &Scope, option: &SignInOption, form: Form) -> SignInOptionForm {
-    // A secret that is stored stays where its field is left empty.
+/// Where people begin to sign in this way, and where its provider sends them back to, under the address `reached_at` of
+/// this console. Portals' options have no page yet that begins with them.
+fn addresses(option: &SignInOption, reached_at: &str) -> Vec<(&'static str, String)> {
+    let id = option.id.as_str();
+    let callback = option.callback_url(Some(reached_at)).filter(|_| option.portal_id.is_none());
+    let login = match option.provider_type() {
+        _ if option.portal_id.is_some() => None,
+        SignInType::Oidc => callback
+            .as_deref()
+            .and_then(|url| url.strip_suffix("/api/oidc/callback"))
+            .map(|root| format!("{root}{}", admin_api::oidc_login(id))),
+        SignInType::Ldap => Some(format!("{reached_at}{}", admin_api::ldap_login(id))),
+        SignInType::Saml => option.saml_url("login"),
+        SignInType::Cas => Some(format!("{reached_at}{}", admin_api::cas_login(id))),
+        SignInType::BuiltIn => None,
+    };
+    let saml_url = |endpoint| option.saml_url(endpoint).filter(|_| option.portal_id.is_none());
+    let known = [
+        ("login", login),
+        ("callback", callback),
+        ("acs", saml_url("acs")),
+        ("metadata", saml_url("metadata")),
+    ];
+    known.into_iter().filter_map(|(key, address)| Some((key, address?))).collect()
+}
+
+fn edit_view(scope: &Scope, option: &SignInOption, reached_at: &str, form: Form) -> SignInOptionForm {
+    let mut config = option.config.clone();
+    let stored: Vec<_> = config.secrets().into_iter().map(|(name, _)| name).collect();
+    // A secret that is stored stays where its field is left empty; one that need not be there can be removed.
     let own = settings(option.provider_type().name()).iter().map(|setting| match setting.input {
-        SettingInput::Secret | SettingInput::SecretLines => Setting { optional: true, ..*setting },
+        SettingInput::Secret | SettingInput::SecretLines if stored.contains(&setting.name) => {
+            Setting { optional: true, stored: true, removable: setting.optional, ..*setting }
+        }
         _ => *setting,
     });
     // Nobody registers as an administrator.
@@ -140,6 +172,7 @@ fn edit_view(scope: &Scope, option: &SignInOption, form: Form) -> SignInOptionFo
         id: Some(option.id.to_string()),
         kinds: Vec::new(),
         settings: own.filter(|_| has_settings).collect(),
+        addresses: addresses(option, reached_at),
         action: scope.edit(&option.id),
         ..new_view(scope, option.provider_type(), form)
     }
@@ -183,7 +216,8 @@ async fn known(
 pub(super) async fn edit_form(console: Console, Path(parts): Parts) -> Answer {
     let scope = Scope::of(&parts)?;
     let option = known(&console, &scope, &parts).await?;
-    console.visit.show(&edit_view(&scope, &option, filled(&option)))
+    let root = console.app().root_url(&console.visit.call.reached_at);
+    console.visit.show(&edit_view(&scope, &option, root, filled(&option)))
 }
 
 pub(super) async fn save(console: Console, Path(parts): Parts, posted: Posted) -> Answer {
@@ -191,8 +225,24 @@ pub(super) async fn save(console: Console, Path(parts): Parts, posted: Posted) -
     let option = known(&console, &scope, &parts).await?;
     let kind = option.provider_type();
     match sign_in_options::update(console.app(), &console.caller, &option.id, input(kind, &posted)).await {
-        Ok(_) => Ok(console.visit.done(&scope.list(), &console.say("flash.saved", &[]))),
-        Err(error) => console.visit.show_refused(&edit_view(&scope, &option, refused(kind, &posted, error)?)),
+        Ok(changed) => Ok(saved(&console, &scope, changed.unlinked)),
+        Err(error) => {
+            let reached_at = console.app().root_url(&console.visit.call.reached_at);
+            let form = refused(kind, &posted, error)?;
+            console.visit.show_refused(&edit_view(&scope, &option, reached_at, form))
+        }
+    }
+}
+
+/// Back to the list, and told who was unlinked.
+fn saved(console: &Console, scope: &Scope, unlinked: Option<Unlinked>) -> Response<Body> {
+    let (visit, text) = (&console.visit, console.say("flash.saved", &[]));
+    match unlinked.filter(|unlinked| unlinked.people > 0) {
+        Some(Unlinked { people, .. }) => {
+            let warning = console.say("flash.sign_in_option_unlinked", &[("count", &people.to_string())]);
+            visit.say_then(visit.go(&scope.list()), Tone::Warning, &format!("{text} {warning}"))
+        }
+        None => visit.done(&scope.list(), &text),
     }
 }
 
@@ -232,7 +282,7 @@ fn written(value: &Value) -> String {
     }
 }
 
-/// What was typed. A secret that was left empty stays.
+/// What was typed. A secret that was left empty stays, unless it is to be removed.
 fn input(kind: SignInType, posted: &Posted) -> SignInOptionInput {
     let mut members = Map::new();
     for setting in settings(kind.name()) {
@@ -240,7 +290,9 @@ fn input(kind: SignInType, posted: &Posted) -> SignInOptionInput {
         let value = match (setting.input, setting.name) {
             (SettingInput::Check, name) => Some(json!(posted.ticked(name))),
             (SettingInput::Secret | SettingInput::SecretLines, name) => {
-                Some(posted.text(name)).filter(|secret| !secret.trim().is_empty()).map(Value::from)
+                let typed = Some(posted.text(name)).filter(|secret| !secret.trim().is_empty());
+                let removed = posted.ticked(&format!("remove_{name}")).then_some("");
+                typed.or(removed).map(Value::from)
             }
             (_, "request_scopes") => Some(text.split_whitespace().collect()),
             (_, "attributes") => Some(attributes(text)),
@@ -285,13 +337,16 @@ async fn question(
 ) -> Result<(SignInOptionId, Confirm), Failed> {
     let scope = Scope::of(parts)?;
     let option = known(console, &scope, parts).await?;
-    let left = sign_in_options::left_without(console.app(), &console.caller, &option.id).await?;
-    let impact = Impact { kind: ImpactKind::People, count: left };
+    let impact = rows::impact(console, async |caller| {
+        sign_in_options::delete(console.app(), caller, &option.id).await
+    })
+    .await;
+    let locks_out = impact.iter().any(|impact| impact.kind == ImpactKind::People);
     let question = Confirm {
         act: Act::DeleteSignInOption,
         name: option.name,
-        type_name: left > 0,
-        impact: Some(impact).filter(|impact| impact.count > 0).into_iter().collect(),
+        type_name: locks_out,
+        impact,
         action: scope.delete(&option.id),
         back: scope.list(),
         form: Form::new(),

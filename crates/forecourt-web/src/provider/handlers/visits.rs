@@ -48,7 +48,7 @@ pub(crate) struct Console {
     portal: Option<PortalId>,
 }
 
-/// A request of somebody who may not work here yet: at sign-in, or with a one-time password.
+/// A request of somebody who may not work here yet: at sign-in, or with a one-time password; or who decides by a link.
 #[derive(Clone, Debug)]
 pub(crate) struct Doorstep {
     /// The page's frame and answers.
@@ -126,10 +126,13 @@ async fn arrive(web: &Web, call: &Call, parts: &mut Parts, named: Option<&str>) 
     let actor = known.as_ref().map_or(Actor::System, KnownAdministrator::actor);
     let caller = call.by(actor, Source::Console);
     let path = parts.uri.path();
-    if known.is_none() && ![provider::SIGN_IN, provider::SIGN_OUT].contains(&path) {
+    if known.is_none() && ![provider::SIGN_IN, provider::SIGN_OUT].contains(&path) && !is_approval_link(path)
+    {
         return Ok(Arrival::SentAway(visit.go(&sign_in_before(parts))));
     }
-    if [provider::SIGN_IN, provider::SIGN_OUT, provider::FIRST_PASSWORD].contains(&path) {
+    if [provider::SIGN_IN, provider::SIGN_OUT, provider::FIRST_PASSWORD].contains(&path)
+        || is_approval_link(path)
+    {
         parts.extensions.insert(visit.clone());
         parts.extensions.insert(Doorstep { visit: visit.clone(), known, caller });
         return Ok(Arrival::Passes(Box::new(visit)));
@@ -152,6 +155,12 @@ async fn arrive(web: &Web, call: &Call, parts: &mut Parts, named: Option<&str>) 
     parts.extensions.insert(visit.clone());
     parts.extensions.insert(Console { visit: visit.clone(), known, caller, portal });
     Ok(Arrival::Passes(Box::new(visit)))
+}
+
+/// Whether it is the page of a link in a mail, which is its own proof.
+fn is_approval_link(path: &str) -> bool {
+    let start = provider::APPROVAL_LINK.split('{').next();
+    start.is_some_and(|start| path.starts_with(start))
 }
 
 /// Adds to the message of an act that changed what gateways enforce on how many of them it is in force by now.

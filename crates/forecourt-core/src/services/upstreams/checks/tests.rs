@@ -12,7 +12,7 @@ fn state(kind: &str, settings: Value) -> Result<UpstreamState, String> {
     let Value::Object(settings) = settings else { unreachable!() };
     let nodes = vec![UpstreamNodeInput { host: "a".into(), port: 80, weight: 1, priority: -1 }];
     let input = UpstreamInput { kind: Some(kind.into()), nodes, settings, ..Default::default() };
-    let upstream = Upstream::new(input, false).map_err(|invalid| invalid.to_string())?;
+    let upstream = Upstream::new(input).map_err(|invalid| invalid.to_string())?;
     let stored: Upstream = serde_json::from_str(&serde_json::to_string(&upstream).unwrap()).unwrap();
     assert_eq!(stored, upstream, "what is stored comes back whole");
     Ok(upstream.gateway_state())

@@ -9,6 +9,7 @@ use forecourt_core::{
     routes::{Route, RouteFilter, RouteInput},
     services::Service,
 };
+use serde_json::Value;
 
 use super::{Answer, Console, known, rows};
 use crate::{
@@ -21,7 +22,8 @@ use crate::{
     provider::gateway::{NewRoute, RouteRow},
 };
 
-const FIELDS: &[(&str, &str)] = &[("name", "name"), ("paths", "paths"), ("methods", "methods")];
+const FIELDS: &[(&str, &str)] =
+    &[("name", "name"), ("paths", "paths"), ("methods", "methods"), ("vars", "vars")];
 
 /// Every route of a service, oldest first.
 pub(super) async fn of_service(console: &Console, service: &Service) -> Result<Vec<RouteRow>, Failed> {
@@ -74,12 +76,32 @@ pub(in super::super) async fn known_route(
     Ok((group, service, route))
 }
 
+/// The conditions that were typed; else the form that says what is wrong with them.
+fn typed_vars(console: &Console, posted: &Posted) -> Result<Value, Form> {
+    match posted.text("vars").trim() {
+        "" => Ok(Value::Array(Vec::new())),
+        typed => serde_json::from_str(typed).map_err(|problem| {
+            let sentence = console.say("error.no_json_array", &[("problem", &problem.to_string())]);
+            rows::refused_field(posted, "vars", sentence)
+        }),
+    }
+}
+
+/// Conditions as people read them, one a line; none: nothing.
+fn vars_text(route: &Route) -> String {
+    let lines: Vec<_> = route.vars.given().iter().map(|condition| format!("  {condition}")).collect();
+    if lines.is_empty() { String::new() } else { format!("[\n{}\n]", lines.join(",\n")) }
+}
+
 pub(in super::super) async fn edit_form(
     console: Console,
     Path(path): Path<(String, String, String)>,
 ) -> Answer {
     let (group, service, route) = known_route(&console, &path).await?;
-    let form = Form::new().with("name", &route.name).with("paths", route.paths.join("\n"));
+    let form = Form::new()
+        .with("name", &route.name)
+        .with("paths", route.paths.join("\n"))
+        .with("vars", vars_text(&route));
     let form = route.methods.iter().fold(form, |form, method| form.with("methods", method));
     console.visit.show(&edit_view(&group, &service, &route, form))
 }
@@ -90,11 +112,16 @@ pub(in super::super) async fn save(
     posted: Posted,
 ) -> Answer {
     let (group, service, route) = known_route(&console, &path).await?;
+    let vars = match typed_vars(&console, &posted) {
+        Ok(vars) => vars,
+        Err(form) => return console.visit.show_refused(&edit_view(&group, &service, &route, form)),
+    };
     let edit = |route: &Route| {
         let input = RouteInput {
             name: Some(posted.text("name").trim().to_owned()),
             paths: Some(rows::lines(posted.text("paths"))),
             methods: Some(posted.texts("methods")),
+            vars: Some(vars),
             ..route.to_input()
         };
         Ok::<_, Error>((route.service_id.to_string(), input))
@@ -125,10 +152,15 @@ pub(in super::super) async fn create(
     posted: Posted,
 ) -> Answer {
     let (group, service) = known(&console, &group, &service).await?;
+    let vars = match typed_vars(&console, &posted) {
+        Ok(vars) => vars,
+        Err(form) => return console.visit.show_refused(&new_view(&group, &service, form)),
+    };
     let input = RouteInput {
         name: Some(posted.text("name").trim().to_owned()),
         paths: Some(rows::lines(posted.text("paths"))),
         methods: Some(posted.texts("methods")),
+        vars: Some(vars),
         ..Default::default()
     };
     let (app, caller, id) = (console.app(), &console.caller, service.id.as_str());

@@ -1,0 +1,234 @@
+//! What calls were answered, and calls that changed nothing: written in the background, many at a time.
+//!
+//! An answer is known only after its change was committed, and must not wait for another commit. It follows as an entry
+//! of its own, with a name that joins it to its record. Invariant: whoever reads the log in this process has flushed
+//! before; what is lost when the process is killed is the answers of its last quarter second, and no change.
+
+use std::sync::{Mutex, PoisonError};
+
+use forecourt_core::{
+    audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, Journal},
+    ids::AuditRecordId,
+};
+use tokio::sync::Notify;
+
+use crate::{App, Error, ErrorKind, random::OsRandom};
+
+/// From so many entries on, whoever adds one writes them first: nothing piles up where nobody writes in the background.
+const MOST: usize = 1_000;
+
+/// Entries that are not written yet.
+#[derive(Default)]
+pub(crate) struct Pending {
+    entries: Mutex<Vec<AuditEntry>>,
+    /// Held while they are written, so that who waits for it knows that what was there is.
+    writing: tokio::sync::Mutex<()>,
+    due: Notify,
+}
+
+/// Notes what the call with these notes was answered. A call that only read, and one that nobody known made, leaves
+/// nothing.
+pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
+    let now = app.now();
+    let mut entries = Vec::new();
+    let id = match journal.record() {
+        Some(id) => id,
+        None => {
+            let id = AuditRecordId::issue(now, &mut OsRandom);
+            let Some(record) = journal.unstored(id.clone(), now) else { return };
+            entries.push(AuditEntry::Record(Box::new(record)));
+            id
+        }
+    };
+    entries.push(AuditEntry::Answer(AuditAnswer {
+        id,
+        at: now,
+        status_code: answer.status_code,
+        body: answer.kept_body(),
+        error_message: answer.error_message.clone(),
+    }));
+    let pending = app.pending_answers();
+    let count = {
+        let mut waiting = pending.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.extend(entries);
+        waiting.len()
+    };
+    pending.due.notify_one();
+    if count >= MOST
+        && let Err(error) = flush(app).await
+    {
+        tracing::error!(error.cause = %error, "answers cannot be written to the audit log; they wait");
+    }
+}
+
+/// Waits until something was answered that is not written yet.
+pub async fn due(app: &App) {
+    app.pending_answers().due.notified().await;
+}
+
+/// Writes what was answered so far. What was taken to be written is written, or put back, also where the caller goes away
+/// meanwhile.
+///
+/// # Errors
+/// Where the database cannot take it now; then it waits for the next time.
+pub async fn flush(app: &App) -> Result<(), Error> {
+    let app = app.clone();
+    let writing = tokio::spawn(async move { write_pending(&app).await });
+    writing.await.unwrap_or_else(|error| {
+        let message = format!("the writing of answers was interrupted: {error}");
+        Err(Error::new(ErrorKind::Internal, "interrupted", message))
+    })
+}
+
+async fn write_pending(app: &App) -> Result<(), Error> {
+    let pending = app.pending_answers();
+    let _writing = pending.writing.lock().await;
+    let entries = std::mem::take(&mut *pending.entries.lock().unwrap_or_else(PoisonError::into_inner));
+    if entries.is_empty() {
+        return Ok(());
+    }
+    settled(entries, move |some| write(app, some)).await.map_err(|(error, left)| {
+        let mut waiting = pending.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        // What came meanwhile is younger.
+        waiting.splice(0..0, left);
+        error
+    })
+}
+
+/// Writes `entries` at once. Where the database is there but does not take them, each is written for itself, and those
+/// that it does not take are dropped: otherwise they would keep all others back for ever.
+///
+/// # Errors
+/// Where the database cannot take anything now: with what is left, in its order.
+async fn settled<W, F>(entries: Vec<AuditEntry>, mut write: W) -> Result<(), (Error, Vec<AuditEntry>)>
+where
+    W: FnMut(Vec<AuditEntry>) -> F,
+    F: Future<Output = Result<(), Error>>,
+{
+    match write(entries.clone()).await {
+        Ok(()) => return Ok(()),
+        Err(error) if is_transient(&error) => return Err((error, entries)),
+        Err(_) => {}
+    }
+    let mut left = entries.into_iter();
+    while let Some(entry) = left.next() {
+        let Err(error) = write(vec![entry.clone()]).await else { continue };
+        if is_transient(&error) {
+            return Err((error, std::iter::once(entry).chain(left).collect()));
+        }
+        tracing::error!(
+            error.cause = %error,
+            audit.record = entry.columns().record_id,
+            "the database does not take an entry of the audit log; it is left out"
+        );
+    }
+    Ok(())
+}
+
+/// Whether the same may go well later.
+fn is_transient(error: &Error) -> bool {
+    error.kind() == ErrorKind::Unavailable
+}
+
+async fn write(app: &App, entries: Vec<AuditEntry>) -> Result<(), Error> {
+    let tx = app.begin_bare().await?;
+    tx.append_to_audit_log(app.sealer().audit_chain(), entries).await?;
+    tx.commit(app.now()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::ready,
+        pin::pin,
+        sync::Arc,
+        task::{Context, Waker},
+    };
+
+    use forecourt_core::{
+        actors::{Actor, Caller, Source},
+        audit_logs::{AuditFilter, AuditedRequest},
+        ids::{AdministratorId, RequestId},
+        permissions::Authority,
+        time::Timestamp,
+    };
+    use forecourt_store::{Location, Store};
+
+    use super::*;
+    use crate::Config;
+
+    fn entry(id: &str) -> AuditEntry {
+        AuditEntry::Answer(AuditAnswer {
+            id: AuditRecordId::known(id),
+            at: Timestamp::from_seconds(1),
+            status_code: 200,
+            body: None,
+            error_message: None,
+        })
+    }
+
+    fn ids(entries: &[AuditEntry]) -> Vec<String> {
+        entries.iter().map(|entry| entry.columns().record_id).collect()
+    }
+
+    /// Writes of a database that answers so where `aud_2` is among them; what it took, and what is left.
+    async fn written(kind: ErrorKind) -> (Vec<String>, Option<Vec<String>>) {
+        let mut taken = Vec::new();
+        let outcome = settled(vec![entry("aud_1"), entry("aud_2"), entry("aud_3")], |some| {
+            let is_refused = ids(&some).contains(&"aud_2".to_owned());
+            if !is_refused {
+                taken.extend(ids(&some));
+            }
+            // What fails all at once says nothing of one of them.
+            let kind = if some.len() > 1 { ErrorKind::Internal } else { kind };
+            ready(if is_refused { Err(Error::new(kind, "database", "refused")) } else { Ok(()) })
+        });
+        let left = outcome.await.err().map(|(_, left)| ids(&left));
+        (taken, left)
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_the_database_does_not_take_keeps_no_other_back() {
+        let taken = vec!["aud_1".to_owned(), "aud_3".to_owned()];
+        assert_eq!(written(ErrorKind::Internal).await, (taken, None));
+    }
+
+    #[tokio::test]
+    async fn what_the_database_cannot_take_now_waits_in_its_order() {
+        let left = vec!["aud_2".to_owned(), "aud_3".to_owned()];
+        assert_eq!(written(ErrorKind::Unavailable).await, (vec!["aud_1".to_owned()], Some(left)));
+        let away = |_| ready(Err(Error::new(ErrorKind::Unavailable, "database_locked", "locked")));
+        let (_, left) = settled(vec![entry("aud_1"), entry("aud_2")], away).await.unwrap_err();
+        assert_eq!(ids(&left), ["aud_1", "aud_2"]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_lost_where_the_caller_goes_away_while_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let clock = Arc::new(|| Timestamp::from_seconds(1_786_060_800));
+        let app = App::open(store, &Config::default(), clock).await.unwrap();
+        let journal = Journal::of(AuditedRequest { is_change: true, ..AuditedRequest::default() });
+        let caller = Caller {
+            actor: Actor::Administrator {
+                id: AdministratorId::known("usr_1"),
+                username: "ann".into(),
+                authority: Authority::everything(),
+            },
+            ..Caller::system(Source::AdminApi, RequestId::known("req_1"))
+        };
+        journal.note_caller(&caller);
+        let before = app.read().audit_records(&AuditFilter::default()).await.unwrap().total;
+        answered(&app, &journal, &AnsweredCall { status_code: 400, ..AnsweredCall::default() }).await;
+        {
+            let mut gone = pin!(flush(&app));
+            // Until it waits for the database, and no further.
+            assert!(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            tokio::task::yield_now().await;
+        }
+        flush(&app).await.unwrap();
+        let found = app.read().audit_records(&AuditFilter::default()).await.unwrap();
+        assert_eq!((found.total, found.rows[0].answer.as_ref().unwrap().status_code), (before + 1, 400));
+    }
+}

@@ -1,0 +1,144 @@
+//! Deliveries are made of what happened: one for each recipient.
+//!
+//! Invariant: a notice becomes deliveries in the transaction that takes it away, so it does so once, whoever does it and
+//! wherever that ends.
+
+use forecourt_core::{
+    actors::Caller,
+    approval_links::ApprovalLink,
+    contact_points::{ContactPoint, ContactType},
+    deliveries::{Delivery, DeliveryState},
+    ids::DeliveryId,
+    notices::{Addressee, Notice},
+    secrets,
+};
+use forecourt_notify::messages::{self, Words};
+
+use crate::{App, Error, random::OsRandom, sealing, writes::Write};
+
+/// How many notices are looked at at once.
+pub(super) const AT_ONCE: u64 = 20;
+
+/// Why a mail is not sent.
+pub(super) const NO_MAIL: &str = "no mail is sent: the SMTP server is not enabled";
+
+/// Makes deliveries of what waits to be told. Whether there was anything.
+///
+/// # Errors
+/// The first one, once every notice had its turn.
+pub(super) async fn work(app: &App, caller: &Caller, waiting: &[Notice]) -> Result<bool, Error> {
+    let mut outcome = Ok(!waiting.is_empty());
+    for notice in waiting {
+        outcome = outcome.and(told(app, caller, notice).await.map(|()| true));
+    }
+    outcome
+}
+
+async fn told(app: &App, caller: &Caller, notice: &Notice) -> Result<(), Error> {
+    let write = app.begin(caller).await?;
+    // Somebody else may have been faster.
+    if write.delete_notice(&notice.event_id).await? {
+        spread(app, &write, notice).await?;
+    }
+    let now = write.now;
+    write.into_tx().commit(now).await?;
+    Ok(())
+}
+
+async fn spread(app: &App, write: &Write<'_>, notice: &Notice) -> Result<(), Error> {
+    let mut ids: Vec<_> = notice.rules.iter().flat_map(|rule| &rule.contact_point_ids).collect();
+    ids.sort();
+    ids.dedup();
+    let mut contact_points = Vec::with_capacity(ids.len());
+    for id in ids {
+        contact_points.extend(write.contact_point(id).await?);
+    }
+    let sends_mail = write.smtp_server().await?.enable;
+    let asks = notice.event.asks() && is_open(write, notice).await?;
+    let mut made: Vec<Delivery> = Vec::new();
+    let mut links = Vec::new();
+    for addressee in notice.addressees(&contact_points) {
+        let mut delivery = to_contact_point(write, notice, addressee);
+        if delivery.contact_type == ContactType::Email && asks {
+            links.extend(linked(app, write, &mut delivery)?);
+        }
+        made.push(delivery);
+    }
+    if let (Some(address), Some(words)) = (&notice.developer_address, messages::developer_mail(notice)) {
+        made.push(new(write, notice, None, Some(address), words));
+    }
+    for delivery in made.iter_mut().filter(|made| made.contact_type == ContactType::Email && !sends_mail) {
+        skip(delivery, NO_MAIL);
+    }
+    write.insert_deliveries(&made).await?;
+    write.insert_approval_links(&links).await?;
+    Ok(())
+}
+
+/// Whether it still can be decided; somebody may have been faster than the mail.
+async fn is_open(write: &Write<'_>, notice: &Notice) -> Result<bool, Error> {
+    Ok(match &notice.approval_id {
+        Some(id) => write.approval(id).await?.is_some_and(|approval| approval.decision.is_none()),
+        None => false,
+    })
+}
+
+fn to_contact_point(write: &Write<'_>, notice: &Notice, addressee: Addressee<'_>) -> Delivery {
+    let Addressee { rule, contact_point, address } = addressee;
+    if address.is_some() {
+        return new(write, notice, Some(contact_point), address, messages::mail(notice, rule));
+    }
+    let words = Words { subject: String::new(), text: messages::webhook(notice, rule) };
+    let mut delivery = new(write, notice, Some(contact_point), None, words);
+    if contact_point.gone_at.is_some() {
+        skip(&mut delivery, super::attempts::GONE);
+    }
+    delivery
+}
+
+fn new(
+    write: &Write<'_>,
+    notice: &Notice,
+    contact_point: Option<&ContactPoint>,
+    address: Option<&str>,
+    words: Words,
+) -> Delivery {
+    Delivery {
+        id: DeliveryId::issue(write.now, &mut OsRandom),
+        event: notice.event,
+        event_id: notice.event_id.clone(),
+        portal_id: notice.portal_id.clone(),
+        approval_id: notice.approval_id.clone(),
+        contact_point_id: contact_point.map(|contact_point| contact_point.id.clone()),
+        contact_point_name: contact_point.map(|contact_point| contact_point.name.clone()).unwrap_or_default(),
+        contact_type: if address.is_some() { ContactType::Email } else { ContactType::Webhook },
+        address: address.unwrap_or_default().to_owned(),
+        subject: words.subject,
+        content: words.text,
+        link: None,
+        state: DeliveryState::Waiting,
+        attempts: 0,
+        begun_after: 0,
+        begun_at: write.now,
+        last_error: String::new(),
+        next_attempt_at: Some(write.now),
+        created_at: write.now,
+        updated_at: write.now,
+    }
+}
+
+fn skip(delivery: &mut Delivery, why: &str) {
+    delivery.state = DeliveryState::Skipped;
+    delivery.next_attempt_at = None;
+    why.clone_into(&mut delivery.last_error);
+}
+
+/// Gives a mail a link with which its recipient decides, where mails may have one.
+fn linked(app: &App, write: &Write<'_>, delivery: &mut Delivery) -> Result<Option<ApprovalLink>, Error> {
+    let (Some(_), Some(approval_id)) = (app.links_approvals(), delivery.approval_id.clone()) else {
+        return Ok(None);
+    };
+    let token = secrets::issue_link_token(&mut OsRandom);
+    delivery.link = Some(sealing::seal(app, &token, &sealing::of_delivery(&delivery.id))?);
+    Ok(Some(ApprovalLink::new(token.digest(), approval_id, delivery.address.clone(), write.now)))
+}

@@ -1,0 +1,93 @@
+//! A real SAML identity provider, as a process of node.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use serde_json::{Value, json};
+
+use crate::{HeldPort, MovedClock};
+
+/// The identity provider; it ends with its owner. Whoever comes to it is signed in at once, see `peers/saml-idp.mjs`.
+#[derive(Debug)]
+pub struct IdentityProvider {
+    port: HeldPort,
+    child: Child,
+    keys: BTreeMap<String, String>,
+    certificates: BTreeMap<String, String>,
+}
+
+impl IdentityProvider {
+    /// Starts one on a free port, with the time of `clock`. Blocks its thread until it is ready.
+    ///
+    /// # Panics
+    /// When its packages are not installed, or it does not start.
+    pub fn start(clock: &MovedClock) -> Self {
+        let port = HeldPort::free();
+        let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers");
+        assert!(
+            peers.join("node_modules/samlp").is_dir(),
+            "{} has no packages: `cargo xtask test` installs them, and so does `npm ci` there",
+            peers.display()
+        );
+        let mut child = Command::new("node")
+            .arg("saml-idp.mjs")
+            .arg(port.number().to_string())
+            .arg(clock.now().millis().to_string())
+            .current_dir(&peers)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("node could not be started: `cargo xtask doctor` says how to get it");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut heard = || lines.next().expect("the identity provider ended").unwrap();
+        let keys: BTreeMap<String, String> = serde_json::from_str(&heard()).unwrap();
+        let certificates: BTreeMap<_, _> =
+            keys.iter().map(|(name, key)| (name.clone(), certificate(name, key))).collect();
+        let stdin = child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{}", json!(certificates)).unwrap();
+        assert!(heard().starts_with("ready "));
+        Self { port, child, keys, certificates }
+    }
+
+    /// Where it describes itself.
+    pub fn metadata_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metadata", self.port.number())
+    }
+
+    /// Ends the process; the port answers nobody then.
+    pub fn stop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().unwrap();
+    }
+
+    /// Settings with which requests are signed in a way that it verifies.
+    pub fn signing_settings(&self) -> Value {
+        json!({
+            "sign_request": true, "private_key": self.keys["client"], "certificate": self.certificates["client"],
+        })
+    }
+
+    /// A private key of ours that it does not know, in PEM.
+    pub fn unknown_key(&self) -> &str {
+        &self.keys["other"]
+    }
+}
+
+impl Drop for IdentityProvider {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn certificate(name: &str, key: &str) -> String {
+    let key = KeyPair::from_pem(key).unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.self_signed(&key).unwrap().pem()
+}

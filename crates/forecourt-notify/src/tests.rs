@@ -1,0 +1,3 @@
+//! Mail against servers that answer as they are told.
+
+mod smtp;

@@ -1,0 +1,109 @@
+//! What happens to the audit log in the background: answers are written a quarter of a second after they were given, many
+//! at a time, and what is older than is kept is taken away every hour.
+//!
+//! Any number of processes on one database may do so at the same time.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use forecourt_app::{App, audit_logs};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::jobs::{Job, Jobs};
+
+/// How long answers are collected before they are written.
+const COLLECTING: Duration = Duration::from_millis(250);
+/// The pause after a failure of the database.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// How often old entries are taken away.
+const PRUNING: Duration = Duration::from_secs(3_600);
+
+/// The running work.
+#[derive(Debug)]
+pub struct AuditKeeping {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Writes and takes away until [`AuditKeeping::stop`].
+pub fn start(app: App, jobs: Arc<Jobs>) -> AuditKeeping {
+    let (stop, mut stopped) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let mut pruned_at: Option<Instant> = None;
+        let mut failing = false;
+        while !*stopped.borrow() {
+            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
+                prune(&app, &jobs.audit_pruning, &stopped).await;
+                pruned_at = Some(Instant::now());
+            }
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => break,
+                () = tokio::time::sleep(PRUNING) => continue,
+                () = news(&app, failing) => {}
+            }
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => break,
+                () = tokio::time::sleep(if failing { AFTER_FAILURE } else { COLLECTING }) => {}
+            }
+            write(&app, &jobs.audit_answers, &mut failing).await;
+        }
+        write(&app, &jobs.audit_answers, &mut failing).await;
+    });
+    AuditKeeping { stop, task }
+}
+
+impl AuditKeeping {
+    /// Writes what was answered so far, and ends.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(error.cause = %error, "the writing of the audit log ended early");
+        }
+    }
+}
+
+/// Waits for an answer that is not written yet; after a failure there is one.
+async fn news(app: &App, failing: bool) {
+    if !failing {
+        audit_logs::due(app).await;
+    }
+}
+
+/// Says so when it begins to fail, and when it works again.
+async fn write(app: &App, job: &Job, failing: &mut bool) {
+    let outcome = audit_logs::flush(app).await;
+    job.ended(&outcome);
+    match outcome {
+        Err(error) if !*failing => {
+            tracing::error!(error.cause = %error, "answers cannot be written to the audit log; they wait");
+            *failing = true;
+        }
+        Err(_) => {}
+        Ok(()) => {
+            if *failing {
+                tracing::info!("answers are written to the audit log again");
+            }
+            *failing = false;
+        }
+    }
+}
+
+async fn prune(app: &App, job: &Job, stopped: &watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let outcome = audit_logs::prune(app).await;
+        job.ended(&outcome);
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(
+                    error.cause = %error,
+                    "old entries of the audit log could not be taken away; tried again in an hour"
+                );
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Whether the database answers and takes writes, looked at every second.
+//!
+//! Invariant: whoever asks is told what was found last, at once, so that nobody waits for a database that is away. It
+//! counts as away when it did not answer three times in a row within two seconds each; one answer is enough to be back.
+
+use std::time::Duration;
+
+use forecourt_app::App;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, timeout},
+};
+
+/// How often it is looked.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a write may take that is tried after one failed: writers take turns.
+const WRITE_PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is asked before it counts as away: a connection may have ended with the server that it led to.
+const ATTEMPTS: usize = 3;
+
+/// How the database is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DatabaseState {
+    /// It answers, and the last write was possible.
+    #[default]
+    Well,
+    /// It answers, and takes no writes, for this reason.
+    Unwritable(String),
+    /// It does not answer, for this reason.
+    Away(String),
+}
+
+impl DatabaseState {
+    /// Whether it does not answer.
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_))
+    }
+
+    /// Whether nothing is wrong.
+    pub const fn is_well(&self) -> bool {
+        matches!(self, Self::Well)
+    }
+}
+
+/// The running watch; it ends when dropped.
+#[derive(Debug)]
+pub struct DatabaseWatch {
+    state: watch::Receiver<DatabaseState>,
+    is_away: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Looks after the database of `app` from now on.
+pub fn start(app: App) -> DatabaseWatch {
+    let (found, state) = watch::channel(DatabaseState::Well);
+    let (away, is_away) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let mut turns = tokio::time::interval(INTERVAL);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            let now = look(&app).await;
+            if *away.borrow() && !now.is_away() {
+                // Before anybody is let in again.
+                let _renewed = timeout(PATIENCE, app.renew_connections()).await;
+            }
+            away.send_if_modified(|before| std::mem::replace(before, now.is_away()) != now.is_away());
+            found.send_if_modified(|before| {
+                let is_news = *before != now;
+                if is_news {
+                    report(before, &now);
+                    *before = now;
+                }
+                is_news
+            });
+        }
+    });
+    DatabaseWatch { state, is_away, task }
+}
+
+impl DatabaseWatch {
+    /// What was found last; changes wake the receiver.
+    pub fn state(&self) -> watch::Receiver<DatabaseState> {
+        self.state.clone()
+    }
+
+    /// Whether the database was found to be away; changes wake the receiver.
+    pub fn is_away(&self) -> watch::Receiver<bool> {
+        self.is_away.clone()
+    }
+}
+
+impl Drop for DatabaseWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn look(app: &App) -> DatabaseState {
+    match answers(|| app.ping()).await {
+        Ok(()) => writable(app).await,
+        Err(problem) => DatabaseState::Away(problem),
+    }
+}
+
+/// Whether one of the attempts is answered. An error: why the last one was not.
+async fn answers<F, E>(ping: impl Fn() -> F) -> Result<(), String>
+where
+    F: Future<Output = Result<(), E>>,
+    E: std::fmt::Display,
+{
+    let mut problem = String::new();
+    for _ in 0..ATTEMPTS {
+        match timeout(PATIENCE, ping()).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => problem = error.to_string(),
+            Err(_) => problem = format!("it does not answer within {} s", PATIENCE.as_secs()),
+        }
+    }
+    Err(problem)
+}
+
+/// A write is tried only where the last one failed, so that it is noticed when the next one would not.
+async fn writable(app: &App) -> DatabaseState {
+    if app.write_trouble().is_none() {
+        return DatabaseState::Well;
+    }
+    match timeout(WRITE_PATIENCE, app.try_to_write()).await {
+        Ok(Ok(())) => DatabaseState::Well,
+        Ok(Err(error)) => DatabaseState::Unwritable(error.to_string()),
+        Err(_) => DatabaseState::Unwritable("a write does not come to its end".into()),
+    }
+}
+
+fn report(before: &DatabaseState, now: &DatabaseState) {
+    match now {
+        DatabaseState::Well if before.is_well() => {}
+        DatabaseState::Well => tracing::info!("the database is well again"),
+        DatabaseState::Unwritable(problem) => {
+            tracing::error!(error.cause = %problem, "the database takes no writes");
+        }
+        DatabaseState::Away(problem) => tracing::error!(error.cause = %problem, "the database is away"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use forecourt_app::Config;
+
+    use super::*;
+    use crate::{config::Settings, serve};
+
+    #[tokio::test]
+    async fn one_attempt_without_answer_is_none_of_three() {
+        let attempts = AtomicUsize::new(0);
+        let late = || {
+            let is_first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if is_first {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<(), &str>(())
+            }
+        };
+        assert_eq!(answers(late).await, Ok(()));
+        assert_eq!(attempts.load(Ordering::Relaxed), 2);
+        assert_eq!(answers(|| async { Err::<(), _>("refused") }).await, Err("refused".into()));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_takes_long_is_not_taken_for_a_database_that_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: folder.path().display().to_string(), ..Settings::default() };
+        let store = serve::open_store(&settings).await.unwrap();
+        let app = App::open(store.clone(), &Config::default(), serve::system_clock()).await.unwrap();
+        let watch = start(app);
+        let held = store.begin().await.unwrap();
+        let mut is_away = watch.is_away();
+        let found = timeout(PATIENCE * 3, is_away.wait_for(|is_away| *is_away)).await;
+        assert!(found.is_err(), "it counts as away");
+        held.commit(serve::system_clock()()).await.unwrap();
+        assert!(watch.state().borrow().is_well());
+    }
+}

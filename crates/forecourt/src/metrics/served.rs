@@ -1,0 +1,93 @@
+//! What a process that serves tells beside what its gateway counts.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use forecourt_app::{App, dcr_removals, gateway_feed, nodes, usage};
+use forecourt_core::{
+    actors::{Caller, Source},
+    nodes::{NodeConnection, NodeFilter},
+};
+use forecourt_http::observations::Observations;
+
+use super::{
+    COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, Exposition,
+    HTTP_DURATION, HTTP_REQUESTS, HTTP_TURNED_AWAY, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, REMOVALS_DUE,
+    SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample, USAGE_INBOX,
+};
+use crate::{database_watch::DatabaseState, jobs::Jobs};
+
+/// How long the database may take to say what waits in it; longer, and that is left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Adds everything that is known without the gateway.
+pub async fn of_process_that_serves(
+    exposition: &mut Exposition,
+    app: &App,
+    database: &DatabaseState,
+    observations: &Observations,
+    jobs: &Jobs,
+) {
+    of_faces(exposition, observations);
+    let (failed, refused) = app.failed_sign_ins();
+    exposition.family(&SIGN_IN_FAILURES, [Sample::plain(failed)]);
+    exposition.family(&SIGN_IN_REFUSALS, [Sample::plain(refused)]);
+    exposition.family(&DATABASE_UP, [Sample::plain(u8::from(!database.is_away()))]);
+    exposition.family(&DATABASE_WRITABLE, [Sample::plain(u8::from(database.is_well()))]);
+    let (open, idle) = app.connections();
+    let connections = [("idle", idle), ("busy", open.saturating_sub(idle))];
+    let connections = connections.map(|(state, count)| Sample::labelled(&[state], count));
+    exposition.family(&DATABASE_CONNECTIONS, connections);
+    exposition.family(&DATABASE_WAIT, [Sample::durations(&[], app.write_waits())]);
+    let committed = *gateway_feed::latest(app).borrow();
+    exposition.family(&COMMITTED_REVISION, [Sample::plain(committed)]);
+    exposition.family(&SYNC_DIVERGED, [Sample::plain(gateway_feed::diverged(app))]);
+    for (metric, of) in [(&JOB_RUNS, true), (&JOB_FAILURES, false)] {
+        let samples = jobs.all().map(|(name, job)| {
+            let (runs, failures) = job.counts();
+            Sample::labelled(&[name], if of { runs } else { failures })
+        });
+        exposition.family(metric, samples);
+    }
+    if !database.is_away() {
+        // One that hangs all the same costs these few lines and not the others.
+        let _in_time = tokio::time::timeout(PATIENCE, of_database(exposition, app, committed)).await;
+    }
+}
+
+fn of_faces(exposition: &mut Exposition, observations: &Observations) {
+    let routes = observations.routes();
+    let requests = routes.iter().flat_map(|(of, observed)| {
+        observed.answers().map(move |(class, count)| {
+            Sample::labelled(&[of.face, of.method, of.route.as_str(), class], count)
+        })
+    });
+    exposition.family(&HTTP_REQUESTS, requests);
+    let durations = observations.durations();
+    let durations = durations
+        .into_iter()
+        .map(|((face, route), reading)| Sample::durations(&[face, route.as_str()], reading));
+    exposition.family(&HTTP_DURATION, durations);
+    let turned_away = observations.turned_away();
+    let turned_away =
+        turned_away.iter().map(|(face, count)| Sample::labelled(&[*face], count.load(Ordering::Relaxed)));
+    exposition.family(&HTTP_TURNED_AWAY, turned_away);
+}
+
+/// What is only known by asking the database.
+async fn of_database(exposition: &mut Exposition, app: &App, committed: i64) {
+    if let Ok(pieces) = usage::waiting_pieces(app).await {
+        exposition.family(&USAGE_INBOX, [Sample::plain(pieces)]);
+    }
+    if let Ok(due) = dcr_removals::count_due(app).await {
+        exposition.family(&REMOVALS_DUE, [Sample::plain(due)]);
+    }
+    let caller = Caller::system(Source::Job, app.new_request_id());
+    let Ok(listed) = nodes::list(app, &caller, NodeFilter::default()).await else { return };
+    let connected = || listed.rows.iter().filter(|node| node.connection == NodeConnection::Connected);
+    let count = connected().count();
+    let rest = listed.rows.len() - count;
+    let counts = [("connected", count), ("disconnected", rest)];
+    exposition.family(&NODES, counts.map(|(connection, count)| Sample::labelled(&[connection], count)));
+    let behind = connected().map(|node| committed.saturating_sub(node.revision).max(0)).max();
+    exposition.family(&NODE_LAG, [Sample::plain(behind.unwrap_or(0))]);
+}
