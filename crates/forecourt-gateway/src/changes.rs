@@ -58,7 +58,7 @@ struct Row<T> {
 /// The body of a step's row, which is of this kind or deleted.
 macro_rules! of_kind {
     ($resource:expr, $kind:ident) => {
-        $resource.and_then(|row| if let Resource::$kind(row) = row { Some(row) } else { None })
+        $resource.and_then(|row| if let Resource::$kind(row) = row { Some(&**row) } else { None })
     };
 }
 
