@@ -279,7 +279,7 @@ impl Writer {
     }
 
     /// First half of a step: after it nothing is allowed that the new state forbids. What requests read in tables
-    /// is only noted down: it changes as a whole.
+    /// is only noted down: it changes as a whole. Of what comes first, nothing is in force.
     fn take_away(&mut self, state: &State, step: &Step<'_>, changed: &mut Changed) {
         match (step.kind, step.resource) {
             (Kind::Service, row) => {
@@ -308,6 +308,7 @@ impl Writer {
                 changed.certificates = true;
                 put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
+            (Kind::Application | Kind::Credential, Some(_)) if !step.before.live => {}
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);
                 self.slot_or_new(&step.key).change(|view| {
