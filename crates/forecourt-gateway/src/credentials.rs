@@ -295,3 +295,85 @@ fn set_times(state: &State, id: &CompactId, place: &Place, times: impl Fn(i64, i
         Place::Client(place) => state.clients.set_times(place, id, times),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use forecourt_core::{ids::ApplicationId, secrets::SecretDigest};
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+    use crate::tests::rows::{credential, key};
+
+    const CREDENTIALS: usize = 6;
+    const KEYS: [&str; 3] = ["k0", "k1", "k2"];
+
+    /// Issued ids and others.
+    fn name_of(number: usize) -> String {
+        match number % 2 {
+            0 => format!("crd_019fd9b00c007fffbfffffffffff{number:04x}"),
+            _ => format!("chosen-{number}"),
+        }
+    }
+
+    /// Whether the keys that these bits stand for have this one among them.
+    fn holds_key(keys: u8, number: usize) -> bool {
+        (keys >> number) & 1 == 1
+    }
+
+    fn secrets(keys: u8) -> Vec<CredentialSecret> {
+        (0..KEYS.len()).filter(|number| holds_key(keys, *number)).map(|number| key(KEYS[number])).collect()
+    }
+
+    proptest! {
+        /// From one key to none, to several and back, deleted and forgotten: the index and the store say what a plain map
+        /// says.
+        #[test]
+        fn the_index_and_the_store_are_like_a_plain_map(
+            steps in vec(
+                (0..CREDENTIALS, option::weighted(0.8, 0..8_u8), option::weighted(0.1, 0..60_i64)),
+                0..60,
+            )
+        ) {
+            let state = State::empty([1, 2]);
+            let application = CompactId::pack(ApplicationId::PREFIX, "app");
+            let application = Arc::new(ApplicationSlot::new(application));
+            let mut index = CredentialIndex::default();
+            let mut plain: BTreeMap<String, (i64, Option<u8>)> = BTreeMap::new();
+            for ((number, keys, floor), revision) in steps.into_iter().zip(1..) {
+                let name = name_of(number);
+                if let Some(keys) = keys {
+                    let row = credential(&name, "app", &secrets(keys));
+                    index.narrow(&state, &row, &application);
+                    index.widen(&state, &row, &application, revision);
+                } else {
+                    index.delete(&state, &name, revision);
+                }
+                plain.insert(name, (revision, keys));
+                if let Some(floor) = floor {
+                    index.forget_deleted(floor);
+                    plain.retain(|_, (revision, keys)| keys.is_some() || *revision > floor);
+                }
+                for name in (0..CREDENTIALS).map(name_of) {
+                    let known = plain.get(&name).map_or((0, false), |(revision, keys)| (*revision, keys.is_some()));
+                    prop_assert_eq!(index.known(&state, &name), known);
+                }
+                let live = plain.iter().filter(|(_, (_, keys))| keys.is_some());
+                let live: BTreeSet<String> = live.map(|(name, _)| name.clone()).collect();
+                prop_assert_eq!(index.live_ids(&state).collect::<BTreeSet<_>>(), live);
+                for (number, text) in KEYS.into_iter().enumerate() {
+                    let mut found = BTreeSet::new();
+                    state.keys.visit(&SecretDigest::of(text.as_bytes()), |record| {
+                        found.insert(record.credential.unpack(CredentialId::PREFIX));
+                    });
+                    let holders = plain
+                        .iter()
+                        .filter(|(_, (_, keys))| keys.is_some_and(|keys| holds_key(keys, number)));
+                    let holders: BTreeSet<String> = holders.map(|(name, _)| name.clone()).collect();
+                    prop_assert_eq!(found, holders);
+                }
+            }
+        }
+    }
+}
