@@ -7,7 +7,7 @@ help:
 	@echo "make test         every test, on SQLite and on PostgreSQL"
 	@echo "make check        formatting, clippy, tidy, banned and unlicensed dependencies"
 	@echo "make fmt          format the Rust code"
-	@echo "make bench        what the gateway costs, against nginx and HAProxy in the same run"
+	@echo "make bench        what the gateway costs, against nginx and HAProxy in the same run; start and memory when idle"
 	@echo "make soak         ten minutes of load while everything changes that may"
 	@echo "make screenshots  pictures of every page, into screenshots/"
 
@@ -30,7 +30,7 @@ fmt: toolchain
 	cargo fmt --all
 
 bench: toolchain
-	@echo "== bench: nginx, HAProxy and Forecourt's gateway in turn before the same upstream; takes about 15 minutes"
+	@echo "== bench: nginx, HAProxy and Forecourt's gateway in turn before the same upstream; takes about 25 minutes"
 	@cargo xtask bench
 
 soak: toolchain

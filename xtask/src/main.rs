@@ -39,11 +39,12 @@ cargo xtask COMMAND
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
   screenshots         pictures of every page: the main job, the demo, every sample; into screenshots/
-  bench               what the gateway costs, against nginx and HAProxy in the same run
+  bench               what the gateway costs, against nginx and HAProxy in the same run; then bench idle
   bench usage [MILLIONS]
                       how fast 90 days of usage are told, of 100 million calls unless told
   bench portal [SECONDS]
                       how fast APIs and pages answer with 10,000 applications, at 200 requests a second
+  bench idle          how soon 100,000 subscriptions are ready, and what memory they take when idle
   bench revocations [COUNT]
                       how long three nodes serve a credential that was revoked, 1,000 times unless told
   bench start [CREDENTIALS]
@@ -67,13 +68,14 @@ fn main() -> ExitCode {
         "deny" => dependencies::run(),
         "screenshots" => screenshots::run(),
         "bench" => match rest.split_first() {
-            None => benches::run(),
+            None => benches::run().and_then(|()| story_benches::idle()),
+            Some((word, _)) if word == "idle" => story_benches::idle(),
             Some((word, rest)) if word == "usage" => story_benches::usage(rest),
             Some((word, rest)) if word == "portal" => story_benches::portal(rest),
             Some((word, rest)) if word == "revocations" => story_benches::revocations(rest),
             Some((word, rest)) if word == "start" => story_benches::start(rest),
             Some((word, _)) => Err(format!(
-                "there is no bench {word:?}; there are usage, portal, revocations and start, and the gateway's without one"
+                "there is no bench {word:?}; there are usage, portal, idle, revocations and start, and the gateway's without one"
             )),
         },
         "soak" => soak::run(&rest),

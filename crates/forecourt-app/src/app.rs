@@ -129,7 +129,7 @@ impl App {
     /// What is there already stays as it is. Fails only where the database does, a password cannot be hashed, or the
     /// database's secrets are sealed under another master key.
     pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
-        let passwords = Passwords::new(config.password_hashes_at_once)?;
+        let passwords = Passwords::new(config.password_hashes_at_once);
         let sealer = Sealer::new(&config.master_key);
         let made = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
         let revision = store.read().revision().await?;

@@ -219,7 +219,7 @@ async fn refuse_use_without(write: &Write<'_>, new: &Certificate) -> Result<(), 
 fn announce(write: &mut Write<'_>, certificate: &Certificate) {
     let scope = Scope::GatewayGroup(certificate.gateway_group_id.clone());
     match certificate.gateway_state() {
-        Some(state) => write.put(scope, Resource::Certificate(state)),
+        Some(state) => write.put(scope, Resource::Certificate(Box::new(state))),
         None => write.delete(scope, Kind::Certificate, certificate.id.to_string()),
     }
 }

@@ -303,7 +303,8 @@ pub(crate) async fn refuse_taken(
 pub(crate) async fn announce(write: &mut Write<'_>, consumer: &Consumer) -> Result<(), Error> {
     let group = &consumer.gateway_group_id;
     let credentials = write.consumer_credential_auths(group, &consumer.username).await?;
-    write.put(Scope::GatewayGroup(group.clone()), Resource::Consumer(consumer.gateway_state(credentials)));
+    let state = Box::new(consumer.gateway_state(credentials));
+    write.put(Scope::GatewayGroup(group.clone()), Resource::Consumer(state));
     Ok(())
 }
 

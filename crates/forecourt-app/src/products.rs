@@ -230,7 +230,7 @@ pub(crate) async fn tell_gateways(write: &mut Write<'_>, product: &Product) -> R
         None => None,
     };
     match product.gateway_state(provider.as_ref().map(|provider| provider.issuer.as_str())) {
-        Some(state) => write.put(scope(product), Resource::Product(state)),
+        Some(state) => write.put(scope(product), Resource::Product(Box::new(state))),
         None => write.delete(scope(product), Kind::Product, product.id.to_string()),
     }
     Ok(())

@@ -163,7 +163,7 @@ pub(crate) async fn put_in(
         Some(_) => write.save_route(&route).await?,
         None => write.insert_route(&route).await?,
     }
-    write.put(Scope::GatewayGroup(group.clone()), Resource::Route(route.gateway_state()));
+    write.put(Scope::GatewayGroup(group.clone()), Resource::Route(Box::new(route.gateway_state())));
     tell(write, name, &route);
     Ok(route)
 }

@@ -106,8 +106,10 @@ pub(crate) struct Opener<'a> {
 /// certificate may have no pair left then, and a gateway serves nobody with it.
 pub(crate) fn opened(opener: Opener<'_>, resource: Resource) -> Resource {
     match resource {
-        Resource::Certificate(certificate) => Resource::Certificate(certificate_opened(opener, certificate)),
-        Resource::Consumer(consumer) => Resource::Consumer(consumer_opened(opener, consumer)),
+        Resource::Certificate(certificate) => {
+            Resource::Certificate(Box::new(certificate_opened(opener, *certificate)))
+        }
+        Resource::Consumer(consumer) => Resource::Consumer(Box::new(consumer_opened(opener, *consumer))),
         Resource::Credential(credential) => Resource::Credential(credential_opened(opener, credential)),
         Resource::Service(mut service) => {
             let context = of_service(&service.id);
@@ -196,7 +198,7 @@ mod tests {
 
     fn certificate(id: &str, keys: Vec<KeptSecret>) -> Resource {
         let pair = |key| CertificatePair { chain: "chain".into(), key };
-        Resource::Certificate(CertificateState {
+        Resource::Certificate(Box::new(CertificateState {
             id: CertificateId::known(id),
             gateway_group_id: GatewayGroupId::default_group(),
             enabled: true,
@@ -205,7 +207,7 @@ mod tests {
             client_ca: None,
             client_depth: None,
             created_at: Timestamp::default(),
-        })
+        }))
     }
 
     #[test]

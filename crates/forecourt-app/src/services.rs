@@ -209,7 +209,7 @@ pub(crate) async fn put_in(
 pub(crate) fn announce(write: &mut Write<'_>, service: &Service) {
     let scope = Scope::GatewayGroup(service.gateway_group_id.clone());
     match service.gateway_state() {
-        Some(state) => write.put(scope, Resource::Service(state)),
+        Some(state) => write.put(scope, Resource::Service(Box::new(state))),
         None => write.delete(scope, Kind::Service, service.id.to_string()),
     }
 }

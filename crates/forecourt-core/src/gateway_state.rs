@@ -122,26 +122,23 @@ impl Kind {
     }
 }
 
-/// The body of a row.
+/// The body of a row. What there are few of lies behind a pointer: a service takes 1 kB, and rows of applications,
+/// credentials and grants, of which there may be a million, are moved and held in pieces of that length otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "rows are read one by one and taken apart at once, never kept as this"
-)]
 pub enum Resource {
     /// A published service of the gateway group.
-    Service(ServiceState),
+    Service(Box<ServiceState>),
     /// A route of a service.
-    Route(RouteState),
+    Route(Box<RouteState>),
     /// A certificate that the group's gateways show, or demand.
-    Certificate(CertificateState),
+    Certificate(Box<CertificateState>),
     /// A consumer of the group with its credentials.
-    Consumer(ConsumerState),
+    Consumer(Box<ConsumerState>),
     /// Plugins of all routes of the group.
-    GlobalRule(GlobalRuleState),
+    GlobalRule(Box<GlobalRuleState>),
     /// A published product that asks for credentials.
-    Product(ProductState),
+    Product(Box<ProductState>),
     /// An application of the portal, with whether it may call at all.
     Application(ApplicationState),
     /// A credential of an application.

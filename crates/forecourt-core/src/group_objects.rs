@@ -134,7 +134,8 @@ impl GroupObject {
 
     /// What gateways must know; `None` for what is only stored.
     pub fn gateway_resource(&self) -> Option<Resource> {
-        let rule = || Resource::GlobalRule(self.plugins.global_rule(&self.gateway_group_id, &self.id));
+        let rule =
+            || Resource::GlobalRule(Box::new(self.plugins.global_rule(&self.gateway_group_id, &self.id)));
         (self.kind == GroupObjectKind::GlobalRule).then(rule)
     }
 }

@@ -5,9 +5,12 @@
 //! may be empty: a credential or grant can arrive before its application's row, and then opens nothing.
 //!
 //! There are as many slots as applications, and each call reads one. So everything that a call reads of an
-//! application lies in one piece of 120 bytes, behind a lock that only its own calls and changes take.
+//! application lies in one piece of 96 bytes, behind a lock that only its own calls and changes take.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::{
+    num::NonZeroU32,
+    sync::{PoisonError, RwLock, RwLockReadGuard},
+};
 
 use forecourt_core::{
     ids::{ApplicationId, DeveloperName},
@@ -49,17 +52,15 @@ pub(crate) struct LiveApplication {
 pub(crate) struct PublicName(CompactId);
 
 /// The grants of one application, in no order; nearly all have one product.
-#[derive(Default)]
 pub(crate) enum Grants {
-    /// None.
-    #[default]
-    Nothing,
     /// Of one product.
     One(Grant),
-    /// Of several; the list lies elsewhere, so that the common case stays small.
-    #[expect(clippy::box_collection, reason = "one word, not three")]
-    Several(Box<Vec<Grant>>),
+    /// Of several, or none; the list lies elsewhere, so that the common case stays small.
+    Listed(Option<Box<Several>>),
 }
+
+/// A list behind a single word.
+pub(crate) struct Several(Vec<Grant>);
 
 /// A subscription of the application, or the memory of an ended one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,10 +69,31 @@ pub(crate) struct Grant {
     pub(crate) revision: i64,
     /// The product, by the number that the gateway gave to it.
     pub(crate) product: u32,
+    /// 1: ended; 2: of the product's default plan; above: 3 more than the number that the gateway gave to its plan.
+    standing: NonZeroU32,
+}
+
+impl Grant {
+    /// Made by this revision, or ended (not `live`), which is kept so that an older row cannot revive it. `plan` is the
+    /// number that the gateway gave to the plan that it is held to; `None`: the product's default one.
+    pub(crate) const fn new(revision: i64, product: u32, live: bool, plan: Option<u32>) -> Self {
+        let standing = match (live, plan) {
+            (false, _) => 0,
+            (true, None) => 1,
+            (true, Some(plan)) => plan.saturating_add(2),
+        };
+        Self { revision, product, standing: NonZeroU32::MIN.saturating_add(standing) }
+    }
+
+    /// False: ended.
+    pub(crate) const fn live(&self) -> bool {
+        self.standing.get() > 1
+    }
+
     /// The plan that it is held to, by the number that the gateway gave to it; `None`: the product's default one.
-    pub(crate) plan: Option<u32>,
-    /// False: ended; kept so that an older row cannot revive it.
-    pub(crate) live: bool,
+    pub(crate) const fn plan(&self) -> Option<u32> {
+        self.standing.get().checked_sub(3)
+    }
 }
 
 impl PublicName {
@@ -95,9 +117,9 @@ impl Grants {
 
     fn as_slice(&self) -> &[Grant] {
         match self {
-            Self::Nothing => &[],
             Self::One(grant) => std::slice::from_ref(grant),
-            Self::Several(grants) => grants,
+            Self::Listed(None) => &[],
+            Self::Listed(Some(grants)) => &grants.0,
         }
     }
 
@@ -105,13 +127,22 @@ impl Grants {
     fn put(&mut self, grant: Grant) {
         match self {
             Self::One(other) if other.product != grant.product => {
-                *self = Self::Several(Box::new(vec![*other, grant]));
+                *self = Self::Listed(Some(Box::new(Several(vec![*other, grant]))));
             }
-            Self::Nothing | Self::One(_) => *self = Self::One(grant),
-            Self::Several(grants) => match grants.iter_mut().find(|other| other.product == grant.product) {
-                Some(other) => *other = grant,
-                None => grants.push(grant),
-            },
+            Self::Listed(None) | Self::One(_) => *self = Self::One(grant),
+            Self::Listed(Some(grants)) => {
+                let Several(grants) = &mut **grants;
+                match grants.iter_mut().find(|other| other.product == grant.product) {
+                    Some(other) => *other = grant,
+                    None => {
+                        if grants.len() == grants.capacity() {
+                            // Doubling would leave up to as much again unused.
+                            grants.reserve_exact(grants.len() / 4 + 1);
+                        }
+                        grants.push(grant);
+                    }
+                }
+            }
         }
     }
 
@@ -119,13 +150,19 @@ impl Grants {
     fn retain(&mut self, keep: impl Fn(&Grant) -> bool) {
         let mut kept: Vec<Grant> = self.iter().copied().filter(keep).collect();
         *self = match kept.as_slice() {
-            [] => Self::Nothing,
+            [] => Self::default(),
             [grant] => Self::One(*grant),
             _ => {
                 kept.shrink_to_fit();
-                Self::Several(Box::new(kept))
+                Self::Listed(Some(Box::new(Several(kept))))
             }
         };
+    }
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self::Listed(None)
     }
 }
 
@@ -160,7 +197,7 @@ impl ApplicationView {
     /// The application, if it may call this product of this portal (docs/gateway.md §4).
     pub(crate) fn admitted_to(&self, product: u32, portal: u32) -> Option<&LiveApplication> {
         let application = self.live.as_ref()?;
-        let granted = self.grants.iter().any(|grant| grant.product == product && grant.live);
+        let granted = self.grants.iter().any(|grant| grant.product == product && grant.live());
         (granted && application.active && application.portal == portal).then_some(application)
     }
 
@@ -177,7 +214,7 @@ impl ApplicationView {
     /// Whether it holds the memory of something deleted at or before `floor`.
     pub(crate) fn remembers_deletions(&self, floor: i64) -> bool {
         let application = self.live.is_none() && (1..=floor).contains(&self.revision);
-        application || self.grants.iter().any(|grant| !grant.live && grant.revision <= floor)
+        application || self.grants.iter().any(|grant| !grant.live() && grant.revision <= floor)
     }
 
     /// Drops that memory.
@@ -185,12 +222,12 @@ impl ApplicationView {
         if self.live.is_none() && self.revision <= floor {
             self.revision = 0;
         }
-        self.grants.retain(|grant| grant.live || grant.revision > floor);
+        self.grants.retain(|grant| grant.live() || grant.revision > floor);
     }
 
     /// Whether it says nothing that a fresh slot would not say.
     pub(crate) fn is_blank(&self) -> bool {
-        self.live.is_none() && matches!(self.grants, Grants::Nothing) && self.revision == 0
+        self.live.is_none() && matches!(self.grants, Grants::Listed(None)) && self.revision == 0
     }
 }
 
@@ -201,10 +238,14 @@ pub(crate) fn end_of(valid_until: Option<Timestamp>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
 
     fn grant(product: u32, revision: i64, live: bool) -> Grant {
-        Grant { revision, product, plan: None, live }
+        Grant::new(revision, product, live, None)
     }
 
     #[test]
@@ -226,8 +267,43 @@ mod tests {
     }
 
     #[test]
-    fn an_application_with_one_grant_is_one_piece_of_120_bytes() {
+    fn a_grant_tells_what_it_was_made_with() {
+        for plan in [None, Some(0), Some(1), Some(1_000_000)] {
+            let made = Grant::new(7, 3, true, plan);
+            assert_eq!((made.revision, made.product, made.live(), made.plan()), (7, 3, true, plan));
+            let ended = Grant::new(8, 3, false, plan);
+            assert_eq!((ended.revision, ended.live(), ended.plan()), (8, false, None));
+        }
+    }
+
+    proptest! {
+        /// A map of products is what the packed list must be like, whatever comes in whatever order.
+        #[test]
+        fn packed_grants_are_like_a_plain_map(
+            steps in vec(
+                (0..8_u32, any::<bool>(), option::of(0..3_u32), option::weighted(0.1, 0..40_i64)),
+                0..40,
+            )
+        ) {
+            let (mut view, mut plain) = (ApplicationView::default(), BTreeMap::new());
+            for ((product, live, plan, floor), revision) in steps.into_iter().zip(1..) {
+                view.put_grant(Grant::new(revision, product, live, plan));
+                plain.insert(product, (revision, live, plan.filter(|_| live)));
+                if let Some(floor) = floor {
+                    view.forget_deleted(floor);
+                    plain.retain(|_, (revision, live, _)| *live || *revision > floor);
+                }
+                let told = |grant: &Grant| (grant.product, (grant.revision, grant.live(), grant.plan()));
+                prop_assert_eq!(view.grants.iter().map(told).collect::<BTreeMap<_, _>>(), plain.clone());
+                prop_assert_eq!(view.grants.iter().count(), plain.len());
+            }
+        }
+    }
+
+    #[test]
+    fn an_application_with_one_grant_is_one_piece_of_96_bytes() {
+        assert_eq!((size_of::<Grant>(), size_of::<Grants>()), (16, 16));
         // Two words for the counts of an `Arc` stand before it.
-        assert_eq!(size_of::<ApplicationSlot>() + 16, 120);
+        assert_eq!(size_of::<ApplicationSlot>() + 16, 96);
     }
 }

@@ -58,7 +58,7 @@ struct Row<T> {
 /// The body of a step's row, which is of this kind or deleted.
 macro_rules! of_kind {
     ($resource:expr, $kind:ident) => {
-        $resource.and_then(|row| if let Resource::$kind(row) = row { Some(row) } else { None })
+        $resource.and_then(|row| if let Resource::$kind(row) = row { Some(&**row) } else { None })
     };
 }
 
@@ -135,7 +135,7 @@ impl Writer {
 
     /// Puts the news of a batch in force.
     fn take(&mut self, state: &State, batch: &ChangeBatch, news: News) {
-        let steps = self.steps(batch, news);
+        let steps = self.steps(state, batch, news);
         for step in &steps {
             let digest = self.digests.entry(step.kind).or_default();
             if step.before.live {
@@ -177,7 +177,7 @@ impl Writer {
     }
 
     /// The changes that are news, one per row, and for a whole state the deletions that it implies.
-    fn steps<'a>(&self, batch: &'a ChangeBatch, news: News) -> Vec<Step<'a>> {
+    fn steps<'a>(&self, state: &State, batch: &'a ChangeBatch, news: News) -> Vec<Step<'a>> {
         let mut newest: HashMap<(Kind, &str), &Change> = HashMap::with_capacity(batch.changes.len());
         for change in &batch.changes {
             if change.resource.as_ref().is_some_and(|resource| resource.kind() != change.kind) {
@@ -193,7 +193,7 @@ impl Writer {
         let mut steps: Vec<_> = newest
             .values()
             .filter_map(|change| {
-                let before = self.known(change.kind, &change.key);
+                let before = self.known(state, change.kind, &change.key);
                 let is_news = match news {
                     News::Newer => change.revision > self.floor.max(before.revision),
                     // A whole state has old rows too, that this gateway is only now concerned with.
@@ -213,11 +213,11 @@ impl Writer {
             // A row of which the batch itself says that it is deleted has its step.
             let told = newest.iter().filter(|(_, change)| change.resource.is_some()).map(|(key, _)| *key);
             let listed: HashSet<_> = told.chain(steps.iter().map(|step| (step.kind, &*step.key))).collect();
-            let gone = self.live_rows().filter(|(kind, key)| !listed.contains(&(*kind, key.as_str())));
+            let gone = self.live_rows(state).filter(|(kind, key)| !listed.contains(&(*kind, key.as_str())));
             let gone: Vec<_> = gone.collect();
             drop(listed);
             steps.extend(gone.into_iter().map(|(kind, key)| {
-                let before = self.known(kind, &key);
+                let before = self.known(state, kind, &key);
                 Step { revision: batch.revision, kind, key: Cow::Owned(key), resource: None, before }
             }));
         }
@@ -225,7 +225,7 @@ impl Writer {
     }
 
     /// What is remembered of a row.
-    fn known(&self, kind: Kind, key: &str) -> Known {
+    fn known(&self, state: &State, kind: Kind, key: &str) -> Known {
         fn of<T>(rows: &Rows<T>, key: &str) -> Known {
             let known = |row: &Row<T>| Known { revision: row.revision, live: row.state.is_some() };
             rows.get(key).map_or_else(Known::default, known)
@@ -242,17 +242,17 @@ impl Writer {
                 Known { revision: view.revision, live: view.live.is_some() }
             }),
             Kind::Credential => {
-                let (revision, live) = self.credentials.known(key);
+                let (revision, live) = self.credentials.known(state, key);
                 Known { revision, live }
             }
             Kind::Grant => self
                 .grant(key)
-                .map_or_else(Known::default, |grant| Known { revision: grant.revision, live: grant.live }),
+                .map_or_else(Known::default, |grant| Known { revision: grant.revision, live: grant.live() }),
         }
     }
 
     /// Kind and key of every row that is not deleted.
-    fn live_rows(&self) -> impl Iterator<Item = (Kind, String)> {
+    fn live_rows(&self, state: &State) -> impl Iterator<Item = (Kind, String)> {
         fn of<T>(kind: Kind, rows: &Rows<T>) -> impl Iterator<Item = (Kind, String)> {
             rows.iter().filter(|(_, row)| row.state.is_some()).map(move |(key, _)| (kind, key.to_string()))
         }
@@ -262,7 +262,7 @@ impl Writer {
             .applications
             .iter()
             .flat_map(|slot| {
-                let live: Vec<_> = slot.view().grants.iter().filter(|grant| grant.live).copied().collect();
+                let live: Vec<_> = slot.view().grants.iter().filter(|grant| grant.live()).copied().collect();
                 live.into_iter().map(|grant| (slot.id_text(), grant.product))
             })
             .filter_map(|(id, product)| Some((Kind::Grant, format!("{id}/{}", names.get(&product)?))))
@@ -274,12 +274,12 @@ impl Writer {
             .chain(of(Kind::GlobalRule, &self.global_rules))
             .chain(of(Kind::Product, &self.products))
             .chain(applications.map(|slot| (Kind::Application, slot.id_text())))
-            .chain(self.credentials.live_ids().map(|id| (Kind::Credential, id)))
+            .chain(self.credentials.live_ids(state).map(|id| (Kind::Credential, id)))
             .chain(grants)
     }
 
     /// First half of a step: after it nothing is allowed that the new state forbids. What requests read in tables
-    /// is only noted down: it changes as a whole.
+    /// is only noted down: it changes as a whole. Of what comes first, nothing is in force.
     fn take_away(&mut self, state: &State, step: &Step<'_>, changed: &mut Changed) {
         match (step.kind, step.resource) {
             (Kind::Service, row) => {
@@ -308,6 +308,7 @@ impl Writer {
                 changed.certificates = true;
                 put_row(&mut self.certificates, step, of_kind!(row, Certificate));
             }
+            (Kind::Application | Kind::Credential, Some(_)) if !step.before.live => {}
             (Kind::Application, Some(Resource::Application(row))) => {
                 let coming = self.compile_application(row);
                 self.slot_or_new(&step.key).change(|view| {
@@ -357,7 +358,7 @@ impl Writer {
         };
         let product = self.products_by_number.of(product);
         let plan = row.and_then(|row| row.plan_id.as_ref()).map(|plan| self.plans.of(plan.as_str()));
-        let grant = Grant { revision: step.revision, product, plan, live: row.is_some() };
+        let grant = Grant::new(step.revision, product, row.is_some(), plan);
         self.slot_or_new(application).change(|view| view.put_grant(grant));
     }
 

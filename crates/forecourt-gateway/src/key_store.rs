@@ -25,6 +25,8 @@ pub(crate) struct KeyRecord {
     pub(crate) valid_until: i64,
     /// Microseconds since 1970 at which the credential was made.
     pub(crate) created_at: i64,
+    /// The revision of the credential's row, where this is all that it holds; else its index knows it.
+    pub(crate) revision: i64,
 }
 
 /// Where a record lies; the writer keeps it to find the record again.
@@ -91,13 +93,12 @@ impl KeyStore {
         self.read(place.shard())?.records.at(place.slot()).map(read)
     }
 
-    /// Sets the end and the age of the version that lies there.
-    pub(crate) fn set_times(&self, place: KeyPlace, valid_until: i64, created_at: i64) {
+    /// Changes the version that lies there; its digest and its credential must stay.
+    pub(crate) fn change(&self, place: KeyPlace, change: impl FnOnce(&mut KeyRecord)) {
         if let Some(mut shard) = self.write(place.shard())
             && let Some(record) = shard.records.at_mut(place.slot())
         {
-            record.valid_until = valid_until;
-            record.created_at = created_at;
+            change(record);
         }
     }
 
@@ -138,4 +139,14 @@ fn words(bytes: &[u8; 32]) -> [u64; 4] {
 /// Bits that the table within the shard does not lean on.
 const fn shard_of(hash: u64) -> usize {
     (hash >> 40) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_takes_80_bytes_also_where_one_may_be_missing() {
+        assert_eq!((size_of::<KeyRecord>(), size_of::<Option<KeyRecord>>()), (80, 80));
+    }
 }

@@ -133,10 +133,14 @@ impl ForecourtProcess {
 
     /// Its resident memory in megabytes of 1,048,576 bytes (proc(5), `status`); 0 where there is no such file.
     pub fn resident_megabytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        kilobytes.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0) / 1_024
+        self.kilobytes("VmRSS").unwrap_or(0) / 1_024
+    }
+
+    /// A figure of its memory by its name, such as `RssAnon`, in kilobytes of 1,024 bytes (proc(5), `status`).
+    pub fn kilobytes(&self, name: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let figure = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        figure.split_whitespace().next()?.parse().ok()
     }
 
     /// Ends it as a power cut would: no handler runs, nothing is flushed.

@@ -85,10 +85,10 @@ impl Installation {
     pub(crate) fn services(&self) -> ChangeBatch {
         let mut resources = Vec::new();
         for name in ["open", "checked"] {
-            resources.push(Resource::Service(service(name, &self.upstream)));
-            resources.push(Resource::Route(route(name)));
+            resources.push(Resource::Service(Box::new(service(name, &self.upstream))));
+            resources.push(Resource::Route(Box::new(route(name))));
         }
-        resources.push(Resource::Product(ProductState {
+        resources.push(Resource::Product(Box::new(ProductState {
             id: ProductId::known("prd_bench"),
             portal_id: PortalId::known("default"),
             services: vec![ServiceId::known("checked")],
@@ -103,7 +103,7 @@ impl Installation {
                 .then_some(JwtAuthMethod { hide_credentials: false }),
             dcr: None,
             plans: self.plans.clone(),
-        }));
+        })));
         batch(resources, 1, true)
     }
 

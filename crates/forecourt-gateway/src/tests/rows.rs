@@ -195,7 +195,7 @@ macro_rules! rows {
     ($($state:ident $kind:ident)*) => {$(
         impl From<$state> for Row {
             fn from(state: $state) -> Self {
-                Self(Resource::$kind(state))
+                Self(Resource::$kind(state.into()))
             }
         }
     )*};

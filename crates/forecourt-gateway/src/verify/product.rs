@@ -141,7 +141,7 @@ fn admit(
     let plan = if product.plans.is_empty() {
         None
     } else {
-        product.plans.of(view.grant(product.number).and_then(|grant| grant.plan)).cloned()
+        product.plans.of(view.grant(product.number).and_then(|grant| grant.plan())).cloned()
     };
     Some(Identity {
         product: Arc::clone(product),

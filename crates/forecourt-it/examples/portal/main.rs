@@ -2,7 +2,8 @@
 //!
 //! The installation is a process of its own, on one core where the machine has `taskset`; the requests come from this
 //! one, at fixed moments whether or not earlier ones were answered, so that a slow answer is not hidden by waiting.
-//! On PostgreSQL where `FORECOURT_TEST_DATABASE` names a server. The figures stand in `docs/bench.md`.
+//! On PostgreSQL where `FORECOURT_TEST_DATABASE` names a server. With `idle` in place of SECONDS nothing is asked for, and
+//! what the installation holds then is told (`idle.rs`). The figures stand in `docs/bench.md`.
 
 #![expect(
     clippy::expect_used,
@@ -14,6 +15,7 @@
 )]
 
 mod filling;
+mod idle;
 mod visits;
 
 use forecourt_it::{Client, ForecourtProcess, TestDatabase, installations::text, processes};
@@ -32,7 +34,10 @@ const PASSWORD: &str = "a password for the bench";
 
 #[tokio::main]
 async fn main() {
-    let seconds = std::env::args().nth(1).map_or(SECONDS, |text| text.parse().expect("SECONDS is a number"));
+    let argument = std::env::args().nth(1);
+    let is_idle = argument.as_deref() == Some("idle");
+    let seconds = argument.filter(|_| !is_idle);
+    let seconds = seconds.map_or(SECONDS, |text| text.parse().expect("SECONDS is a number"));
     let database = TestDatabase::new();
     let engine = if database.is_postgres() { "PostgreSQL" } else { "SQLite" };
     let first = serve(&database, false);
@@ -46,6 +51,10 @@ async fn main() {
         APPLICATIONS / APPLICATIONS_EACH,
         begun.elapsed().as_secs_f64(),
     );
+    if is_idle {
+        idle::measure(&database, engine);
+        return;
+    }
     let begun = std::time::Instant::now();
     let process = serve(&database, true);
     println!(

@@ -50,7 +50,7 @@ async fn told(f: &Forecourt, following: &mut Following) -> Vec<Change> {
 
 async fn handed_consumer(f: &Forecourt) -> ConsumerState {
     let consumer = handed(f).await.into_iter().find_map(|resource| match resource {
-        Resource::Consumer(consumer) => Some(consumer),
+        Resource::Consumer(consumer) => Some(*consumer),
         _ => None,
     });
     consumer.unwrap()
@@ -186,7 +186,7 @@ async fn a_certificate_whose_key_does_not_open_is_handed_out_without_it_so_that_
     let store = Store::open(&location(f.database())).await.unwrap();
     let mut tx = store.begin().await.unwrap();
     let pair = CertificatePair { chain: "chain".into(), key: KeptSecret::Sealed("by nobody".into()) };
-    let row = Resource::Certificate(CertificateState {
+    let row = Resource::Certificate(Box::new(CertificateState {
         id: CertificateId::known("ssl_1"),
         gateway_group_id: group.clone(),
         enabled: true,
@@ -195,7 +195,7 @@ async fn a_certificate_whose_key_does_not_open_is_handed_out_without_it_so_that_
         client_ca: None,
         client_depth: None,
         created_at: f.clock().now(),
-    });
+    }));
     tx.put(Scope::GatewayGroup(group.clone()), row);
     tx.commit(f.clock().now()).await.unwrap();
     let mut following = Following::begin(&f.app(), &group, Held::default()).await.unwrap();

@@ -59,7 +59,7 @@ impl Offered {
         let told = self.told(&mut following).await;
         let rows: Vec<_> = told.into_iter().filter_map(|change| change.resource).collect();
         let product = rows.iter().find_map(|row| match row {
-            Resource::Product(product) => Some(product.clone()),
+            Resource::Product(product) => Some((**product).clone()),
             _ => None,
         });
         let grant = rows.iter().find_map(|row| match row {
