@@ -27,7 +27,7 @@ pub enum ErrorKind {
     },
     /// An identity provider did not do what was asked of it. Nothing was changed here.
     IdentityProvider,
-    /// The database is away, locked, read-only or full. Nothing was changed.
+    /// The database is away, locked, read-only or full, or its disk fails. Nothing was changed.
     Unavailable,
     /// A fault of ours.
     Internal,
@@ -157,10 +157,12 @@ impl From<StoreError> for Error {
             StoreError::Locked(_) => (ErrorKind::Unavailable, "database_locked", error.to_string()),
             StoreError::ReadOnly(_) => (ErrorKind::Unavailable, "database_read_only", error.to_string()),
             StoreError::Full(_) => (ErrorKind::Unavailable, "database_full", error.to_string()),
+            StoreError::Disk(_) => (ErrorKind::Unavailable, "database_disk", error.to_string()),
             StoreError::Unreachable(_) => (ErrorKind::Unavailable, "database_unreachable", error.to_string()),
-            StoreError::Reference(_) | StoreError::Unreadable { .. } | StoreError::Other(_) => {
-                (ErrorKind::Internal, "database", error.to_string())
-            }
+            StoreError::Newer { .. }
+            | StoreError::Reference(_)
+            | StoreError::Unreadable { .. }
+            | StoreError::Other(_) => (ErrorKind::Internal, "database", error.to_string()),
         };
         Self { kind, code, message, source: Some(Box::new(error)) }
     }

@@ -1,4 +1,4 @@
-//! A wire between a node and a control plane that can be cut: a relay on loopback.
+//! A wire between two of a story's processes that can be cut, or go silent: a relay on loopback.
 
 use std::{
     net::SocketAddr,
@@ -20,10 +20,11 @@ use tokio::{
 /// Any number of bytes may pass.
 const UNLIMITED: u64 = u64::MAX;
 
-/// A relay to one address; while it is cut, nothing passes and open connections are gone.
+/// A relay to one address; while it is cut, nothing passes and open connections are gone; while it is silent, they stay
+/// and nothing passes.
 #[derive(Debug)]
 pub struct Wire {
-    /// Where the node connects to.
+    /// Where the near end connects to.
     pub address: SocketAddr,
     state: Arc<State>,
 }
@@ -32,6 +33,7 @@ pub struct Wire {
 struct State {
     cut: AtomicBool,
     ends: watch::Sender<u64>,
+    silent: watch::Sender<bool>,
     /// So many bytes may come from the far end of the next connection.
     budget: AtomicU64,
     /// How many connections ended because theirs was used up.
@@ -46,6 +48,7 @@ impl Wire {
         let state = Arc::new(State {
             cut: AtomicBool::new(false),
             ends: watch::Sender::new(0),
+            silent: watch::Sender::new(false),
             budget: AtomicU64::new(UNLIMITED),
             used_up: AtomicU64::new(0),
         });
@@ -72,6 +75,12 @@ impl Wire {
         self.state.cut.store(false, Ordering::SeqCst);
     }
 
+    /// From now on nothing passes, and connections are made and kept: as with somebody who hangs. What was sent meanwhile
+    /// arrives once it is `false`.
+    pub fn is_silent(&self, is: bool) {
+        self.state.silent.send_replace(is);
+    }
+
     /// Cuts the next connection once so many bytes have come from the far end.
     pub fn cut_next_after(&self, bytes: u64) {
         self.state.budget.store(bytes, Ordering::SeqCst);
@@ -90,17 +99,19 @@ async fn pass(near: TcpStream, target: SocketAddr, state: Arc<State>) {
     // A wire delays nothing: small messages would wait for the acknowledgement of earlier ones.
     near.set_nodelay(true).expect("a socket");
     far.set_nodelay(true).expect("a socket");
-    let (mut near_read, near_write) = near.into_split();
-    let (far_read, mut far_write) = far.into_split();
-    let towards = async move {
+    let (near_read, near_write) = near.into_split();
+    let (far_read, far_write) = far.into_split();
+    let towards = async {
         // An end of one direction ends that direction alone.
-        tokio::io::copy(&mut near_read, &mut far_write).await.ok();
+        let mut far_write = far_write;
+        carry(near_read, &mut far_write, UNLIMITED, state.silent.subscribe()).await;
         far_write.shutdown().await.ok();
         std::future::pending::<()>().await;
     };
+    let mut near_write = near_write;
     tokio::select! {
         () = towards => {}
-        is_used_up = back(far_read, near_write, budget) => {
+        is_used_up = carry(far_read, &mut near_write, budget, state.silent.subscribe()) => {
             if is_used_up {
                 state.used_up.fetch_add(1, Ordering::SeqCst);
             }
@@ -109,17 +120,23 @@ async fn pass(near: TcpStream, target: SocketAddr, state: Arc<State>) {
     }
 }
 
-/// Passes what comes from the far end, `budget` bytes at most; true: there was more.
-async fn back(mut far: OwnedReadHalf, mut near: OwnedWriteHalf, mut budget: u64) -> bool {
+/// Passes what comes from one end to the other, `budget` bytes at most and nothing while it is silent; true: there was
+/// more.
+async fn carry(
+    mut from: OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    mut budget: u64,
+    mut silent: watch::Receiver<bool>,
+) -> bool {
     let mut buffer = vec![0; 16 << 10];
     while budget > 0 {
         let most = usize::try_from(budget).unwrap_or(usize::MAX).min(buffer.len());
-        match far.read(&mut buffer[..most]).await {
-            Ok(read) if read > 0 && near.write_all(&buffer[..read]).await.is_ok() => {
-                budget = if budget == UNLIMITED { UNLIMITED } else { budget - read as u64 };
-            }
-            _ => return false,
+        let Ok(read @ 1..) = from.read(&mut buffer[..most]).await else { return false };
+        let is_over = silent.wait_for(|silent| !*silent).await.is_err();
+        if is_over || to.write_all(&buffer[..read]).await.is_err() {
+            return false;
         }
+        budget = if budget == UNLIMITED { UNLIMITED } else { budget - read as u64 };
     }
     true
 }

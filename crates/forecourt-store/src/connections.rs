@@ -9,7 +9,10 @@ use std::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
     DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        Connection,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 
 use crate::{StoreError, Tx, dialect, migrations, schemas, writings::Writings};
@@ -87,7 +90,7 @@ impl Store {
             Location::Sqlite(path) => {
                 // The writer comes first: it makes the file and switches it to WAL.
                 let writer = Database::connect(sqlite(path, 1, false)).await?;
-                migrations::run(&writer).await?;
+                migrate(&writer).await?;
                 // Tells the planner how many rows indexes lead to, where that has changed much since it was last told: of
                 // all tables (0x10000), looking at a part of each (0x10).
                 writer.execute_unprepared("PRAGMA optimize = 0x10012").await?;
@@ -229,11 +232,20 @@ pub(crate) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTra
 
 /// Brings the schema of a PostgreSQL up to date. Processes that start at the same time do so one after the other: all but
 /// the first find nothing to do.
-async fn migrate_in_turn(pool: &DatabaseConnection) -> Result<(), DbErr> {
+async fn migrate_in_turn(pool: &DatabaseConnection) -> Result<(), StoreError> {
     let turn = pool.begin_with_options(TransactionOptions::default()).await?;
     dialect::wait_to_migrate(&turn).await?;
-    migrations::run(pool).await?;
-    turn.commit().await
+    migrate(pool).await?;
+    Ok(turn.commit().await?)
+}
+
+/// Brings the schema up to date, unless a newer version made it.
+async fn migrate(pool: &DatabaseConnection) -> Result<(), StoreError> {
+    let steps = schemas::steps_run(pool).await?;
+    if let Some(found) = steps.into_iter().rfind(|step| migrations::place_of(step).is_none()) {
+        return Err(StoreError::Newer { found, newest: migrations::newest() });
+    }
+    Ok(migrations::run(pool).await?)
 }
 
 fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectOptions {
@@ -241,6 +253,19 @@ fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectO
     options.max_connections(connections).min_connections(1).sqlx_logging(false);
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
     options.acquire_timeout(Duration::from_secs(10));
+    if !read_only {
+        // When the disk takes nothing, SQLite undoes the transaction by itself and the driver goes on believing that there
+        // is one: what came next on that connection would never be made permanent.
+        options.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // An answer means that an undoing that was begun has ended.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        });
+    }
     let path = path.to_owned();
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options
@@ -286,6 +311,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_transaction_that_the_engine_undid_by_itself_takes_nothing_with_it_that_comes_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let set = async |tx: &Tx, value: i64| {
+            let sql = format!("UPDATE revision_counter SET value = {value} WHERE id = 1");
+            tx.connection().execute_unprepared(&sql).await.unwrap();
+        };
+        let undone = store.begin().await.unwrap();
+        set(&undone, 5).await;
+        // As it does where a disk takes nothing.
+        undone.connection().execute_unprepared("ROLLBACK").await.unwrap();
+        drop(undone);
+        // One that is refused, and one that is acknowledged.
+        let dropped = store.begin().await.unwrap();
+        set(&dropped, 6).await;
+        drop(dropped);
+        let kept = store.begin().await.unwrap();
+        set(&kept, 7).await;
+        kept.finish().await.unwrap();
+        assert_eq!(store.read().revision().await.unwrap(), 7, "what was acknowledged is permanent");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("db"));
+        let store = Store::open(&location).await.unwrap();
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('9999_later', 0)";
+        store.writer.execute_unprepared(newer).await.unwrap();
+        let refused = Store::open(&location).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Newer { found, .. } if found == "9999_later"), "{refused}");
+        assert!(refused.to_string().contains(migrations::newest()), "{refused}");
+    }
+
+    #[tokio::test]
     async fn a_reader_leaves_an_older_schema_as_it_is_and_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("db"));
@@ -301,5 +361,21 @@ mod tests {
         let reader = Reader::open(&location).await.unwrap();
         let wrote = reader.connection().execute_unprepared("DELETE FROM audit_marks").await;
         assert!(wrote.is_err(), "it only reads");
+    }
+
+    #[tokio::test]
+    async fn a_step_that_is_broken_off_leaves_nothing_behind_and_is_run_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = of_a_tool(&Location::Sqlite(folder.path().join("db")), false).await.unwrap();
+        let last = migrations::place_of("0023_deliveries").unwrap();
+        migrations::run_up_to(&pool, last - 1, 0).await.unwrap();
+        // What stands in the way of the last table of the step.
+        pool.execute_unprepared("CREATE TABLE approval_links (id TEXT PRIMARY KEY)").await.unwrap();
+        let before = schemas::read(&pool).await.unwrap();
+        migrations::run(&pool).await.unwrap_err();
+        assert_eq!(schemas::read(&pool).await.unwrap(), before);
+        pool.execute_unprepared("DROP TABLE approval_links").await.unwrap();
+        migrations::run(&pool).await.unwrap();
+        assert_eq!(schemas::read(&pool).await.unwrap().version, migrations::newest());
     }
 }

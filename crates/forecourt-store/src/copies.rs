@@ -215,8 +215,18 @@ impl Filling {
     /// # Errors
     /// [`CopyError::NotUpgraded`] when it is permanent already; otherwise nothing is stored.
     pub async fn commit(self) -> Result<Store, CopyError> {
-        self.transaction.commit().await?;
-        Store::open(&self.location).await.map_err(CopyError::NotUpgraded)
+        let location = self.keep().await?;
+        Store::open(&location).await.map_err(CopyError::NotUpgraded)
+    }
+
+    /// Makes it permanent at the step of the schema at which it is, and answers where it is.
+    ///
+    /// # Errors
+    /// When the database does not take it; then nothing is stored.
+    pub async fn keep(self) -> Result<Location, CopyError> {
+        let Self { location, transaction, .. } = self;
+        transaction.commit().await?;
+        Ok(location)
     }
 }
 

@@ -14,6 +14,20 @@ pub enum StoreError {
     /// No space is left.
     #[error("the database's disk is full: free some space")]
     Full(#[source] DbErr),
+    /// The disk does not do what it should: a limit or a quota is reached, or it fails.
+    #[error(
+        "the database's disk cannot be read or written: look for a quota or a limit that is reached, and for errors of \
+         the disk itself"
+    )]
+    Disk(#[source] DbErr),
+    /// A newer version wrote the database.
+    #[error("its schema is at {found}, which this version does not know: it knows them up to {newest}")]
+    Newer {
+        /// Its last step.
+        found: String,
+        /// The last step of this version.
+        newest: &'static str,
+    },
     /// The database cannot be reached or opened.
     #[error("the database cannot be reached or opened")]
     Unreachable(#[source] DbErr),
@@ -48,6 +62,9 @@ impl From<DbErr> for StoreError {
             Some("5" | "6" | "261" | "517" | "55P03") => Self::Locked(error),
             Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => Self::ReadOnly(error),
             Some("13" | "53100") => Self::Full(error),
+            // PostgreSQL: io_error.
+            Some("58030") => Self::Disk(error),
+            Some(code) if is_of_the_disk(code) => Self::Disk(error),
             Some("14" | "26" | "270" | "526" | "782" | "1038" | "57P01" | "57P03" | "53300") => {
                 Self::Unreachable(error)
             }
@@ -58,7 +75,10 @@ impl From<DbErr> for StoreError {
                 | DbErr::Query(RuntimeErr::SqlxError(ref inner))
                     if matches!(
                         **inner,
-                        SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed
+                        SqlxError::Io(_)
+                            | SqlxError::PoolTimedOut
+                            | SqlxError::PoolClosed
+                            | SqlxError::WorkerCrashed
                     ) =>
                 {
                     Self::Unreachable(error)
@@ -69,6 +89,13 @@ impl From<DbErr> for StoreError {
     }
 }
 
+/// Whether it is SQLite's SQLITE_IOERR (10), or one of those that tell more than it: their last byte is the same.
+/// A disk without space is `SQLITE_FULL` instead; a quota or a limit is one of these.
+fn is_of_the_disk(code: &str) -> bool {
+    // Codes of PostgreSQL have five characters, and may be digits alone.
+    code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 10)
+}
+
 fn code(error: &DbErr) -> Option<String> {
     let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else { return None };
     match runtime {
@@ -76,5 +103,22 @@ fn code(error: &DbErr) -> Option<String> {
             inner.as_database_error().and_then(|e| e.code()).map(|code| code.into_owned())
         }
         RuntimeErr::Internal(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_does_not_do_is_told_apart_from_what_is_asked_of_the_database() {
+        // Write, sync, out of memory for the index of the log, and the plain one.
+        for code in ["778", "1034", "4874", "10"] {
+            assert!(is_of_the_disk(code), "{code}");
+        }
+        // A constraint, a full disk, a file that is no database, and two of PostgreSQL's.
+        for code in ["19", "13", "26", "22026", "23505", "XX000", ""] {
+            assert!(!is_of_the_disk(code), "{code}");
+        }
     }
 }

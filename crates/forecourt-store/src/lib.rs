@@ -66,6 +66,7 @@ pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use listening::Listening;
+pub use migrations::schema_steps;
 pub use nodes::{Alive, Applied, NodeNews};
 pub use permissions::RuledNoun;
 pub use rows::{Legible, Unreadable};

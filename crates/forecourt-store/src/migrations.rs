@@ -54,6 +54,11 @@ pub(crate) fn newest() -> &'static str {
     STEPS.last().map_or("", |step| step.name)
 }
 
+/// The steps that this version knows, the first one first.
+pub fn schema_steps() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().map(|step| step.name)
+}
+
 /// Where in the history a step stands, from 0; `None`: this version does not know it.
 pub(crate) fn place_of(name: &str) -> Option<usize> {
     STEPS.iter().position(|step| step.name == name)

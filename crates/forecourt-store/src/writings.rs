@@ -31,6 +31,7 @@ impl Writings {
         if let StoreError::Locked(_)
         | StoreError::ReadOnly(_)
         | StoreError::Full(_)
+        | StoreError::Disk(_)
         | StoreError::Unreachable(_) = error
         {
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());

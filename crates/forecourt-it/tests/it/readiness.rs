@@ -129,7 +129,7 @@ async fn a_database_that_is_away_closes_the_faces_at_once_and_leaves_the_gateway
 }
 
 /// `HOST:PORT` of `postgres://USER@HOST:PORT/NAME`.
-fn authority(url: &str) -> &str {
+pub(crate) fn authority(url: &str) -> &str {
     let rest = url.rsplit_once('@').expect("a user").1;
     rest.split_once('/').expect("a name").0
 }

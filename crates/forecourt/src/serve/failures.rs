@@ -22,6 +22,10 @@ pub(super) fn of_database(
         Some(StoreError::Locked(_)) => "stop the other program that uses it, then start again",
         Some(StoreError::ReadOnly(_)) => "let this user write the file and its folder, then start again",
         Some(StoreError::Full(_)) => "free some space, then start again",
+        Some(StoreError::Disk(_)) => "raise the quota or the limit, or look after the disk, then start again",
+        Some(StoreError::Newer { .. }) => {
+            "start the version of Forecourt that wrote it, or a later one; or restore a backup of this version's"
+        }
         Some(StoreError::Unreachable(_)) if is_file => {
             "check that its folder exists, that this user may read and write it, and that the file is SQLite's"
         }
