@@ -103,10 +103,20 @@ impl OauthProvider {
 
     /// The clients that it knows, as it keeps them.
     pub fn clients(&self) -> Vec<Value> {
+        self.rows("Client/").into_iter().map(|(_, client)| client).collect()
+    }
+
+    /// The tokens with which its clients are changed.
+    pub fn registration_tokens(&self) -> Vec<String> {
+        self.rows("RegistrationAccessToken/").into_iter().map(|(token, _)| token).collect()
+    }
+
+    /// What it keeps of one kind, by id.
+    fn rows(&self, kind: &str) -> Vec<(String, Value)> {
         let text = std::fs::read_to_string(self.file()).unwrap();
         let state: Value = serde_json::from_str(&text).unwrap();
         let rows = state["rows"].as_object().unwrap().iter();
-        rows.filter(|(place, _)| place.starts_with("Client/")).map(|(_, client)| client.clone()).collect()
+        rows.filter_map(|(place, row)| Some((place.strip_prefix(kind)?.to_owned(), row.clone()))).collect()
     }
 
     fn file(&self) -> PathBuf {

@@ -38,7 +38,8 @@ pub struct GatewayOptions {
         env = "FORECOURT_GATEWAY_CONTROL_PLANE",
         value_name = "URL",
         value_delimiter = ',',
-        required = true
+        required = true,
+        hide_env_values = true
     )]
     control_plane: Vec<String>,
     /// The instance token of the gateway group; better in the environment, where others do not see it.
@@ -85,7 +86,7 @@ pub struct GatewayOptions {
         value_parser = clap::value_parser!(u64).range(1..=1_000))]
     redis_timeout_ms: u64,
     /// A collector that takes spans as OTLP over HTTP [default: none].
-    #[arg(long, env = "FORECOURT_GATEWAY_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(long, env = "FORECOURT_GATEWAY_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
     otlp_endpoint: Option<String>,
     /// How many of a hundred traces that begin here are sampled.
     #[arg(long, env = "FORECOURT_GATEWAY_OTLP_SAMPLED_PERCENT", value_name = "NUMBER", default_value_t = 100,
@@ -238,7 +239,7 @@ fn start_export(options: &GatewayOptions) -> Result<(Option<Tracing>, Option<Exp
         return Ok((None, None));
     };
     let started = span_export::start(endpoint, options.otlp_sampled_percent);
-    let (tracing, export) = started.map_err(|problem| format!("--otlp-endpoint: {problem}"))?;
+    let (tracing, export) = started.map_err(|problem| format!("--otlp-endpoint {problem}"))?;
     Ok((Some(tracing), Some(export)))
 }
 
@@ -268,9 +269,12 @@ fn node_config(options: &GatewayOptions, address: String) -> Result<NodeConfig, 
 fn control_plane(text: &str) -> Result<Url, String> {
     let text = text.trim();
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&whole).ok().filter(|url| url.scheme() == "https" && url.host().is_some());
-    url.ok_or_else(|| {
-        format!("--control-plane must be https://HOST:PORT, the address of a sync port; it is {text:?}")
+    let has_user = |url: &Url| !url.username().is_empty() || url.password().is_some();
+    let fits = |url: &Url| url.scheme() == "https" && url.host().is_some() && !has_user(url);
+    Url::parse(&whole).ok().filter(fits).ok_or_else(|| {
+        // What has a password is not repeated.
+        let told = if text.contains('@') { "it names a user".to_owned() } else { format!("it is {text:?}") };
+        format!("--control-plane must be https://HOST:PORT, the address of a sync port; {told}")
     })
 }
 

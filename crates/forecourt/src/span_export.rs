@@ -42,9 +42,12 @@ pub struct Export {
 /// Sends what `Tracing` takes to the collector at `endpoint`, such as `http://127.0.0.1:4318`.
 ///
 /// # Errors
-/// When the endpoint is no URL, or the operating system gives no random bytes.
+/// When the endpoint is no such URL, or names a user, or the operating system gives no random bytes.
 pub fn start(endpoint: &str, sampled_percent: u64) -> Result<(Tracing, Export), String> {
-    let url = traces_url(endpoint).ok_or_else(|| format!("{endpoint:?} is no address of a collector"))?;
+    let url = traces_url(endpoint).ok_or(
+        "must be the http:// or https:// address of a collector, without user name and query, such as \
+         http://127.0.0.1:4318",
+    )?;
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(|error| error.to_string())?;
     let (sender, receiver) = mpsc::channel(WAITING);
@@ -58,10 +61,11 @@ pub fn start(endpoint: &str, sampled_percent: u64) -> Result<(Tracing, Export), 
     Ok((tracing, Export { stop, task }))
 }
 
-/// Where a collector takes spans.
+/// Where a collector takes spans; none where the address names a user, whose password nothing that shows it would hide.
 pub fn traces_url(endpoint: &str) -> Option<Url> {
     let url = Url::parse(endpoint.trim_end_matches('/')).ok()?;
     let fits = ["http", "https"].contains(&url.scheme()) && url.has_host() && url.query().is_none();
+    let fits = fits && url.username().is_empty() && url.password().is_none();
     let base = url.as_str().trim_end_matches('/');
     if fits { Url::parse(&format!("{base}/v1/traces")).ok() } else { None }
 }
@@ -201,7 +205,8 @@ mod tests {
         let url = |endpoint| traces_url(endpoint).map(|url| url.to_string());
         assert_eq!(url("http://127.0.0.1:4318").unwrap(), "http://127.0.0.1:4318/v1/traces");
         assert_eq!(url("https://otel.example/base/").unwrap(), "https://otel.example/base/v1/traces");
-        for wrong in ["", "127.0.0.1:4318", "grpc://a", "http://a?b=c"] {
+        for wrong in ["", "127.0.0.1:4318", "grpc://a", "http://a?b=c", "http://ann:secret@a", "http://ann@a"]
+        {
             assert_eq!(url(wrong), None, "{wrong}");
         }
     }

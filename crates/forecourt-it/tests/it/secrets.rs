@@ -1,163 +1,197 @@
-//! Secrets of every kind, given and issued, and then looked for: in what is logged at the most talkative level, in the
-//! answers that read, and in the database's files.
+//! Secrets of every kind, given and issued, and then looked for in everything that an installation answers, shows,
+//! sends, logs and stores.
+//!
+//! `planting.rs`, `developers.rs` and `calls.rs` plant them, `members.rs` holds what was planted against the OpenAPI
+//! documents, `places.rs` says where is looked, `searches.rs` how. What may be told where is in `docs/logging.md`.
+
+mod calls;
+mod commands;
+mod developers;
+mod installations;
+mod members;
+mod nodes;
+mod places;
+mod planting;
+mod searches;
+
+use std::path::Path;
 
 use forecourt_it::{
-    Client, ForecourtProcess, TestDatabase,
-    installations::text,
-    processes::{binary, command},
+    Client, ForecourtProcess,
+    deadlines::eventually,
+    processes::{binary, command, run},
 };
-use serde_json::{Value, json};
 
-const PASSWORD: &str = "planted-password-of-admin";
+use self::{
+    developers::{Developers, LINK},
+    installations::{Installation, MARK},
+    places::Findings,
+};
 
-/// Everything that may be found nowhere.
-#[derive(Default)]
-struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Keeps a secret that an answer shows.
-    fn issued(&mut self, value: &Value) -> String {
-        let secret = text(value);
-        assert!(secret.len() > 15, "{secret} is too short to be looked for");
-        self.0.push(secret.clone());
-        secret
-    }
-
-    /// A secret of the caller's choice.
-    fn given(&mut self, name: &str) -> String {
-        let secret = format!("planted-{name}-{}", self.0.len());
-        self.0.push(secret.clone());
-        secret
-    }
-
-    fn found_in(&self, bytes: &[u8]) -> Option<&str> {
-        let within = |secret: &String| bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-        self.0.iter().find(|secret| within(secret)).map(String::as_str)
-    }
-}
-
-/// Makes secrets of administrators and gateways; the administrator and a front end of the first portal.
-async fn administrate(process: &ForecourtProcess, secrets: &mut Secrets) -> (Client, Client) {
-    let guest = process.client("admin");
-    secrets.0.push(PASSWORD.to_owned());
-    let one_time = guest.with_basic("admin", "admin");
-    one_time.put("/api/password", json!({ "new_password": PASSWORD })).await.expect(200);
-    let wrong = json!({ "username": "admin", "password": secrets.given("wrong-password") });
-    guest.post("/api/login", wrong).await.refused(401, "");
-    guest
-        .with_basic("admin", &secrets.given("wrong-basic"))
-        .get("/api/me")
-        .await
-        .refused(401, "unauthorized");
-    let right = json!({ "username": "admin", "password": PASSWORD });
-    let session = guest.post("/api/login", right).await;
-    let cookie = session.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    secrets.0.push(cookie.split_once('=').unwrap().1.to_owned());
-    guest.with("cookie", &cookie).get("/api/me").await.expect(200);
-
-    let admin = guest.with_basic("admin", PASSWORD);
-    let made = admin.post("/api/settings/tokens", json!({ "name": "ci", "expires_at": 0 })).await.expect(200);
-    let token = secrets.issued(&made["value"]["token"]);
-    guest.with("x-api-key", &token).get("/api/me").await.expect(200);
-    let made = admin.put("/api/gateway_groups/default/admin_key", json!({})).await.expect(200);
-    guest.with_bearer(&secrets.issued(&made["value"]["key"])).get("/apisix/admin/services").await.expect(200);
-    let made = admin.post("/api/gateway_groups/default/instance_token", json!({})).await.expect(200);
-    secrets.issued(&made["value"]["token_plain_text"]);
-    let plugins = json!({
-        "key-auth": { "key": secrets.given("consumer-key") },
-        "basic-auth": { "username": "batch", "password": secrets.given("consumer-password") },
-    });
-    let consumer = "/apisix/admin/consumers/batch?gateway_group_id=default";
-    admin.put(consumer, json!({ "plugins": plugins })).await.expect(200);
-    let headers = json!({ "Authorization": secrets.given("header") });
-    let provider = json!({ "name": "OpenID", "issuer": "https://id.example.com", "headers": headers });
-    admin.post("/api/dcr_providers", provider).await.expect(200);
-
-    let portal = text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"]);
-    let tokens = format!("/api/portal/tokens?portal_id={portal}");
-    let made = admin.post(&tokens, json!({ "name": "front end" })).await.expect(200);
-    let front_end = process.client("portal_api").with_bearer(&secrets.issued(&made["value"]["token"]));
-    (admin, front_end)
-}
-
-/// Makes secrets of a developer, and shows them to the gateway in every way.
-async fn develop(process: &ForecourtProcess, front_end: &Client, secrets: &mut Secrets) -> Client {
-    let unknown = process.client("portal_api").with_bearer(&secrets.given("a7prt"));
-    unknown.get("/api/developers").await.refused(401, "unauthorized");
-    front_end.post("/api/developers", json!({ "developer_id": "ada" })).await.expect(201);
-    let ada = front_end.with("x-portal-developer-id", "ada");
-    let made = ada.post("/api/applications", json!({ "name": "demo" })).await.expect(201);
-    let path = format!("/api/applications/{}/credentials", text(&made["id"]));
-    let made = ada.post(&path, json!({ "type": "key-auth", "name": "key" })).await.expect(201);
-    let first = secrets.issued(&made["key-auth"]["key"]);
-    let again = format!("{path}/{}/regenerate", text(&made["id"]));
-    let made = ada.put(&again, json!({ "type": "key-auth" })).await.expect(200);
-    let second = secrets.issued(&made["key-auth"]["key"]);
-    let password = secrets.given("password");
-    let basic = json!({ "username": "batch", "password": password });
-    ada.post(&path, json!({ "type": "basic-auth", "name": "basic", "basic-auth": basic })).await.expect(201);
-    let made = ada.post(&path, json!({ "type": "jwt-auth", "name": "token" })).await.expect(201);
-    secrets.issued(&made["jwt-auth"]["secret"]);
-    let chosen = json!({ "type": "key-auth", "name": "key", "key-auth": { "key": secrets.given("chosen") } });
-    let refused = ada.post(&path, chosen).await;
-    refused.refused(400, "key");
-    assert_eq!(secrets.found_in(&refused.body), None, "a refusal repeats no secret: {refused:?}");
-    ada.get(&format!("/api/applications?search={}", secrets.given("search"))).await.expect(200);
-
-    let planted = secrets.given("path");
-    ada.get(&format!("/api/applications/{planted}")).await.expect(404);
-    ada.get(&format!("/api/{planted}")).await.expect(404);
-
-    let gateway = process.client("gateway");
-    for key in [first, second] {
-        gateway.with("apikey", &key).get("/nothing").await.expect(404);
-        gateway.get(&format!("/nothing?apikey={key}")).await.expect(404);
-    }
-    gateway.with_basic("batch", &password).get("/nothing").await.expect(404);
-    ada
-}
+/// Answered in clear to whoever may change consumers (docs/gateway.md, 16).
+const OF_CONSUMERS: [&str; 3] =
+    [planting::KEY_OF_CONSUMER, planting::PASSWORD_OF_CONSUMER, planting::TOKEN_SECRET_OF_CONSUMER];
+/// Lists that hold something which was planted beside the secrets.
+const MARKED: [&str; 17] = [
+    "/api/settings/tokens",
+    "/api/portal/tokens",
+    "/api/roles",
+    "/api/users",
+    "/api/login_options",
+    "/api/contact_points",
+    "/api/dcr_providers",
+    "/api/audit_logs",
+    "/api/audit_logs/export",
+    "/api/system_settings/smtp_server",
+    "/api/forecourt/applications",
+    "/apisix/admin/services",
+    "/apisix/admin/ssls",
+    "/apisix/admin/consumers",
+    "/apisix/admin/consumers/batch",
+    "/api/applications",
+    "/api/credentials",
+];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_logged_shown_again_or_stored_as_it_is() {
-    let database = TestDatabase::new();
-    let mut serve = command(&binary(), &["serve"], &database);
-    serve.env("FORECOURT_LOG", "debug");
-    let process = ForecourtProcess::start(serve);
-    let mut secrets = Secrets::default();
-    let (admin, front_end) = administrate(&process, &mut secrets).await;
-    let ada = develop(&process, &front_end, &mut secrets).await;
-    assert_eq!(secrets.0.len(), 19, "{:?}", secrets.0);
-    for (client, path) in [
-        (&ada, "/api/credentials"),
-        (&ada, "/api/dcr_providers"),
-        (&admin, "/api/settings/tokens"),
-        (&admin, "/api/portal/tokens?portal_id=default"),
-        (&admin, "/api/gateway_groups"),
-        (&admin, "/api/forecourt/instance_tokens"),
-        (&admin, "/api/dcr_providers"),
-        (&admin, "/api/audit_logs"),
-    ] {
-        let path = path.replace("=default", &format!("={}", portal(&admin).await));
-        let read = client.get(&path).await;
-        assert!(!read.expect(200)["list"].as_array().unwrap().is_empty(), "{path} shows nothing");
-        assert_eq!(secrets.found_in(&read.body), None, "{path}");
-    }
+async fn no_secret_is_answered_shown_sent_logged_or_stored_as_it_is() {
+    let (mut it, mut findings) = (Installation::start().await, Findings::default());
+    let (admin, password) = planting::administrators(&mut it).await;
+    let console = planting::console(&mut it, &password).await;
+    planting::settings(&mut it, &admin).await;
+    let token = planting::gateway_group(&mut it, &admin).await;
+    let developers = developers::developers(&mut it, &admin).await;
+    calls::through_the_gateway(&mut it, &mut findings).await;
+    calls::that_are_no_http(&mut it, &mut findings).await;
+    calls::that_are_refused(&mut it, &admin, &developers, &mut findings).await;
+    members::are_all_planted(it.secrets.kinds());
 
-    let ended = process.stop("TERM");
-    for route in ["/api/settings/tokens", "/api/applications/{id}/credentials"] {
-        assert!(ended.stderr.contains(&format!("\"http.route\":\"{route}\"")), "{route}: {}", ended.stderr);
-    }
-    assert_eq!(secrets.found_in(ended.stderr.as_bytes()), None, "logged");
-    assert_eq!(secrets.found_in(ended.stdout.as_bytes()), None, "printed");
-    // On PostgreSQL the database is elsewhere.
-    for entry in std::fs::read_dir(database.folder()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            assert_eq!(secrets.found_in(&std::fs::read(&path).unwrap()), None, "{}", path.display());
+    is_answered(&it, &admin, &developers, &mut findings).await;
+    for (part, browser) in [("admin", &console), ("site", &developers.site)] {
+        let base = it.client(part).base().to_owned();
+        let pages = places::pages(browser, &base, "/").await;
+        assert!(
+            pages.len() > 5 && pages.values().any(|page| page.contains(MARK)),
+            "{part}: {:?}",
+            pages.keys()
+        );
+        for (path, page) in pages.iter().filter(|(_, page)| !page.is_empty()) {
+            // A form carries its token to be read by whoever it was made for.
+            findings.look(&it.secrets, &format!("{part}{path}"), page.as_bytes(), "<", &["csrf token"]);
         }
+    }
+    is_sent(&it, &mut findings).await;
+    is_stored(&it, "while it runs", &mut findings);
+    nodes::keep_on_disk(&it, &token, &developers, &mut findings).await;
+    is_logged(it, &password, &mut findings).await;
+    findings.are_none(100);
+}
+
+/// Every reading answer of both APIs, to everybody who may ask, and the downloads of the audit log.
+async fn is_answered(it: &Installation, admin: &Client, developers: &Developers, findings: &mut Findings) {
+    let portals = admin.get("/api/portals").await.expect(200);
+    let portal = forecourt_it::installations::text(&portals["list"][0]["id"]);
+    let fixed = [
+        ("/api/forecourt/portals", portal.as_str()),
+        ("/api/gateway_groups", "default"),
+        ("/api/labels", "application"),
+        ("/apisix/admin/consumers", "batch"),
+        ("/apisix/admin/services", "tls"),
+    ];
+    let (of_admin, of_portal) = (forecourt_api::admin::document(), forecourt_api::portal::document());
+    let guest = it.client("admin");
+    for (who, client, document, fewest) in [
+        ("administrator", admin, of_admin, 60),
+        ("nobody", &guest, of_admin, 30),
+        ("developer", &developers.ada, of_portal, 12),
+        ("front end", &developers.front_end, of_portal, 8),
+    ] {
+        let answers = places::answers(client, document, &fixed).await;
+        assert!(answers.len() >= fewest, "{who} was answered at {:?}", answers.keys());
+        for (path, answer) in answers {
+            let is_marked = ["administrator", "developer"].contains(&who) && MARKED.contains(&path.as_str());
+            let of_consumers = who == "administrator" && path.starts_with("/apisix/admin/consumers");
+            let except = if of_consumers { OF_CONSUMERS.as_slice() } else { &[] };
+            let mark = if is_marked { MARK } else { "\n" };
+            findings.look(&it.secrets, &format!("{who}: {path}"), &answer, mark, except);
+        }
+    }
+    for format in ["json", "csv"] {
+        let export = admin.get(&format!("/api/audit_logs/export?format={format}")).await;
+        assert_eq!(export.status, 200, "{export:?}");
+        findings.look(&it.secrets, &format!("audit log as {format}"), &export.body, MARK, &[]);
+    }
+    for (path, mark) in [("/metrics", "forecourt_"), ("/readyz", "200"), ("/healthz", "200")] {
+        let answer = it.client("status").get(path).await;
+        let told = format!("{} {}", answer.status, answer.text());
+        findings.look(&it.secrets, path, told.as_bytes(), mark, &[]);
     }
 }
 
-async fn portal(admin: &Client) -> String {
-    text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"])
+/// Mails, webhooks and spans.
+async fn is_sent(it: &Installation, findings: &mut Findings) {
+    let mails: Vec<_> =
+        it.mails.mails().into_iter().map(|mail| format!("{}\n{}", mail.to, mail.text)).collect();
+    // A link is sent to decide with it, and stands in mails alone.
+    findings.look(&it.secrets, "mails", mails.join("\n").as_bytes(), MARK, &[LINK]);
+    let called: Vec<_> = it.hook.arrived().iter().map(|call| format!("{call:?}")).collect();
+    findings.look(&it.secrets, "webhooks", called.join("\n").as_bytes(), MARK, &[]);
+    let spans = eventually("spans arrive of gateway and APIs", || async {
+        let spans = serde_json::Value::from(it.collector.spans()).to_string();
+        (spans.contains("POST /api/login") && spans.contains("gateway")).then_some(spans)
+    })
+    .await;
+    findings.look(&it.secrets, "spans", spans.as_bytes(), "http.response.status_code", &[]);
+}
+
+/// The database, the data folder, and a backup, with what the commands that make and verify it tell.
+fn is_stored(it: &Installation, when: &str, findings: &mut Findings) {
+    let secrets = &it.secrets;
+    findings.look(secrets, &format!("database {when}"), &places::database(&it.database), MARK, &[]);
+    let files = places::files(it.database.folder());
+    let all: Vec<u8> = files.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    findings.look(secrets, &format!("data folder {when}"), &all, "nod_", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("forecourt.backup");
+    let told = run(it.command(&["backup", "--to", file.to_str().unwrap()]));
+    findings.look(secrets, "what backup says", told.stdout.as_bytes(), "rows in", &[]);
+    findings.look(secrets, "what backup logs", format!("\n{}", told.stderr).as_bytes(), "\n", &[]);
+    findings.look(secrets, "backup", &places::unpacked(&file), MARK, &[]);
+    for (arguments, mark) in [(["audit", "verify"].as_slice(), "is intact"), (&["config"], "master_key")] {
+        let told = run(it.command(arguments));
+        let told = format!("{}\n{}", told.stdout, told.stderr);
+        findings.look(secrets, arguments[0], told.as_bytes(), mark, &[]);
+    }
+}
+
+/// What a process logs until it stops, and another one on the same data until it crashes.
+async fn is_logged(mut it: Installation, password: &str, findings: &mut Findings) {
+    // No image of its memory is written, wherever the machine would put one.
+    let crashing = ["-c", "ulimit -c 0; exec \"$0\" serve", binary().to_str().unwrap()].map(str::to_owned);
+    let arguments: Vec<&str> = crashing.iter().map(String::as_str).collect();
+    let mut again = command(Path::new("sh"), &arguments, &it.database);
+    again.envs(it.settings.iter().map(|(name, value)| (*name, value.as_str())));
+    let stopped = it.process.stop("TERM");
+    for part in
+        ["\"http.route\":\"/api/settings/tokens\"", "\"http.route\":\"/api/applications/{id}/credentials\""]
+    {
+        findings.look(&it.secrets, "log", stopped.stderr.as_bytes(), part, &[]);
+    }
+    assert!(stopped.stderr.contains("\"level\":\"TRACE\""), "nothing is left out");
+    findings.look(&it.secrets, "standard output", format!("\n{}", stopped.stdout).as_bytes(), "\n", &[]);
+
+    it.process = ForecourtProcess::start(again);
+    let told = it.client("admin").with_basic("admin", &it.first_password).get("/api/me").await;
+    assert_eq!(told.status, 401, "it was for one time");
+    it.client("admin").with_basic("admin", password).get("/api/me").await.expect(200);
+    let crashed = it.process.stop("ABRT");
+    assert!(!crashed.status.success(), "{}", crashed.status);
+    findings.look(
+        &it.secrets,
+        "log of a crash",
+        crashed.stderr.as_bytes(),
+        "\"http.route\":\"/api/me\"",
+        &[],
+    );
+    let left = places::database(&it.database);
+    findings.look(&it.secrets, "database after a crash", &left, MARK, &[]);
 }

@@ -18,13 +18,13 @@ const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// A collector that keeps what it is sent: paths and bodies.
-struct Collector {
+pub(crate) struct Collector {
     address: SocketAddr,
     taken: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Collector {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let taken: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
@@ -50,8 +50,13 @@ impl Collector {
         Self { address, taken }
     }
 
+    /// Where it is told.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The spans that it was sent.
-    fn spans(&self) -> Vec<Value> {
+    pub(crate) fn spans(&self) -> Vec<Value> {
         let taken = self.taken.lock().unwrap();
         let bodies = taken.iter().map(|(path, body)| {
             assert_eq!(path, "/v1/traces");
@@ -71,7 +76,7 @@ fn attribute<'a>(span: &'a Value, key: &str) -> &'a Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_told_of_in_its_callers_trace_and_its_upstream_belongs_to_it() {
     let collector = Collector::start().await;
-    let endpoint = format!("http://{}", collector.address);
+    let endpoint = collector.endpoint();
     let f = Forecourt::start_with(|settings| {
         settings.telemetry.otlp_endpoint = endpoint;
         settings.telemetry.sampled_percent = 0;

@@ -65,8 +65,11 @@ fn parse(path: &Path) -> Result<Value, ConfigError> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    serde_saphyr::from_str(&text)
-        .map_err(|error| ConfigError::Yaml { path: path.to_owned(), problem: error.to_string() })
+    // Beside its place an error would quote the lines around it, and any of them may hold a secret.
+    serde_saphyr::from_str(&text).map_err(|error| ConfigError::Yaml {
+        path: path.to_owned(),
+        problem: error.without_snippet().to_string(),
+    })
 }
 
 /// The keys and values of `value`, which stands at `at`. Null is as if absent.

@@ -24,8 +24,8 @@ impl TelemetrySettings {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let endpoint = self.otlp_endpoint.as_str();
         let fits = endpoint.is_empty() || traces_url(endpoint).is_some();
-        let problem =
-            "must be empty or the http:// or https:// address of a collector, such as http://127.0.0.1:4318";
+        let problem = "must be empty or the http:// or https:// address of a collector, without user name and query, \
+                       such as http://127.0.0.1:4318";
         require("telemetry.otlp_endpoint", fits, problem)?;
         let problem = format!("must be from 0 to 100; it is {}", self.sampled_percent);
         require("telemetry.sampled_percent", self.sampled_percent <= 100, &problem)

@@ -95,6 +95,12 @@ fn a_value_of_the_wrong_kind_is_refused_with_its_key() {
 #[test]
 fn a_file_that_is_no_yaml_or_not_there_is_named() {
     assert!(from_file("a: [", &[]).unwrap_err().starts_with("the configuration file FILE is not valid YAML"));
+    let quoting =
+        from_file("bootstrap:\n  admin_password: planted-1\n  admin_username: [\n", &[]).unwrap_err();
+    assert!(
+        quoting.contains("line ") && !quoting.contains("planted"),
+        "the lines around may hold secrets: {quoting}"
+    );
     let missing = Settings::load(Some(Path::new("/nowhere/f.yaml")), []).unwrap_err().to_string();
     assert!(missing.starts_with("the configuration file /nowhere/f.yaml cannot be read"), "{missing}");
 }
