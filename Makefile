@@ -1,6 +1,6 @@
 # Thin: each target says what it does and calls `cargo xtask`, which does it.
 
-.PHONY: help run test check fmt bench soak screenshots toolchain
+.PHONY: help run test check fmt bench soak storm screenshots toolchain
 
 help:
 	@echo "make run          build everything and start the demo (portal, console, APIs, gateway)"
@@ -9,6 +9,7 @@ help:
 	@echo "make fmt          format the Rust code"
 	@echo "make bench        what the gateway costs, against nginx and HAProxy in the same run; start and memory when idle"
 	@echo "make soak         ten minutes of load while everything changes that may"
+	@echo "make storm        kill -9 in a storm of writes, on SQLite and on PostgreSQL"
 	@echo "make screenshots  pictures of every page, into screenshots/"
 
 # The dev profile: dependencies are optimised there too, and it builds in a quarter of the time of a release.
@@ -36,6 +37,12 @@ bench: toolchain
 soak: toolchain
 	@echo "== soak: callers over HTTP/1.1, HTTP/2 and TLS while routes, certificates and credentials change"
 	@cargo xtask soak
+
+storm: toolchain
+	@echo "== storm: 100 kills on SQLite, 100 on PostgreSQL, then one of two processes every 5 s for 3 minutes"
+	@cargo xtask storm writes --sqlite
+	@cargo xtask storm writes
+	@cargo xtask storm writes --processes 2
 
 screenshots: toolchain
 	@echo "== screenshots: start the demo, walk every page, write screenshots/"

@@ -52,7 +52,10 @@ cargo xtask COMMAND
   soak [MINUTES]      load while routes, certificates and credentials change; 10 minutes unless told
   storm [--sqlite] [MINUTES]
                       three nodes under load while control planes, nodes, PostgreSQL and connections die;
-                      5 minutes unless told";
+                      5 minutes unless told
+  storm writes [--sqlite] [--processes 2] [KILLS or MINUTES]
+                      kill -9 in a storm of writes, 100 times unless told; with two processes on one PostgreSQL one
+                      of them every 5 seconds, for 3 minutes unless told";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);

@@ -62,23 +62,24 @@ pub(crate) async fn run(
         tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
         tx.date_built_in_permissions(now).await?;
     }
-    offer_passwords(&mut tx, config, now).await?;
+    // The events of a start and their record are of one request.
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    offer_passwords(&mut tx, config, &caller, now).await?;
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
         tx.insert_gateway_group(&GatewayGroup::new(GatewayGroupId::default_group(), input, now)?).await?;
     }
     // Only at the very first start: a provider may rename or delete the default portal.
     if tx.all_portals().await?.is_empty() && tx.events_of("portal", "default", 1).await?.is_empty() {
-        make_default_portal(&mut tx, now).await?;
+        make_default_portal(&mut tx, &caller, now).await?;
     }
-    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
     tx.commit(now).await?;
     Ok(Made { csrf_key: key.into_bytes(), sync_authority })
 }
 
 /// Makes the administrators' built-in sign-in option, and enables it where the configuration says so.
-async fn offer_passwords(tx: &mut Tx, config: &Config, now: Timestamp) -> Result<(), Error> {
+async fn offer_passwords(tx: &mut Tx, config: &Config, caller: &Caller, now: Timestamp) -> Result<(), Error> {
     match tx.built_in_sign_in(None).await? {
         None => {
             let option = SignInOption::built_in(SignInOptionId::administrators(), None, now);
@@ -87,10 +88,9 @@ async fn offer_passwords(tx: &mut Tx, config: &Config, now: Timestamp) -> Result
         Some(option) if option.disable && config.enable_passwords => {
             let option = SignInOption { disable: false, updated_at: now, ..option };
             tx.save_sign_in_option(&option).await?;
-            let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
             let event = EventId::issue(now, &mut OsRandom);
             let name = EventName::SignInOptionUpdated;
-            tx.record(Event::new(event, now, &caller, name, "sign_in_option", option.id.as_str()));
+            tx.record(Event::new(event, now, caller, name, "sign_in_option", option.id.as_str()));
         }
         Some(_) => {}
     }
@@ -134,18 +134,17 @@ fn first_administrator(config: &Config, hash: String, now: Timestamp) -> Adminis
     }
 }
 
-async fn make_default_portal(tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+async fn make_default_portal(tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
     let input = PortalInput { name: Some(Portal::DEFAULT_NAME.into()), ..Default::default() };
     let portal = Portal::new(PortalId::issue(now, &mut OsRandom), input, now)?;
     tx.insert_portal(&portal).await?;
     let option = SignInOptionId::issue(now, &mut OsRandom);
     let option = SignInOption::built_in(option, Some(portal.id.clone()), now);
     tx.insert_sign_in_option(&option).await?;
-    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     let event = EventId::issue(now, &mut OsRandom);
     // Recorded under the name, so that a later start knows that it was made once.
     tx.record(
-        Event::new(event, now, &caller, EventName::PortalCreated, "portal", Portal::DEFAULT_NAME)
+        Event::new(event, now, caller, EventName::PortalCreated, "portal", Portal::DEFAULT_NAME)
             .of_portal(&portal.id),
     );
     Ok(())

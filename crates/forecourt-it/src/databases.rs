@@ -9,7 +9,7 @@ use std::{
 };
 
 use forecourt_core::gateway_state::Scope;
-use forecourt_store::{LoggedChange, PagePlace, Store};
+use forecourt_store::{Location, LoggedChange, PagePlace, Store};
 use tempfile::TempDir;
 
 use crate::postgres;
@@ -59,6 +59,14 @@ impl TestDatabase {
             let server = own.server.rsplit_once('/').map_or(own.server.as_str(), |(server, _)| server);
             format!("{server}/{}", own.name)
         })
+    }
+
+    /// Where the store finds it.
+    pub fn location(&self) -> Location {
+        match self.url() {
+            url if url.is_empty() => Location::Sqlite(self.folder().join("forecourt.db")),
+            url => Location::Postgres(url),
+        }
     }
 
     /// Whether it is PostgreSQL's.

@@ -12,10 +12,14 @@ use std::{
 
 use forecourt_it::{
     Client, Credential, Forecourt, ForecourtProcess, TestDatabase,
+    consistency::Snapshot,
     installations::ADMIN_PASSWORD,
     processes::{Ended, binary, command, run},
 };
+use forecourt_store::Location;
 use serde_json::{Value, json};
+
+use crate::every_read::{Answers, Reads};
 
 /// What changes by itself or with every question, or tells of the process and not of what is stored.
 const OF_THE_PROCESS: [&str; 5] =
@@ -66,22 +70,25 @@ async fn live(f: &Forecourt) -> Lived {
         "from_name": "A",
     });
     admin.put("/api/system_settings/smtp_server", server).await;
+    let chat = json!({ "name": "Chat", "type": "webhook", "url": "https://chat.example/hook" });
+    admin.post("/api/contact_points", chat).await.expect(200);
+    admin.post("/api/settings/tokens", json!({ "name": "ci", "expires_at": 0 })).await.expect(200);
     let answers = answers(admin, f.portal_id().await).await;
     Lived { answers, key, path: orders.path.clone(), master_key: f.database().folder().join("master.key") }
 }
 
 /// A command on a database, with what else it is asked.
-async fn tool(database: &TestDatabase, arguments: &[&str]) -> Ended {
+pub(crate) async fn tool(database: &TestDatabase, arguments: &[&str]) -> Ended {
     let command = command(&binary(), arguments, database);
     tokio::task::spawn_blocking(|| run(command)).await.unwrap()
 }
 
-fn shown(path: &Path) -> &str {
+pub(crate) fn shown(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 #[track_caller]
-fn succeeded(ended: &Ended) -> &str {
+pub(crate) fn succeeded(ended: &Ended) -> &str {
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     &ended.stdout
 }
@@ -95,7 +102,7 @@ fn refused(ended: &Ended, parts: &[&str]) {
 }
 
 /// A database of its own with the master key of another installation.
-fn empty_with(master_key: &Path) -> TestDatabase {
+pub(crate) fn empty_with(master_key: &Path) -> TestDatabase {
     let database = TestDatabase::new();
     std::fs::copy(master_key, database.folder().join("master.key")).unwrap();
     database
@@ -229,10 +236,15 @@ async fn a_database_moves_to_another_file_only_when_nobody_serves_from_it() {
     let moved = tool(f.database(), &["migrate", "--to", &to, "--while-serving"]).await;
     assert!(succeeded(&moved).contains("each compared"), "{moved:?}");
     refused(&tool(f.database(), &["migrate", "--to", &to, "--while-serving"]).await, &["it is not empty"]);
-    serves_the_same(&target, false, &lived, &portal).await;
+    std::fs::copy(&lived.master_key, target.folder().join("master.key")).unwrap();
+    let process = on_sqlite(&target);
+    let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
+    same(&lived.answers, &answers(&admin, &portal).await);
+    process.client("gateway").with("apikey", &lived.key.key).get(&lived.path).await.expect(200);
+    assert_eq!(process.stop("TERM").status.code(), Some(0));
 }
 
-/// Both directions, on the machine that has a PostgreSQL.
+/// Both directions, on the machine that has a PostgreSQL: every read of both APIs answers as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_moves_from_sqlite_to_postgresql_and_back() {
     let postgres = TestDatabase::new();
@@ -241,29 +253,47 @@ async fn everything_moves_from_sqlite_to_postgresql_and_back() {
     }
     let f = Forecourt::start_with(|settings| settings.database.url = String::new()).await;
     let lived = live(&f).await;
-    let portal = f.portal_id().await.to_owned();
+    let portal = f.portal_id().await;
+    let tokens = format!("/api/portal/tokens?portal_id={portal}");
+    let made = f.admin().await.post(&tokens, json!({ "name": "t" })).await.expect(200);
+    let token = made["value"]["token"].as_str().unwrap().to_owned();
+    let source = Location::Sqlite(f.database().folder().join("forecourt.db"));
+    let reads = Reads::of(&Snapshot::of(&source).await, &token, &lived.key.key);
+    // The first time notes that the token was used and the developer active.
+    reads.answered(&f.guest(), &f.portal_api_guest()).await;
+    let before = reads.answered(&f.guest(), &f.portal_api_guest()).await;
     let mut migrate =
         command(&binary(), &["migrate", "--to", &postgres.url(), "--while-serving"], f.database());
     migrate.env("FORECOURT__DATABASE__URL", "");
     succeeded(&tokio::task::spawn_blocking(|| run(migrate)).await.unwrap());
-    serves_the_same(&postgres, true, &lived, &portal).await;
+    std::fs::copy(&lived.master_key, postgres.folder().join("master.key")).unwrap();
+    let moved = serves_the_same(ForecourtProcess::serve(&postgres), (&reads, &before)).await;
     let back = TestDatabase::new();
     let to = format!("sqlite:{}", back.folder().join("forecourt.db").display());
     succeeded(&tool(&postgres, &["migrate", "--to", &to]).await);
-    serves_the_same(&back, false, &lived, &portal).await;
+    std::fs::copy(&lived.master_key, back.folder().join("master.key")).unwrap();
+    serves_the_same(on_sqlite(&back), (&reads, &moved)).await;
+    for process in [on_sqlite(&back), ForecourtProcess::serve(&postgres)] {
+        process.client("gateway").with("apikey", &lived.key.key).get(&lived.path).await.expect(200);
+        assert_eq!(process.stop("TERM").status.code(), Some(0));
+    }
 }
 
-async fn serves_the_same(database: &TestDatabase, is_postgres: bool, lived: &Lived, portal: &str) {
-    std::fs::copy(&lived.master_key, database.folder().join("master.key")).unwrap();
+/// Serves from the file in a data folder, also where tests have a PostgreSQL.
+fn on_sqlite(database: &TestDatabase) -> ForecourtProcess {
     let mut serve = command(&binary(), &["serve"], database);
-    if !is_postgres {
-        serve.env("FORECOURT__DATABASE__URL", "");
-    }
-    let process = ForecourtProcess::start(serve);
-    let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
-    same(&lived.answers, &answers(&admin, portal).await);
-    process.client("gateway").with("apikey", &lived.key.key).get(&lived.path).await.expect(200);
+    serve.env("FORECOURT__DATABASE__URL", "");
+    ForecourtProcess::start(serve)
+}
+
+/// Serves from a database that was moved, and compares. What it answers once it was asked everything: by then it knows that
+/// the developer was active.
+async fn serves_the_same(process: ForecourtProcess, (reads, before): (&Reads, &Answers)) -> Answers {
+    let (admin, portal_api) = (process.client("admin"), process.client("portal_api"));
+    reads.same(before, &reads.answered(&admin, &portal_api).await);
+    let now = reads.answered(&admin, &portal_api).await;
     assert_eq!(process.stop("TERM").status.code(), Some(0));
+    now
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,10 @@
 
 use std::time::{Duration, Instant};
 
-use forecourt_it::{Forecourt, ForecourtProcess, deadlines::eventually, postgres};
+use forecourt_it::{
+    Forecourt, ForecourtProcess, TestDatabase, WriteStorm, consistency::assert_none, deadlines::eventually,
+    postgres,
+};
 
 /// How long a change may take to a gateway that is connected.
 const PROMISED: Duration = Duration::from_secs(1);
@@ -112,4 +115,27 @@ async fn a_database_that_went_back_under_a_running_gateway_is_noticed_and_believ
     .await;
     let ended = other.stop("TERM");
     assert!(ended.stderr.contains("the database is not where it was"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_processes_one_may_be_killed_at_any_time_and_nothing_is_lost() {
+    let database = TestDatabase::new();
+    if !database.is_postgres() {
+        return;
+    }
+    let mut storm = WriteStorm::start(&database, 2, 21).await;
+    storm.write(4);
+    for round in 0..4 {
+        let more = 10 + storm.below(20);
+        storm.acknowledges(more).await;
+        storm.kill(round % 2);
+        // The other one goes on alone.
+        storm.acknowledges(5).await;
+        storm.revive(&database, round % 2).await;
+    }
+    let (told, violations) = storm.violations_once_told(&database).await;
+    assert_none(&violations, "in the end");
+    let noted = storm.noted();
+    assert!(noted.strange.is_empty(), "{:#?}", noted.strange);
+    assert!(told.deliveries > 0, "nobody was told of anything");
 }

@@ -27,10 +27,7 @@ impl Random for Sevens {
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
-    match database.url() {
-        url if url.is_empty() => Location::Sqlite(database.folder().join("forecourt.db")),
-        url => Location::Postgres(url),
-    }
+    database.location()
 }
 
 fn scope() -> Scope {

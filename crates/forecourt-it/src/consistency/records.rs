@@ -1,0 +1,81 @@
+//! What was done is on record: each change with its event, each event with its entry in the audit log, and no entry of what
+//! never happened.
+
+use std::collections::BTreeSet;
+
+use forecourt_core::events::EventName;
+
+use super::{Findings, Snapshot};
+
+/// Tables whose rows are made by acts alone, and what events call them.
+const MADE_BY_ACTS: &[(&str, &str)] = &[
+    ("admin_tokens", "admin_token"),
+    ("applications", "application"),
+    ("contact_points", "contact_point"),
+    ("credentials", "credential"),
+    ("developers", "developer"),
+    ("plans", "plan"),
+    ("products", "product"),
+    ("subscriptions", "subscription"),
+];
+
+pub(super) fn check(snapshot: &Snapshot, findings: &mut Findings) {
+    let told: BTreeSet<_> =
+        snapshot.rows("events").iter().map(|row| (row.text("noun"), row.text("noun_id"))).collect();
+    for (table, noun) in MADE_BY_ACTS {
+        for row in snapshot.rows(table) {
+            findings.expect(told.contains(&(*noun, row.text("id"))), "event of a change", row, || {
+                format!("no event tells of the {noun}")
+            });
+        }
+    }
+    for row in snapshot.rows("events") {
+        let name = row.text("name");
+        findings
+            .expect(EventName::from_name(name).is_some(), "event name", row, || format!("it is {name:?}"));
+    }
+    audit_log(snapshot, findings);
+}
+
+fn audit_log(snapshot: &Snapshot, findings: &mut Findings) {
+    let (mut requests, mut records) = (BTreeSet::new(), BTreeSet::new());
+    let mut before: Option<i64> = None;
+    for row in snapshot.rows("audit_entries") {
+        let number = row.count("number");
+        findings.expect(before.is_none_or(|before| number == before + 1), "audit numbers", row, || {
+            format!("it follows {before:?}")
+        });
+        before = Some(number);
+        if row.text("kind") == "record" {
+            let content = row.json("content");
+            requests.extend(content["request_id"].as_str().map(str::to_owned));
+            findings.expect(records.insert(row.text("record_id")), "audit records", row, || {
+                format!("{} is on record twice", row.text("record_id"))
+            });
+        } else {
+            findings.expect(records.contains(row.text("record_id")), "audit records", row, || {
+                format!("the record {} does not stand before it", row.text("record_id"))
+            });
+        }
+    }
+    let events = snapshot.rows("events");
+    let happened: BTreeSet<_> =
+        events.iter().map(|row| (row.text("name"), row.text("noun"), row.text("noun_id"))).collect();
+    for row in events {
+        findings.expect(requests.contains(row.text("request_id")), "audit of an event", row, || {
+            format!("the request {} is not on record", row.text("request_id"))
+        });
+    }
+    for row in snapshot.rows("audit_entries") {
+        let content = row.json("content");
+        for change in content["changes"].as_array().into_iter().flatten() {
+            let word = |name: &str| change[name].as_str().unwrap_or_default();
+            findings.expect(
+                happened.contains(&(word("event"), word("noun"), word("id"))),
+                "event of an audit entry",
+                row,
+                || format!("{} of {} {} never happened", word("event"), word("noun"), word("id")),
+            );
+        }
+    }
+}

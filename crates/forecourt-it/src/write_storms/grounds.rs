@@ -1,0 +1,134 @@
+//! What the writers of a storm stand on: a portal with two products, one of which asks, and two contact points that are
+//! told of everything that becomes of requests to it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use forecourt::{config::Settings, serve};
+use forecourt_core::time::Timestamp;
+use forecourt_store::Reader;
+use serde_json::{Value, json};
+
+use crate::{
+    Client, ForecourtProcess, MailSink, TestDatabase, Webhook,
+    installations::{ADMIN_PASSWORD, text},
+};
+
+/// Who is told by mail.
+const MAILBOX: &str = "ops@example.com";
+/// More than the lease of any attempt of a process that died.
+const AHEAD: Duration = Duration::from_secs(600);
+/// How long it may take to tell everybody on a busy machine.
+const TELLING: Duration = Duration::from_secs(300);
+
+/// The ids of what is there from the start.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The portal.
+    pub portal: String,
+    /// The product whose subscriptions are in force at once.
+    pub automatic: String,
+    /// The product whose subscriptions wait for an approval.
+    pub asking: String,
+    /// How deliveries name those who are told of requests to it.
+    pub recipients: [String; 2],
+    token: String,
+}
+
+/// The two APIs of a process, by somebody who may call them.
+#[derive(Clone, Debug)]
+pub struct Faces {
+    /// The Admin API, by the first administrator.
+    pub admin: Client,
+    /// The Portal API, by the portal's front end.
+    pub front_end: Client,
+}
+
+impl Ground {
+    /// The APIs of a process.
+    pub fn faces(&self, process: &ForecourtProcess) -> Faces {
+        Faces {
+            admin: process.client("admin").with_basic("admin", ADMIN_PASSWORD),
+            front_end: process.client("portal_api").with_bearer(&self.token),
+        }
+    }
+}
+
+/// Makes it.
+pub(super) async fn set_up(process: &ForecourtProcess, hook: &Webhook, sink: &MailSink) -> Ground {
+    let one_time = process.client("admin").with_basic("admin", "admin");
+    one_time.put("/api/password", json!({ "new_password": ADMIN_PASSWORD })).await.expect(200);
+    let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
+    let portal = text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"]);
+    let path = format!("/api/portal/tokens?portal_id={portal}");
+    let made = admin.post(&path, json!({ "name": "front end" })).await.expect(200);
+    let token = text(&made["value"]["token"]);
+    let server = json!({
+        "enable": true, "address": sink.address(), "sender_name": "Storm", "sender_address": "storm@example.com",
+    });
+    admin.put("/api/system_settings/smtp_server", server).await.expect(200);
+    let contact_point =
+        async |body: Value| text(&admin.post("/api/contact_points", body).await.expect(200)["value"]["id"]);
+    let hook = contact_point(json!({ "name": "Chat", "type": "webhook", "url": hook.url() })).await;
+    let list = contact_point(json!({ "name": "Ops", "type": "email", "addresses": [MAILBOX] })).await;
+    let mut rules = Vec::new();
+    for event in ["created", "accepted", "rejected", "cancelled"] {
+        for (kind, id) in [("webhook", &hook), ("email", &list)] {
+            let event = format!("subscription_approval_{event}");
+            rules.push(json!({ "event": event, "type": kind, "contact_point_ids": [id] }));
+        }
+    }
+    let path = format!("/api/api_products?portal_id={portal}");
+    let product = async |name: &str, automatic: bool, rules: Vec<Value>| {
+        let body = json!({
+            "type": "gateway", "name": name, "status": "published", "auth": { "key-auth": {} },
+            "subscription_auto_approval": automatic, "notifications": rules,
+        });
+        text(&admin.post(&path, body).await.expect(200)["value"]["id"])
+    };
+    Ground {
+        automatic: product("Automatic", true, Vec::new()).await,
+        asking: product("Asking", false, rules).await,
+        recipients: [format!("webhook:{hook}"), format!("email:{MAILBOX}")],
+        portal,
+        token,
+    }
+}
+
+/// Serves from a database that nobody else serves from, with a clock that is ahead of the machine's, until everybody was
+/// told who is to be.
+pub async fn tell_everything(database: &TestDatabase) {
+    let free = || forecourt::config::ListenerSettings { listen: "127.0.0.1:0".into() };
+    let mut settings = Settings {
+        data_dir: database.folder().display().to_string(),
+        database: forecourt::config::DatabaseSettings { url: database.url() },
+        portal_api: free(),
+        site: free(),
+        status: free(),
+        ..Settings::default()
+    };
+    settings.admin.listen = "127.0.0.1:0".into();
+    settings.admin.tls_listen = String::new();
+    settings.gateway.listen = String::new();
+    settings.gateway.tls_listen = String::new();
+    settings.sync.listen = "127.0.0.1:0".into();
+    let clock: serve::Clock = Arc::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + AHEAD;
+        Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap())
+    });
+    let server = serve::start(&settings, clock).await.unwrap();
+    let reader = Reader::open(&database.location()).await.unwrap();
+    let (begun, never) = (Instant::now(), Timestamp::from_micros(i64::MAX));
+    loop {
+        let notices = reader.notices(1).await.unwrap().rows;
+        let waiting = reader.due_deliveries(never, &[], 1).await.unwrap().rows;
+        if notices.is_empty() && waiting.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < TELLING, "not everybody was told in time: {notices:?} {waiting:?}");
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
+}

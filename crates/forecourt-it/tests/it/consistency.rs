@@ -1,0 +1,145 @@
+//! The check of a whole installation finds what is wrong, and names it: each row here is broken by hand in a copy.
+
+use forecourt_it::{
+    Forecourt, TestDatabase, Webhook,
+    consistency::{self, Snapshot, assert_consistent, copied_with, untold},
+    deadlines::eventually,
+    installations::text,
+};
+use forecourt_store::Cell;
+use serde_json::json;
+
+/// What is done to the rows of a copy.
+type Break = fn(&mut Snapshot);
+
+/// The check that must notice, and what is done.
+const BREAKS: [(&str, Break); 20] = [
+    ("approval of a subscription", |rows| {
+        rows.rows_mut("approvals").clear();
+    }),
+    ("audit numbers", |rows| {
+        rows.rows_mut("audit_entries").remove(1);
+    }),
+    ("audit of an event", |rows| set(rows, "events", "request_id", "req_nobody")),
+    ("audit records", |rows| {
+        let answers = rows.rows_mut("audit_entries").iter_mut().filter(|row| row.text("kind") == "answer");
+        answers.for_each(|row| row.set("record_id", Cell::Text("aud_nobody".into())));
+    }),
+    ("contact points of rules", |rows| rows.rows_mut("product_contact_points").clear()),
+    ("decision", |rows| put(rows, "approvals", "operated_at", Cell::Integer(1))),
+    ("delivery attempts", |rows| rows.rows_mut("delivery_attempts").clear()),
+    ("delivery state", |rows| put(rows, "deliveries", "next_attempt_at", Cell::Integer(1))),
+    ("digests", |rows| put(rows, "gateway_digests", "live_rows", Cell::Integer(77))),
+    ("document of a service", |rows| put(rows, "services", "has_openapi", Cell::Boolean(true))),
+    ("event name", |rows| set(rows, "events", "name", "nothing_happened")),
+    ("event of a change", |rows| rows.rows_mut("events").retain(|row| row.text("noun") != "application")),
+    ("event of a delivery", |rows| set(rows, "deliveries", "event", "subscription_approval_rejected")),
+    ("gateway rows", |rows| put(rows, "gateway_resources", "revision", Cell::Integer(0))),
+    ("label index", |rows| set(rows, "applications", "label_index", "\nteam\u{1f}red\n")),
+    ("reference", |rows| set(rows, "deliveries", "event_id", "evt_nobody")),
+    ("revisions", |rows| put(rows, "revision_counter", "value", Cell::Integer(0))),
+    ("search text", |rows| set(rows, "developers", "search_text", "somebody else")),
+    ("state", |rows| set(rows, "applications", "status", "asleep")),
+    ("suspension", |rows| set(rows, "applications", "status_reason", "none")),
+];
+
+/// Gives the first row of a table another text.
+fn set(snapshot: &mut Snapshot, table: &str, column: &str, text: &str) {
+    put(snapshot, table, column, Cell::Text(text.into()));
+}
+
+/// Gives the first row of a table another value.
+fn put(snapshot: &mut Snapshot, table: &str, column: &str, cell: Cell) {
+    snapshot.rows_mut(table)[0].set(column, cell);
+}
+
+/// An installation with something of most nouns, in which everybody was told.
+async fn lived() -> (Forecourt, Webhook) {
+    let (f, hook) = (Forecourt::start().await, Webhook::start().await);
+    let body = json!({ "name": "Chat", "type": "webhook", "url": hook.url() });
+    let made = f.admin().await.post("/api/contact_points", body).await.expect(200);
+    let rule = json!({
+        "event": "subscription_approval_created", "type": "webhook",
+        "contact_point_ids": [text(&made["value"]["id"])],
+    });
+    let members = json!({ "subscription_auto_approval": false, "notifications": [rule] });
+    let waiting = f.product_with("Waiting", members).await;
+    let orders = f.product("Orders").await;
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    application.request(&waiting).await;
+    application.key("prod").await;
+    let consumer = json!({ "username": "bob", "plugins": { "key-auth": { "key": "bob's key" } } });
+    f.admin().await.put("/apisix/admin/consumers?gateway_group_id=default", consumer).await;
+    eventually("everybody is told", || async {
+        let snapshot = Snapshot::of(&f.database().location()).await;
+        (hook.arrived().len() == 1 && untold(&snapshot).is_empty()).then_some(())
+    })
+    .await;
+    (f, hook)
+}
+
+async fn broken(f: &Forecourt, change: impl FnOnce(&mut Snapshot)) -> TestDatabase {
+    let copy = TestDatabase::new();
+    std::fs::copy(f.database().folder().join("master.key"), copy.folder().join("master.key")).unwrap();
+    copied_with(&f.database().location(), &copy.location(), change).await;
+    copy
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_changed_by_hand_is_found_and_named() {
+    let (f, _hook) = lived().await;
+    assert_consistent(f.database(), "before anything is broken").await;
+    for (check, change) in BREAKS {
+        let copy = broken(&f, change).await;
+        let found = consistency::of_rows(&Snapshot::of(&copy.location()).await);
+        let named = found.iter().find(|violation| violation.check == check);
+        let named = named.unwrap_or_else(|| panic!("{check} was not noticed: {found:#?}"));
+        assert!(!named.row.is_empty() && !named.problem.is_empty(), "{named}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gateways_are_told_is_held_against_the_domain() {
+    let (f, _hook) = lived().await;
+    let copy = broken(&f, |_| {}).await;
+    assert_consistent(&copy, "a copy of everything").await;
+    let forgotten = broken(&f, |rows| {
+        let grants = rows.rows_mut("gateway_resources").iter_mut();
+        grants
+            .filter(|row| row.text("kind") == "grant")
+            .for_each(|row| row.set("deleted_at", Cell::Integer(1)));
+    })
+    .await;
+    let kept = broken(&f, |rows| rows.rows_mut("credentials").clear()).await;
+    for (copy, part) in [(forgotten, "gateways are not told of it"), (kept, "told of what is not there")] {
+        let found = consistency::violations(&copy).await;
+        let named = found.iter().find(|violation| violation.check == "projection");
+        let problem = named.map_or("", |violation| violation.problem.as_str());
+        assert!(problem.contains(part), "{part}: {found:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_log_that_was_rewritten_does_not_verify() {
+    let (f, _hook) = lived().await;
+    let copy = broken(&f, |rows| {
+        let entry = &mut rows.rows_mut("audit_entries")[1];
+        let content = entry.text("content").replacen("\"at\"", "\"at\" ", 1);
+        entry.set("content", Cell::Text(content));
+    })
+    .await;
+    let found = consistency::violations(&copy).await;
+    assert!(found.iter().any(|violation| violation.check == "audit chain"), "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_to_be_told_is_named_until_it_is() {
+    let (f, _hook) = lived().await;
+    let copy = broken(&f, |rows| {
+        set(rows, "deliveries", "state", "waiting");
+        put(rows, "deliveries", "next_attempt_at", Cell::Integer(1));
+    })
+    .await;
+    let found = untold(&Snapshot::of(&copy.location()).await);
+    assert_eq!(found.iter().filter(|violation| violation.check == "untold").count(), 1, "{found:#?}");
+}
