@@ -75,9 +75,16 @@ async fn where_passwords_are_disabled_a_password_still_costs_one_slow_hash() {
     let made =
         f.admin().await.post("/api/settings/tokens", json!({ "name": "story", "expires_at": 0 })).await;
     let admin = f.guest().with_bearer(&text(&made.expect(200)["value"]["token"]));
-    let options = admin.get("/api/login_options?order_by=created_at&direction=asc").await.expect(200);
-    let path = format!("/api/login_options/{}", text(&options["list"][0]["id"]));
-    admin.put(&path, json!({ "disable": true })).await.expect(200);
+    // One way in must stay.
+    let other = json!({
+        "name": "Directory", "provider_type": "ldap",
+        "ldap_config": {
+            "host": "ldap.example.com", "port": "636", "base_dn": "dc=example", "bind_dn": "cn=admin",
+            "bind_password": "secret", "identifier": "uid", "use_ssl": true,
+        },
+    });
+    admin.post("/api/login_options", other).await.expect(200);
+    admin.put("/api/login_options/built_in", json!({ "disable": true })).await.expect(200);
     for name in ["ada-known", "eve-unknown"] {
         let before = f.app().password_hashes();
         by_api(&f, name).await.refused(401, "unauthorized");
