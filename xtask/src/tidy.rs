@@ -11,6 +11,7 @@ mod locks;
 mod names;
 mod sources;
 mod texts;
+mod threats;
 mod traits;
 
 use std::fmt;
@@ -76,6 +77,7 @@ pub(crate) fn run() -> Result<(), String> {
 fn findings() -> Result<Vec<Finding>, String> {
     let files = files()?;
     let mut findings = traits::check(&files);
+    findings.extend(threats::check(&files));
     for file in &files {
         if file.is_rust() {
             findings.extend(imports::check(file));

@@ -18,7 +18,12 @@ use forecourt_core::{
 use forecourt_store::RuledNoun;
 use serde_json::{Value, json};
 
-use crate::{App, Error, access, authentication::KnownAdministrator, permissions, random::OsRandom};
+use crate::{
+    App, Error, access,
+    authentication::{KnownAdministrator, proved_again},
+    permissions,
+    random::OsRandom,
+};
 
 /// A role that somebody holds, with what the role is.
 #[derive(Clone, Debug)]
@@ -253,7 +258,7 @@ pub async fn rename_self(
 
 /// Changes the caller's own password and ends their other sessions.
 ///
-/// `old` is not needed while a one-time password is in force.
+/// `old` is not needed while a one-time password is in force; wrong ones are limited as sign-ins are.
 pub async fn change_password(
     app: &App,
     caller: &Caller,
@@ -266,7 +271,8 @@ pub async fn change_password(
     let stored = known.administrator.password.as_ref().ok_or(AdministratorRefusal::WrongOldPassword)?;
     if !stored.one_time {
         let old = old.ok_or(AdministratorRefusal::WrongOldPassword)?;
-        if !app.passwords().verify(old, Some(&stored.hash)).await? {
+        let account = known.administrator.id.as_str();
+        if !proved_again(app, caller, account, old, &stored.hash).await? {
             return Err(AdministratorRefusal::WrongOldPassword.into());
         }
     }

@@ -214,6 +214,11 @@ impl App {
         self.0.limits.counts()
     }
 
+    /// How many slow hashes of passwords were computed in this process, to store them and to check them.
+    pub fn password_hashes(&self) -> u64 {
+        self.0.passwords.computed()
+    }
+
     pub(crate) async fn listen(&self) -> Result<Option<Listening>, StoreError> {
         self.0.store.listen().await
     }

@@ -13,8 +13,9 @@ use forecourt_core::{
 use forecourt_store::Reader;
 
 use crate::{
-    App, Error,
+    App, Error, ErrorKind,
     approvals::{self, Verdict},
+    authentication,
 };
 
 /// What operators of decisions by link are called by id.
@@ -33,9 +34,10 @@ pub struct LinkedApproval {
 /// nothing.
 ///
 /// # Errors
-/// Not found for whatever is no token of ours, or of somebody who is not asked any more.
-pub async fn linked(app: &App, token: &PlainSecret) -> Result<LinkedApproval, Error> {
-    let (link, approval) = found(app.read(), token).await?;
+/// Not found for whatever is no token of ours, or of somebody who is not asked any more; `Limit` for an address that
+/// shows too many of those.
+pub async fn linked(app: &App, caller: &Caller, token: &PlainSecret) -> Result<LinkedApproval, Error> {
+    let (link, approval) = shown(app, caller, token).await?;
     let refusal = link.check(&approval, app.now()).err();
     Ok(LinkedApproval { approval, refusal })
 }
@@ -51,7 +53,7 @@ pub async fn decide(
     verdict: Verdict,
     reason: &str,
 ) -> Result<Approval, Error> {
-    let (link, _) = found(app.read(), token).await?;
+    let (link, _) = shown(app, caller, token).await?;
     let caller = caller.acting_as(Actor::ApprovalLink(link.approval_id));
     let mut write = app.begin(&caller).await?;
     let (link, approval) = found(&write, token).await?;
@@ -61,6 +63,16 @@ pub async fn decide(
     write.save_approval_link(&used).await?;
     write.commit().await?;
     Ok(approval)
+}
+
+/// What the token leads to; one that leads nowhere counts against the caller's address.
+async fn shown(app: &App, caller: &Caller, token: &PlainSecret) -> Result<(ApprovalLink, Approval), Error> {
+    match found(app.read(), token).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(authentication::failed_as(app, caller, error))
+        }
+        found => found,
+    }
 }
 
 async fn found(read: &Reader, token: &PlainSecret) -> Result<(ApprovalLink, Approval), Error> {

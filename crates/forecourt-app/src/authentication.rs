@@ -2,10 +2,7 @@
 //!
 //! Every failure looks the same and, for passwords, takes the same time, whether or not the account exists.
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, PoisonError},
-};
+mod proofs;
 
 use forecourt_core::{
     actors::{Actor, Caller},
@@ -15,15 +12,13 @@ use forecourt_core::{
     ids::{DeveloperName, PortalId, SignInOptionId},
     permissions::Authority,
     portal_tokens::PortalToken,
-    random::Random,
     secrets::{PlainSecret, SecretDigest, TokenKind},
     sessions::{Session, SessionOwner},
     time::Timestamp,
 };
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
+pub(crate) use self::proofs::{VerifiedPasswords, failed_as, proved_again};
 use crate::{App, Error, ErrorKind, permissions, random::OsRandom};
 
 /// An administrator who proved who they are.
@@ -171,7 +166,7 @@ pub async fn by_password(
 ) -> Result<KnownAdministrator, Error> {
     let now = app.now();
     let account = format!("administrator:{}", username.chars().take(128).collect::<String>());
-    let attempt = app.limits().attempt(&account, now).await?;
+    let attempt = app.limits().attempt(&account, address, now).await?;
     match proved(app, address, &account, username, password).await {
         Ok(Some(administrator)) => {
             attempt.succeeded();
@@ -320,63 +315,6 @@ fn system(app: &App) -> Caller {
 
 fn is_stale(last: Option<Timestamp>, now: Timestamp) -> bool {
     last.is_none_or(|last| last.plus_seconds(60) <= now)
-}
-
-/// Passwords that were found right, by keyed digest, so that a repeated check costs no slow hash.
-///
-/// The digest covers account, password and stored hash: a changed password never finds an old entry.
-pub(crate) struct VerifiedPasswords {
-    key: [u8; 32],
-    digests: Mutex<HashSet<[u8; 32]>>,
-}
-
-/// At most this many are remembered; then all are forgotten and proved anew.
-const REMEMBERED: usize = 10_000;
-
-impl VerifiedPasswords {
-    pub(crate) fn new(random: &mut dyn Random) -> Self {
-        let mut key = [0u8; 32];
-        random.fill(&mut key);
-        Self { key, digests: Mutex::new(HashSet::new()) }
-    }
-
-    fn digest(&self, parts: [&str; 3]) -> Option<[u8; 32]> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        Some(mac.finalize().into_bytes().into())
-    }
-}
-
-impl App {
-    /// Whether `password`, which came from `address`, is the one that `stored` was made of; see [`VerifiedPasswords`].
-    pub(crate) async fn password_fits(
-        &self,
-        address: Option<&str>,
-        account: &str,
-        password: &str,
-        stored: Option<&str>,
-    ) -> Result<bool, Error> {
-        let cache = self.verified();
-        let digest = stored.and_then(|stored| cache.digest([account, password, stored]));
-        let seen =
-            |digest: &[u8; 32]| cache.digests.lock().unwrap_or_else(PoisonError::into_inner).contains(digest);
-        if digest.as_ref().is_some_and(seen) {
-            return Ok(true);
-        }
-        let _turn = self.limits().turn(address, self.now()).await?;
-        let fits = self.passwords().verify(password, stored).await?;
-        if let Some(digest) = digest.filter(|_| fits) {
-            let mut digests = cache.digests.lock().unwrap_or_else(PoisonError::into_inner);
-            if digests.len() >= REMEMBERED {
-                digests.clear();
-            }
-            digests.insert(digest);
-        }
-        Ok(fits)
-    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,8 @@ impl KnownPerson {
 
 /// Registers a person with a personal organization and its developer, and signs them in.
 ///
-/// The developer is active at once where the portal says so, and waits for an approval otherwise.
+/// The developer is active at once where the portal says so, and waits for an approval otherwise. `Limit` where too many
+/// registrations and sign-ins were begun from one address.
 pub async fn sign_up(
     app: &App,
     caller: &Caller,
@@ -84,6 +85,8 @@ pub async fn sign_up(
     let name = text::name("name", &new.name, text::NAME)?;
     let email = persons::email("email", &new.email)?;
     let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
+    // Each costs a slow hash, and tells whether an address has an account.
+    app.limits().begun(caller.address.as_deref(), app.now())?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
     // Nor as a user name that a directory gave: both sign in by what is typed.
@@ -177,7 +180,7 @@ pub async fn sign_in(
     let now = app.now();
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
-    let attempt = app.limits().attempt(&account, now).await?;
+    let attempt = app.limits().attempt(&account, caller.address.as_deref(), now).await?;
     let person = match proved(app, caller.address.as_deref(), portal, login, password).await {
         Ok(person) => person,
         Err(error) => {
@@ -265,7 +268,7 @@ pub async fn end_session(
 
 /// Changes the person's own password and ends their other sessions.
 ///
-/// `old` is not needed while a one-time password is in force.
+/// `old` is not needed while a one-time password is in force; wrong ones are limited as sign-ins are.
 pub async fn change_password(
     app: &App,
     caller: &Caller,
@@ -280,7 +283,8 @@ pub async fn change_password(
     let new = persons::new_password("new_password", new, &forbidden)?;
     if !stored.one_time {
         let old = persons::presented_password(old.ok_or(PersonRefusal::WrongPassword)?);
-        if !app.passwords().verify(&old, Some(&stored.hash)).await? {
+        let account = known.person.id.as_str();
+        if !authentication::proved_again(app, caller, account, &old, &stored.hash).await? {
             return Err(PersonRefusal::WrongPassword.into());
         }
     }

@@ -1,9 +1,11 @@
 //! Limits on failed sign-ins and failed token checks, per account and per address, in a sliding window.
 //!
 //! A right credential of another account is not held up: only the failing account, and failures from the failing address,
-//! are told to wait. Whether a password is right costs a slow hash, though; so addresses that failed too often have
-//! their passwords hashed one at a time, each address in its turn ([`turns`]).
+//! are told to wait; and an account is still open where it was signed in to before ([`familiar`]). Whether a password is
+//! right costs a slow hash, though; so addresses that failed too often have their passwords hashed one at a time, each
+//! address in its turn ([`turns`]).
 
+mod familiar;
 mod turns;
 
 use std::{
@@ -15,6 +17,7 @@ use std::{
     },
 };
 
+use familiar::Familiar;
 use forecourt_core::time::Timestamp;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use turns::Turns;
@@ -53,6 +56,7 @@ pub(crate) struct Failures {
     limits: SignInLimits,
     recent: Mutex<Recent>,
     undecided: Mutex<HashMap<String, Undecided>>,
+    familiar: Familiar,
     decided: Notify,
     turns: Turns,
     asked: Arc<Semaphore>,
@@ -84,14 +88,19 @@ impl Drop for Waiting<'_> {
 pub(crate) struct Attempt<'a> {
     failures: &'a Failures,
     key: String,
+    /// Account and address, where the address is known.
+    pair: Option<String>,
     started: Timestamp,
     leaves_no_trace: bool,
 }
 
 impl Attempt<'_> {
-    /// It was right.
+    /// It was right: its address is familiar to the account from now on.
     pub(crate) fn succeeded(mut self) {
         self.leaves_no_trace = true;
+        if let Some(pair) = self.pair.take() {
+            self.failures.familiar.note(pair, self.started);
+        }
     }
 
     /// A fault of ours kept it from being decided, such as a database that is away.
@@ -117,6 +126,7 @@ impl Failures {
             limits,
             recent: Mutex::default(),
             undecided: Mutex::default(),
+            familiar: Familiar::default(),
             decided: Notify::new(),
             turns: Turns::default(),
             asked: Arc::new(Semaphore::new(ASKED)),
@@ -125,13 +135,24 @@ impl Failures {
         }
     }
 
-    /// Starts an attempt on an account; refused for one that failed too often.
+    /// Starts an attempt on an account from an address; refused where too many failed.
+    ///
+    /// An address from which the account was signed in to has a count of its own, so that nobody keeps its owner out by
+    /// failing elsewhere.
     ///
     /// No more attempts are undecided at a time than may still fail, so that attempts at the same time cannot slip past
     /// the limit together. One more waits: while right ones are being proved, nobody is refused because of them, but
     /// for those beyond a crowd of [`WAITING`].
-    pub(crate) async fn attempt(&self, account: &str, now: Timestamp) -> Result<Attempt<'_>, Error> {
-        let key = format!("account:{account}");
+    pub(crate) async fn attempt(
+        &self,
+        account: &str,
+        address: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Attempt<'_>, Error> {
+        // The address stands first and has no space: no name that somebody types makes another pair of it.
+        let pair = address.map(|address| format!("familiar:{} {account}", address_key(address)));
+        let familiar = pair.clone().filter(|pair| self.familiar.holds(pair, now));
+        let key = familiar.unwrap_or_else(|| format!("account:{account}"));
         let mut waiting = None;
         loop {
             let mut decided = std::pin::pin!(self.decided.notified());
@@ -139,7 +160,7 @@ impl Failures {
             decided.as_mut().enable();
             if self.enter(&key, now)? {
                 drop(waiting);
-                return Ok(Attempt { failures: self, key, started: now, leaves_no_trace: false });
+                return Ok(Attempt { failures: self, key, pair, started: now, leaves_no_trace: false });
             }
             if waiting.is_none() {
                 waiting = Some(self.wait(&key)?);

@@ -1,7 +1,7 @@
 //! Networks, and which addresses our own outgoing calls may reach.
 //!
-//! Invariant: an address is judged in every form that leads to the same host (IPv4 mapped into IPv6, NAT64, 6to4),
-//! and link-local addresses, where clouds keep their machines' secrets, are never allowed.
+//! Invariant: an address is judged in every form that leads to the same host (IPv4 mapped or translated
+//! into IPv6, NAT64, 6to4, Teredo), and link-local addresses, where clouds keep their machines' secrets, are never allowed.
 
 use core::{
     fmt,
@@ -151,11 +151,14 @@ fn forms(address: IpAddr) -> Vec<IpAddr> {
     [Some(address), embedded.map(IpAddr::V4)].into_iter().flatten().collect()
 }
 
-/// The IPv4 address within a NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056) or IPv4-compatible address.
+/// The IPv4 address within a NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo (RFC 4380: the client's, inverted),
+/// IPv4-translated (RFC 2765) or IPv4-compatible address.
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let last = |[.., a, b]: [u16; 8]| Ipv4Addr::from_bits(u32::from(a) << 16 | u32::from(b));
     match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => Some(last(address.segments())),
+        [0, 0, 0, 0, 0xffff, 0, ..] => Some(last(address.segments())),
+        [0x2001, 0, ..] => Some(Ipv4Addr::from_bits(!last(address.segments()).to_bits())),
         [0x2002, a, b, ..] => Some(Ipv4Addr::from_bits(u32::from(a) << 16 | u32::from(b))),
         [0, 0, 0, 0, 0, 0, a, b] if (a, b) != (0, 0) && (a, b) != (0, 1) => Some(last(address.segments())),
         _ => None,

@@ -51,6 +51,11 @@ impl Call {
         self.objection.as_ref().map_or(Ok(()), |objection| Err(Problem::bad_request(objection.as_str())))
     }
 
+    /// Whether it came by TLS, as our listener or a trusted proxy says: then its cookies are for TLS alone.
+    pub fn is_secure(&self) -> bool {
+        self.reached_at.starts_with("https://")
+    }
+
     /// The caller that `actor` is, through `source`; noted for the audit log.
     pub fn by(&self, actor: Actor, source: Source) -> Caller {
         let caller = Caller {
@@ -67,8 +72,9 @@ impl Call {
     }
 }
 
-/// Middleware: gives the request its [`Call`], and the answer `X-Request-Id`, `X-Forecourt-Version` and, where
-/// something changed for gateways, `X-Forecourt-Revision`.
+/// Middleware: gives the request its [`Call`], and the answer `X-Request-Id`, `X-Forecourt-Version`,
+/// `X-Content-Type-Options`, `Cache-Control: no-store` where it says nothing of caching and, where something changed for
+/// gateways, `X-Forecourt-Revision`.
 pub async fn begin(State(context): State<Context>, mut request: Request, next: Next) -> Response {
     let address = addresses::client(request.headers(), request.extensions(), &context.config.trusted_proxies);
     let (uri, headers, extensions) = (request.uri(), request.headers(), request.extensions());
@@ -89,6 +95,9 @@ pub async fn begin(State(context): State<Context>, mut request: Request, next: N
         headers.insert("x-request-id", id);
     }
     headers.insert("x-forecourt-version", HeaderValue::from_static(context.config.version));
+    // What is private unless its handler says otherwise is kept by nobody, and read as nothing but what it says it is.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Some(revision) = call.receipt.revision() {
         headers.insert("x-forecourt-revision", HeaderValue::from(revision));
     }

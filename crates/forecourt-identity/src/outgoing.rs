@@ -7,7 +7,9 @@
 
 use std::{
     error::Error as StdError,
+    fmt, io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -50,6 +52,7 @@ struct Parts {
     rules: Arc<OutgoingRules>,
     time: Duration,
     trust: Trust,
+    names: Names,
     /// Made with the first call, since reading the platform's certificate authorities takes its time.
     client: OnceCell<Client>,
     /// The same for connections that are no HTTP.
@@ -116,7 +119,12 @@ impl Outgoing {
     }
 
     fn with_trust(rules: Arc<OutgoingRules>, time: Duration, trust: Trust) -> Self {
-        Self(Arc::new(Parts { rules, time, trust, client: OnceCell::new(), tls: OnceCell::new() }))
+        Self::with_names(rules, time, trust, Names::of_the_platform())
+    }
+
+    fn with_names(rules: Arc<OutgoingRules>, time: Duration, trust: Trust, names: Names) -> Self {
+        let (client, tls) = (OnceCell::new(), OnceCell::new());
+        Self(Arc::new(Parts { rules, time, trust, names, client, tls }))
     }
 
     /// The same, for a service whose settings say whether its certificate is verified.
@@ -125,7 +133,8 @@ impl Outgoing {
         if verify {
             return self.clone();
         }
-        Self::with_trust(Arc::clone(&self.0.rules), self.0.time, Trust::Everybody)
+        let (rules, names) = (Arc::clone(&self.0.rules), self.0.names.clone());
+        Self::with_names(rules, self.0.time, Trust::Everybody, names)
     }
 
     /// A connection to a service that does not speak HTTP, under the same rules. `host` is a name or an address.
@@ -134,10 +143,9 @@ impl Outgoing {
     /// See [`CallError`]; nothing was sent.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, CallError> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<SocketAddr> = lookup_host((host, port))
-            .await
-            .map_err(|error| CallError::Unreachable(format!("the name cannot be resolved: {error}")))?
-            .collect();
+        let found = self.0.names.addresses(host, port).await;
+        let found =
+            found.map_err(|error| CallError::Unreachable(format!("the name cannot be resolved: {error}")))?;
         for address in &found {
             self.0.rules.check(host, address.ip()).map_err(CallError::Forbidden)?;
         }
@@ -237,7 +245,7 @@ impl Outgoing {
             let tls = tls.await.map_err(|error| error.to_string())??;
             let builder = Client::builder()
                 .tls_backend_preconfigured(tls)
-                .dns_resolver(Guard(Arc::clone(&parts.rules)))
+                .dns_resolver(Guard { rules: Arc::clone(&parts.rules), names: parts.names.clone() })
                 .redirect(Policy::none())
                 .no_proxy()
                 .referer(false)
@@ -280,8 +288,39 @@ fn cause(error: &dyn StdError) -> String {
     inner.to_string()
 }
 
+/// The addresses of a host, once the name service has told them.
+type Telling = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// The name service: a function of host and port, so that a test can be one that changes its mind.
+#[derive(Clone)]
+struct Names(Arc<dyn Fn(String, u16) -> Telling + Send + Sync>);
+
+impl Names {
+    fn of_the_platform() -> Self {
+        Self(Arc::new(|host: String, port: u16| -> Telling {
+            Box::pin(async move {
+                let found: Vec<SocketAddr> = lookup_host((host.as_str(), port)).await?.collect();
+                Ok::<_, io::Error>(found)
+            })
+        }))
+    }
+
+    fn addresses(&self, host: &str, port: u16) -> Telling {
+        (self.0)(host.to_owned(), port)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").finish_non_exhaustive()
+    }
+}
+
 /// Resolves names to addresses that may be called, all of them or none.
-struct Guard(Arc<OutgoingRules>);
+struct Guard {
+    rules: Arc<OutgoingRules>,
+    names: Names,
+}
 
 /// The refusal of [`Guard`], on its way through the client.
 #[derive(Debug, thiserror::Error)]
@@ -290,9 +329,9 @@ struct NotCalled(Forbidden);
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let rules = Arc::clone(&self.0);
+        let (rules, telling) = (Arc::clone(&self.rules), self.names.addresses(name.as_str(), 0));
         Box::pin(async move {
-            let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
+            let found = telling.await?;
             for address in &found {
                 rules.check(name.as_str(), address.ip()).map_err(NotCalled)?;
             }

@@ -1,7 +1,10 @@
 //! Passwords: argon2id with the crate's default cost (19 MiB, two passes; OWASP's first choice), off the async
 //! threads and only so many at once.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::{
     Argon2,
@@ -22,6 +25,7 @@ const DECOY: &str =
 pub struct Passwords {
     turns: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    computed: Arc<AtomicU64>,
 }
 
 /// Why a password could not be hashed or checked.
@@ -42,7 +46,11 @@ impl Passwords {
     /// At most `at_once` hashes are computed at the same time, and [`WAITING`] wait for their turn.
     pub fn new(at_once: usize) -> Self {
         let at_once = at_once.max(1);
-        Self { turns: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(at_once + WAITING)) }
+        Self {
+            turns: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once + WAITING)),
+            computed: Arc::default(),
+        }
     }
 
     /// The stored form of `password`: a PHC string with a fresh salt.
@@ -67,12 +75,18 @@ impl Passwords {
         Ok(fits && known)
     }
 
+    /// How many slow hashes were begun so far, to store passwords and to check them.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let _place = self.places.try_acquire().map_err(|_| PasswordError::Busy)?;
         let _turn = self.turns.acquire().await.map_err(|_| PasswordError::Interrupted)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Interrupted)
     }
 }
@@ -105,6 +119,19 @@ mod tests {
         assert!(!passwords.verify("wrong horse", Some(&stored)).await.unwrap());
         assert!(!passwords.verify("correct horse", None).await.unwrap());
         assert!(!passwords.verify("x", Some("no hash")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_costs_as_many_slow_hashes_as_a_wrong_password() {
+        let passwords = Passwords::new(1);
+        let stored = passwords.hash("correct horse").await.unwrap();
+        assert_eq!(passwords.computed(), 1);
+        passwords.verify("wrong horse", Some(&stored)).await.unwrap();
+        assert_eq!(passwords.computed(), 2);
+        passwords.verify("wrong horse", None).await.unwrap();
+        assert_eq!(passwords.computed(), 3);
+        let cost = |stored: &str| stored.split('$').take(4).collect::<Vec<_>>().join("$");
+        assert_eq!(cost(DECOY), cost(&stored), "and each costs the same");
     }
 
     #[tokio::test]

@@ -65,6 +65,8 @@ metrics! {
         "Sign-ins and token checks that failed.";
     SIGN_IN_REFUSALS: Counter "forecourt_sign_in_refusals_total" []
         "Sign-ins and token checks that were told to wait, because too many had failed before.";
+    PASSWORD_HASHES: Counter "forecourt_password_hashes_total" []
+        "Slow hashes of passwords, to store them and to check them.";
     DATABASE_UP: Gauge "forecourt_database_up" [] "Whether the database answers.";
     DATABASE_WRITABLE: Gauge "forecourt_database_writable" [] "Whether the last write was possible.";
     DATABASE_CONNECTIONS: Gauge "forecourt_database_connections" ["state"]

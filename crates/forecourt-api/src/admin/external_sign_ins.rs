@@ -7,7 +7,6 @@ mod cas;
 mod saml;
 
 use axum::{
-    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -17,7 +16,7 @@ use forecourt_app::{
 };
 use forecourt_core::{external_sign_ins::PendingSignIn, ids::SignInOptionId, sessions::Session};
 use forecourt_http::{
-    Context, Tls,
+    Context,
     bodies::Object,
     callers::{ADMINISTRATOR_COOKIE, Call},
     cookies,
@@ -143,7 +142,6 @@ fn sent_away(departure: Result<Departure, Error>, paths: &str, secure: bool) -> 
 async fn oidc_arrive(
     State(context): State<Context>,
     call: Call,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -155,7 +153,7 @@ async fn oidc_arrive(
     let browser = cookies::read(&headers, &cookie);
     let agent = user_agent(&headers);
     let arrival = oidc::arrive(&context.app, &anonymous(&call), state, browser, &reply, agent).await;
-    let mut response = taken_back(arrival, tls.is_some())?;
+    let mut response = taken_back(arrival, call.is_secure())?;
     forget(&mut response, OIDC_PATHS, &cookie, &call)?;
     Ok(response)
 }
@@ -209,7 +207,6 @@ async fn oidc_sign_out(
     State(context): State<Context>,
     call: Call,
     segments: Segments,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     call.unobjected()?;
@@ -219,14 +216,13 @@ async fn oidc_sign_out(
     let url = oidc::logout_url(&context.app, &anonymous(&call), &id, signed_out).await?;
     let mut members = Map::new();
     members.extend(url.map(|url| ("logout_url".to_owned(), json!(url))));
-    with_cookie(value(members)?, "", 0, tls.is_some())
+    with_cookie(value(members)?, "", 0, call.is_secure())
 }
 
 async fn ldap_sign_in(
     State(context): State<Context>,
     call: Call,
     segments: Segments,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
     body: Result<Object, Problem>,
 ) -> Result<Response, Problem> {
@@ -237,18 +233,17 @@ async fn ldap_sign_in(
     let (username, password) = (credential(&body, "username")?, credential(&body, "password")?);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let signed_in = ldap::sign_in(&context.app, &caller, &id, &username, &password, agent).await?;
-    signed_in_answer(&context, &signed_in, tls.is_some()).await
+    signed_in_answer(&context, &signed_in, call.is_secure()).await
 }
 
 async fn ldap_sign_out(
     State(context): State<Context>,
     call: Call,
     segments: Segments,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     call.unobjected()?;
     ldap::offers(&context.app, &segments.id(SignInOptionId::parse)?).await?;
     end_session(&context, &call, &headers).await?;
-    with_cookie(value(Map::new())?, "", 0, tls.is_some())
+    with_cookie(value(Map::new())?, "", 0, call.is_secure())
 }

@@ -17,7 +17,7 @@ use forecourt_core::{
     sessions::{Session, SessionOwner},
 };
 use forecourt_http::{
-    Context, Tls,
+    Context,
     bodies::Object,
     callers::{self, ADMINISTRATOR_COOKIE, AdminCaller, AdminProof, AnyAdminCaller, Call},
     cookies,
@@ -83,7 +83,6 @@ fn names_schema() -> Schema {
 async fn sign_in(
     State(context): State<Context>,
     call: Call,
-    tls: Option<axum::Extension<Tls>>,
     headers: HeaderMap,
     body: Object,
 ) -> Result<Response, Problem> {
@@ -93,7 +92,11 @@ async fn sign_in(
     let caller = anonymous(&call);
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signed_in = authentication::sign_in(&context.app, &caller, &username, &password, agent).await?;
-    signed_in_answer(&context, &signed_in, tls.is_some()).await
+    // A session that the browser had before, its own or one that somebody planted, does not outlive the sign-in.
+    if let Some(before) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
+        authentication::sign_out(&context.app, &caller, before).await?;
+    }
+    signed_in_answer(&context, &signed_in, call.is_secure()).await
 }
 
 /// Who has signed in, and their session as a cookie.
@@ -136,11 +139,10 @@ pub(super) fn with_cookie(
 async fn sign_out(
     State(context): State<Context>,
     call: Call,
-    tls: Option<axum::Extension<Tls>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     end_session(&context, &call, &headers).await?;
-    with_cookie(value(Map::new())?, "", 0, tls.is_some())
+    with_cookie(value(Map::new())?, "", 0, call.is_secure())
 }
 
 /// Ends the session that the request shows, if it shows one; tells whether an administrator's ended by this.

@@ -45,7 +45,8 @@ pub async fn sign_in(
     limit_begun(app, caller)?;
     let directory = directory(app, &option)?;
     let (now, address) = (app.now(), caller.address.as_deref());
-    let attempt = app.limits().attempt(&format!("ldap:{id}:{}", account_key(username)), now).await?;
+    let account = format!("ldap:{id}:{}", account_key(username));
+    let attempt = app.limits().attempt(&account, address, now).await?;
     let turn = app.limits().turn(address, now).await;
     let admitted = turn.and_then(|turn| Ok((turn, app.limits().place()?)));
     let (turn, place) = match admitted {

@@ -22,36 +22,36 @@ fn is_pending<T>(future: Pin<&mut impl Future<Output = T>>) -> bool {
 async fn an_account_waits_after_twenty_failures_and_is_free_again_when_the_window_has_passed() {
     let failures = Failures::new(SignInLimits::default());
     for second in 0..20 {
-        drop(failures.attempt("ann", at(second)).await.unwrap());
+        drop(failures.attempt("ann", None, at(second)).await.unwrap());
         // A right attempt leaves no trace, nor does one that a fault of ours broke off.
-        failures.attempt("bob", at(second)).await.unwrap().succeeded();
-        failures.attempt("bob", at(second)).await.unwrap().void();
+        failures.attempt("bob", None, at(second)).await.unwrap().succeeded();
+        failures.attempt("bob", None, at(second)).await.unwrap().void();
     }
-    let refused = failures.attempt("ann", at(20)).await.err().unwrap();
+    let refused = failures.attempt("ann", None, at(20)).await.err().unwrap();
     assert_eq!(refused.kind(), ErrorKind::Limit { retry_after: 280 });
-    assert!(failures.attempt("bob", at(20)).await.is_ok());
-    assert!(failures.attempt("ann", at(301)).await.is_ok());
+    assert!(failures.attempt("bob", None, at(20)).await.is_ok());
+    assert!(failures.attempt("ann", None, at(301)).await.is_ok());
 }
 
 #[tokio::test]
 async fn beyond_what_may_still_fail_an_attempt_waits_for_another_to_be_decided() {
     let failures = Failures::new(SignInLimits::default());
-    drop(failures.attempt("ann", at(0)).await.unwrap());
+    drop(failures.attempt("ann", None, at(0)).await.unwrap());
     let mut running = Vec::new();
     for _ in 0..19 {
-        running.push(failures.attempt("ann", at(1)).await.unwrap());
+        running.push(failures.attempt("ann", None, at(1)).await.unwrap());
     }
-    let mut next = Box::pin(failures.attempt("ann", at(1)));
+    let mut next = Box::pin(failures.attempt("ann", None, at(1)));
     assert!(is_pending(next.as_mut()));
     // Another account has nothing to do with it.
-    failures.attempt("bob", at(1)).await.unwrap().succeeded();
+    failures.attempt("bob", None, at(1)).await.unwrap().succeeded();
     assert!(is_pending(next.as_mut()));
     running.pop().unwrap().succeeded();
     next.await.unwrap().succeeded();
     // All others were wrong: now the account has failed too often, and nobody waits.
     drop(running);
-    drop(failures.attempt("ann", at(2)).await.unwrap());
-    assert!(failures.attempt("ann", at(2)).await.is_err());
+    drop(failures.attempt("ann", None, at(2)).await.unwrap());
+    assert!(failures.attempt("ann", None, at(2)).await.is_err());
 }
 
 #[test]
@@ -153,14 +153,14 @@ async fn a_crowd_that_waits_for_one_account_is_bounded_and_leaves_nothing_behind
     let failures = Failures::new(SignInLimits::default());
     let mut running = Vec::new();
     for _ in 0..20 {
-        running.push(failures.attempt("ann", at(0)).await.unwrap());
+        running.push(failures.attempt("ann", None, at(0)).await.unwrap());
     }
-    let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(failures.attempt("ann", at(0)))).collect();
+    let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(failures.attempt("ann", None, at(0)))).collect();
     assert!(waiting.iter_mut().all(|other| is_pending(other.as_mut())));
-    assert!(failures.attempt("ann", at(0)).await.is_err());
+    assert!(failures.attempt("ann", None, at(0)).await.is_err());
     // Who does not wait any longer makes room.
     waiting.pop();
-    waiting.push(Box::pin(failures.attempt("ann", at(0))));
+    waiting.push(Box::pin(failures.attempt("ann", None, at(0))));
     assert!(is_pending(waiting.last_mut().unwrap().as_mut()));
     drop(waiting);
     running.into_iter().for_each(Attempt::succeeded);
@@ -171,13 +171,13 @@ async fn a_crowd_that_waits_for_one_account_is_bounded_and_leaves_nothing_behind
 async fn a_flood_of_names_is_forgotten_before_the_account_that_is_guessed_at() {
     let failures = Failures::new(SignInLimits::default());
     for _ in 0..20 {
-        drop(failures.attempt("admin", at(0)).await.unwrap());
+        drop(failures.attempt("admin", None, at(0)).await.unwrap());
     }
     for name in 0..3 * REMEMBERED {
-        drop(failures.attempt(&format!("name{name}"), at(1)).await.unwrap());
+        drop(failures.attempt(&format!("name{name}"), None, at(1)).await.unwrap());
     }
     assert!(failures.recent.lock().unwrap().len() <= REMEMBERED);
-    assert!(failures.attempt("admin", at(2)).await.is_err());
+    assert!(failures.attempt("admin", None, at(2)).await.is_err());
 }
 
 #[test]
@@ -188,4 +188,53 @@ fn directories_are_asked_by_thirty_two_at_a_time_and_each_place_is_given_again()
     assert!(matches!(refused.kind(), ErrorKind::Limit { retry_after: 1 }), "{refused:?}");
     drop(places.pop());
     assert!(failures.place().is_ok());
+}
+
+#[tokio::test]
+async fn who_fails_under_a_name_from_elsewhere_does_not_keep_its_owner_out() {
+    let failures = Failures::new(SignInLimits::default());
+    let (home, elsewhere) = (Some("10.0.0.1"), Some("10.0.0.2"));
+    failures.attempt("ann", home, at(0)).await.unwrap().succeeded();
+    for _ in 0..20 {
+        drop(failures.attempt("ann", elsewhere, at(1)).await.unwrap());
+    }
+    assert!(failures.attempt("ann", elsewhere, at(2)).await.is_err());
+    assert!(failures.attempt("ann", Some("10.0.0.3"), at(2)).await.is_err(), "one count for all others");
+    assert!(failures.attempt("ann", None, at(2)).await.is_err());
+    failures.attempt("ann", home, at(2)).await.unwrap().succeeded();
+    // Nor does a name that is made to look like the pair.
+    for _ in 0..20 {
+        drop(failures.attempt("address:10.0.0.1 ann", elsewhere, at(3)).await.unwrap());
+    }
+    failures.attempt("ann", home, at(3)).await.unwrap().succeeded();
+}
+
+#[tokio::test]
+async fn a_familiar_address_is_limited_as_well_and_is_strange_again_after_thirty_days() {
+    let failures = Failures::new(SignInLimits::default());
+    let home = Some("10.0.0.1");
+    failures.attempt("ann", home, at(0)).await.unwrap().succeeded();
+    for _ in 0..20 {
+        drop(failures.attempt("ann", home, at(1)).await.unwrap());
+    }
+    assert!(failures.attempt("ann", home, at(2)).await.is_err());
+    let later = familiar::SECONDS;
+    for _ in 0..20 {
+        drop(failures.attempt("ann", Some("10.0.0.2"), at(later)).await.unwrap());
+    }
+    assert!(failures.attempt("ann", home, at(later)).await.is_err(), "it counts with all others");
+}
+
+#[tokio::test]
+async fn familiar_addresses_are_bounded_and_the_oldest_are_forgotten_first() {
+    let failures = Failures::new(SignInLimits::default());
+    for number in 0..=REMEMBERED {
+        let seconds = i64::try_from(number).unwrap();
+        let attempt = failures.attempt(&format!("name{number}"), Some("10.0.0.1"), at(seconds)).await;
+        attempt.unwrap().succeeded();
+    }
+    assert_eq!(failures.familiar.len(), REMEMBERED - REMEMBERED / 4 + 1);
+    let now = at(i64::try_from(REMEMBERED).unwrap());
+    let holds = |name: usize| failures.familiar.holds(&format!("familiar:address:10.0.0.1 name{name}"), now);
+    assert!(!holds(0) && holds(REMEMBERED - 1) && holds(REMEMBERED));
 }

@@ -37,6 +37,8 @@ fn link_local_addresses_are_refused_in_every_form_whatever_is_set() {
             "64:ff9b::169.254.169.254",
             "64:ff9b:1::169.254.169.254",
             "2002:a9fe:a9fe::1",
+            "::ffff:0:169.254.169.254",
+            "2001:0:808:808::5601:5601",
         ] {
             assert_eq!(check(&rules, "metadata", address), Err(Forbidden::LinkLocal), "{address}");
         }
@@ -78,6 +80,11 @@ fn addresses_inside_networks_are_refused_only_where_the_protection_is_on() {
         "64:ff9b::10.0.0.1",
         "2002:0a00:0001::1",
         "::7f00:1",
+        "::ffff:0:127.0.0.1",
+        "2001:0:808:808::80ff:fffe",
+        "::ffff:7f00:1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
     ] {
         assert_eq!(check(&rules(true, &[], &[]), "host", address), Err(Forbidden::Internal), "{address}");
         assert_eq!(check(&rules(false, &[], &[]), "host", address), Ok(()), "{address}");

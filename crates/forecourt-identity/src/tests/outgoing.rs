@@ -1,5 +1,10 @@
 //! Outgoing calls to peers who answer late, too much, in parts or elsewhere, and to where no call may go.
 
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use forecourt_core::addresses::Destination;
 
 use super::*;
@@ -17,11 +22,156 @@ async fn get(outgoing: &Outgoing, url: &str) -> Result<Answer, CallError> {
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let target = Peer::answering("200 OK", "").await;
-    let location = format!("302 Found\r\nLocation: {}", target.url("/"));
-    let peer = Peer::answering(&location, "").await;
-    let answer = get(&outgoing(OutgoingRules::default()), &peer.url("/a")).await.unwrap();
-    assert_eq!(answer.status, StatusCode::FOUND);
+    for status in [301, 302, 303, 307, 308] {
+        for location in [target.url("/"), "http://169.254.169.254/".into(), "file:///etc/passwd".into()] {
+            let peer = Peer::answering(&format!("{status} Elsewhere\r\nLocation: {location}"), "").await;
+            let answer = get(&outgoing(OutgoingRules::default()), &peer.url("/a")).await.unwrap();
+            assert_eq!(answer.status.as_u16(), status, "{location}");
+            assert_eq!(peer.heard().len(), 1);
+        }
+    }
     assert_eq!(target.heard(), Vec::<String>::new());
+}
+
+/// Hosts inside networks, in every spelling that an address of a call can have.
+const INSIDE: [&str; 41] = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "169.254.0.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.0.1",
+    "198.18.0.1",
+    "198.19.255.255",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "2130706433",
+    "017700000001",
+    "0x7f000001",
+    "0177.0.0.1",
+    "0x7f.1",
+    "127.1",
+    "127.0.0.1.",
+    "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
+    "%31%32%37.0.0.1",
+    "localhost",
+    "LOCALHOST",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::1]",
+    "[2002:7f00:1::]",
+    "[2001::1]",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[ff02::1]",
+    "[fec0::1]",
+];
+
+#[tokio::test]
+async fn no_spelling_of_an_address_inside_is_called() {
+    let peer = Peer::answering("200 OK", "").await;
+    let outgoing = outgoing(OutgoingRules { enable: true, ..OutgoingRules::default() });
+    for host in INSIDE {
+        let refused = get(&outgoing, &format!("http://{host}:{}/", peer.port())).await.unwrap_err();
+        assert!(matches!(refused, CallError::Forbidden(_)), "{host}: {refused:?}");
+    }
+    for url in ["http://good.example@127.0.0.1/", "http://good.example:80@127.0.0.1/", "gopher://127.0.0.1/"]
+    {
+        let refused = get(&outgoing, url).await.unwrap_err();
+        assert!(matches!(refused, CallError::Address(_)), "{url}: {refused:?}");
+    }
+    for url in ["http://[fe80::1%25eth0]/", "http://[::1%25lo]/", "http://127.0.0.1%00.example/"] {
+        assert!(Url::parse(url).is_err(), "{url} is no address at all");
+    }
+    assert_eq!(peer.heard(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_spelling_of_an_address_inside_is_connected_to_without_http() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let outgoing = outgoing(OutgoingRules { enable: true, ..OutgoingRules::default() });
+    for host in [
+        "127.0.0.1",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.1",
+        "127.1",
+        "0.0.0.0",
+        "localhost",
+        "LOCALHOST",
+        "::1",
+        "[::1]",
+        "::",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "169.254.169.254",
+        "fe80::1",
+        "fe80::1%1",
+    ] {
+        let refused = outgoing.connect(host, port).await.unwrap_err();
+        assert!(matches!(refused, CallError::Forbidden(_)), "{host}: {refused:?}");
+    }
+    let accepted = listener.accept();
+    assert!(accepted.is_err(), "nobody connected: {accepted:?}");
+}
+
+/// A name service that tells these addresses, one list for each time that it is asked, and the last one for ever.
+fn telling(lists: &'static [&'static [&'static str]]) -> (Names, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let names = Names(Arc::new(move |_: String, port: u16| -> Telling {
+        let time = counted.fetch_add(1, Ordering::SeqCst).min(lists.len() - 1);
+        let told = lists[time].iter().map(|address| SocketAddr::new(address.parse().unwrap(), port));
+        let told: Vec<SocketAddr> = told.collect();
+        Box::pin(async move { Ok::<_, io::Error>(told) })
+    }));
+    (names, asked)
+}
+
+#[tokio::test]
+async fn the_address_that_was_checked_is_the_one_that_is_called_whatever_the_name_becomes() {
+    let peer = Peer::answering("200 OK", "").await;
+    let inside = TcpListener::bind(("127.0.0.2", peer.port())).unwrap();
+    inside.set_nonblocking(true).unwrap();
+    let allow_list = vec![Destination::parse("127.0.0.1").unwrap()];
+    let rules = Arc::new(OutgoingRules { enable: true, allow_list, deny_list: Vec::new() });
+    let url = format!("http://name.example:{}/", peer.port());
+    let over =
+        |names| Outgoing::with_names(Arc::clone(&rules), Duration::from_secs(5), Trust::Everybody, names);
+
+    let (names, asked) = telling(&[&["127.0.0.1"], &["127.0.0.2"]]);
+    let rebound = over(names);
+    assert_eq!(get(&rebound, &url).await.unwrap().status, StatusCode::OK);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "nobody asks again between the check and the call");
+    let refused = get(&rebound, &url).await.unwrap_err();
+    assert_eq!(refused, CallError::Forbidden(Forbidden::Internal), "the next call is judged anew");
+
+    let (names, asked) = telling(&[&["127.0.0.1"], &["127.0.0.2"]]);
+    let rebound = over(names);
+    let stream = rebound.connect("name.example", peer.port()).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap().ip().to_string(), "127.0.0.1");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    let refused = rebound.connect("name.example", peer.port()).await.unwrap_err();
+    assert_eq!(refused, CallError::Forbidden(Forbidden::Internal));
+
+    let mixed = over(telling(&[&["127.0.0.1", "127.0.0.2"]]).0);
+    let refused = get(&mixed, &url).await.unwrap_err();
+    assert_eq!(refused, CallError::Forbidden(Forbidden::Internal), "one address inside is enough");
+    assert!(inside.accept().is_err(), "nobody connected");
 }
 
 #[tokio::test]

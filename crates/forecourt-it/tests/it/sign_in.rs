@@ -1,6 +1,6 @@
-//! Signing in under attack: passwords that change meanwhile, and many attempts at once.
+//! Signing in under attack: passwords that change meanwhile, many attempts at once, registrations and links by the dozen.
 
-use forecourt_it::{Forecourt, installations::text};
+use forecourt_it::{Browser, Forecourt, installations::text};
 use serde_json::json;
 
 #[tokio::test]
@@ -66,5 +66,33 @@ async fn right_passwords_at_the_same_time_do_not_keep_each_other_out() {
     let calls: Vec<_> = calls.collect();
     for call in calls {
         assert_eq!(call.await.unwrap(), 200);
+    }
+}
+
+#[tokio::test]
+async fn registrations_from_one_address_are_limited() {
+    let f = Forecourt::start_with(|settings| settings.security.failed_sign_ins.per_address = 2).await;
+    let url = format!("{}/sign-up", f.site().base());
+    for (name, expected) in [("ada", 303), ("bob", 303), ("cid", 429)] {
+        let browser = Browser::new();
+        let html = browser.opens(&url).await.text;
+        let csrf = html.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let email = format!("{name}@example.com");
+        let password = "correct horse battery";
+        let fields = [("csrf", csrf), ("name", name), ("email", email.as_str()), ("password", password)];
+        let before = f.app().password_hashes();
+        let answer = browser.posts(&url, &fields).await;
+        assert_eq!(answer.status.as_u16(), expected, "{name}: {answer:?}");
+        let hashes = u64::from(expected == 303);
+        assert_eq!(f.app().password_hashes() - before, hashes, "who is told to wait costs nothing");
+    }
+}
+
+#[tokio::test]
+async fn unknown_approval_links_count_against_their_address() {
+    let f = Forecourt::start_with(|settings| settings.security.failed_sign_ins.per_address = 2).await;
+    for expected in [404, 404, 429] {
+        let page = f.guest().get("/approvals/links/nothing-of-ours").await;
+        assert_eq!(page.status.as_u16(), expected, "{page:?}");
     }
 }

@@ -142,7 +142,7 @@ impl Visit {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         // What fragments and whole pages of one address hold is the same but for the flash message.
         headers.insert(header::VARY, HeaderValue::from_static("Cookie, HX-Request"));
-        let secure = self.web.config.secure_cookies;
+        let secure = self.is_secure();
         if self.is_new {
             let cookie = cookies::set(FORM_COOKIE, &self.form_cookie, FORM_COOKIE_SECONDS, secure);
             add_cookie(headers, cookie);
@@ -175,9 +175,14 @@ impl Visit {
 
     /// The answer with a message for the page after it.
     pub fn say_then(&self, mut response: Response<Body>, tone: Tone, text: &str) -> Response<Body> {
-        let cookie = flashes::kept(tone, text, self.call.receipt.revision(), self.web.config.secure_cookies);
+        let cookie = flashes::kept(tone, text, self.call.receipt.revision(), self.is_secure());
         add_cookie(response.headers_mut(), cookie);
         response
+    }
+
+    /// Whether cookies are for TLS alone: where the site is served by it, here or by a trusted proxy.
+    fn is_secure(&self) -> bool {
+        self.web.config.secure_cookies || self.call.is_secure()
     }
 
     /// The answer with the cookie `name` set for `seconds`; 0 removes it.
@@ -188,7 +193,7 @@ impl Visit {
         value: &str,
         seconds: i64,
     ) -> Response<Body> {
-        let cookie = cookies::set(name, value, seconds, self.web.config.secure_cookies);
+        let cookie = cookies::set(name, value, seconds, self.is_secure());
         add_cookie(response.headers_mut(), cookie);
         response
     }

@@ -105,3 +105,16 @@ async fn a_wrong_password_keeps_the_name_and_tells_nothing() {
         answers.push(refused);
     }
 }
+
+#[tokio::test]
+async fn a_sign_in_ends_the_session_that_the_browser_had() {
+    let site = Site::open().await;
+    let mut ada = site.member("Ada").await;
+    let mut before = site.browser();
+    before.cookies = ada.cookies.clone();
+    assert_eq!(before.get("/account").await.status, StatusCode::OK);
+    let fields = [("username", "ada@example.com"), ("password", PASSWORD)];
+    assert_eq!(ada.submit_from("/account", "/sign-in", &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(ada.get("/account").await.status, StatusCode::OK);
+    assert_eq!(before.get("/account").await.status, StatusCode::SEE_OTHER, "it is over");
+}

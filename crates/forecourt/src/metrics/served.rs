@@ -11,8 +11,8 @@ use forecourt_http::observations::Observations;
 
 use super::{
     COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, Exposition,
-    HTTP_DURATION, HTTP_REQUESTS, HTTP_TURNED_AWAY, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, REMOVALS_DUE,
-    SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample, USAGE_INBOX,
+    HTTP_DURATION, HTTP_REQUESTS, HTTP_TURNED_AWAY, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, PASSWORD_HASHES,
+    REMOVALS_DUE, SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample, USAGE_INBOX,
 };
 use crate::{database_watch::DatabaseState, jobs::Jobs};
 
@@ -31,6 +31,7 @@ pub async fn of_process_that_serves(
     let (failed, refused) = app.failed_sign_ins();
     exposition.family(&SIGN_IN_FAILURES, [Sample::plain(failed)]);
     exposition.family(&SIGN_IN_REFUSALS, [Sample::plain(refused)]);
+    exposition.family(&PASSWORD_HASHES, [Sample::plain(app.password_hashes())]);
     exposition.family(&DATABASE_UP, [Sample::plain(u8::from(!database.is_away()))]);
     exposition.family(&DATABASE_WRITABLE, [Sample::plain(u8::from(database.is_well()))]);
     let (open, idle) = app.connections();

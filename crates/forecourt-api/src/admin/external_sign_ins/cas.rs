@@ -1,9 +1,9 @@
 //! Administrators' sign-in through CAS.
 
-use axum::{Extension, extract::State, response::Response};
+use axum::{extract::State, response::Response};
 use forecourt_app::external_sign_ins::{self, cas};
 use forecourt_core::ids::SignInOptionId;
-use forecourt_http::{Context, Tls, callers::Call, cookies, problem::Problem, queries::Query};
+use forecourt_http::{Context, callers::Call, cookies, problem::Problem, queries::Query};
 use http::HeaderMap;
 
 use super::{forget, known_option, sent_away, taken_back, user_agent};
@@ -69,7 +69,6 @@ async fn arrive(
     State(context): State<Context>,
     call: Call,
     segments: Segments,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -83,7 +82,7 @@ async fn arrive(
     let state = query.text("state").or(browser).unwrap_or_default();
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = cas::arrive(&context.app, &caller, &id, state, browser, ticket, agent).await;
-    let mut response = taken_back(known_option(arrival)?, tls.is_some())?;
+    let mut response = taken_back(known_option(arrival)?, call.is_secure())?;
     forget(&mut response, PATHS, &cookie, &call)?;
     Ok(response)
 }

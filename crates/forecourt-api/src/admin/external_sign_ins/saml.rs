@@ -5,7 +5,6 @@
 //! whom the response proved (`held`), which nobody is told but the browser that brought it.
 
 use axum::{
-    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
@@ -14,7 +13,7 @@ use forecourt_app::{
     external_sign_ins::{self, saml},
 };
 use forecourt_core::ids::SignInOptionId;
-use forecourt_http::{Context, Tls, bodies::FormFields, callers::Call, problem::Problem, queries::Query};
+use forecourt_http::{Context, bodies::FormFields, callers::Call, problem::Problem, queries::Query};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{forget, known_option, not_signed_in, redirect, sent_away, taken_back, user_agent};
@@ -119,7 +118,6 @@ async fn arrive(
     State(context): State<Context>,
     call: Call,
     segments: Segments,
-    tls: Option<Extension<Tls>>,
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -131,7 +129,7 @@ async fn arrive(
     let browser = forecourt_http::cookies::read(&headers, &cookie);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = saml::arrive(&context.app, &caller, &id, held, browser, agent).await;
-    let mut response = taken_back(known_option(arrival)?, tls.is_some())?;
+    let mut response = taken_back(known_option(arrival)?, call.is_secure())?;
     forget(&mut response, PATHS, &cookie, &call)?;
     Ok(response)
 }

@@ -205,3 +205,52 @@ async fn an_address_that_is_not_admitted_is_turned_away_before_anything_else() {
     assert_eq!(from("203.0.113.7:1").await, (403, "Access denied".into()));
     assert_eq!(from("10.1.2.3:1").await, (401, "unauthorized".into()));
 }
+
+#[tokio::test]
+async fn a_sign_in_makes_a_session_of_its_own_and_ends_the_one_that_the_browser_had() {
+    let stage = Stage::start().await;
+    let sign_in = async |shown: &str| {
+        let answer =
+            stage.with_headers("POST", "/api/login", &[("cookie", shown)], pair("admin", "changed")).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap().to_owned();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let me = async |cookie: &str| {
+        stage.with_headers("GET", "/api/me", &[("cookie", cookie)], Value::Null).await.status
+    };
+    let planted = "session=ses-planted";
+    let first = sign_in(planted).await;
+    assert_ne!(first, planted);
+    assert_eq!((me(planted).await, me(&first).await), (401, 200));
+    let second = sign_in(&first).await;
+    assert_ne!(second, first);
+    assert_eq!((me(&first).await, me(&second).await), (401, 200));
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_that_speaks_tls_the_session_cookie_is_for_tls_alone() {
+    let trusted_proxies = vec![Network::parse("10.0.0.0/8").unwrap()];
+    let stage = Stage::with(Config { trusted_proxies, ..Config::default() }).await;
+    for (peer, is_secure) in [("10.0.0.1:1", true), ("203.0.113.7:1", false)] {
+        let address: std::net::SocketAddr = peer.parse().unwrap();
+        let request = Request::post("/api/login")
+            .header("content-type", "application/json")
+            .header("x-forwarded-proto", "https")
+            .extension(axum::extract::ConnectInfo(address));
+        let body = Body::from(pair("admin", "admin").to_string());
+        let answer = stage.send(request.body(body).unwrap()).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert_eq!(cookie.ends_with("; Secure"), is_secure, "{peer}: {cookie}");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_is_kept_by_anybody_or_read_as_what_it_is_not() {
+    let stage = Stage::start().await;
+    for path in ["/api/me", "/api/portals", "/api/nothing", "/healthz"] {
+        for answer in [stage.get(path).await, stage.with_headers("GET", path, &[], Value::Null).await] {
+            assert_eq!(answer.headers["cache-control"], "no-store", "{path}");
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        }
+    }
+}

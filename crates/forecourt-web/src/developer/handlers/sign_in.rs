@@ -64,6 +64,7 @@ fn with_session(visit: &Visit, response: Response, token: &PlainSecret) -> Respo
 pub(super) async fn sign_in(
     visitor: Visitor,
     Browser(browser): Browser,
+    headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, Failed> {
     let visit = &visitor.visit;
@@ -72,7 +73,13 @@ pub(super) async fn sign_in(
     let app = visit.web.app();
     let proved = persons::sign_in(app, &caller, &visitor.portal.id, username, password, &browser).await;
     match proved {
-        Ok(signed_in) => Ok(with_session(visit, go_on(visit, posted.text("next")), &signed_in.token)),
+        Ok(signed_in) => {
+            // A session that the browser had before, its own or one that somebody planted, does not outlive this.
+            if let Some(before) = cookies::read(&headers, SESSION_COOKIE) {
+                authentication::sign_out(app, &caller, before).await?;
+            }
+            Ok(with_session(visit, go_on(visit, posted.text("next")), &signed_in.token))
+        }
         Err(error) if error.kind() == ErrorKind::Unauthenticated => {
             let form = posted.form().failed(visit.web.say("sign_in.wrong", &[]));
             visit.show_refused(&sign_in_page(&visitor, form))

@@ -18,7 +18,8 @@ use crate::{
 };
 
 pub(super) async fn question(door: Doorstep, Path(token): Path<String>) -> Answer {
-    match approval_links::linked(door.visit.web.app(), &PlainSecret::presented(token.as_str())).await {
+    let secret = PlainSecret::presented(token.as_str());
+    match approval_links::linked(door.visit.web.app(), &door.caller, &secret).await {
         Ok(linked) => door.visit.show(&view(&linked, state(&linked), &token, Form::new())),
         Err(error) => unknown(&door, error),
     }
@@ -27,7 +28,7 @@ pub(super) async fn question(door: Doorstep, Path(token): Path<String>) -> Answe
 pub(super) async fn decide(door: Doorstep, Path(token): Path<String>, posted: Posted) -> Answer {
     let app = door.visit.web.app();
     let secret = PlainSecret::presented(token.as_str());
-    let before = match approval_links::linked(app, &secret).await {
+    let before = match approval_links::linked(app, &door.caller, &secret).await {
         Ok(linked) => linked,
         Err(error) => return unknown(&door, error),
     };
@@ -44,7 +45,7 @@ pub(super) async fn decide(door: Doorstep, Path(token): Path<String>, posted: Po
         }
         // Somebody was faster, or the link is used up: the page says so.
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            let linked = approval_links::linked(app, &secret).await?;
+            let linked = approval_links::linked(app, &door.caller, &secret).await?;
             let page = view(&linked, state(&linked), &token, Form::new());
             door.visit.show_as(StatusCode::CONFLICT, &page)
         }

@@ -82,6 +82,10 @@ pub(super) async fn sign_in(door: Doorstep, headers: HeaderMap, posted: Posted) 
         Ok(signed_in) => signed_in,
         Err(error) => return refused(&door, &posted, error).await,
     };
+    // A session that the browser had before, its own or one that somebody planted, does not outlive the sign-in.
+    if let Some(before) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
+        authentication::sign_out(visit.web.app(), &door.caller, before).await?;
+    }
     let next = posted.given("next").and_then(same_site_path).unwrap_or(provider::OVERVIEW);
     let on = if signed_in.owner.must_change_password() { provider::FIRST_PASSWORD } else { next };
     let token = signed_in.token.reveal();
