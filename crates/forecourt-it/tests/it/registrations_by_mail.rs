@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use forecourt_it::{Browser, Forecourt, Mail, MailSink, MailTrouble, Page, PageForm, installations::text};
+use forecourt_it::{
+    Browser, Forecourt, Mail, MailSink, MailTrouble, Page, PageForm, Webhook, installations::text,
+};
 use serde_json::{Value, json};
 
 use super::notifications::{DELIVERIES, deliveries, mailing_list, mails_by, started, telling, there_are};
@@ -230,5 +232,25 @@ async fn who_is_told_of_requests_is_told_of_registrations_and_decides_them_by_th
     assert_eq!(
         (&approval["result"], &approval["operator_name"]),
         (&json!("accepted"), &json!("ops@example.com"))
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_of_a_registration_that_waits() {
+    let f = started().await;
+    let hook = Webhook::start().await;
+    let point = json!({ "name": "Chat", "type": "webhook", "url": hook.url() });
+    let made = f.admin().await.post("/api/contact_points", point).await.expect(200);
+    telling(&f, "webhook", &[&text(&made["value"]["id"])]).await;
+    signs_up(&f, &Browser::new(), "ada@example.com").await;
+    let call = hook.has_heard(1).await.remove(0);
+    let told: Value = serde_json::from_slice(&call.body).unwrap();
+    let pending = f.admin().await.get("/api/approvals?status=pending").await.expect(200)["list"][0].clone();
+    assert_eq!(
+        told,
+        json!({
+            "id": pending["id"], "event": "developer_registration_created", "applicant": "Ada", "resource": "Ada",
+            "applied_at": pending["applied_at"],
+        })
     );
 }
