@@ -8,6 +8,7 @@ use forecourt_core::{
     actors::{Actor, Caller},
     approval_links::{ApprovalLink, ApprovalLinkRefusal},
     approvals::{Approval, ApprovalSubject, Operator},
+    notifications,
     secrets::PlainSecret,
 };
 use forecourt_store::Reader;
@@ -84,11 +85,18 @@ async fn found(read: &Reader, token: &PlainSecret) -> Result<(ApprovalLink, Appr
     Ok((link, approval))
 }
 
-/// Whether the product tells the link's recipient of requests today; who was taken off a list decides nothing any more.
+/// Whether the product, or any product of the portal where somebody registers, tells the link's recipient of requests
+/// today; who was taken off a list decides nothing any more.
 async fn is_asked(read: &Reader, link: &ApprovalLink, approval: &Approval) -> Result<bool, Error> {
-    let ApprovalSubject::Subscription { product_id, .. } = &approval.subject else { return Ok(false) };
-    let Some(product) = read.product(product_id).await? else { return Ok(false) };
-    for id in ApprovalLink::askers(&product.notifications) {
+    let rules = match &approval.subject {
+        ApprovalSubject::Subscription { product_id, .. } => {
+            read.product(product_id).await?.map(|product| product.notifications).unwrap_or_default()
+        }
+        ApprovalSubject::Registration => {
+            notifications::of_registrations(&read.notification_rules(&approval.portal_id).await?)
+        }
+    };
+    for id in ApprovalLink::askers(&rules) {
         if read.contact_point(id).await?.is_some_and(|contact_point| link.is_of(&contact_point)) {
             return Ok(true);
         }

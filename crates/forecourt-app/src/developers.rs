@@ -162,6 +162,7 @@ pub async fn invite(
         id: PersonId::issue(write.now, &mut OsRandom),
         portal_id: portal.clone(),
         email: None,
+        email_verified: false,
         username: Some(username),
         name,
         password: Some(StoredPassword { hash, one_time: true }),
@@ -188,6 +189,7 @@ pub(crate) async fn settle(
         display_name: person.name.clone(),
         username: person.username.clone(),
         email: person.email.clone(),
+        email_verified: person.email_verified,
         status,
         on_hold: !person.active,
         provider: DeveloperProvider::BuiltIn,
@@ -272,14 +274,14 @@ pub(crate) async fn activate(write: &mut Write<'_>, approval: &Approval) -> Resu
     let developer = found.activated(write.now)?;
     write.save_developer(&developer).await?;
     let told = (EventName::DeveloperActivated, NoticeEvent::RegistrationAccepted);
-    notices::of_registration(write, told, &developer, Some(approval)).await
+    notices::of_registration(write, told, &developer, developer.email.as_deref(), Some(approval)).await
 }
 
 /// A rejected registration: the pending developer goes, the approval stays.
 pub(crate) async fn reject(write: &mut Write<'_>, approval: &Approval) -> Result<(), Error> {
     let developer = write.developer(&approval.developer_id).await?.ok_or_else(Error::not_found)?;
     let told = (EventName::RegistrationRejected, NoticeEvent::RegistrationRejected);
-    notices::of_registration(write, told, &developer, Some(approval)).await?;
+    notices::of_registration(write, told, &developer, developer.email.as_deref(), Some(approval)).await?;
     remove(write, &developer).await
 }
 

@@ -37,6 +37,7 @@ mod notices;
 pub mod oauth_clients;
 pub mod permission_policies;
 mod permissions;
+pub mod person_links;
 pub mod persons;
 pub mod plans;
 mod plugins;

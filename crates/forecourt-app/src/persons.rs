@@ -9,6 +9,7 @@ use forecourt_core::{
     ids::{ApprovalId, PersonId, PortalId},
     notices::NoticeEvent,
     organizations::Organization,
+    person_links::LinkPurpose,
     persons::{self, Person, PersonRefusal},
     secrets::{PlainSecret, SecretDigest, TokenKind},
     sessions::{Session, SessionOwner},
@@ -19,8 +20,9 @@ use serde_json::{Value, json};
 use crate::{
     App, Error, ErrorKind,
     authentication::{self, SignedIn},
-    developers, notices,
+    developers, notices, person_links,
     random::OsRandom,
+    writes::Write,
 };
 
 /// What a person gives to register.
@@ -68,35 +70,43 @@ impl KnownPerson {
     }
 }
 
-/// Registers a person with a personal organization and its developer, and signs them in.
+/// Registers a person with a personal organization and its developer, and signs them in; `None`: they are mailed instead.
 ///
-/// The developer is active at once where the portal says so, and waits for an approval otherwise. `Limit` where too many
-/// registrations and sign-ins were begun from one address.
+/// The developer is active at once where the portal says so, and waits for an approval otherwise. Where mail is sent, the
+/// address is to be proved first, and nobody learns whether it is registered already: its owner alone is told.
+///
+/// # Errors
+/// What was given breaks a rule, or the portal is closed; an address that is taken, where no mail is sent; `Limit` where
+/// too many registrations and sign-ins were begun from one address, or too many mails were asked for.
 pub async fn sign_up(
     app: &App,
     caller: &Caller,
     portal: &PortalId,
     new: NewPerson,
     user_agent: &str,
-) -> Result<SignedIn<PersonId>, Error> {
+) -> Result<Option<SignedIn<PersonId>>, Error> {
     let option = app.read().built_in_sign_in(Some(portal)).await?.ok_or_else(Error::not_found)?;
     let settings = option.offered_built_in().filter(|settings| settings.enable_self_registration);
     let settings = settings.ok_or(PersonRefusal::RegistrationClosed)?;
     let name = text::name("name", &new.name, text::NAME)?;
     let email = persons::email("email", &new.email)?;
     let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
-    // Each costs a slow hash, and tells whether an address has an account.
+    // Each costs a slow hash, and tells whether an address has an account where no mail is sent.
     app.limits().begun(caller.address.as_deref(), app.now())?;
+    person_links::count_sign_up(app, caller, portal, &email).await?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
+    let mails = person_links::are_mailed(&write, portal).await?;
     // Nor as a user name that a directory gave: both sign in by what is typed.
-    if !write.persons_called(portal, &email).await?.is_empty() {
-        return Err(PersonRefusal::EmailTaken.into());
+    let known = write.persons_called(portal, &email).await?;
+    if !known.is_empty() {
+        return repeated(write, portal, &email, mails.then_some(known.as_slice())).await;
     }
     let person = Person {
         id: PersonId::issue(write.now, &mut OsRandom),
         portal_id: portal.clone(),
         email: Some(email),
+        email_verified: false,
         username: None,
         name,
         password: Some(StoredPassword { hash, one_time: false }),
@@ -104,23 +114,48 @@ pub async fn sign_up(
         created_at: write.now,
         updated_at: write.now,
     };
-    let auto = settings.registration_auto_approval;
-    let status = if auto { DeveloperStatus::Active } else { DeveloperStatus::Pending };
-    let developer = developers::settle(&mut write, &person, status).await?;
-    if auto {
-        developers::tell(&mut write, EventName::DeveloperCreated, &developer);
-    } else {
-        let approval = registration(&developer, write.now);
-        write.insert_approval(&approval).await?;
-        let told = (EventName::DeveloperCreated, NoticeEvent::RegistrationRequested);
-        notices::of_registration(&mut write, told, &developer, Some(&approval)).await?;
+    arrived(&mut write, &person, settings.registration_auto_approval, mails).await?;
+    if mails {
+        person_links::tell_verification(&mut write, &person).await?;
+        write.commit().await?;
+        return Ok(None);
     }
     let token = TokenKind::Session.issue(&mut OsRandom);
     let owner = SessionOwner::Person(person.id.clone());
     let session = authentication::new_session(&token, owner, option.id, caller, user_agent, write.now);
     write.insert_session(&session).await?;
     write.commit().await?;
-    Ok(SignedIn { owner: person.id, token })
+    Ok(Some(SignedIn { owner: person.id, token }))
+}
+
+/// The end of a registration with an address that others are `known` by: its owner alone is told, where mail is sent.
+async fn repeated(
+    mut write: Write<'_>,
+    portal: &PortalId,
+    email: &str,
+    known: Option<&[Person]>,
+) -> Result<Option<SignedIn<PersonId>>, Error> {
+    let known = known.ok_or(PersonRefusal::EmailTaken)?;
+    let owner = known.iter().find(|person| person.active && person.email.as_deref() == Some(email));
+    let told = (EventName::PersonRegistrationRepeated, NoticeEvent::RegistrationRepeated);
+    notices::of_account(&mut write, told, portal, owner, Value::Null).await?;
+    write.commit().await?;
+    Ok(None)
+}
+
+/// Adds a person who registers; `auto`: without an approval. Where they are mailed a link, one mail is enough.
+async fn arrived(write: &mut Write<'_>, person: &Person, auto: bool, mails: bool) -> Result<(), Error> {
+    let status = if auto { DeveloperStatus::Active } else { DeveloperStatus::Pending };
+    let developer = developers::settle(write, person, status).await?;
+    if auto {
+        developers::tell(write, EventName::DeveloperCreated, &developer);
+        return Ok(());
+    }
+    let approval = registration(&developer, write.now);
+    write.insert_approval(&approval).await?;
+    let told = (EventName::DeveloperCreated, NoticeEvent::RegistrationRequested);
+    let address = developer.email.as_deref().filter(|_| !mails);
+    notices::of_registration(write, told, &developer, address, Some(&approval)).await
 }
 
 fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> Approval {
@@ -168,7 +203,8 @@ async fn proved(
 
 /// Signs a person in by e-mail address or user name.
 ///
-/// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them.
+/// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them. Whoever is right and is to
+/// prove their address first is mailed a link, and refused with a conflict.
 pub async fn sign_in(
     app: &App,
     caller: &Caller,
@@ -200,6 +236,10 @@ pub async fn sign_in(
         return Err(error);
     };
     attempt.succeeded();
+    if person.must_verify() && person_links::are_mailed(app.read(), portal).await? {
+        person_links::remind(app, caller, &person).await?;
+        return Err(PersonRefusal::Unverified.into());
+    }
     let token = TokenKind::Session.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
     let holds = |current: Person| current.active && current.password == person.password;
@@ -302,14 +342,9 @@ pub async fn change_password(
     person.updated_at = write.now;
     write.save_person(&person).await?;
     write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), Some(&known.session)).await?;
+    write.delete_person_links(&person.id, LinkPurpose::Reset).await?;
     let detail = json!({ "one_time_was": stored.one_time });
-    write.tell(
-        EventName::PersonPasswordChanged,
-        "person",
-        person.id.as_str(),
-        Some(&person.portal_id),
-        detail,
-    );
+    person_links::tell_change(&mut write, &person, detail).await?;
     write.commit().await
 }
 
@@ -338,6 +373,7 @@ pub async fn reset_password(
     person.updated_at = write.now;
     write.save_person(&person).await?;
     write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), None).await?;
+    write.delete_person_links(&person.id, LinkPurpose::Reset).await?;
     let (id, portal) = (person.id.as_str(), &person.portal_id);
     write.tell(EventName::PersonPasswordReset, "person", id, Some(portal), Value::Null);
     write.commit().await?;

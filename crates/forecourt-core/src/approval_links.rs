@@ -1,8 +1,8 @@
 //! Links in mails with which an approver decides without signing in.
 //!
-//! Invariant: a link is for one approval and one recipient, works once, not after a week, and only while the product
-//! tells that recipient of requests. What is kept of its token is a digest; the token itself stands, sealed, in the
-//! delivery that carries it.
+//! Invariant: a link is for one approval and one recipient, works once, not after a week, and only while the product, or
+//! one of the portal in which somebody registers, tells that recipient of requests. What is kept of its token is a
+//! digest; the token itself stands, sealed, in the delivery that carries it.
 
 use crate::{
     approvals::Approval,

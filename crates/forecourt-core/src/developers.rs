@@ -42,6 +42,8 @@ pub struct Developer {
     pub username: Option<String>,
     /// E-mail address of its person, where it has one.
     pub email: Option<String>,
+    /// Whether that person proved that the address is theirs.
+    pub email_verified: bool,
     /// Whether it may act.
     pub status: DeveloperStatus,
     /// True: nobody who may get in is left in its organization. Its applications keep everything and may not call.
@@ -93,6 +95,7 @@ impl Developer {
             name,
             username: None,
             email: None,
+            email_verified: false,
             status: DeveloperStatus::Active,
             on_hold: false,
             provider: DeveloperProvider::PortalApi,

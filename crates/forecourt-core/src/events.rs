@@ -207,6 +207,14 @@ named! {
         PersonPasswordChanged = "person_password_changed",
         /// A person got a one-time password.
         PersonPasswordReset = "person_password_reset",
+        /// A person wants to prove their e-mail address, and is mailed a link.
+        PersonVerificationAsked = "person_verification_asked",
+        /// A person proved that an e-mail address is theirs.
+        PersonEmailVerified = "person_email_verified",
+        /// Somebody registers with the address of a person who has an account.
+        PersonRegistrationRepeated = "person_registration_repeated",
+        /// Somebody wants a new password for an account, which need not be there.
+        PersonPasswordForgotten = "person_password_forgotten",
         /// A directory made a person.
         PersonProvisioned = "person_provisioned",
         /// A directory changed a person.

@@ -46,6 +46,7 @@ pub mod organizations;
 mod pauses;
 pub mod permission_policies;
 pub mod permissions;
+pub mod person_links;
 pub mod persons;
 pub mod plans;
 pub mod plugins;

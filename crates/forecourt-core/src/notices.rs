@@ -10,8 +10,9 @@ use crate::{
     approvals::Approval,
     contact_points::{ContactPoint, ContactTarget},
     events::EventName,
-    ids::{ApprovalId, EventId, PortalId},
+    ids::{ApprovalId, EventId, PersonId, PortalId},
     notifications::{NotificationEvent, NotificationRule, templates::Occasion},
+    person_links::LinkPurpose,
     products::Product,
     subscriptions::Subscription,
     time::Timestamp,
@@ -34,6 +35,14 @@ named! {
         RegistrationAccepted = "developer_registration_accepted",
         /// A registration was rejected.
         RegistrationRejected = "developer_registration_rejected",
+        /// A person is to prove their address.
+        VerificationAsked = "email_verification_asked",
+        /// Somebody registered with the address of a person who has an account.
+        RegistrationRepeated = "registration_repeated",
+        /// A person forgot their password.
+        PasswordForgotten = "password_forgotten",
+        /// A person's password was changed.
+        PasswordChanged = "password_changed",
     }
 }
 
@@ -45,8 +54,28 @@ impl NoticeEvent {
             Self::SubscriptionAccepted => Some(NotificationEvent::Accepted),
             Self::SubscriptionRejected => Some(NotificationEvent::Rejected),
             Self::SubscriptionCancelled => Some(NotificationEvent::Cancelled),
-            Self::RegistrationRequested | Self::RegistrationAccepted | Self::RegistrationRejected => None,
+            Self::RegistrationRequested
+            | Self::RegistrationAccepted
+            | Self::RegistrationRejected
+            | Self::VerificationAsked
+            | Self::RegistrationRepeated
+            | Self::PasswordForgotten
+            | Self::PasswordChanged => None,
         }
+    }
+
+    /// What the link in its mail is for, where it has one of the person's own.
+    pub const fn link_purpose(self) -> Option<LinkPurpose> {
+        match self {
+            Self::VerificationAsked => Some(LinkPurpose::Verification),
+            Self::PasswordForgotten => Some(LinkPurpose::Reset),
+            _ => None,
+        }
+    }
+
+    /// Whether those are told who are told of requests for any product of the portal.
+    pub const fn is_for_portals(self) -> bool {
+        matches!(self, Self::RegistrationRequested)
     }
 
     /// What is told of an event of this name, if anything.
@@ -62,14 +91,14 @@ impl NoticeEvent {
         }
     }
 
-    /// Whether the developer is told: of what was decided, and that a registration arrived.
+    /// Whether the developer is told: of what was decided, that a registration arrived, and what concerns their account.
     pub const fn is_for_developers(self) -> bool {
         !matches!(self, Self::SubscriptionRequested | Self::SubscriptionCancelled)
     }
 
     /// Whether a mail about it may lead to the decision.
     pub const fn asks(self) -> bool {
-        matches!(self, Self::SubscriptionRequested)
+        matches!(self, Self::SubscriptionRequested | Self::RegistrationRequested)
     }
 }
 
@@ -92,10 +121,13 @@ pub struct Notice {
     pub applied_at: Timestamp,
     /// Why it was decided so; empty: not said.
     pub reason: String,
-    /// The rules of the product for this event.
+    /// The rules of the product for this event; those of a portal's products are looked up when it is told.
     pub rules: Vec<NotificationRule>,
     /// The mail address of the developer who is told; `None`: nobody is, or no address is known.
     pub developer_address: Option<String>,
+    /// The person whose account it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_id: Option<PersonId>,
     /// When it happened.
     pub at: Timestamp,
 }
@@ -125,6 +157,7 @@ impl Notice {
             reason: reason.map(|decision| decision.reason.clone()).unwrap_or_default(),
             rules: rules.cloned().collect(),
             developer_address: developer_address.filter(|_| event.is_for_developers()).map(str::to_owned),
+            person_id: None,
             at,
         };
         notice.reaches_somebody().then_some(notice)
@@ -132,7 +165,7 @@ impl Notice {
 
     /// Whether anybody would be told.
     pub const fn reaches_somebody(&self) -> bool {
-        !self.rules.is_empty() || self.developer_address.is_some()
+        !self.rules.is_empty() || self.developer_address.is_some() || self.event.is_for_portals()
     }
 
     /// What the variables of templates stand for; `None`: no rule names such an event.
@@ -238,6 +271,7 @@ mod tests {
                 rule(ContactType::Webhook, &["hook", "other"]),
             ],
             developer_address: None,
+            person_id: None,
             at: Timestamp::default(),
         };
         let email = |id, addresses: &[&str]| {

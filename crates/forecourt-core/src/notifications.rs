@@ -6,6 +6,8 @@
 mod layouts;
 pub mod templates;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -107,6 +109,26 @@ fn rule(index: usize, given: NotificationRuleInput) -> Result<NotificationRule, 
     })
 }
 
+/// Whom a portal tells of registrations whose products have these rules: whoever is told of requests for one of them, each
+/// once, in our words, since those of a product speak of it.
+pub fn of_registrations(rules: &[NotificationRule]) -> Vec<NotificationRule> {
+    let told = |contact_type: &ContactType| {
+        let asking = rules
+            .iter()
+            .filter(|rule| rule.event == NotificationEvent::Created && rule.contact_type == *contact_type);
+        let ids: BTreeSet<_> = asking.flat_map(|rule| rule.contact_point_ids.iter().cloned()).collect();
+        NotificationRule {
+            event: NotificationEvent::Created,
+            contact_type: *contact_type,
+            contact_point_ids: ids.into_iter().collect(),
+            subject: None,
+            content: None,
+        }
+    };
+    let rules = ContactType::ALL.iter().map(told);
+    rules.filter(|rule| !rule.contact_point_ids.is_empty()).collect()
+}
+
 /// What is said of a contact point that the rule at `index` names and that does not exist.
 pub fn unknown(index: usize, id: &str) -> Invalid {
     let shown: String = id.chars().take(256).collect();
@@ -122,4 +144,29 @@ pub fn of_other_type(index: usize, id: &ContactPointId, rule: &NotificationRule)
         format!("notifications[{index}].contact_point_ids"),
         format!("must name contact points of type {}, and {id} is of another", rule.contact_type.name()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registrations_are_told_to_whoever_is_told_of_requests_once_and_in_our_words() {
+        let rule = |event, contact_type, ids: &[&str]| NotificationRule {
+            event,
+            contact_type,
+            contact_point_ids: ids.iter().map(|id| ContactPointId::known(*id)).collect(),
+            subject: Some(Template::parse("subject", "{{.ResourceName}}").unwrap()),
+            content: None,
+        };
+        let told = of_registrations(&[
+            rule(NotificationEvent::Created, ContactType::Email, &["two", "one"]),
+            rule(NotificationEvent::Created, ContactType::Email, &["one"]),
+            rule(NotificationEvent::Accepted, ContactType::Webhook, &["hook"]),
+        ]);
+        let [told] = told.as_slice() else { panic!("one rule: {told:?}") };
+        assert_eq!(told.contact_point_ids, ["one", "two"].map(ContactPointId::known));
+        assert_eq!((told.contact_type, &told.subject), (ContactType::Email, &None));
+        assert!(of_registrations(&[]).is_empty());
+    }
 }

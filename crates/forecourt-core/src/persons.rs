@@ -19,6 +19,8 @@ pub struct Person {
     pub portal_id: PortalId,
     /// Lower case; unique within the portal; invited persons may have none.
     pub email: Option<String>,
+    /// Whether they proved, by a link in a mail, that the address is theirs. Another address is not proved.
+    pub email_verified: bool,
     /// Unique within the portal; self-registered persons have none. That of a person whom a directory made may be an
     /// e-mail address.
     pub username: Option<String>,
@@ -38,6 +40,12 @@ impl Person {
     /// Whether a one-time password must be changed first.
     pub fn must_change_password(&self) -> bool {
         self.password.as_ref().is_some_and(|password| password.one_time)
+    }
+
+    /// Whether they prove their address before they sign in, where mail is sent: who registered by it, and has not yet.
+    /// Whoever has a user name was invited, or made by a directory.
+    pub const fn must_verify(&self) -> bool {
+        self.email.is_some() && self.username.is_none() && !self.email_verified
     }
 }
 
@@ -106,6 +114,9 @@ pub enum PersonRefusal {
     /// A password is one person's.
     #[error("nobody signs in to the portal's site as this developer, or several people do")]
     NotOnePerson,
+    /// Signing in waits for a proof of the address.
+    #[error("this e-mail address is not confirmed yet; follow the link in the mail that was sent to it")]
+    Unverified,
     /// A change must change.
     #[error("new password must differ from the current password")]
     SamePassword,
@@ -127,6 +138,7 @@ impl Refusal for PersonRefusal {
             Self::WrongPassword => "wrong_password",
             Self::SamePassword => "same_password",
             Self::NotOnePerson => "not_one_person",
+            Self::Unverified => "email_unverified",
         }
     }
 }

@@ -106,6 +106,17 @@ impl Portal {
         Ok(self)
     }
 
+    /// Where its site is reached, without a slash at the end, for links in mails; `None`: nobody said. What a browser
+    /// claims to have asked for is not trusted with that.
+    pub fn site_root(&self) -> Option<String> {
+        let url = self.public_url.as_deref().filter(|url| !url.contains(['?', '#']));
+        match (url, self.domain.as_deref()) {
+            (Some(url), _) => Some(url.trim_end_matches('/').to_owned()),
+            (None, Some(domain)) => Some(format!("https://{domain}")),
+            (None, None) => None,
+        }
+    }
+
     /// Whether a request for `host` (without port) is for this portal's site.
     pub fn answers_host(&self, host: &str) -> bool {
         let url_host = self.public_url.as_deref().and_then(url_host);

@@ -242,9 +242,12 @@ impl ProvisionedUser {
 
     /// `person` as this says. They sign in with the address that stands for all, where it has the form of one.
     pub fn onto_person(&self, person: Person) -> Person {
+        let email = persons::email("emails.value", self.details.email()).ok();
         Person {
             username: Some(self.username.clone()),
-            email: persons::email("emails.value", self.details.email()).ok(),
+            // That a directory gives an address proves nothing; the one that was proved stays so.
+            email_verified: person.email_verified && email == person.email,
+            email,
             name: self.called(),
             active: self.active,
             updated_at: self.updated_at,
@@ -323,6 +326,7 @@ mod tests {
             id: crate::ids::PersonId::known("per_1"),
             portal_id: PortalId::known("prt_1"),
             email: None,
+            email_verified: false,
             username: None,
             name: String::new(),
             password: None,
@@ -347,6 +351,16 @@ mod tests {
         assert_eq!(ann(input.clone()).1.name.chars().count(), text::NAME);
         input.details.emails = vec![email("somewhere", None)];
         assert_eq!(ann(input).1.email, None);
+    }
+
+    #[test]
+    fn an_address_stays_proved_while_the_directory_keeps_it_and_no_longer() {
+        let (user, person) = ann(with_emails(vec![email("ann@example.com", None)]));
+        assert!(!person.email_verified, "that a directory gives it proves nothing");
+        let proved = Person { email_verified: true, ..person };
+        assert!(user.onto_person(proved.clone()).email_verified);
+        let (moved, _) = ann(with_emails(vec![email("ann@elsewhere.example", None)]));
+        assert!(!moved.onto_person(proved).email_verified);
     }
 
     #[test]

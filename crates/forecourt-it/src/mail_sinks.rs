@@ -147,7 +147,8 @@ async fn converse(stream: TcpStream, trouble: &MailTrouble, taken: &Mutex<Taken>
             "DATA" => {
                 say(&mut stream, "354 go ahead").await?;
                 let text = decoded(&mail(&mut stream, trouble).await?);
-                let link = text.lines().find(|line| line.contains("/approvals/links/"));
+                let is_link = |line: &&str| line.contains("/approvals/links/") || line.contains("?token=");
+                let link = text.lines().find(is_link);
                 if let (MailTrouble::QuotesLinks, Some(link)) = (trouble, link) {
                     say(&mut stream, &format!("550 5.7.1 no links, please: {link}")).await?;
                     continue;

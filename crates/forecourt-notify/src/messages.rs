@@ -5,6 +5,7 @@
 use forecourt_core::{
     notices::{Notice, NoticeEvent},
     notifications::{NotificationRule, templates},
+    person_links::LinkPurpose,
 };
 use serde_json::json;
 
@@ -65,18 +66,30 @@ fn to_provider(notice: &Notice) -> Words {
             format!("Subscription of {who} to {what} ended"),
             format!("The subscription of {who} to {what} ended or was withdrawn."),
         ),
-        NoticeEvent::RegistrationRequested
-        | NoticeEvent::RegistrationAccepted
-        | NoticeEvent::RegistrationRejected => {
-            (format!("Registration of {who}"), format!("The registration of {who} changed."))
+        NoticeEvent::RegistrationRequested => (
+            format!("{who} registered and waits for an approval"),
+            format!("{who} registered as a developer. The registration waits for an approval."),
+        ),
+        NoticeEvent::RegistrationAccepted | NoticeEvent::RegistrationRejected => {
+            (format!("Registration of {who}"), format!("The registration of {who} was decided."))
         }
+        NoticeEvent::VerificationAsked
+        | NoticeEvent::RegistrationRepeated
+        | NoticeEvent::PasswordForgotten
+        | NoticeEvent::PasswordChanged => {
+            (format!("Account of {who}"), format!("Something happened to the account of {who}."))
+        }
+    };
+    let product = match notice.event.of_rules() {
+        Some(_) => format!("API product: {what}\n"),
+        None => String::new(),
     };
     let asked = templates::plain_time(notice.applied_at);
     let id = notice.approval_id.as_ref().map(|id| format!("Approval: {id}\n")).unwrap_or_default();
     let reason = reason(notice);
     Words {
         subject: one_line(&subject),
-        text: format!("{happened}\n{reason}\nDeveloper: {who}\nAPI product: {what}\nAsked: {asked}\n{id}"),
+        text: format!("{happened}\n{reason}\nDeveloper: {who}\n{product}Asked: {asked}\n{id}"),
     }
 }
 
@@ -104,9 +117,48 @@ pub fn developer_mail(notice: &Notice) -> Option<Words> {
         NoticeEvent::RegistrationRejected => {
             ("Your registration was rejected".to_owned(), "Your registration was rejected.".to_owned())
         }
+        NoticeEvent::VerificationAsked
+        | NoticeEvent::RegistrationRepeated
+        | NoticeEvent::PasswordForgotten
+        | NoticeEvent::PasswordChanged => of_account(notice.event, what),
     };
     let text = format!("Hello {},\n\n{happened}\n{}", notice.applicant_name, reason(notice));
     Some(Words { subject: one_line(&subject), text })
+}
+
+/// Subject and words about somebody's account at `what`.
+fn of_account(event: NoticeEvent, what: &str) -> (String, String) {
+    match event {
+        NoticeEvent::VerificationAsked => (
+            format!("Confirm your e-mail address for {what}"),
+            format!(
+                "Somebody registered at {what} with this address. If it was you, confirm that the address is yours. If it was \
+                 not, you need do nothing."
+            ),
+        ),
+        NoticeEvent::RegistrationRepeated => (
+            format!("You have an account at {what}"),
+            format!(
+                "Somebody tried to register at {what} with this address, and you have an account already. Nothing was changed. \
+                 If it was you, sign in, or choose a new password where you forgot it."
+            ),
+        ),
+        NoticeEvent::PasswordForgotten => (
+            format!("Choose a new password for {what}"),
+            format!(
+                "Somebody asked for a new password of your account at {what}. If it was not you, you need do nothing: your \
+                 password stays as it is."
+            ),
+        ),
+        // What is left is that the password was changed.
+        _ => (
+            "Your password was changed".to_owned(),
+            format!(
+                "The password of your account at {what} was changed. If it was not you, choose a new one at once, by the link \
+                 for a forgotten password on the sign-in page."
+            ),
+        ),
+    }
 }
 
 fn reason(notice: &Notice) -> String {
@@ -121,6 +173,25 @@ pub fn with_link(text: &str, url: &str) -> String {
         "{text}{end}\n--\nAccept or reject without signing in; this link works once, for a week, for whoever has it:\n\
          {url}\n"
     )
+}
+
+/// `text` with the link of a person's own: for `purpose`, at the site whose address is `root`, without a slash at its end.
+pub fn with_own_link(text: &str, root: &str, purpose: LinkPurpose, token: &str) -> String {
+    let (lead, path) = match purpose {
+        LinkPurpose::Verification => ("Confirm your address; this link works once, for a day:", "verify"),
+        LinkPurpose::Reset => ("Choose a new password; this link works once, for an hour:", "reset/new"),
+    };
+    format!("{text}\n{lead}\n{root}/{path}?token={token}\n")
+}
+
+/// What leads to the requests that wait, at the console whose address is `root`.
+pub fn inbox(root: &str) -> String {
+    format!("All that waits: {root}/approvals\n")
+}
+
+/// What leads into an account, at the site whose address is `root`.
+pub fn ways_in(root: &str) -> String {
+    format!("\nSign in: {root}/sign-in\nChoose a new password: {root}/reset\n")
 }
 
 /// The least number of a token's letters in a row that are told to nobody.
@@ -188,6 +259,7 @@ mod tests {
             reason: String::new(),
             rules: Vec::new(),
             developer_address: None,
+            person_id: None,
             at: Timestamp::default(),
         }
     }
@@ -247,6 +319,22 @@ mod tests {
         let rejected = Notice { reason: "No contract.".into(), ..notice(NoticeEvent::SubscriptionRejected) };
         let words = developer_mail(&rejected).unwrap();
         assert!(words.text.contains("Hello Ada") && words.text.contains("Reason: No contract."), "{words:?}");
+    }
+
+    #[test]
+    fn approvers_hear_of_a_registration_without_a_product() {
+        let waits = Notice { resource_name: "Ada".into(), ..notice(NoticeEvent::RegistrationRequested) };
+        let words = mail(&waits, &rule(Some("{{.ResourceName}}?"), None));
+        assert_eq!(words.subject, "Ada registered and waits for an approval");
+        assert!(!words.text.contains("API product") && words.text.contains("Approval: apv_1"), "{words:?}");
+        assert!(webhook(&waits, &rule(None, None)).contains(r#""event":"developer_registration_created""#));
+    }
+
+    #[test]
+    fn a_link_of_a_persons_own_leads_to_the_page_of_its_purpose() {
+        let at = |purpose| with_own_link("Words\n", "https://apis.example", purpose, "t");
+        assert!(at(LinkPurpose::Verification).ends_with("\nhttps://apis.example/verify?token=t\n"));
+        assert!(at(LinkPurpose::Reset).ends_with("\nhttps://apis.example/reset/new?token=t\n"));
     }
 
     #[test]

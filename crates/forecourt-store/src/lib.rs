@@ -39,6 +39,7 @@ mod oauth_clients;
 mod organizations;
 mod permission_policies;
 mod permissions;
+mod person_links;
 mod persons;
 mod plans;
 mod portal_tokens;

@@ -20,6 +20,7 @@ pub(crate) mod entity {
         pub id: String,
         pub portal_id: String,
         pub email: Option<String>,
+        pub email_verified: bool,
         pub username: Option<String>,
         pub name: String,
         pub password_hash: String,
@@ -117,6 +118,7 @@ fn row(person: &Person) -> entity::ActiveModel {
         id: Set(person.id.to_string()),
         portal_id: Set(person.portal_id.to_string()),
         email: Set(person.email.clone()),
+        email_verified: Set(person.email_verified),
         username: Set(person.username.clone()),
         name: Set(person.name.clone()),
         // Nothing hashes to an empty text: it stands for no password.
@@ -135,6 +137,7 @@ pub(crate) fn person(row: entity::Model) -> Person {
         id: PersonId::known(row.id),
         portal_id: PortalId::known(row.portal_id),
         email: row.email,
+        email_verified: row.email_verified,
         username: row.username,
         name: row.name,
         password: Some(password).filter(|password| !password.hash.is_empty()),

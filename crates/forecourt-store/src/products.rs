@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use forecourt_core::{
     ids::{GatewayGroupId, PortalId, ProductId, ServiceId},
+    notifications::NotificationRule,
     openapi::Document,
     plans::Plan,
     products::{
@@ -13,7 +14,7 @@ use forecourt_core::{
     },
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{Reader, StoreError, Tx, dialect, rows};
 
@@ -104,6 +105,22 @@ impl Reader {
             return Ok(None);
         };
         Ok(self.with_links(vec![row]).await?.pop())
+    }
+
+    /// The notification rules of all products of a portal.
+    pub async fn notification_rules(&self, portal: &PortalId) -> Result<Vec<NotificationRule>, StoreError> {
+        let select = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Notifications)
+            .filter(entity::Column::PortalId.eq(portal.as_str()))
+            .filter(entity::Column::Notifications.ne("[]"))
+            .order_by_asc(entity::Column::Id);
+        let mut rules = Vec::new();
+        for text in select.into_tuple::<String>().all(&self.connection()).await? {
+            let own: Vec<NotificationRule> = rows::from_json("product notifications", &text)?;
+            rules.extend(own);
+        }
+        Ok(rules)
     }
 
     /// The product that has this service, draft or published.

@@ -124,6 +124,10 @@ paths! {
         FIRST_PASSWORD first_password() = "/sign-in/password";
         PENDING pending() = "/sign-in/pending";
         SIGN_UP sign_up() = "/sign-up";
+        VERIFY verify() = "/verify";
+        VERIFY_AGAIN verify_again() = "/verify/again";
+        RESET reset() = "/reset";
+        NEW_PASSWORD new_password() = "/reset/new";
         SIGN_OUT sign_out() = "/sign-out";
         ACCOUNT account() = "/account";
         PASSWORD password() = "/account/password";

@@ -98,8 +98,7 @@ fn shape(developer: &Developer) -> Value {
         ("name", Some(json!(developer.display_name))),
         ("username", developer.username.as_ref().map(|username| json!(username))),
         ("email", developer.email.as_ref().map(|email| json!(email))),
-        // Addresses are not verified in this version.
-        ("email_verified", Some(json!(false))),
+        ("email_verified", Some(json!(developer.email_verified))),
         ("state", Some(json!(state))),
         ("on_hold", developer.on_hold.then(|| json!(true))),
         ("provider", Some(json!(developer.provider.name()))),

@@ -30,6 +30,10 @@ pub(super) const GONE: &str =
 pub(super) const MOVED: &str =
     "the webhook answered 410 Gone at an address that the contact point has no longer";
 
+/// Why a mail with a link of a person's own is not sent.
+const NO_SITE: &str =
+    "the portal has neither a public_url nor a domain, so that a link to its site cannot be made";
+
 /// How an attempt ended well.
 #[derive(Debug)]
 pub(super) struct Taken {
@@ -74,7 +78,7 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
                 return Err(Failure { outlook: Outlook::Skip, ..Failure::later(NO_MAIL) }.into());
             }
             let token = token(app, delivery)?;
-            let text = text(app, delivery, token.as_ref());
+            let text = text(app, delivery, token.as_ref()).await?;
             let mail = Mail {
                 sender_name: &server.sender_name,
                 sender: &server.sender_address,
@@ -99,19 +103,26 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
 
 /// The token of a mail's link, where it has one.
 fn token(app: &App, delivery: &Delivery) -> Result<Option<PlainSecret>, Problem> {
-    let Some(kept) = delivery.link.as_ref().filter(|_| app.links_approvals().is_some()) else {
+    // Links of persons lead to the portal's site; no setting takes them out of mails that are of no use without.
+    let has_link = delivery.event.link_purpose().is_some() || app.links_approvals().is_some();
+    let Some(kept) = delivery.link.as_ref().filter(|_| has_link) else {
         return Ok(None);
     };
     Ok(Some(app.sealer().open(kept, &sealing::of_delivery(&delivery.id)).map_err(Error::from)?))
 }
 
 /// The text of a mail, with its link where it has one.
-fn text(app: &App, delivery: &Delivery, token: Option<&PlainSecret>) -> String {
-    let (Some(root), Some(token)) = (app.links_approvals(), token) else {
-        return delivery.content.clone();
-    };
+async fn text(app: &App, delivery: &Delivery, token: Option<&PlainSecret>) -> Result<String, Problem> {
+    let Some(token) = token else { return Ok(delivery.content.clone()) };
+    if let Some(purpose) = delivery.event.link_purpose() {
+        let portal = app.read().portal(&delivery.portal_id).await.map_err(Error::from)?;
+        let root = portal.and_then(|portal| portal.site_root());
+        let root = root.ok_or_else(|| Failure::later(NO_SITE))?;
+        return Ok(messages::with_own_link(&delivery.content, &root, purpose, token.reveal()));
+    }
+    let Some(root) = app.links_approvals() else { return Ok(delivery.content.clone()) };
     let url = format!("{root}/approvals/links/{}", token.reveal());
-    messages::with_link(&delivery.content, &url)
+    Ok(messages::with_link(&delivery.content, &url))
 }
 
 /// Hands over one mail by `server`, whether it is enabled or not; what the server said at the end.

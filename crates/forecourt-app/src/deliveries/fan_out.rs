@@ -9,7 +9,9 @@ use forecourt_core::{
     contact_points::{ContactPoint, ContactType},
     deliveries::{Delivery, DeliveryState},
     ids::DeliveryId,
-    notices::{Addressee, Notice},
+    notices::{Addressee, Notice, NoticeEvent},
+    notifications,
+    person_links::PersonLink,
     secrets,
 };
 use forecourt_notify::messages::{self, Words};
@@ -38,7 +40,13 @@ async fn told(app: &App, caller: &Caller, notice: &Notice) -> Result<(), Error> 
     let write = app.begin(caller).await?;
     // Somebody else may have been faster.
     if write.delete_notice(&notice.event_id).await? {
-        spread(app, &write, notice).await?;
+        if notice.event.is_for_portals() {
+            let rules = write.notification_rules(&notice.portal_id).await?;
+            let rules = notifications::of_registrations(&rules);
+            spread(app, &write, &Notice { rules, ..notice.clone() }).await?;
+        } else {
+            spread(app, &write, notice).await?;
+        }
     }
     let now = write.now;
     write.into_tx().commit(now).await?;
@@ -58,14 +66,15 @@ async fn spread(app: &App, write: &Write<'_>, notice: &Notice) -> Result<(), Err
     let mut made: Vec<Delivery> = Vec::new();
     let mut links = Vec::new();
     for addressee in notice.addressees(&contact_points) {
-        let mut delivery = to_contact_point(write, notice, addressee);
+        let mut delivery = to_contact_point(app, write, notice, addressee);
         if delivery.contact_type == ContactType::Email && asks {
             links.extend(linked(app, write, &mut delivery)?);
         }
         made.push(delivery);
     }
     if let (Some(address), Some(words)) = (&notice.developer_address, messages::developer_mail(notice)) {
-        made.push(new(write, notice, None, Some(address), words));
+        let delivery = new(write, notice, None, Some(address), words);
+        made.extend(to_developer(app, write, notice, delivery).await?);
     }
     for delivery in made.iter_mut().filter(|made| made.contact_type == ContactType::Email && !sends_mail) {
         skip(delivery, NO_MAIL);
@@ -83,10 +92,43 @@ async fn is_open(write: &Write<'_>, notice: &Notice) -> Result<bool, Error> {
     })
 }
 
-fn to_contact_point(write: &Write<'_>, notice: &Notice, addressee: Addressee<'_>) -> Delivery {
+/// The mail to a developer, with a fresh link where it needs one; `None` where whoever it is about is gone, or has
+/// another address now.
+async fn to_developer(
+    app: &App,
+    write: &Write<'_>,
+    notice: &Notice,
+    mut delivery: Delivery,
+) -> Result<Option<Delivery>, Error> {
+    if notice.event == NoticeEvent::RegistrationRepeated
+        && let Some(root) = write.portal(&notice.portal_id).await?.and_then(|portal| portal.site_root())
+    {
+        delivery.content.push_str(&messages::ways_in(&root));
+    }
+    let Some(purpose) = notice.event.link_purpose() else { return Ok(Some(delivery)) };
+    let Some(id) = &notice.person_id else { return Ok(None) };
+    let token = secrets::issue_link_token(&mut OsRandom);
+    let link = PersonLink::new(token.digest(), id.clone(), purpose, delivery.address.clone(), write.now);
+    let person = write.person(id).await?;
+    if !person.is_some_and(|person| link.works(purpose, &person, write.now)) {
+        return Ok(None);
+    }
+    write.delete_person_links(id, purpose).await?;
+    write.delete_old_person_links(write.now).await?;
+    write.insert_person_link(&link).await?;
+    delivery.link = Some(sealing::seal(app, &token, &sealing::of_delivery(&delivery.id))?);
+    Ok(Some(delivery))
+}
+
+fn to_contact_point(app: &App, write: &Write<'_>, notice: &Notice, addressee: Addressee<'_>) -> Delivery {
     let Addressee { rule, contact_point, address } = addressee;
     if address.is_some() {
-        return new(write, notice, Some(contact_point), address, messages::mail(notice, rule));
+        let mut words = messages::mail(notice, rule);
+        // Words of the rule's own stay as they are.
+        if let (Some(root), true, None) = (app.public_url(), notice.event.asks(), &rule.content) {
+            words.text.push_str(&messages::inbox(root));
+        }
+        return new(write, notice, Some(contact_point), address, words);
     }
     let words = Words { subject: String::new(), text: messages::webhook(notice, rule) };
     let mut delivery = new(write, notice, Some(contact_point), None, words);

@@ -68,6 +68,7 @@ pub(super) async fn create(
         id,
         portal_id: portal.clone(),
         email: None,
+        email_verified: false,
         username: None,
         name: String::new(),
         password: None,
@@ -172,6 +173,7 @@ async fn rename(write: &mut Write<'_>, person: &Person) -> Result<(), Error> {
             display_name: person.name.clone(),
             username: person.username.clone(),
             email: person.email.clone(),
+            email_verified: person.email_verified,
             ..developer.clone()
         };
         if renamed != developer {

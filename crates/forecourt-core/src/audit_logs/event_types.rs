@@ -60,7 +60,9 @@ impl EventName {
             Self::AdministratorInvited => "InviteUser",
             Self::AdministratorRenamed => "UpdateProfile",
             Self::AdministratorRolesAssigned | Self::AdministratorBoundaryChanged => "UpdateUserRole",
-            Self::AdministratorPasswordReset | Self::PersonPasswordReset => "ResetPassword",
+            Self::AdministratorPasswordReset | Self::PersonPasswordReset | Self::PersonPasswordForgotten => {
+                "ResetPassword"
+            }
             Self::AdministratorRecognized | Self::AdministratorProvisioned => "CreateUser",
             Self::AdministratorUpdatedByDirectory
             | Self::AdministratorActivated
@@ -144,12 +146,16 @@ impl EventName {
             Self::DcrProviderCreated => "CreateDCRProvider",
             Self::DcrProviderUpdated => "UpdateDCRProvider",
             Self::DcrProviderDeleted | Self::DcrRemovalDismissed => "DeleteDCRProvider",
-            Self::DeveloperCreated | Self::PersonProvisioned => "CreateDeveloper",
+            Self::DeveloperCreated | Self::PersonProvisioned | Self::PersonRegistrationRepeated => {
+                "CreateDeveloper"
+            }
             Self::DeveloperInvited => "InviteDeveloper",
             Self::DeveloperDeleted | Self::PersonDeprovisioned => "DeleteDeveloper",
             Self::DeveloperHeld
             | Self::DeveloperReleased
             | Self::PersonUpdatedByDirectory
+            | Self::PersonVerificationAsked
+            | Self::PersonEmailVerified
             | Self::PersonActivated
             | Self::PersonDeactivated => "UpdateDeveloper",
             Self::DeveloperActivated

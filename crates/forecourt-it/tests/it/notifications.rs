@@ -14,7 +14,7 @@ use forecourt_it::{
 use http::Method;
 use serde_json::{Value, json};
 
-const DELIVERIES: &str = "/api/forecourt/deliveries";
+pub(crate) const DELIVERIES: &str = "/api/forecourt/deliveries";
 
 /// A Forecourt that says where its console is, and whose mails lead to decisions there.
 pub(crate) async fn started() -> Forecourt {

@@ -56,6 +56,7 @@ fn notice(id: &str) -> Notice {
         reason: String::new(),
         rules: Vec::new(),
         developer_address: None,
+        person_id: None,
         at: NOW,
     }
 }

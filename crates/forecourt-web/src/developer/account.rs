@@ -16,6 +16,10 @@ pub struct Account {
     pub name: String,
     /// The e-mail address; invited persons may have none.
     pub email: Option<String>,
+    /// Whether they proved that it is theirs.
+    pub email_verified: bool,
+    /// Whether a link to prove it can be mailed.
+    pub verifies: bool,
     /// The username; self-registered persons have none.
     pub username: Option<String>,
     /// When the account was made.
@@ -66,12 +70,19 @@ impl View for Account {
         let full = Self {
             name: "Ada Lovelace".to_owned(),
             email: Some("ada@analytical.example".to_owned()),
+            email_verified: true,
+            verifies: true,
             username: Some("ada".to_owned()),
             created_at: ago(86_400 * 420),
             has_password: true,
         };
         let linked = Self { has_password: false, username: None, ..full.clone() };
-        vec![Sample::developer("full", full), Sample::developer("linked", linked)]
+        let unproved = Self { email_verified: false, ..full.clone() };
+        vec![
+            Sample::developer("full", full),
+            Sample::developer("linked", linked),
+            Sample::developer("unproved", unproved),
+        ]
     }
 }
 

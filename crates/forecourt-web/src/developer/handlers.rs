@@ -11,6 +11,7 @@ mod entrances;
 mod home;
 mod hub;
 mod oauth_clients;
+mod person_links;
 mod products;
 mod sign_in;
 mod subscriptions;
@@ -43,6 +44,10 @@ const FORMS: NamedForms = &[
     (at::SIGN_IN, "Login"),
     (at::FIRST_PASSWORD, "UpdatePassword"),
     (at::SIGN_UP, "CreateDeveloper"),
+    (at::VERIFY, "UpdateDeveloper"),
+    (at::VERIFY_AGAIN, "UpdateDeveloper"),
+    (at::RESET, "ResetPassword"),
+    (at::NEW_PASSWORD, "UpdatePassword"),
     (at::SIGN_OUT, "Logout"),
     (at::PASSWORD, "UpdatePassword"),
     (at::END_SESSION, "Logout"),
@@ -82,6 +87,10 @@ fn routes() -> Router<Web> {
         .route(at::FIRST_PASSWORD, get(sign_in::ask_password).post(sign_in::set_password))
         .route(at::PENDING, get(sign_in::pending))
         .route(at::SIGN_UP, get(sign_in::ask_sign_up).post(sign_in::sign_up))
+        .route(at::VERIFY, get(person_links::ask_verify).post(person_links::verify))
+        .route(at::VERIFY_AGAIN, post(person_links::verify_again))
+        .route(at::RESET, get(person_links::ask_reset).post(person_links::reset))
+        .route(at::NEW_PASSWORD, get(person_links::ask_password).post(person_links::set_password))
         .route(at::SIGN_OUT, get(sign_in::signed_out).post(sign_in::sign_out))
         .route(at::ACCOUNT, get(account::show))
         .route(at::PASSWORD, get(account::ask_password).post(account::change_password))

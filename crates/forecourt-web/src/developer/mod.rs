@@ -6,6 +6,7 @@ pub mod credentials;
 mod handlers;
 pub mod home;
 pub mod hub;
+pub mod person_links;
 pub mod products;
 pub mod sign_in;
 pub mod subscriptions;
@@ -32,6 +33,11 @@ pub fn samples() -> Vec<AnySample> {
         of::<sign_in::FirstPassword>(),
         of::<sign_in::Pending>(),
         of::<sign_in::SignedOut>(),
+        of::<person_links::WaitingForMail>(),
+        of::<person_links::Verification>(),
+        of::<person_links::ResetRequest>(),
+        of::<person_links::NewPassword>(),
+        of::<person_links::UnknownLink>(),
         of::<account::Account>(),
         of::<account::PasswordChange>(),
         of::<account::Sessions>(),

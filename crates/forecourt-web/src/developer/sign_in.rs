@@ -14,6 +14,8 @@ pub struct SignIn {
     pub form: Form,
     /// Whether username and password are offered.
     pub built_in: bool,
+    /// Whether a new password is mailed to whoever forgot theirs.
+    pub resets: bool,
     /// Other sign-in options: name and start.
     pub options: Vec<Reference>,
 }
@@ -51,7 +53,8 @@ impl View for SignIn {
     const TEMPLATE: &'static str = "developer/sign_in/sign_in.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let plain = Self { form: Form::new().with("next", "/hub"), built_in: true, options: Vec::new() };
+        let form = Form::new().with("next", "/hub");
+        let plain = Self { form, built_in: true, resets: true, options: Vec::new() };
         let failed = Form::new()
             .with("username", "ada@analytical.example")
             .failed("This combination of username and password is not right.");

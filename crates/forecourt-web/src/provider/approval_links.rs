@@ -17,7 +17,7 @@ use crate::{
 pub struct ApprovalLinkPage {
     /// Who asks.
     pub applicant: String,
-    /// For what.
+    /// For which product; empty: for an account.
     pub resource: String,
     /// When it was asked.
     pub applied_at: When,
@@ -76,6 +76,8 @@ impl View for ApprovalLinkPage {
         vec![
             Sample::provider("open", page(LinkState::Open)).guest(),
             Sample::provider("refused", Self { form: refused, ..page(LinkState::Open) }).guest(),
+            Sample::provider("registration", Self { resource: String::new(), ..page(LinkState::Open) })
+                .guest(),
             Sample::provider("accepted", page(LinkState::Accepted)).guest(),
             Sample::provider("rejected", page(LinkState::Rejected)).guest(),
             Sample::provider("used", page(LinkState::Used)).guest(),

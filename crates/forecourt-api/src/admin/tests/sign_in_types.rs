@@ -233,7 +233,7 @@ async fn the_end_of_a_portals_option_signs_people_out_and_leaves_what_they_made(
         password: PlainSecret::presented("correct horse battery staple"),
     };
     let portal_id = PortalId::parse(&portal).unwrap();
-    let wanda = persons::sign_up(&stage.app, &caller, &portal_id, new, "").await.unwrap();
+    let wanda = persons::sign_up(&stage.app, &caller, &portal_id, new, "").await.unwrap().unwrap();
     let known =
         async || persons::by_session(&stage.app, &portal_id, wanda.token.reveal()).await.unwrap().unwrap();
     let acting = caller.acting_as(known().await.actor());

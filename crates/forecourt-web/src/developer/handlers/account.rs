@@ -1,7 +1,7 @@
 //! The person's own account.
 
 use axum::{extract::Path, response::Response};
-use forecourt_app::persons;
+use forecourt_app::{person_links, persons};
 use forecourt_core::secrets::SecretDigest;
 
 use super::{sign_in::changed, visitors::Resident};
@@ -21,9 +21,12 @@ pub(super) const PASSWORD_FIELDS: &[(&str, &str)] =
 /// `GET /account`.
 pub(super) async fn show(resident: Resident) -> Result<Response, Failed> {
     let person = &resident.person.person;
+    let verifies = person_links::are_offered(resident.visit.web.app(), &person.portal_id).await?;
     resident.visit.show(&Account {
         name: person.name.clone(),
         email: person.email.clone(),
+        email_verified: person.email_verified,
+        verifies,
         username: person.username.clone(),
         created_at: When::of(person.created_at),
         has_password: true,

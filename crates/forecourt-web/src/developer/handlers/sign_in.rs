@@ -4,10 +4,10 @@ use std::convert::Infallible;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
     response::Response,
 };
-use forecourt_app::{ErrorKind, authentication, persons};
+use forecourt_app::{ErrorKind, authentication, person_links, persons};
 use forecourt_core::{
     actors::{Actor, Source},
     secrets::PlainSecret,
@@ -15,7 +15,10 @@ use forecourt_core::{
 };
 use forecourt_http::cookies;
 
-use super::visitors::{Resident, SESSION_COOKIE, Visitor};
+use super::{
+    person_links::too_many,
+    visitors::{Resident, SESSION_COOKIE, Visitor},
+};
 use crate::{
     developer::sign_in::{FirstPassword, Pending, SignIn, SignUp, SignedOut},
     errors::FailureKind,
@@ -36,8 +39,12 @@ impl<S: Sync> FromRequestParts<S> for Browser {
     }
 }
 
-fn sign_in_page(visitor: &Visitor, form: Form) -> SignIn {
-    SignIn { form, built_in: visitor.option.is_some(), options: Vec::new() }
+fn sign_in_page(visitor: &Visitor, resets: bool, form: Form) -> SignIn {
+    SignIn { form, built_in: visitor.option.is_some(), resets, options: Vec::new() }
+}
+
+async fn resets(visitor: &Visitor) -> Result<bool, Failed> {
+    Ok(person_links::are_offered(visitor.visit.web.app(), &visitor.portal.id).await?)
 }
 
 /// `GET /sign-in`.
@@ -46,7 +53,8 @@ pub(super) async fn ask(visitor: Visitor, asked: Asked) -> Result<Response, Fail
     if visitor.person.is_some() {
         return Ok(go_on(&visitor.visit, next));
     }
-    visitor.visit.show(&sign_in_page(&visitor, Form::new().with("next", next)))
+    let resets = resets(&visitor).await?;
+    visitor.visit.show(&sign_in_page(&visitor, resets, Form::new().with("next", next)))
 }
 
 fn go_on(visit: &Visit, next: &str) -> Response {
@@ -82,17 +90,14 @@ pub(super) async fn sign_in(
         }
         Err(error) if error.kind() == ErrorKind::Unauthenticated => {
             let form = posted.form().failed(visit.web.say("sign_in.wrong", &[]));
-            visit.show_refused(&sign_in_page(&visitor, form))
+            visit.show_refused(&sign_in_page(&visitor, resets(&visitor).await?, form))
         }
+        // The password was right, and the address is not proved yet: a mail says how.
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(visit.go(&developer::verify())),
         Err(error) => match error.kind() {
             ErrorKind::Limit { retry_after } => {
-                let minutes = retry_after.div_ceil(60).to_string();
-                let form = posted.form().failed(visit.web.say("sign_in.too_many", &[("count", &minutes)]));
-                let shown = visit.show_as(StatusCode::TOO_MANY_REQUESTS, &sign_in_page(&visitor, form));
-                shown.map(|mut response| {
-                    response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
-                    response
-                })
+                let resets = resets(&visitor).await?;
+                too_many(visit, retry_after, posted.form(), |form| sign_in_page(&visitor, resets, form))
             }
             _ => Err(error.into()),
         },
@@ -131,7 +136,9 @@ pub(super) async fn sign_up(
         password: PlainSecret::presented(posted.text("password")),
     };
     match persons::sign_up(visit.web.app(), &caller, &visitor.portal.id, new, &browser).await {
-        Ok(signed_in) => {
+        // Whether or not the address was known before.
+        Ok(None) => Ok(visit.go(&developer::verify())),
+        Ok(Some(signed_in)) => {
             let page = sign_up_page(&visitor, Form::new());
             let on = if page.needs_approval {
                 visit.go(&developer::pending())
@@ -142,7 +149,12 @@ pub(super) async fn sign_up(
             };
             Ok(with_session(visit, on, &signed_in.token))
         }
-        Err(error) => visit.show_refused(&sign_up_page(&visitor, posted.refused(error, FIELDS)?)),
+        Err(error) => match error.kind() {
+            ErrorKind::Limit { retry_after } => {
+                too_many(visit, retry_after, posted.form(), |form| sign_up_page(&visitor, form))
+            }
+            _ => visit.show_refused(&sign_up_page(&visitor, posted.refused(error, FIELDS)?)),
+        },
     }
 }
 

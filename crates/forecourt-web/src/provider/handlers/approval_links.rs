@@ -6,7 +6,7 @@ use forecourt_app::{
     approval_links::{self, LinkedApproval},
     approvals::Verdict,
 };
-use forecourt_core::{approval_links::ApprovalLinkRefusal, secrets::PlainSecret};
+use forecourt_core::{approval_links::ApprovalLinkRefusal, approvals::ApprovalSubject, secrets::PlainSecret};
 
 use super::{Answer, Doorstep};
 use crate::{
@@ -78,7 +78,10 @@ fn state(linked: &LinkedApproval) -> LinkState {
 fn view(linked: &LinkedApproval, state: LinkState, token: &str, form: Form) -> ApprovalLinkPage {
     ApprovalLinkPage {
         applicant: linked.approval.applicant_name.clone(),
-        resource: linked.approval.resource_name.clone(),
+        resource: match &linked.approval.subject {
+            ApprovalSubject::Subscription { .. } => linked.approval.resource_name.clone(),
+            ApprovalSubject::Registration => String::new(),
+        },
         applied_at: When::of(linked.approval.applied_at),
         state,
         form,
