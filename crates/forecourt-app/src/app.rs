@@ -19,8 +19,8 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
-    nodes::Live, permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority, usage::UsageKept,
-    writes::Write,
+    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority,
+    usage::UsageKept, writes::Write,
 };
 
 /// For how many days entries of the audit log are kept where nobody says otherwise.
@@ -97,6 +97,7 @@ struct Parts {
     clock: Clock,
     passwords: Passwords,
     sealer: Sealer,
+    master_key: MasterKey,
     verified: VerifiedPasswords,
     authorities: Authorities,
     limits: crate::sign_in_limits::Failures,
@@ -130,14 +131,14 @@ impl App {
     /// database's secrets are sealed under another master key.
     pub async fn open(store: Store, config: &Config, clock: Clock) -> Result<Self, Error> {
         let passwords = Passwords::new(config.password_hashes_at_once);
-        let sealer = Sealer::new(&config.master_key);
-        let made = bootstrap::run(&store, &passwords, &sealer, config, clock()).await?;
+        let made = bootstrap::run(&store, &passwords, config, clock()).await?;
         let revision = store.read().revision().await?;
         Ok(Self(Arc::new(Parts {
             store,
             clock,
             passwords,
-            sealer,
+            sealer: made.sealer,
+            master_key: config.master_key.clone(),
             verified: VerifiedPasswords::new(&mut OsRandom),
             authorities: Authorities::default(),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
@@ -233,7 +234,12 @@ impl App {
     }
 
     pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Write<'a>, Error> {
-        Ok(Write::new(self, caller, self.0.store.begin().await?, self.now()))
+        let tx = self.0.store.begin().await?;
+        // Nobody makes a data key meanwhile: what this write seals is sealed under the newest, and what it reads opens.
+        if tx.sealing_key_id().await?.is_some_and(|id| id != self.0.sealer.key_id()) {
+            self.learn_keys(&tx).await?;
+        }
+        Ok(Write::new(self, caller, tx, self.now()))
     }
 
     /// A write of what no call changes: the audit log itself.
@@ -243,6 +249,15 @@ impl App {
 
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// Learns the data keys that another process made.
+    pub(crate) async fn learn_keys(&self, read: &Reader) -> Result<(), Error> {
+        master_keys::learn(read, &self.0.master_key, &self.0.sealer).await
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

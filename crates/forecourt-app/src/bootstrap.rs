@@ -16,7 +16,7 @@ use forecourt_identity::{passwords::Passwords, sealing::Sealer};
 use forecourt_store::{Store, Tx};
 
 use crate::{
-    Config, Error, ErrorKind, audit_logs,
+    Config, Error, audit_logs, master_keys,
     random::OsRandom,
     sync_authority::{self, SyncAuthority},
 };
@@ -27,13 +27,14 @@ pub(crate) struct Made {
     pub(crate) csrf_key: Vec<u8>,
     /// What gateway nodes know the control plane by.
     pub(crate) sync_authority: SyncAuthority,
+    /// What seals and opens secrets.
+    pub(crate) sealer: Sealer,
 }
 
 /// Makes what is missing, and returns what every process needs of it.
 pub(crate) async fn run(
     store: &Store,
     passwords: &Passwords,
-    sealer: &Sealer,
     config: &Config,
     now: Timestamp,
 ) -> Result<Made, Error> {
@@ -43,16 +44,12 @@ pub(crate) async fn run(
         _ => None,
     };
     let mut tx = store.begin().await?;
-    match tx.master_key_id().await? {
-        Some(id) if id == sealer.key_id() => {}
-        Some(id) => return Err(other_master_key(&id, sealer)),
-        None => tx.save_master_key_id(sealer.key_id()).await?,
-    }
+    let sealer = master_keys::load(&tx, &config.master_key, now).await?;
     let key = match tx.csrf_key().await? {
         Some(key) => key,
         None => make_csrf_key(&tx).await?,
     };
-    let sync_authority = sync_authority::load(&tx, sealer).await?;
+    let sync_authority = sync_authority::load(&tx, &sealer).await?;
     tx.complete_change_log(now).await?;
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
@@ -75,7 +72,7 @@ pub(crate) async fn run(
     }
     audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
     tx.commit(now).await?;
-    Ok(Made { csrf_key: key.into_bytes(), sync_authority })
+    Ok(Made { csrf_key: key.into_bytes(), sync_authority, sealer })
 }
 
 /// Makes the administrators' built-in sign-in option, and enables it where the configuration says so.
@@ -95,18 +92,6 @@ async fn offer_passwords(tx: &mut Tx, config: &Config, caller: &Caller, now: Tim
         Some(_) => {}
     }
     Ok(())
-}
-
-fn other_master_key(id: &str, sealer: &Sealer) -> Error {
-    let own = sealer.key_id();
-    Error::new(
-        ErrorKind::Conflict,
-        "other_master_key",
-        format!(
-            "the secrets in this database are sealed under the master key {id}, but this process has the master key \
-             {own}; give it the key {id}"
-        ),
-    )
 }
 
 async fn make_csrf_key(tx: &Tx) -> Result<String, Error> {

@@ -192,7 +192,12 @@ pub(crate) async fn take(
 
 /// Where the memo of a sign-in is sealed.
 fn place(state: &PlainSecret) -> String {
-    format!("pending_sign_in/{}", state.digest().to_hex())
+    place_of(&state.digest().to_hex())
+}
+
+/// The same by the digest of the state, in hex.
+pub(crate) fn place_of(digest: &str) -> String {
+    format!("pending_sign_in/{digest}")
 }
 
 /// Opens a session for whom the provider of `option` knows, or records why it does not. `username` is what was typed,

@@ -24,7 +24,7 @@ pub use self::{
     upkeep::forget,
 };
 use crate::{
-    App,
+    App, Error,
     sealing::{self, Opener, Unopened},
 };
 
@@ -100,7 +100,12 @@ pub fn embedded(app: &App) -> Option<i64> {
 }
 
 /// Rows of the log as a gateway gets them: with their secrets in clear.
-fn handed_out(app: &App, logged: Vec<LoggedChange>) -> Vec<Change> {
+async fn handed_out(app: &App, logged: Vec<LoggedChange>) -> Result<Vec<Change>, Error> {
+    let mut resources = logged.iter().filter_map(|change| change.resource.as_ref());
+    // Another process may have made a data key a moment ago.
+    if resources.any(|resource| sealing::lacks_key(app.sealer(), resource)) {
+        app.learn_keys(app.read()).await?;
+    }
     let opener = Opener { sealer: app.sealer(), unopened: &app.feed().unopened };
     let change = |change: LoggedChange| Change {
         revision: change.revision,
@@ -108,5 +113,5 @@ fn handed_out(app: &App, logged: Vec<LoggedChange>) -> Vec<Change> {
         key: change.key,
         resource: change.resource.map(|resource| sealing::opened(opener, resource)),
     };
-    logged.into_iter().map(change).collect()
+    Ok(logged.into_iter().map(change).collect())
 }

@@ -32,6 +32,7 @@ pub mod group_objects;
 pub mod impacts;
 pub mod instance_tokens;
 pub mod labels;
+pub mod master_keys;
 pub mod nodes;
 mod notices;
 pub mod oauth_clients;

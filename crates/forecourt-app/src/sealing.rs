@@ -42,6 +42,12 @@ pub fn of_dcr_header(id: &DcrProviderId, name: &str) -> String {
 /// The place of the SMTP server's password.
 pub const OF_SMTP_SERVER: &str = "smtp_server";
 
+/// The place of what salts of user names are made with.
+pub const OF_USERNAME_SALTS: &str = "lasting/username_salts";
+
+/// The place of what the audit log is chained with.
+pub const OF_AUDIT_CHAIN: &str = "lasting/audit_chain";
+
 /// The place of what the calls of a contact point are signed with.
 pub fn of_contact_point(id: &ContactPointId) -> String {
     format!("contact_point/{id}")
@@ -92,6 +98,61 @@ impl Unopened {
         };
         let name = SecretDigest::of(format!("{context}\n{text}").as_bytes()).to_hex();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name)
+    }
+}
+
+/// Whether `sealer` lacks the key of a secret in `resource`.
+pub(crate) fn lacks_key(sealer: &Sealer, resource: &Resource) -> bool {
+    let of = |kept: &KeptSecret| match kept {
+        KeptSecret::Sealed(text) => text.split('.').nth(1).is_some_and(|id| !sealer.knows(id)),
+        KeptSecret::Clear(_) => false,
+    };
+    secrets_of(resource).into_iter().any(|(_, kept)| of(kept))
+}
+
+fn shared(secret: &TokenSecret) -> Option<&KeptSecret> {
+    match secret {
+        TokenSecret::Shared { secret, .. } => Some(secret),
+        TokenSecret::Public { .. } => None,
+    }
+}
+
+/// The secrets in `resource`, each with its place.
+pub(crate) fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
+    match resource {
+        Resource::Certificate(certificate) => {
+            certificate.pairs.iter().map(|pair| (of_certificate(&certificate.id), &pair.key)).collect()
+        }
+        Resource::Consumer(ConsumerState { gateway_group_id, username, credentials, .. }) => {
+            let secrets = credentials.iter().filter_map(|credential| match &credential.secret {
+                ConsumerSecret::JwtAuth { secret, .. } => {
+                    Some((of_consumer(gateway_group_id, username, credential.id.as_deref()), shared(secret)?))
+                }
+                ConsumerSecret::KeyAuth { .. } | ConsumerSecret::BasicAuth { .. } => None,
+            });
+            secrets.collect()
+        }
+        Resource::Credential(credential) => {
+            let secrets = credential.versions.iter().filter_map(|version| match &version.secret {
+                CredentialSecret::JwtAuth { secret, .. } => {
+                    Some((of_credential(&credential.id), shared(secret)?))
+                }
+                CredentialSecret::KeyAuth { .. }
+                | CredentialSecret::BasicAuth { .. }
+                | CredentialSecret::Oauth { .. } => None,
+            });
+            secrets.collect()
+        }
+        Resource::Service(service) => {
+            let upstreams = service.upstream.iter().chain(service.upstreams.values());
+            let keys = upstreams.filter_map(|upstream| upstream.tls.client_key.as_ref());
+            keys.map(|key| (of_service(&service.id), key)).collect()
+        }
+        Resource::Route(_)
+        | Resource::GlobalRule(_)
+        | Resource::Product(_)
+        | Resource::Application(_)
+        | Resource::Grant(_) => Vec::new(),
     }
 }
 

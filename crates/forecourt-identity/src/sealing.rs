@@ -1,15 +1,21 @@
-//! Sealing: secrets that must be read back are kept encrypted under the installation's master key
-//! (`docs/adr/0009-sealed-secrets.md`).
+//! Sealing: secrets that must be read back are kept encrypted under data keys, and these under the installation's
+//! master key (`docs/adr/0009-sealed-secrets.md`, `docs/adr/0025-data-keys-under-a-master-key.md`).
 //!
 //! Invariant: a sealed text opens only under the key that sealed it and in the place that it was sealed for, so that
-//! neither another installation's text nor one moved to another row is ever taken for the secret.
+//! neither another installation's text nor one moved to another row is ever taken for the secret. A sealer that learned
+//! a key never forgets it: what was read before a key was taken away opens afterwards.
 
-use std::fmt;
+mod keys;
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
-    Key, XChaCha20Poly1305, XNonce,
-    aead::{Aead, KeyInit, Payload},
+    XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
 };
 use forecourt_core::{
     audit_logs::chains::ChainKey,
@@ -19,58 +25,33 @@ use forecourt_core::{
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub use self::keys::{DataKey, LastingSecrets, MasterKey};
+
 /// What sealed texts of this form begin with.
 const VERSION: &str = "v1";
 const NONCE: usize = 24;
 
-/// The installation's master key: 32 bytes from which everything else is derived. It can be neither logged nor stored.
-#[derive(Clone)]
-pub struct MasterKey([u8; 32]);
-
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("******")
-    }
-}
-
-impl MasterKey {
-    /// A fresh key.
-    pub fn issue(random: &mut dyn Random) -> Self {
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes);
-        Self(bytes)
-    }
-
-    /// The key that 64 hex digits write, white space around them aside; `None` for anything else.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text.trim(), &mut bytes).ok()?;
-        Some(Self(bytes))
-    }
-
-    /// 64 lower-case hex digits: the form of the setting and of the key file, and of no other place.
-    pub fn to_hex(&self) -> PlainSecret {
-        PlainSecret::presented(hex::encode(self.0))
-    }
-
-    /// 32 bytes for one purpose, from which neither the master key nor those of another purpose can be told.
-    fn derived(&self, purpose: &str) -> [u8; 32] {
-        mac(&self.0, purpose.as_bytes())
-    }
-}
-
-/// Seals and opens secrets, and derives what must be the same in every process. Cheap to clone.
+/// Seals and opens secrets, and derives what must be the same in every process. Cheap to clone; clones learn together.
 #[derive(Clone)]
 pub struct Sealer {
-    cipher: XChaCha20Poly1305,
-    key_id: Box<str>,
+    ring: Arc<RwLock<Ring>>,
     salting: [u8; 32],
     audit_chain: ChainKey,
 }
 
+/// The data keys that are known; the newest is last.
+struct Ring(Vec<Cut>);
+
+/// A data key ready to be used.
+#[derive(Clone)]
+struct Cut {
+    id: Box<str>,
+    cipher: XChaCha20Poly1305,
+}
+
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("key_id", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("Sealer").field("key_id", &self.key_id()).finish_non_exhaustive()
     }
 }
 
@@ -79,13 +60,12 @@ impl fmt::Debug for Sealer {
 pub enum SealError {
     /// Another key sealed it.
     #[error(
-        "it was sealed under the master key {sealed}, but this process has the master key {own}: \
-         give it the key {sealed}"
+        "it was sealed under the key {sealed}, but this process has the key {own}: give it the key {sealed}"
     )]
     OtherKey {
         /// The id of the key that sealed it.
         sealed: String,
-        /// The id of the key at hand.
+        /// The id of the key at hand; of several, the newest.
         own: String,
     },
     /// The text is not of a form that this version writes.
@@ -100,18 +80,35 @@ pub enum SealError {
     /// The cipher refused: the secret is longer than it can take.
     #[error("a secret is too long to be sealed")]
     TooLong,
+    /// There is no data key.
+    #[error("there is no data key to seal a secret under")]
+    NoKey,
 }
 
 impl Sealer {
-    /// A sealer under `key`.
+    /// A sealer under the one data key that has the bytes of `key`, with the secrets derived from it: how installations
+    /// sealed before they had data keys.
     pub fn new(key: &MasterKey) -> Self {
-        let id = key.derived("forecourt: id of the master key");
-        let id: String = hex::encode(id).chars().take(8).collect();
-        Self {
-            cipher: XChaCha20Poly1305::new(&Key::from(key.derived("forecourt: sealing"))),
-            key_id: id.into(),
-            salting: key.derived("forecourt: salts of user names"),
-            audit_chain: ChainKey::new(key.derived("forecourt: chain of the audit log")),
+        Self::with([DataKey::of_master_key(key)], &LastingSecrets::of_master_key(key))
+    }
+
+    /// A sealer under the last of `keys`, the newest, that opens under all of them. Of none, nothing is sealed.
+    pub fn with(keys: impl IntoIterator<Item = DataKey>, lasting: &LastingSecrets) -> Self {
+        let sealer = Self {
+            ring: Arc::new(RwLock::new(Ring(Vec::new()))),
+            salting: lasting.username_salts,
+            audit_chain: ChainKey::new(lasting.audit_chain),
+        };
+        sealer.learn(keys);
+        sealer
+    }
+
+    /// Adds what is not known yet of `keys`, the newest of which is last, and seals under that from now on.
+    pub fn learn(&self, keys: impl IntoIterator<Item = DataKey>) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            ring.0.retain(|known| *known.id != *key.id());
+            ring.0.push(Cut { id: key.id().into(), cipher: key.cipher() });
         }
     }
 
@@ -120,16 +117,30 @@ impl Sealer {
         &self.audit_chain
     }
 
-    /// Eight hex digits that name the master key and tell nothing about it.
-    pub fn key_id(&self) -> &str {
-        &self.key_id
+    /// Eight hex digits that name the data key that secrets are sealed under.
+    pub fn key_id(&self) -> String {
+        self.newest().map_or_else(String::new, |key| key.id.to_string())
+    }
+
+    /// Whether texts of the data key `id` open here.
+    pub fn knows(&self, id: &str) -> bool {
+        self.key(id).is_some()
+    }
+
+    fn newest(&self) -> Option<Cut> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).0.last().cloned()
+    }
+
+    fn key(&self, id: &str) -> Option<Cut> {
+        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
+        ring.0.iter().find(|key| *key.id == *id).cloned()
     }
 
     /// `secret` as it may be stored at the place `context`, such as `certificate/ssl_…`: where the same context is
     /// given again it opens, and nowhere else.
     ///
     /// # Errors
-    /// Only for a secret beyond all reason (256 GiB).
+    /// For a secret beyond all reason (256 GiB), and where there is no data key.
     pub fn seal(
         &self,
         secret: &PlainSecret,
@@ -138,11 +149,12 @@ impl Sealer {
     ) -> Result<KeptSecret, SealError> {
         let mut nonce = [0; NONCE];
         random.fill(&mut nonce);
-        let bound = self.bound(context);
+        let Cut { id, cipher } = self.newest().ok_or(SealError::NoKey)?;
+        let bound = bound(&id, context);
         let payload = Payload { msg: secret.reveal().as_bytes(), aad: bound.as_bytes() };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::TooLong)?;
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::TooLong)?;
         let text = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat());
-        Ok(KeptSecret::Sealed(format!("{VERSION}.{}.{text}", self.key_id)))
+        Ok(KeptSecret::Sealed(format!("{VERSION}.{id}.{text}")))
     }
 
     /// The secret that was sealed for `context`; one that is clear is given as it is.
@@ -158,14 +170,14 @@ impl Sealer {
         let (Some(VERSION), Some(key_id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(SealError::Form);
         };
-        if key_id != &*self.key_id {
-            return Err(SealError::OtherKey { sealed: key_id.to_owned(), own: self.key_id.to_string() });
-        }
+        let Some(Cut { id, cipher }) = self.key(key_id) else {
+            return Err(SealError::OtherKey { sealed: key_id.to_owned(), own: self.key_id() });
+        };
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Form)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE>().ok_or(SealError::Form)?;
-        let bound = self.bound(context);
+        let bound = bound(&id, context);
         let payload = Payload { msg: sealed, aad: bound.as_bytes() };
-        let opened = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok();
+        let opened = cipher.decrypt(&XNonce::from(*nonce), payload).ok();
         let secret = opened.and_then(|bytes| String::from_utf8(bytes).ok());
         secret.map(PlainSecret::presented).ok_or_else(|| SealError::Tampered { context: context.to_owned() })
     }
@@ -179,11 +191,11 @@ impl Sealer {
         }
         salt
     }
+}
 
-    /// What the cipher binds a text to, beside the text itself.
-    fn bound(&self, context: &str) -> String {
-        format!("forecourt/{VERSION}/{}/{context}", self.key_id)
-    }
+/// What the cipher binds a text to, beside the text itself.
+fn bound(key: &str, context: &str) -> String {
+    format!("forecourt/{VERSION}/{key}/{context}")
 }
 
 fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
@@ -240,7 +252,7 @@ mod tests {
         let (mine, other) = (sealer("0a"), sealer("0b"));
         let sealed = mine.seal(&PlainSecret::presented("x"), "c", &mut Counting(0)).unwrap();
         let refused = other.open(&sealed, "c").unwrap_err().to_string();
-        assert!(refused.contains(mine.key_id()) && refused.contains(other.key_id()), "{refused}");
+        assert!(refused.contains(&mine.key_id()) && refused.contains(&other.key_id()), "{refused}");
         assert_eq!(mine.key_id().len(), 8);
     }
 
@@ -256,6 +268,24 @@ mod tests {
         let first = sealed.replacen("AQ", "AR", 1);
         assert_ne!(first, sealed);
         assert!(sealer.open(&KeptSecret::Sealed(first), "c").is_err());
+    }
+
+    #[test]
+    fn a_sealer_that_learned_a_key_seals_under_it_and_opens_what_was_sealed_before() {
+        let (old, random) = (sealer("0a"), &mut Counting(0));
+        let before = old.seal(&PlainSecret::presented("x"), "c", random).unwrap();
+        let key = DataKey::issue(random);
+        let elsewhere = Sealer::with([key.clone()], &LastingSecrets::issue(random));
+        let after = elsewhere.seal(&PlainSecret::presented("y"), "c", random).unwrap();
+        assert!(old.open(&after, "c").is_err());
+        let clone = old.clone();
+        old.learn([key.clone()]);
+        assert_eq!(clone.key_id(), key.id(), "clones learn together");
+        assert_eq!(clone.open(&after, "c").unwrap().reveal(), "y");
+        assert_eq!(clone.open(&before, "c").unwrap().reveal(), "x");
+        assert_eq!(clone.salt_of("ada"), sealer("0a").salt_of("ada"), "salts stay");
+        let none = Sealer::with([], &LastingSecrets::issue(random));
+        assert_eq!(none.seal(&PlainSecret::presented("x"), "c", random).unwrap_err(), SealError::NoKey);
     }
 
     #[test]

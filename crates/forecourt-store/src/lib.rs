@@ -32,6 +32,7 @@ mod group_objects;
 mod instance_tokens;
 mod labels;
 mod listening;
+mod master_keys;
 mod migrations;
 mod nodes;
 mod notices;
@@ -67,6 +68,9 @@ pub use counts::{NamedOfPortal, ServiceOwner};
 pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use listening::Listening;
+pub use master_keys::{
+    KeptLastingSecrets, KeyWrapping, SEALED_COLUMNS, SealedColumn, SealedRow, StoredDataKey,
+};
 pub use migrations::schema_steps;
 pub use nodes::{Alive, Applied, NodeNews};
 pub use permissions::RuledNoun;

@@ -12,7 +12,7 @@ struct Step {
     sql: &'static str,
 }
 
-const STEPS: [Step; 24] = [
+const STEPS: [Step; 25] = [
     Step { name: "0001_main_job", sql: include_str!("migrations/0001_main_job.sql") },
     Step { name: "0002_gateway_objects", sql: include_str!("migrations/0002_gateway_objects.sql") },
     Step {
@@ -42,7 +42,8 @@ const STEPS: [Step; 24] = [
     Step { name: "0021_portal_scim", sql: include_str!("migrations/0021_portal_scim.sql") },
     Step { name: "0022_audit_logs", sql: include_str!("migrations/0022_audit_logs.sql") },
     Step { name: "0023_deliveries", sql: include_str!("migrations/0023_deliveries.sql") },
-    Step { name: "0026_person_links", sql: include_str!("migrations/0026_person_links.sql") },
+    Step { name: "0024_data_keys", sql: include_str!("migrations/0024_data_keys.sql") },
+    Step { name: "0025_person_links", sql: include_str!("migrations/0025_person_links.sql") },
 ];
 
 /// Brings the schema up to date.

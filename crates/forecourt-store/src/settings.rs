@@ -7,7 +7,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Reader, StoreError, Tx, rows};
+use crate::{KeptLastingSecrets, Reader, StoreError, Tx, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -31,6 +31,8 @@ const SCIM: &str = "scim";
 const SMTP_SERVER: &str = "smtp_server";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
+const USERNAME_SALTS: &str = "username_salts";
+const AUDIT_CHAIN: &str = "audit_chain";
 const SYNC_AUTHORITY: &str = "sync_authority";
 const PERMISSIONS_MARK: &str = "permissions_mark";
 
@@ -70,7 +72,19 @@ impl Reader {
         Ok(entity::Entity::find_by_id(CSRF_KEY).one(&self.connection()).await?.map(|row| row.value))
     }
 
-    /// Which master key the secrets of this database are sealed under, once one was used.
+    /// The secrets that no rotation changes, once they were kept.
+    pub async fn lasting_secrets(&self) -> Result<Option<KeptLastingSecrets>, StoreError> {
+        let kept = async |key: &str| {
+            let row = entity::Entity::find_by_id(key).one(&self.connection()).await?;
+            row.map(|row| rows::from_json::<KeptSecret>("lasting secret", &row.value)).transpose()
+        };
+        let (username_salts, audit_chain) = (kept(USERNAME_SALTS).await?, kept(AUDIT_CHAIN).await?);
+        Ok(username_salts
+            .zip(audit_chain)
+            .map(|(username_salts, audit_chain)| KeptLastingSecrets { username_salts, audit_chain }))
+    }
+
+    /// The master key that processes should be given, once one was used; while it is changed another one opens too.
     pub async fn master_key_id(&self) -> Result<Option<String>, StoreError> {
         Ok(entity::Entity::find_by_id(MASTER_KEY_ID).one(&self.connection()).await?.map(|row| row.value))
     }
@@ -109,7 +123,14 @@ impl Tx {
         self.save_setting(CSRF_KEY, key).await
     }
 
-    /// Notes which master key the secrets of this database are sealed under.
+    /// Stores the secrets that no rotation changes.
+    pub async fn save_lasting_secrets(&self, kept: &KeptLastingSecrets) -> Result<(), StoreError> {
+        let text = |secret: &KeptSecret| rows::to_json("lasting secret", secret);
+        self.save_setting(USERNAME_SALTS, text(&kept.username_salts)?).await?;
+        self.save_setting(AUDIT_CHAIN, text(&kept.audit_chain)?).await
+    }
+
+    /// Notes which master key processes should be given.
     pub async fn save_master_key_id(&self, id: &str) -> Result<(), StoreError> {
         self.save_setting(MASTER_KEY_ID, id.to_owned()).await
     }

@@ -45,9 +45,11 @@ pub async fn verify(
     }
     let reader = Reader::open(&settings.location()).await;
     let reader = reader.map_err(|error| format!("the database cannot be verified: {error}"))?;
-    let known = reader.master_key_id().await.map_err(text)?;
-    let known = known.ok_or("the database was never used, so there is no audit log in it")?;
-    let master_key = master_key::of(settings, Some(&known)).map_err(text)?;
+    let known = reader.master_key_ids().await.map_err(text)?;
+    if known.is_empty() {
+        return Err("the database was never used, so there is no audit log in it".to_owned());
+    }
+    let master_key = master_key::of(settings, &known).map_err(text)?;
     let verified = audit_logs::verify(&reader, &master_key, |finding| tell(&finding.to_string())).await;
     let mut verified = verified.map_err(text)?;
     if let Some(noted) = noted

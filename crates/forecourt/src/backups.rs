@@ -6,6 +6,7 @@
 //! stands in `docs/adr/0023-a-portable-backup.md`.
 
 mod files;
+mod keys;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,12 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use forecourt_core::time::Timestamp;
-use forecourt_identity::sealing::{MasterKey, Sealer};
-use forecourt_store::{CopyError, Filling, Location, Original, StoreError, StoredAuthority};
+use forecourt_store::{CopyError, Filling, Location, Original, StoreError};
 
 pub use self::files::FileProblem;
 use self::{
     files::{Backup, Head, Part, Writer},
+    keys::{CopiedKeys, keys_of},
     lines::Digest,
 };
 use crate::{
@@ -114,8 +115,8 @@ pub async fn backup(settings: &Settings, path: &Path, now: Timestamp) -> Result<
     let read = |problem: CopyError| database(&location, problem);
     let original = Original::open(&location).await.map_err(read)?;
     let schema = original.schema();
-    let master_key = master_key_of(&original).await.map_err(|error| read(error.into()))?;
-    let head = Head::new(VERSION, schema, master_key, now);
+    let keys = keys_of(&original).await.map_err(|error| read(error.into()))?;
+    let head = Head::new(VERSION, schema, keys.current.clone(), keys.master_keys(), now);
     let wrong = |problem| BackupError::File { path: path.to_owned(), problem };
     let mut writer = Writer::create(path, &head).map_err(wrong)?;
     let mut copied = Copied { tables: schema.tables.len(), rows: 0 };
@@ -147,10 +148,10 @@ pub async fn backup(settings: &Settings, path: &Path, now: Timestamp) -> Result<
 /// See [`BackupError`]. Nothing is stored then, but where [`CopyError::NotUpgraded`] says otherwise.
 pub async fn restore(settings: &Settings, path: &Path) -> Result<Copied, BackupError> {
     let wrong = |problem| BackupError::File { path: path.to_owned(), problem };
-    let (head, authority) = checked(path).map_err(wrong)?;
-    if let Some(known) = &head.master_key {
-        let key = master_key::of(settings, Some(known))?;
-        open_probe(&key, authority.as_deref())?;
+    let (head, keys) = checked(path).map_err(wrong)?;
+    let known = head.needed_keys();
+    if !known.is_empty() {
+        keys.open_with(&master_key::of(settings, &known)?)?;
     }
     let location = settings.location();
     if let Location::Sqlite(_) = location {
@@ -292,48 +293,18 @@ async fn compare(
     }
 }
 
-/// Reads the file to its end: its head, and the sealed authority, which tells whether a master key is the one.
-fn checked(path: &Path) -> Result<(Head, Option<String>), FileProblem> {
+/// Reads the file to its end: its head, and what tells whether a master key is the one.
+fn checked(path: &Path) -> Result<(Head, CopiedKeys), FileProblem> {
     let mut backup = Backup::open(path)?;
     let head = backup.head().clone();
-    let mut authority = None;
+    let mut keys = CopiedKeys::default();
     for table in &head.tables {
         while let Part::Row { cells, .. } = backup.next(table)? {
-            if table.name == SETTINGS {
-                authority = authority.or(lines::text_beside(&cells, AUTHORITY));
-            }
+            keys.note(&table.name, &cells);
         }
     }
     backup.finish()?;
-    Ok((head, authority))
-}
-
-/// The table and the keys of the settings that say which master key is needed.
-const SETTINGS: &str = "settings";
-const MASTER_KEY_ID: &str = "master_key_id";
-const AUTHORITY: &str = "sync_authority";
-
-async fn master_key_of(original: &Original) -> Result<Option<String>, StoreError> {
-    let Some(table) = original.schema().tables.iter().find(|table| table.name == SETTINGS) else {
-        return Ok(None);
-    };
-    let mut rows = original.rows(table);
-    loop {
-        let page = rows.next().await?;
-        let found = page.iter().find_map(|row| lines::text_beside(row, MASTER_KEY_ID));
-        if found.is_some() || page.is_empty() {
-            return Ok(found);
-        }
-    }
-}
-
-/// Whether `key` opens what every installation holds sealed.
-fn open_probe(key: &MasterKey, authority: Option<&str>) -> Result<(), BackupError> {
-    let Some(authority) = authority else { return Ok(()) };
-    let sealed = |problem: &dyn std::fmt::Display| BackupError::Sealed(problem.to_string());
-    let authority: StoredAuthority = serde_json::from_str(authority).map_err(|error| sealed(&error))?;
-    let opened = Sealer::new(key).open(&authority.key, forecourt_app::sync_authority::PLACE);
-    opened.map(drop).map_err(|error| sealed(&error))
+    Ok((head, keys))
 }
 
 fn database(location: &Location, problem: CopyError) -> BackupError {

@@ -1,4 +1,5 @@
-//! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `backup`, `restore`, `config`, `audit verify`.
+//! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `backup`, `restore`, `config`, `audit verify`,
+//! `master-key`.
 //!
 //! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
 //! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
@@ -19,6 +20,7 @@ use crate::{
     config::Settings,
     demo,
     gateway_node::{self, GatewayOptions},
+    master_key::rotating::{self, NewKey},
     serve::{self, Server},
     telemetry,
 };
@@ -47,6 +49,9 @@ enum Command {
     Restore(RestoreOptions),
     /// Print the settings that are in force, with secrets masked.
     Config(ConfigFile),
+    /// The key under which everything secret is sealed.
+    #[command(subcommand)]
+    MasterKey(MasterKeyCommand),
     /// The record of what was changed.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -61,6 +66,30 @@ enum AuditCommand {
         /// An end that an earlier verification told, NUMBER:HASH, which must still be there.
         #[arg(long, value_name = "NUMBER:HASH")]
         noted: Option<Noted>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum MasterKeyCommand {
+    /// Tell which keys there are, and what is still sealed under older ones.
+    Status(ConfigFile),
+    /// Change the master key and seal everything anew, while others serve; run it again to go on.
+    Rotate {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The file of the new key: 64 hex digits [default: a fresh one in data_dir/master.key].
+        #[arg(long, value_name = "FILE", conflicts_with = "new_key_command")]
+        new_key_file: Option<PathBuf>,
+        /// The program that prints the new key, and its arguments.
+        #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+        new_key_command: Vec<String>,
+    },
+    /// Take away a master key that is not used any more, and the older data keys.
+    Retire {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The id of the old master key, eight hex digits.
+        id: String,
     },
 }
 
@@ -149,6 +178,19 @@ fn execute(command: Command) -> Result<(), String> {
             }));
             lines.into_iter().collect::<Result<(), _>>()?;
             print(&outcome?)
+        }
+        Command::MasterKey(command) => {
+            let told = match &command {
+                MasterKeyCommand::Status(config) => runtime()?.block_on(rotating::status(&settings(config)?)),
+                MasterKeyCommand::Rotate { config, new_key_file, new_key_command } => {
+                    let new = NewKey::of(new_key_file.as_deref(), new_key_command);
+                    runtime()?.block_on(rotating::rotate(&settings(config)?, &new))
+                }
+                MasterKeyCommand::Retire { config, id } => {
+                    runtime()?.block_on(rotating::retire(&settings(config)?, id))
+                }
+            };
+            print(&told?)
         }
         Command::Serve(config) => {
             let settings = settings(&config)?;

@@ -117,6 +117,10 @@ pub struct BootstrapSettings {
 pub struct SecuritySettings {
     /// 64 hex digits under which kept secrets are sealed. Empty: those of the file `data_dir/master.key`.
     pub master_key: String,
+    /// A file that holds them, such as a mounted secret. Empty: none.
+    pub master_key_file: String,
+    /// A program with its arguments that prints them. Empty: none.
+    pub master_key_command: Vec<String>,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
     /// How often signing in may fail.
@@ -243,6 +247,8 @@ impl Settings {
         if !self.security.master_key.is_empty() {
             masked.security.master_key = "******".into();
         }
+        // Arguments may hold what opens a vault.
+        masked.security.master_key_command.iter_mut().skip(1).for_each(|part| *part = "******".into());
         masked
     }
 
@@ -305,6 +311,7 @@ impl Settings {
         let problem =
             "must be 64 hex digits, such as openssl rand -hex 32 prints, or empty for data_dir/master.key";
         require("security.master_key", fits, problem)?;
+        self.security.check_one_master_key()?;
         for proxy in &self.security.trusted_proxies {
             let fits = Network::parse(proxy).is_some();
             let problem =
@@ -314,6 +321,27 @@ impl Settings {
         self.security.failed_sign_ins.check()?;
         self.security.ip_restriction.check()?;
         self.security.ssrf_protection.check()
+    }
+}
+
+impl SecuritySettings {
+    /// The master key comes from one place.
+    fn check_one_master_key(&self) -> Result<(), ConfigError> {
+        let given = [
+            ("security.master_key", !self.master_key.is_empty()),
+            ("security.master_key_file", !self.master_key_file.is_empty()),
+            ("security.master_key_command", !self.master_key_command.is_empty()),
+        ];
+        let mut given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key);
+        match (given.next(), given.next()) {
+            (Some(first), Some(second)) => {
+                let problem = format!(
+                    "is set, and so is {first}: the master key comes from one place, unset the other"
+                );
+                Err(ConfigError::Value { key: second.into(), problem })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Jobs {
     pub audit_answers: Job,
     /// Old entries of the audit log are taken away.
     pub audit_pruning: Job,
+    /// Secrets are sealed anew after the master key was changed.
+    pub resealing: Job,
 }
 
 impl Job {
@@ -57,6 +59,7 @@ impl Jobs {
             ("delivering", &self.delivering),
             ("audit_answers", &self.audit_answers),
             ("audit_pruning", &self.audit_pruning),
+            ("resealing", &self.resealing),
         ]
         .into_iter()
     }

@@ -314,13 +314,13 @@ async fn open_app(
     };
     let admin_password =
         if is_first { random_password()? } else { settings.bootstrap.admin_password.clone() };
-    let known = store.read().master_key_id().await;
+    let known = store.read().master_key_ids().await;
     let known = known.map_err(|error| failures::of_database(settings, &error, Some(&error)))?;
-    if settings.security.master_key.is_empty() {
+    if master_key::is_own_file(settings) {
         make_data_dir(&settings.data_folder())?;
     }
     let config = forecourt_app::Config {
-        master_key: master_key::of(settings, known.as_deref())?,
+        master_key: master_key::of(settings, &known)?,
         admin_username: settings.bootstrap.admin_username.clone(),
         admin_password: admin_password.clone(),
         enable_passwords: settings.bootstrap.enable_passwords,

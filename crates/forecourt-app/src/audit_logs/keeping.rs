@@ -1,10 +1,10 @@
 //! Keeping the log in shape: old entries are taken away, and whether the others are as they were written is found out.
 
 use forecourt_core::audit_logs::chains::{Finding, Link, Mark, MarkName, Walk};
-use forecourt_identity::sealing::{MasterKey, Sealer};
+use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Reader;
 
-use crate::{App, Error, ErrorKind};
+use crate::{App, Error, master_keys};
 
 /// How many entries are read at a time.
 const PAGE: u64 = 1_000;
@@ -34,17 +34,7 @@ pub async fn verify(
     master_key: &MasterKey,
     mut tell: impl FnMut(&Finding),
 ) -> Result<Verified, Error> {
-    let sealer = Sealer::new(master_key);
-    if let Some(id) = read.master_key_id().await?
-        && id != sealer.key_id()
-    {
-        let message = format!(
-            "the audit log is chained under the master key {id}, but this process has the master key {}; give it the \
-             key {id}",
-            sealer.key_id()
-        );
-        return Err(Error::new(ErrorKind::Conflict, "other_master_key", message));
-    }
+    let sealer = master_keys::opened(read, master_key).await?;
     let key = sealer.audit_chain();
     let mut checkpoint = read.audit_mark(MarkName::Checkpoint).await?;
     let mut walk = Walk::new(key, checkpoint.as_ref());

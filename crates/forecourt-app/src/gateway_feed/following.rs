@@ -158,8 +158,10 @@ impl Following {
         // By which line later rows were made is not known.
         page.retain(|row| row.revision <= latest.revision);
         if !is_whole || page.len() < there {
-            self.pass(page.last().map(PagePlace::after));
-            return Ok((!page.is_empty()).then(|| vec![News::Rows(handed_out(app, page))]));
+            let (place, is_empty) = (page.last().map(PagePlace::after), page.is_empty());
+            let told = handed_out(app, page).await?;
+            self.pass(place);
+            return Ok((!is_empty).then(|| vec![News::Rows(told)]));
         }
         if app.read().scopes_of_group(&self.group).await? != self.scopes {
             return self.begin_state(app, SnapshotReason::Scopes, latest.revision).await.map(Some);
@@ -168,11 +170,13 @@ impl Following {
             return Ok(Some(Vec::new()));
         }
         // The page was not full: what was read is the state when it was read, and no revision since concerns it.
+        let is_empty = page.is_empty();
+        let told = handed_out(app, page).await?;
         let position = position(latest, &self.scopes);
         self.pass(Some(PagePlace::after_revision(latest.revision)));
         self.is_between = false;
         self.reached = Some(position.clone());
-        let rows = (!page.is_empty()).then(|| News::Rows(handed_out(app, page)));
+        let rows = (!is_empty).then(|| News::Rows(told));
         Ok(Some(rows.into_iter().chain([News::Reached(position)]).collect()))
     }
 

@@ -37,6 +37,7 @@ mod gateway_node;
 mod jobs;
 mod listeners;
 mod main_job;
+mod master_keys;
 mod metrics;
 mod node_folders;
 mod node_links;

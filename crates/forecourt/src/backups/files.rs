@@ -56,6 +56,9 @@ pub(super) struct Head {
     pub(super) made_at: i64,
     /// The id of the master key that its secrets are sealed under; `None`: it has none.
     pub(super) master_key: Option<String>,
+    /// The ids of all that open them: two while the master key is changed. Earlier versions did not tell.
+    #[serde(default)]
+    pub(super) master_keys: Vec<String>,
     /// Its tables, in the order in which they follow.
     pub(super) tables: Vec<Table>,
 }
@@ -79,14 +82,29 @@ struct End {
 }
 
 impl Head {
-    pub(super) fn new(version: &str, schema: &Schema, master_key: Option<String>, now: Timestamp) -> Self {
+    pub(super) fn new(
+        version: &str,
+        schema: &Schema,
+        master_key: Option<String>,
+        master_keys: Vec<String>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             forecourt_backup: FORM,
             forecourt: version.to_owned(),
             schema: schema.version.clone(),
             made_at: now.micros(),
             master_key,
+            master_keys,
             tables: schema.tables.clone(),
+        }
+    }
+
+    /// The ids of the master keys of which one is needed; none: nothing is sealed.
+    pub(super) fn needed_keys(&self) -> Vec<String> {
+        match self.master_keys.is_empty() {
+            true => self.master_key.clone().into_iter().collect(),
+            false => self.master_keys.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use forecourt_app::{App, Config};
+use forecourt_identity::sealing::MasterKey;
 use forecourt_store::Store;
 use tempfile::TempDir;
 
@@ -30,7 +31,7 @@ async fn installed() -> Installed {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(&folder);
     let store = serve::open_store(&settings).await.unwrap();
-    let master_key = master_key::of(&settings, None).unwrap();
+    let master_key = master_key::of(&settings, &[]).unwrap();
     let config = Config { master_key, ..Config::default() };
     App::open(store, &config, serve::system_clock()).await.unwrap();
     let file = folder.path().join("backup");
@@ -119,6 +120,7 @@ fn head(schema: &str, tables: Vec<forecourt_store::Table>) -> Head {
         schema: schema.into(),
         made_at: 0,
         master_key: None,
+        master_keys: Vec::new(),
         tables,
     }
 }
@@ -174,12 +176,12 @@ async fn tables_that_are_not_those_of_the_named_schema_are_refused() {
 #[tokio::test]
 async fn a_key_that_has_the_right_name_alone_is_found_out() {
     let installed = installed().await;
-    let (_, authority) = checked(&installed.file).unwrap();
+    let (head, keys) = checked(&installed.file).unwrap();
     let key = MasterKey::from_hex(&"0a".repeat(32)).unwrap();
-    assert!(authority.is_some());
-    open_probe(&key, authority.as_deref()).unwrap();
+    assert_eq!(head.needed_keys(), [key.id()]);
+    keys.open_with(&key).unwrap();
     let other = MasterKey::from_hex(&"0b".repeat(32)).unwrap();
-    let refused = open_probe(&other, authority.as_deref()).unwrap_err().to_string();
+    let refused = keys.open_with(&other).unwrap_err().to_string();
     assert!(refused.contains("does not open"), "{refused}");
 }
 

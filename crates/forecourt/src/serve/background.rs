@@ -10,6 +10,7 @@ use crate::{
     dcr_removing::{self, Removing},
     delivering::{self, Delivering},
     jobs::Jobs,
+    master_key::resealing::{self, Resealing},
     usage_keeping::{self, Keeping},
 };
 
@@ -19,6 +20,7 @@ pub(super) struct Background {
     removing: Option<Removing>,
     delivering: Option<Delivering>,
     auditing: AuditKeeping,
+    resealing: Resealing,
 }
 
 impl Background {
@@ -34,6 +36,7 @@ impl Background {
             removing: goes_out.then(|| dcr_removing::start(app.clone(), Arc::clone(jobs))),
             delivering: goes_out.then(|| delivering::start(app.clone(), Arc::clone(jobs))),
             auditing: audit_keeping::start(app.clone(), Arc::clone(jobs)),
+            resealing: resealing::start(app.clone(), Arc::clone(jobs)),
         }
     }
 
@@ -51,6 +54,7 @@ impl Background {
         };
         tokio::join!(told, removed);
         self.keeping.stop().await;
+        self.resealing.stop().await;
         self.auditing.stop().await;
     }
 }

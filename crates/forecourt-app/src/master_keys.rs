@@ -1,0 +1,257 @@
+//! The data keys of the installation: made at the first start, learned by every process, and exchanged with the master
+//! key (`docs/adr/0025-data-keys-under-a-master-key.md`). What is sealed under an older one is re-sealed in
+//! `resealing.rs`.
+//!
+//! Invariant: every data key is wrapped under every master key that is valid; a write seals under the newest; and a key
+//! that some row names is never taken away.
+
+mod resealing;
+
+use forecourt_core::{secrets::PlainSecret, time::Timestamp};
+use forecourt_identity::sealing::{DataKey, LastingSecrets, MasterKey, SealError, Sealer};
+use forecourt_store::{KeptLastingSecrets, KeyWrapping, Reader, Store, StoredDataKey, Tx};
+
+pub use self::resealing::{Resealed, reseal};
+use crate::{
+    App, Error, ErrorKind,
+    random::OsRandom,
+    sealing::{OF_AUDIT_CHAIN, OF_USERNAME_SALTS},
+};
+
+/// For how many seconds a data key must have sealed before those before it may go: longer than any write takes from
+/// sealing to its commit.
+pub const SETTLING_SECONDS: i64 = 30;
+
+/// What [`rotate`] found or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// A fresh data key seals from now on, and the new master key opens all.
+    Begun,
+    /// That was done before: what is left is to re-seal.
+    GoesOn,
+}
+
+/// A data key, and what names it.
+#[derive(Clone, Debug)]
+pub struct NamedDataKey {
+    /// The key.
+    pub key: StoredDataKey,
+    /// Whether it seals.
+    pub seals: bool,
+    /// How many rows name it, by table and column; only where some do.
+    pub named_by: Vec<(String, u64)>,
+}
+
+/// Which keys there are.
+#[derive(Clone, Debug)]
+pub struct KeyStatus {
+    /// The master key that processes should be given; `None`: the database was never used.
+    pub current: Option<String>,
+    /// Every master key that opens what is sealed, ascending.
+    pub master_keys: Vec<String>,
+    /// Every data key, the one that seals last.
+    pub data_keys: Vec<NamedDataKey>,
+}
+
+/// The data keys under `master`; the first one is made where there is none.
+pub(crate) async fn load(tx: &Tx, master: &MasterKey, now: Timestamp) -> Result<Sealer, Error> {
+    if tx.data_keys().await?.is_empty() {
+        let (key, lasting) = match tx.master_key_id().await? {
+            None => (DataKey::issue(&mut OsRandom), LastingSecrets::issue(&mut OsRandom)),
+            Some(id) if id == master.id() => {
+                (DataKey::of_master_key(master), LastingSecrets::of_master_key(master))
+            }
+            Some(id) => return Err(other_master_key(&[id], master)),
+        };
+        tx.insert_data_key(key.id(), 1, now).await?;
+        tx.insert_key_wrapping(wrapping(&key, master)?).await?;
+        let sealer = Sealer::with([key], &lasting);
+        let (salts, chain) = lasting.to_hex();
+        let seal = |secret: &PlainSecret, place| sealer.seal(secret, place, &mut OsRandom);
+        let username_salts = seal(&salts, OF_USERNAME_SALTS)?;
+        let audit_chain = seal(&chain, OF_AUDIT_CHAIN)?;
+        tx.save_lasting_secrets(&KeptLastingSecrets { username_salts, audit_chain }).await?;
+        tx.save_master_key_id(&master.id()).await?;
+    }
+    opened(tx, master).await
+}
+
+/// What opens everything that the database holds sealed, with `master`.
+///
+/// # Errors
+/// Where `master` is another key than the database needs, or a key in it was changed.
+pub async fn opened(read: &Reader, master: &MasterKey) -> Result<Sealer, Error> {
+    let keys = data_keys(read, master).await?;
+    if keys.is_empty() {
+        // Not started since there are data keys.
+        return match read.master_key_id().await? {
+            Some(id) if id != master.id() => Err(other_master_key(&[id], master)),
+            _ => Ok(Sealer::new(master)),
+        };
+    }
+    let kept = read.lasting_secrets().await?.ok_or(SealError::Form)?;
+    let opener = Sealer::with(keys.iter().cloned(), &LastingSecrets::of_master_key(master));
+    let salts = opener.open(&kept.username_salts, OF_USERNAME_SALTS)?;
+    let chain = opener.open(&kept.audit_chain, OF_AUDIT_CHAIN)?;
+    let lasting = LastingSecrets::from_hex(&salts, &chain).ok_or(SealError::Form)?;
+    Ok(Sealer::with(keys, &lasting))
+}
+
+/// Has `sealer` know every data key that `read` has.
+pub(crate) async fn learn(read: &Reader, master: &MasterKey, sealer: &Sealer) -> Result<(), Error> {
+    sealer.learn(data_keys(read, master).await?);
+    Ok(())
+}
+
+/// Learns the data keys that other processes made since, where there are any.
+pub async fn refresh(app: &App) -> Result<(), Error> {
+    match app.read().sealing_key_id().await? {
+        Some(id) if id != app.sealer().key_id() => app.learn_keys(app.read()).await,
+        _ => Ok(()),
+    }
+}
+
+/// Re-seals, in this process, up to some rows that name a data key which no longer seals, and tells what is left.
+pub async fn reseal_some(app: &App, progress: &mut Resealed) -> Result<bool, Error> {
+    refresh(app).await?;
+    reseal(app.store(), app.sealer(), progress, app.now()).await
+}
+
+/// Every data key, opened; the one that seals last.
+async fn data_keys(read: &Reader, master: &MasterKey) -> Result<Vec<DataKey>, Error> {
+    let stored = read.data_keys().await?;
+    let wrappings = read.key_wrappings().await?;
+    let id = master.id();
+    let mut keys = Vec::with_capacity(stored.len());
+    for key in stored {
+        let own = |wrapping: &&KeyWrapping| wrapping.data_key == key.id && wrapping.master_key == id;
+        let Some(own) = wrappings.iter().find(own) else {
+            return Err(other_master_key(&read.master_key_ids().await?, master));
+        };
+        keys.push(DataKey::unwrapped(&key.id, &own.wrapped, master)?);
+    }
+    Ok(keys)
+}
+
+/// Has `new` open what `own` opens, and makes the data key that seals from now on. Where that was done before, nothing
+/// is changed. A later call of [`reseal`] does the rest.
+///
+/// # Errors
+/// Where `own` is none of the database's, where `new` is the one that it has alone, and where a third key is given
+/// before an old one was retired.
+pub async fn rotate(
+    store: &Store,
+    own: &MasterKey,
+    new: &MasterKey,
+    now: Timestamp,
+) -> Result<Rotation, Error> {
+    let tx = store.begin().await?;
+    load(&tx, own, now).await?;
+    let masters = tx.master_key_ids().await?;
+    let current = tx.master_key_id().await?.unwrap_or_default();
+    let refused = |message: String| Error::new(ErrorKind::Conflict, "master_key_rotation", message);
+    match masters.as_slice() {
+        [_, _, ..] if current == new.id() => return Ok(Rotation::GoesOn),
+        [_, _, ..] => {
+            let old = masters.iter().find(|id| **id != current).map_or("", String::as_str);
+            return Err(refused(format!(
+                "the master key is being changed to {current} already: finish that with `forecourt master-key rotate` \
+                 and `forecourt master-key retire {old}`"
+            )));
+        }
+        _ if masters.contains(&new.id()) => {
+            return Err(refused(format!("{} is the master key already: give another one", new.id())));
+        }
+        _ => {}
+    }
+    let number = tx.data_keys().await?.last().map_or(0, |key| key.number) + 1;
+    let mut keys = data_keys(&tx, own).await?;
+    let fresh = DataKey::issue(&mut OsRandom);
+    tx.insert_data_key(fresh.id(), number, now).await?;
+    tx.insert_key_wrapping(wrapping(&fresh, own)?).await?;
+    keys.push(fresh);
+    for key in &keys {
+        tx.insert_key_wrapping(wrapping(key, new)?).await?;
+    }
+    tx.save_master_key_id(&new.id()).await?;
+    tx.commit(now).await?;
+    Ok(Rotation::Begun)
+}
+
+/// Takes away the master key `id`, and every data key that no longer seals. Where `id` opens nothing, nothing happens.
+///
+/// # Errors
+/// Where `id` is the key that processes should be given, where `own`, which this process was given, is `id`, where a row
+/// still names an older data key, and within [`SETTLING_SECONDS`] after the newest data key was made.
+pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) -> Result<bool, Error> {
+    let tx = store.begin().await?;
+    if !tx.master_key_ids().await?.iter().any(|known| known == id) {
+        return Ok(false);
+    }
+    let refused = |message: String| Err(Error::new(ErrorKind::Conflict, "master_key_retirement", message));
+    if tx.master_key_id().await?.as_deref() == Some(id) {
+        return refused(format!(
+            "{id} is the master key in use: change it first with `forecourt master-key rotate`"
+        ));
+    }
+    if own.id() == id {
+        return refused(format!(
+            "the settings still give the master key {id}: give every process the new one, restart it, then retire {id}"
+        ));
+    }
+    opened(&tx, own).await?;
+    let mut keys = tx.data_keys().await?;
+    let Some(newest) = keys.pop() else { return Ok(false) };
+    let since = now.micros() - newest.created_at.micros();
+    if since < SETTLING_SECONDS * 1_000_000 {
+        return refused(format!(
+            "the data key {} was made less than {SETTLING_SECONDS} seconds ago: try again a little later",
+            newest.id
+        ));
+    }
+    for key in &keys {
+        if let Some((column, rows)) = resealing::naming(&tx, &key.id).await?.first() {
+            return refused(format!(
+                "{rows} rows of {column} are still sealed under the data key {}: run `forecourt master-key rotate` to its \
+                 end first",
+                key.id
+            ));
+        }
+    }
+    tx.delete_key_wrappings(id).await?;
+    for key in &keys {
+        tx.delete_data_key(&key.id).await?;
+    }
+    tx.commit(now).await?;
+    Ok(true)
+}
+
+/// Which keys there are, and what names them.
+pub async fn status(read: &Reader) -> Result<KeyStatus, Error> {
+    let keys = read.data_keys().await?;
+    let last = keys.len();
+    let mut data_keys = Vec::with_capacity(last);
+    for (n, key) in keys.into_iter().enumerate() {
+        let named_by = resealing::naming(read, &key.id).await?;
+        data_keys.push(NamedDataKey { key, seals: n + 1 == last, named_by });
+    }
+    let (current, master_keys) = (read.master_key_id().await?, read.master_key_ids().await?);
+    Ok(KeyStatus { current, master_keys, data_keys })
+}
+
+fn wrapping(key: &DataKey, master: &MasterKey) -> Result<KeyWrapping, Error> {
+    let wrapped = key.wrapped(master, &mut OsRandom)?;
+    Ok(KeyWrapping { data_key: key.id().to_owned(), master_key: master.id(), wrapped })
+}
+
+fn other_master_key(ids: &[String], own: &MasterKey) -> Error {
+    let (ids, own) = (ids.join(" or "), own.id());
+    Error::new(
+        ErrorKind::Conflict,
+        "other_master_key",
+        format!(
+            "the secrets in this database are sealed under the master key {ids}, but this process has the master key \
+             {own}; give it the key {ids}"
+        ),
+    )
+}

@@ -1,0 +1,154 @@
+//! `forecourt master-key`: which keys there are, changing the master key, and taking the old one away.
+//!
+//! Invariant: a key is on the disk before anything is wrapped under it, and the old file is kept beside the new one.
+//! Whoever is ended in the middle runs the same command again.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use forecourt_app::master_keys::{self, Resealed, Rotation};
+use forecourt_identity::sealing::MasterKey;
+use forecourt_store::{Reader, Store};
+
+use super::{commands, is_own_file, make, of, of_file, own_file};
+use crate::{config::Settings, serve};
+
+/// Where the new master key comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewKey {
+    /// A fresh one takes the place of `data_dir/master.key`.
+    Fresh,
+    /// A file.
+    File(PathBuf),
+    /// A program and its arguments.
+    Command(Vec<String>),
+}
+
+impl NewKey {
+    /// What the command line says.
+    pub fn of(file: Option<&Path>, command: &[String]) -> Self {
+        match file {
+            Some(file) => Self::File(file.to_owned()),
+            None if command.is_empty() => Self::Fresh,
+            None => Self::Command(command.to_vec()),
+        }
+    }
+}
+
+/// Tells which keys there are.
+///
+/// # Errors
+/// Where the database cannot be read.
+pub async fn status(settings: &Settings) -> Result<String, String> {
+    let reader = Reader::open(&settings.location()).await.map_err(text)?;
+    let status = master_keys::status(&reader).await.map_err(text)?;
+    let mut told = String::new();
+    for id in &status.master_keys {
+        let note = match status.current.as_ref() == Some(id) {
+            true => "in use".to_owned(),
+            false => format!("old: `forecourt master-key retire {id}` takes it away"),
+        };
+        let _written = writeln!(told, "master key {id}  {note}");
+    }
+    for key in &status.data_keys {
+        let note = if key.seals { "seals" } else { "old" };
+        let named = key.named_by.iter().map(|(column, rows)| format!("{column} {rows}"));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let named = if named.is_empty() { "nothing".to_owned() } else { named };
+        let _written = writeln!(told, "data key {}  {note}; sealed under it: {named}", key.key.id);
+    }
+    if told.is_empty() {
+        told.push_str("the database was never used, so it has no keys\n");
+    }
+    Ok(told)
+}
+
+/// Changes the master key, or goes on with that, and seals everything anew.
+///
+/// # Errors
+/// Where a key cannot be had or is refused, or the database cannot be written. Running it again goes on.
+pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String> {
+    let (store, own) = opened(settings).await?;
+    let known = store.read().master_key_ids().await.map_err(text)?;
+    let current = store.read().master_key_id().await.map_err(text)?.unwrap_or_default();
+    let draft = own_file(settings).with_extension("key.new");
+    let new_key = match new {
+        NewKey::File(path) => of_file(path).map_err(text)?,
+        NewKey::Command(command) => commands::run(command).map_err(text)?,
+        // The file was exchanged before, and the rest was not done.
+        NewKey::Fresh if known.len() > 1 && own.id() == current => own.clone(),
+        NewKey::Fresh if is_own_file(settings) => {
+            if !draft.exists() {
+                make(&draft).map_err(|error| format!("{}: {error}", draft.display()))?;
+            }
+            of_file(&draft).map_err(text)?
+        }
+        NewKey::Fresh => {
+            return Err(
+                "say where the new master key is: --new-key-file FILE or --new-key-command PROGRAM".into()
+            );
+        }
+    };
+    let now = serve::system_clock();
+    let begun = master_keys::rotate(&store, &own, &new_key, now()).await.map_err(text)?;
+    if *new == NewKey::Fresh && draft.exists() {
+        exchange(settings, &draft, &own).map_err(|error| format!("{}: {error}", draft.display()))?;
+    }
+    let sealer = master_keys::opened(store.read(), &new_key).await.map_err(text)?;
+    let mut progress = Resealed::default();
+    while master_keys::reseal(&store, &sealer, &mut progress, now()).await.map_err(text)? {}
+    let known = store.read().master_key_ids().await.map_err(text)?;
+    let old = known.into_iter().find(|id| *id != new_key.id()).unwrap_or_default();
+    let begun = match begun {
+        Rotation::Begun => "the master key was changed to",
+        Rotation::GoesOn => "the master key is",
+    };
+    Ok(format!(
+        "{begun} {}; {} rows were sealed anew. Give every process the new key, restart it, and run `forecourt master-key \
+         retire {old}`; keep the old key for backups that were taken before\n",
+        new_key.id(),
+        progress.rows
+    ))
+}
+
+/// Takes a master key away.
+///
+/// # Errors
+/// Where something still needs it.
+pub async fn retire(settings: &Settings, id: &str) -> Result<String, String> {
+    let (store, own) = opened(settings).await?;
+    match master_keys::retire(&store, &own, id, serve::system_clock()()).await.map_err(text)? {
+        true => Ok(format!("the master key {id} opens nothing here any more\n")),
+        false => Ok(format!("the master key {id} opens nothing here\n")),
+    }
+}
+
+/// The database, whose schema must be this version's, and the master key of the settings.
+async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
+    let reader = Reader::open(&settings.location()).await.map_err(text)?;
+    let known = reader.master_key_ids().await.map_err(text)?;
+    if known.is_empty() {
+        return Err("the database was never used, so it has no keys".into());
+    }
+    let own = of(settings, &known).map_err(text)?;
+    Ok((serve::open_store(settings).await.map_err(text)?, own))
+}
+
+/// Puts the new file in the place of the old one, which stays under another name.
+fn exchange(settings: &Settings, draft: &Path, old: &MasterKey) -> std::io::Result<()> {
+    let path = own_file(settings);
+    let kept = path.with_extension(format!("key.{}", old.id()));
+    match fs::hard_link(&path, kept) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::rename(draft, &path)?;
+    fs::File::open(settings.data_folder())?.sync_all()
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
