@@ -123,7 +123,8 @@ pub(crate) fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
         Resource::Certificate(certificate) => {
             certificate.pairs.iter().map(|pair| (of_certificate(&certificate.id), &pair.key)).collect()
         }
-        Resource::Consumer(ConsumerState { gateway_group_id, username, credentials, .. }) => {
+        Resource::Consumer(consumer) => {
+            let ConsumerState { gateway_group_id, username, credentials, .. } = &**consumer;
             let secrets = credentials.iter().filter_map(|credential| match &credential.secret {
                 ConsumerSecret::JwtAuth { secret, .. } => {
                     Some((of_consumer(gateway_group_id, username, credential.id.as_deref()), shared(secret)?))

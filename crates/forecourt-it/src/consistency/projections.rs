@@ -77,7 +77,7 @@ async fn of_products(reader: &Reader, snapshot: &Snapshot, told: &mut Told) {
         };
         let issuer = provider.as_ref().map(|provider| provider.issuer.as_str());
         if let Some(state) = product.gateway_state(issuer) {
-            tell(told, Scope::Portal(product.portal_id.clone()), &Resource::Product(state));
+            tell(told, Scope::Portal(product.portal_id.clone()), &Resource::Product(Box::new(state)));
         }
     }
 }
@@ -87,19 +87,19 @@ async fn of_groups(reader: &Reader, snapshot: &Snapshot, told: &mut Told) {
     for row in snapshot.rows("services") {
         let found = reader.service(&ServiceId::known(row.text("id"))).await.unwrap();
         if let Some(state) = found.and_then(|service| service.gateway_state()) {
-            tell(told, group_of(row), &Resource::Service(state));
+            tell(told, group_of(row), &Resource::Service(Box::new(state)));
         }
     }
     for row in snapshot.rows("routes") {
         let found = reader.route(&RouteId::known(row.text("id"))).await.unwrap();
         if let Some(route) = found {
-            tell(told, group_of(row), &Resource::Route(route.gateway_state()));
+            tell(told, group_of(row), &Resource::Route(Box::new(route.gateway_state())));
         }
     }
     for row in snapshot.rows("certificates") {
         let found = reader.certificate(&CertificateId::known(row.text("id"))).await.unwrap();
         if let Some(state) = found.and_then(|certificate| certificate.gateway_state()) {
-            tell(told, group_of(row), &Resource::Certificate(state));
+            tell(told, group_of(row), &Resource::Certificate(Box::new(state)));
         }
     }
     for row in snapshot.rows("group_objects") {
@@ -117,7 +117,7 @@ async fn of_consumers(reader: &Reader, snapshot: &Snapshot, told: &mut Told) {
         let (group, username) = (GatewayGroupId::known(row.text("gateway_group_id")), row.text("username"));
         let Some(consumer) = reader.consumer(&group, username).await.unwrap() else { continue };
         let further = reader.consumer_credential_auths(&group, username).await.unwrap();
-        tell(told, group_of(row), &Resource::Consumer(consumer.gateway_state(further)));
+        tell(told, group_of(row), &Resource::Consumer(Box::new(consumer.gateway_state(further))));
     }
 }
 
