@@ -195,6 +195,11 @@ impl App {
         self.0.store.write_trouble()
     }
 
+    /// Whether a write of this process was undone and none was made permanent since, for whatever reason.
+    pub fn is_writing_in_doubt(&self) -> bool {
+        self.0.store.is_writing_in_doubt()
+    }
+
     /// Writes what is there already, to learn whether the database can be written again.
     pub async fn try_to_write(&self) -> Result<(), Error> {
         Ok(self.0.store.try_to_write().await?)
