@@ -6,7 +6,12 @@ use std::{
 };
 
 use forecourt_core::{
-    actors::Caller, addresses::OutgoingRules, histograms::HistogramReading, ids::RequestId, time::Timestamp,
+    actors::Caller,
+    addresses::OutgoingRules,
+    histograms::HistogramReading,
+    ids::RequestId,
+    secrets::{KeptSecret, PlainSecret},
+    time::Timestamp,
 };
 use forecourt_identity::{
     outgoing::Outgoing,
@@ -19,8 +24,8 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
-    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority,
-    usage::UsageKept, writes::Write,
+    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
+    sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
 };
 
 /// For how many days entries of the audit log are kept where nobody says otherwise.
@@ -259,6 +264,18 @@ impl App {
     /// Learns the data keys that another process made.
     pub(crate) async fn learn_keys(&self, read: &Reader) -> Result<(), Error> {
         master_keys::learn(read, &self.0.master_key, &self.0.sealer).await
+    }
+
+    /// The secret that was sealed for `place`: every use case opens by this. A data key that another process made, and
+    /// this one has not heard of yet, is looked up first.
+    ///
+    /// # Errors
+    /// Where the text does not open, and where an unknown key cannot be looked up.
+    pub(crate) async fn opened(&self, kept: &KeptSecret, place: &str) -> Result<PlainSecret, Error> {
+        if sealing::lacks_key_of(&self.0.sealer, kept) {
+            self.learn_keys(self.read()).await?;
+        }
+        Ok(self.0.sealer.open(kept, place)?)
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -185,7 +185,7 @@ pub(crate) async fn take(
     tx.commit(now).await?;
     let pending = pending.filter(|pending| pending.ends_with(&browser, now)).ok_or_else(refused)?;
     let option = enabled(app, &pending.option, provider_type).await?;
-    let memo = app.sealer().open(&pending.memo, &place(&state))?;
+    let memo = app.opened(&pending.memo, &place(&state)).await?;
     let memo = serde_json::from_str(memo.reveal()).map_err(|_| refused())?;
     Ok(Returned { option, memo, next: pending.next })
 }
@@ -386,12 +386,15 @@ async fn tell_failure(
 }
 
 /// A secret of an option's settings, opened.
-pub(crate) fn opened(
+pub(crate) async fn opened(
     app: &App,
     option: &SignInOption,
     member: &str,
     secret: Option<&KeptSecret>,
 ) -> Result<Option<PlainSecret>, Error> {
     let context = sealing::of_sign_in_option(&option.id, member);
-    Ok(secret.map(|secret| app.sealer().open(secret, &context)).transpose()?)
+    match secret {
+        Some(secret) => Ok(Some(app.opened(secret, &context).await?)),
+        None => Ok(None),
+    }
 }
