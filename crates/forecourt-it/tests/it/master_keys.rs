@@ -85,7 +85,7 @@ async fn each_source_of_the_master_key_starts_a_process_and_two_are_refused() {
     ForecourtProcess::start(from("FORECOURT__SECURITY__MASTER_KEY_COMMAND", &program)).stop("TERM");
     let mut both = from("FORECOURT__SECURITY__MASTER_KEY_FILE", &file);
     both.env("FORECOURT__SECURITY__MASTER_KEY", old());
-    refused(&run(both), &["security.master_key_file", "security.master_key is"]);
+    refused(&run(both), &["security.master_key_file", "security.master_key:"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
