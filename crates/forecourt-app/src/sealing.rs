@@ -122,7 +122,7 @@ fn shared(secret: &TokenSecret) -> Option<&KeptSecret> {
 }
 
 /// The secrets in `resource`, each with its place.
-pub(crate) fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
+pub fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
     match resource {
         Resource::Certificate(certificate) => {
             certificate.pairs.iter().map(|pair| (of_certificate(&certificate.id), &pair.key)).collect()
