@@ -74,9 +74,7 @@ pub async fn credential(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownCredential, Error> {
-    let group = consumers::group_of(app, caller, username, group, Action::GetConsumer).await?;
-    let found = app.read().consumer_credential(&group, username, id).await?;
-    Ok(shown(app, caller, found.ok_or_else(Error::not_found)?).await)
+    found(app, caller, (username, id), group, Action::GetConsumer).await
 }
 
 /// Makes a credential under a fresh id.
@@ -195,7 +193,18 @@ pub async fn changeable(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownCredential, Error> {
-    let group = consumers::group_of(app, caller, username, group, Action::UpdateConsumer).await?;
+    found(app, caller, (username, id), group, Action::UpdateConsumer).await
+}
+
+/// The credential of this user name and id, where the caller may do `action` to its consumer.
+async fn found(
+    app: &App,
+    caller: &Caller,
+    (username, id): (&str, &ConsumerCredentialId),
+    group: Option<GatewayGroupId>,
+    action: Action,
+) -> Result<ShownCredential, Error> {
+    let group = consumers::group_of(app, caller, username, group, action).await?;
     let found = app.read().consumer_credential(&group, username, id).await?;
     Ok(shown(app, caller, found.ok_or_else(Error::not_found)?).await)
 }

@@ -304,19 +304,14 @@ async fn make(
     option: &SignInOption,
     person: &ExternalPerson,
 ) -> Result<Administrator, Error> {
+    let id = AdministratorId::issue(write.now, &mut OsRandom);
+    let username = username(write, &person.wanted_username()).await?;
     let administrator = Administrator {
-        id: AdministratorId::issue(write.now, &mut OsRandom),
-        username: username(write, &person.wanted_username()).await?,
         email: person.email.clone().unwrap_or_default(),
         first_name: person.first_name.clone().unwrap_or_default(),
         last_name: person.last_name.clone().unwrap_or_default(),
-        password: None,
         activated: true,
-        active: true,
-        boundary: None,
-        initial: false,
-        created_at: write.now,
-        updated_at: write.now,
+        ..Administrator::new(id, username, write.now)
     };
     write.insert_administrator(&administrator).await?;
     let owner = SessionOwner::Administrator(administrator.id.clone());
