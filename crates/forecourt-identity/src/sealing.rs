@@ -107,7 +107,10 @@ impl Sealer {
     pub fn learn(&self, keys: impl IntoIterator<Item = DataKey>) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
-            ring.0.retain(|known| *known.id != *key.id());
+            // What is known keeps its place: a list that was read earlier must not bring an older key to the front again.
+            if ring.0.iter().any(|known| *known.id == *key.id()) {
+                continue;
+            }
             ring.0.push(Cut { id: key.id().into(), cipher: key.cipher() });
         }
     }

@@ -147,9 +147,12 @@ fn make(path: &Path) -> std::io::Result<()> {
     let mut key = [0u8; 32];
     getrandom::fill(&mut key).map_err(|error| std::io::Error::other(error.to_string()))?;
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = folder.join(format!("master.key.{}", std::process::id()));
+    // A name that no other process takes: in containers on one volume all have the same number.
+    let mut mark = [0u8; 8];
+    getrandom::fill(&mut mark).map_err(|error| std::io::Error::other(error.to_string()))?;
+    let draft = folder.join(format!("master.key.draft-{:016x}", u64::from_be_bytes(mark)));
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
     let named =
         writeln!(file, "{key}").and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft)?;

@@ -95,11 +95,9 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
     let now = serve::system_clock();
     let begun = master_keys::rotate(&store, &own, &new_key, now()).await.map_err(text)?;
     if *new == NewKey::Fresh && draft.exists() {
-        exchange(settings, &draft, &own).map_err(|error| format!("{}: {error}", draft.display()))?;
+        take(settings, &draft, (&own, &new_key))?;
     }
-    let sealer = master_keys::opened(store.read(), &new_key).await.map_err(text)?;
-    let mut progress = Resealed::default();
-    while master_keys::reseal(&store, &sealer, &mut progress, now()).await.map_err(text)? {}
+    let rows = seal_anew(&store, &new_key).await?;
     let known = store.read().master_key_ids().await.map_err(text)?;
     let old = known.into_iter().find(|id| *id != new_key.id()).unwrap_or_default();
     let begun = match begun {
@@ -110,8 +108,32 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
         "{begun} {}; {} rows were sealed anew. Give every process the new key, restart it, and run `forecourt master-key \
          retire {old}`; keep the old key for backups that were taken before\n",
         new_key.id(),
-        progress.rows
+        rows
     ))
+}
+
+/// Seals everything anew under the newest data key, which `key` opens, and tells how many rows that were.
+async fn seal_anew(store: &Store, key: &MasterKey) -> Result<u64, String> {
+    let now = serve::system_clock();
+    let mut sealer = master_keys::opened(store.read(), key).await.map_err(text)?;
+    let mut progress = Resealed::default();
+    while master_keys::reseal(store, &sealer, &mut progress, now()).await.map_err(text)? {
+        let newest = store.read().data_keys().await.map_err(text)?.pop();
+        if newest.is_some_and(|newest| newest.id != sealer.key_id()) {
+            // Somebody made a newer one meanwhile. Where this master key does not open it, this ends here.
+            sealer = master_keys::opened(store.read(), key).await.map_err(text)?;
+        }
+    }
+    let status = master_keys::status(store.read()).await.map_err(text)?;
+    let old = status.data_keys.iter().filter(|key| !key.seals).flat_map(|key| &key.named_by);
+    let left: Vec<String> = old.map(|(column, rows)| format!("{rows} in {column}")).collect();
+    match left.is_empty() {
+        true => Ok(progress.rows),
+        false => Err(format!(
+            "the master key was changed, but some secrets are still sealed under an old data key: {}. Run this again; those              that stay do not open, and must be written anew",
+            left.join(", ")
+        )),
+    }
 }
 
 /// Takes a master key away.
@@ -137,6 +159,16 @@ async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
     Ok((serve::open_store(settings).await.map_err(text)?, own))
 }
 
+/// Exchanges the file for the draft where that holds the new key. One that an earlier attempt made and the database never
+/// heard of is taken away: it must not replace a key that opens it.
+fn take(settings: &Settings, draft: &Path, (own, new): (&MasterKey, &MasterKey)) -> Result<(), String> {
+    let done = match of_file(draft).map_err(text)?.id() == new.id() {
+        true => exchange(settings, draft, own),
+        false => fs::remove_file(draft),
+    };
+    done.map_err(|error| format!("{}: {error}", draft.display()))
+}
+
 /// Puts the new file in the place of the old one, which stays under another name.
 fn exchange(settings: &Settings, draft: &Path, old: &MasterKey) -> std::io::Result<()> {
     let path = own_file(settings);
@@ -151,4 +183,28 @@ fn exchange(settings: &Settings, draft: &Path, old: &MasterKey) -> std::io::Resu
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_that_holds_another_key_never_replaces_the_one_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: folder.path().display().to_string(), ..Settings::default() };
+        let (file, draft) = (own_file(&settings), own_file(&settings).with_extension("key.new"));
+        make(&file).unwrap();
+        make(&draft).unwrap();
+        let (own, stale) = (of_file(&file).unwrap(), of_file(&draft).unwrap());
+        take(&settings, &draft, (&own, &own)).unwrap();
+        assert_eq!(of_file(&file).unwrap().id(), own.id());
+        assert!(!draft.exists());
+        make(&draft).unwrap();
+        let new = of_file(&draft).unwrap();
+        assert_ne!(new.id(), stale.id());
+        take(&settings, &draft, (&own, &new)).unwrap();
+        assert_eq!(of_file(&file).unwrap().id(), new.id());
+        assert_eq!(of_file(&file.with_extension(format!("key.{}", own.id()))).unwrap().id(), own.id());
+    }
 }
