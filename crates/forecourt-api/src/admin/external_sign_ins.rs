@@ -31,7 +31,7 @@ use super::{
     answers::value,
     operations,
     segments::Segments,
-    sessions::{anonymous, credential, end_session, signed_in_answer, with_cookie},
+    sessions::{anonymous, credential, end_earlier, end_session, signed_in_answer, with_cookie},
     table::Table,
 };
 use crate::openapi::{
@@ -153,7 +153,7 @@ async fn oidc_arrive(
     let browser = cookies::read(&headers, &cookie);
     let agent = user_agent(&headers);
     let arrival = oidc::arrive(&context.app, &anonymous(&call), state, browser, &reply, agent).await;
-    let mut response = taken_back(arrival, call.is_secure())?;
+    let mut response = taken_back(&context, &call, &headers, arrival).await?;
     forget(&mut response, OIDC_PATHS, &cookie, &call)?;
     Ok(response)
 }
@@ -173,16 +173,23 @@ fn known_option(arrival: Result<Arrival, Error>) -> Result<Result<Arrival, Error
     }
 }
 
-/// Sends a browser that is back into the console, with its session, or to the sign-in page.
-fn taken_back(arrival: Result<Arrival, Error>, secure: bool) -> Result<Response, Problem> {
+/// Sends a browser that is back into the console, with its session and without the one that it had, or to the sign-in
+/// page.
+async fn taken_back(
+    context: &Context,
+    call: &Call,
+    headers: &HeaderMap,
+    arrival: Result<Arrival, Error>,
+) -> Result<Response, Problem> {
     let arrival = match arrival {
         Ok(arrival) => arrival,
         Err(error) => return redirect(StatusCode::SEE_OTHER, &not_signed_in(error)?),
     };
+    end_earlier(context, &anonymous(call), headers).await?;
     let next = if arrival.next.is_empty() { FIRST_PAGE } else { &arrival.next };
     let mut response = redirect(StatusCode::SEE_OTHER, next)?;
     let token = arrival.signed_in.token.reveal();
-    let cookie = cookies::set(ADMINISTRATOR_COOKIE, token, Session::SECONDS, secure);
+    let cookie = cookies::set(ADMINISTRATOR_COOKIE, token, Session::SECONDS, call.is_secure());
     response.headers_mut().append(header::SET_COOKIE, cookie.ok_or_else(Problem::internal)?);
     Ok(response)
 }
@@ -233,6 +240,7 @@ async fn ldap_sign_in(
     let (username, password) = (credential(&body, "username")?, credential(&body, "password")?);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let signed_in = ldap::sign_in(&context.app, &caller, &id, &username, &password, agent).await?;
+    end_earlier(&context, &caller, &headers).await?;
     signed_in_answer(&context, &signed_in, call.is_secure()).await
 }
 

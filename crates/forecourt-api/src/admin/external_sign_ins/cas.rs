@@ -82,7 +82,7 @@ async fn arrive(
     let state = query.text("state").or(browser).unwrap_or_default();
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = cas::arrive(&context.app, &caller, &id, state, browser, ticket, agent).await;
-    let mut response = taken_back(known_option(arrival)?, call.is_secure())?;
+    let mut response = taken_back(&context, &call, &headers, known_option(arrival)?).await?;
     forget(&mut response, PATHS, &cookie, &call)?;
     Ok(response)
 }

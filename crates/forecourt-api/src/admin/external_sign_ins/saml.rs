@@ -129,7 +129,7 @@ async fn arrive(
     let browser = forecourt_http::cookies::read(&headers, &cookie);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = saml::arrive(&context.app, &caller, &id, held, browser, agent).await;
-    let mut response = taken_back(known_option(arrival)?, call.is_secure())?;
+    let mut response = taken_back(&context, &call, &headers, known_option(arrival)?).await?;
     forget(&mut response, PATHS, &cookie, &call)?;
     Ok(response)
 }
