@@ -109,19 +109,10 @@ pub async fn invite(
     if let Some(other) = write.administrators_called(&username).await?.first() {
         return Err(AdministratorRefusal::UsernameTaken(other.username.clone()).into());
     }
+    let id = AdministratorId::issue(write.now, &mut OsRandom);
     let administrator = Administrator {
-        id: AdministratorId::issue(write.now, &mut OsRandom),
-        username,
-        email: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
         password: Some(StoredPassword { hash, one_time: true }),
-        activated: false,
-        active: true,
-        boundary: None,
-        initial: false,
-        created_at: write.now,
-        updated_at: write.now,
+        ..Administrator::new(id, username, write.now)
     };
     write.insert_administrator(&administrator).await?;
     tell(

@@ -6,7 +6,12 @@ use std::{
 };
 
 use forecourt_core::{
-    actors::Caller, addresses::OutgoingRules, histograms::HistogramReading, ids::RequestId, time::Timestamp,
+    actors::Caller,
+    addresses::OutgoingRules,
+    histograms::HistogramReading,
+    ids::RequestId,
+    secrets::{KeptSecret, PlainSecret},
+    time::Timestamp,
 };
 use forecourt_identity::{
     outgoing::Outgoing,
@@ -19,8 +24,8 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
-    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sync_authority::SyncAuthority,
-    usage::UsageKept, writes::Write,
+    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
+    sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
 };
 
 /// For how many days entries of the audit log are kept where nobody says otherwise.
@@ -195,6 +200,11 @@ impl App {
         self.0.store.write_trouble()
     }
 
+    /// Whether a write of this process was undone and none was made permanent since, for whatever reason.
+    pub fn is_writing_in_doubt(&self) -> bool {
+        self.0.store.is_writing_in_doubt()
+    }
+
     /// Writes what is there already, to learn whether the database can be written again.
     pub async fn try_to_write(&self) -> Result<(), Error> {
         Ok(self.0.store.try_to_write().await?)
@@ -254,6 +264,18 @@ impl App {
     /// Learns the data keys that another process made.
     pub(crate) async fn learn_keys(&self, read: &Reader) -> Result<(), Error> {
         master_keys::learn(read, &self.0.master_key, &self.0.sealer).await
+    }
+
+    /// The secret that was sealed for `place`: every use case opens by this. A data key that another process made, and
+    /// this one has not heard of yet, is looked up first.
+    ///
+    /// # Errors
+    /// Where the text does not open, and where an unknown key cannot be looked up.
+    pub(crate) async fn opened(&self, kept: &KeptSecret, place: &str) -> Result<PlainSecret, Error> {
+        if sealing::lacks_key_of(&self.0.sealer, kept) {
+            self.learn_keys(self.read()).await?;
+        }
+        Ok(self.0.sealer.open(kept, place)?)
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -5,6 +5,7 @@
 
 mod answers;
 mod keeping;
+mod names;
 mod recording;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::{App, Error, access};
 pub(crate) use answers::Pending;
 pub use answers::{answered, due, flush};
 pub use keeping::{Verified, prune, verify};
+pub use names::{RecordNames, names};
 pub(crate) use recording::{append, append_bare};
 
 /// How many records an export reads at a time.

@@ -155,7 +155,7 @@ pub(crate) async fn put_in(
         return Err(CertificateRefusal::Unusable { member: "client.ca".into(), problem }.into());
     }
     let kept = old.as_ref().filter(|_| keys_stay).map_or(&[][..], |old| &old.pairs);
-    let (pairs, facts) = sealed_pairs(write.app(), &id, &input, kept)?;
+    let (pairs, facts) = sealed_pairs(write.app(), &id, &input, kept).await?;
     let created_at = old.as_ref().map_or(write.now, |old| old.created_at);
     let certificate = Certificate::new((id, group), input, pairs, facts, created_at, write.now)?;
     match &old {
@@ -173,7 +173,7 @@ pub(crate) async fn put_in(
 }
 
 /// The chains with their sealed keys, and what the first one says; a key that is not given is the kept one.
-fn sealed_pairs(
+async fn sealed_pairs(
     app: &App,
     id: &CertificateId,
     input: &CertificateInput,
@@ -186,7 +186,7 @@ fn sealed_pairs(
         let same_chain = kept.iter().find(|kept| kept.chain == given.chain);
         let key = match (&given.key, same_chain.or(kept.get(n))) {
             (Some(key), _) => key.clone(),
-            (None, Some(kept)) => app.sealer().open(&kept.key, &context)?,
+            (None, Some(kept)) => app.opened(&kept.key, &context).await?,
             (None, None) => return Err(CertificateRefusal::KeyMissing(given.key_member).into()),
         };
         let facts = checked(&given, &key)?;

@@ -59,7 +59,11 @@ pub async fn list(
     let group = &consumer.gateway_group_id;
     access::permits(caller, Action::GetConsumer, Target::Consumer(group, Some(&consumer.username)))?;
     let found = app.read().consumer_credentials(group, &consumer.username, filter).await?;
-    Ok(found.map(|credential| shown(app, caller, credential)))
+    let mut rows = Vec::with_capacity(found.rows.len());
+    for credential in found.rows {
+        rows.push(shown(app, caller, credential).await);
+    }
+    Ok(List { rows, total: found.total })
 }
 
 /// One credential of a consumer of the named group; without one, of the only group that has the consumer.
@@ -70,9 +74,7 @@ pub async fn credential(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownCredential, Error> {
-    let group = consumers::group_of(app, caller, username, group, Action::GetConsumer).await?;
-    let found = app.read().consumer_credential(&group, username, id).await?;
-    Ok(shown(app, caller, found.ok_or_else(Error::not_found)?))
+    found(app, caller, (username, id), group, Action::GetConsumer).await
 }
 
 /// Makes a credential under a fresh id.
@@ -86,7 +88,7 @@ pub async fn create(
     put(app, caller, (&consumer.gateway_group_id, &consumer.username), id, input).await
 }
 
-/// Makes or replaces the credential with this id of an existing consumer.
+/// Makes or replaces the credential with this id of an existing consumer, as [`consumers::put`] does with consumers.
 pub async fn put(
     app: &App,
     caller: &Caller,
@@ -94,7 +96,14 @@ pub async fn put(
     id: ConsumerCredentialId,
     input: ConsumerCredentialInput,
 ) -> Result<ShownCredential, Error> {
-    write(app, caller, place, id, input, None).await
+    let mut attempts = consumers::EDITS;
+    loop {
+        attempts -= 1;
+        match write(app, caller, place, id.clone(), input.clone(), None).await {
+            Err(error) if error.code() == ConsumerRefusal::ChangedMeanwhile.code() && attempts > 0 => {}
+            ended => return ended,
+        }
+    }
 }
 
 /// Replaces a credential by what `edit` makes of it, as [`consumers::change`] does with consumers.
@@ -160,7 +169,7 @@ async fn write(
     };
     tell(&mut write, name, &credential);
     write.commit().await?;
-    Ok(shown(app, caller, credential))
+    Ok(shown(app, caller, credential).await)
 }
 
 /// As [`consumer`], for the credential that is made or replaced under this id.
@@ -184,9 +193,20 @@ pub async fn changeable(
     id: &ConsumerCredentialId,
     group: Option<GatewayGroupId>,
 ) -> Result<ShownCredential, Error> {
-    let group = consumers::group_of(app, caller, username, group, Action::UpdateConsumer).await?;
+    found(app, caller, (username, id), group, Action::UpdateConsumer).await
+}
+
+/// The credential of this user name and id, where the caller may do `action` to its consumer.
+async fn found(
+    app: &App,
+    caller: &Caller,
+    (username, id): (&str, &ConsumerCredentialId),
+    group: Option<GatewayGroupId>,
+    action: Action,
+) -> Result<ShownCredential, Error> {
+    let group = consumers::group_of(app, caller, username, group, action).await?;
     let found = app.read().consumer_credential(&group, username, id).await?;
-    Ok(shown(app, caller, found.ok_or_else(Error::not_found)?))
+    Ok(shown(app, caller, found.ok_or_else(Error::not_found)?).await)
 }
 
 async fn action(
@@ -227,11 +247,11 @@ pub async fn delete(
     write.commit().await
 }
 
-fn shown(app: &App, caller: &Caller, credential: ConsumerCredential) -> ShownCredential {
+async fn shown(app: &App, caller: &Caller, credential: ConsumerCredential) -> ShownCredential {
     let ConsumerCredential { gateway_group_id: group, username, id, .. } = &credential;
     let context = sealing::of_consumer(group, username, Some(id.as_str()));
     let reveals = consumers::reveals(caller, group, username);
-    let auth = secrets::open(app.sealer(), &context, &credential.auth, reveals);
+    let auth = secrets::open(app, &context, &credential.auth, reveals).await;
     ShownCredential { credential, auth }
 }
 

@@ -38,7 +38,11 @@ pub async fn list(app: &App, caller: &Caller, filter: ConsumerFilter) -> Result<
     let readable = access::readable(app, caller, Action::GetConsumer, noun).await?;
     let filter = ConsumerFilter { gateway_group_id: Some(group), readable, ..filter };
     let found = app.read().consumers(&filter).await?;
-    Ok(found.map(|consumer| shown(app, caller, consumer)))
+    let mut rows = Vec::with_capacity(found.rows.len());
+    for consumer in found.rows {
+        rows.push(shown(app, caller, consumer).await);
+    }
+    Ok(List { rows, total: found.total })
 }
 
 /// One consumer, of the named group; without one, of the only group that has it.
@@ -50,7 +54,7 @@ pub async fn consumer(
 ) -> Result<ShownConsumer, Error> {
     let group = group_of(app, caller, username, group, Action::GetConsumer).await?;
     let consumer = app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)?;
-    Ok(shown(app, caller, consumer))
+    Ok(shown(app, caller, consumer).await)
 }
 
 /// As [`consumer`], where the caller may change it. Faces ask before they read a body.
@@ -62,7 +66,7 @@ pub async fn changeable(
 ) -> Result<ShownConsumer, Error> {
     let group = group_of(app, caller, username, group, Action::UpdateConsumer).await?;
     let consumer = app.read().consumer(&group, username).await?.ok_or_else(Error::not_found)?;
-    Ok(shown(app, caller, consumer))
+    Ok(shown(app, caller, consumer).await)
 }
 
 /// The group of an existing consumer to which the caller may do `action`: the named one, the caller's own, or the only
@@ -138,7 +142,8 @@ pub async fn create(
     write(app, caller, &username, group, input, Found::Nothing).await
 }
 
-/// Makes or replaces the consumer with this user name; its credentials stay.
+/// Makes or replaces the consumer with this user name; its credentials stay. It is made again where what is kept changed
+/// meanwhile.
 pub async fn put(
     app: &App,
     caller: &Caller,
@@ -149,7 +154,15 @@ pub async fn put(
     if input.username.as_deref().is_some_and(|given| given != username) {
         return Err(ConsumerRefusal::OtherUsername(username.to_owned()).into());
     }
-    write(app, caller, username, group, input, Found::Anything).await
+    let mut attempts = EDITS;
+    loop {
+        attempts -= 1;
+        // Also where its secrets were only sealed anew: nobody is refused for that.
+        match write(app, caller, username, group.clone(), input.clone(), Found::Anything).await {
+            Err(error) if error.code() == ConsumerRefusal::ChangedMeanwhile.code() && attempts > 0 => {}
+            ended => return ended,
+        }
+    }
 }
 
 /// Replaces a consumer by what `edit` makes of it. Since secrets are hashed before the write, it is made again of a
@@ -229,7 +242,7 @@ async fn write(
     }
     let consumer = save_in(&mut write, (group, username), input, plugins, old).await?;
     write.commit().await?;
-    Ok(shown(app, caller, consumer))
+    Ok(shown(app, caller, consumer).await)
 }
 
 async fn save_in(
@@ -329,11 +342,13 @@ pub(crate) fn reveals(caller: &Caller, group: &GatewayGroupId, username: &str) -
     access::allows(caller, Action::UpdateConsumer, Target::Consumer(group, Some(username)))
 }
 
-fn shown(app: &App, caller: &Caller, consumer: Consumer) -> ShownConsumer {
+async fn shown(app: &App, caller: &Caller, consumer: Consumer) -> ShownConsumer {
     let reveals = reveals(caller, &consumer.gateway_group_id, &consumer.username);
     let context = sealing::of_consumer(&consumer.gateway_group_id, &consumer.username, None);
-    let open = |auth| secrets::open(app.sealer(), &context, auth, reveals);
-    let auth = consumer.plugins.auth.iter().map(open).collect();
+    let mut auth = Vec::with_capacity(consumer.plugins.auth.len());
+    for kept in &consumer.plugins.auth {
+        auth.push(secrets::open(app, &context, kept, reveals).await);
+    }
     let plugins = OpenPlugins { auth, other: consumer.plugins.other.clone() };
     ShownConsumer { consumer, plugins }
 }

@@ -140,10 +140,10 @@ pub async fn delete(app: &App, caller: &Caller, id: &DcrProviderId) -> Result<()
 }
 
 /// The provider as calls to it need it.
-pub(crate) fn registrar(app: &App, provider: &DcrProvider) -> Result<Registrar, Error> {
+pub(crate) async fn registrar(app: &App, provider: &DcrProvider) -> Result<Registrar, Error> {
     let mut headers = BTreeMap::new();
     for (name, value) in &provider.headers {
-        let opened = app.sealer().open(value, &sealing::of_dcr_header(&provider.id, name))?;
+        let opened = app.opened(value, &sealing::of_dcr_header(&provider.id, name)).await?;
         headers.insert(name.clone(), opened);
     }
     Ok(Registrar::new(provider, headers))

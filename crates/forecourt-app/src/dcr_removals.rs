@@ -179,9 +179,9 @@ async fn attempt(app: &App, removal: &DcrRemoval) -> Result<Removed, Failed> {
     let provider = provider_of(app, removal).await.map_err(failed)?;
     let provider = provider.ok_or_else(|| hopeless("nothing is known of its provider any more"))?;
     let client_id = removal.client_id.as_ref().ok_or_else(|| hopeless("its id is not known"))?;
-    let registrar = dcr_providers::registrar(app, &provider).map_err(failed)?;
+    let registrar = dcr_providers::registrar(app, &provider).await.map_err(failed)?;
     let known = oauth_clients::opened(app, &removal.provider_id, client_id, removal.management.as_ref());
-    let known = known.map_err(failed)?;
+    let known = known.await.map_err(failed)?;
     let removed = registrar.remove(app.outgoing(), &known, removal.maybe_gone).await;
     removed.map_err(|error| Failed {
         text: error.to_string(),
@@ -254,7 +254,7 @@ pub(crate) async fn unwanted(
 ) {
     let Err(error) = left(app, caller, intent, provider, known).await else { return };
     tracing::warn!(error.cause = %error, dcr_removal.id = %intent.id, "a client that is to be removed could not be written down; it is removed now or never");
-    let removed = match dcr_providers::registrar(app, provider) {
+    let removed = match dcr_providers::registrar(app, provider).await {
         Ok(registrar) => registrar.remove(app.outgoing(), known, false).await.map_err(Error::from),
         Err(error) => Err(error),
     };

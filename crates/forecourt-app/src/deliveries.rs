@@ -20,7 +20,6 @@ use forecourt_core::{
     smtp_servers::SmtpServer,
     time::Timestamp,
 };
-use forecourt_identity::sealing::SealError;
 use serde_json::json;
 
 pub(crate) use attempts::mail as send_mail;
@@ -82,22 +81,26 @@ pub async fn resend_all(app: &App, caller: &Caller, filter: DeliveryFilter) -> R
 }
 
 /// What a call of this contact point is signed with at `now`, the newest first.
-fn signing_secrets(
+async fn signing_secrets(
     app: &App,
     contact_point: &ContactPoint,
     now: Timestamp,
-) -> Result<Vec<PlainSecret>, SealError> {
+) -> Result<Vec<PlainSecret>, Error> {
     let place = sealing::of_contact_point(&contact_point.id);
-    contact_point.signed_with(now).into_iter().map(|kept| app.sealer().open(kept, &place)).collect()
+    let mut secrets = Vec::new();
+    for kept in contact_point.signed_with(now) {
+        secrets.push(app.opened(kept, &place).await?);
+    }
+    Ok(secrets)
 }
 
 /// The user name and the password of the SMTP server, where somebody signs in.
-fn credentials(app: &App, server: &SmtpServer) -> Result<Option<(String, PlainSecret)>, SealError> {
+async fn credentials(app: &App, server: &SmtpServer) -> Result<Option<(String, PlainSecret)>, Error> {
     if server.username.is_empty() {
         return Ok(None);
     }
     let password = match &server.password {
-        Some(kept) => app.sealer().open(kept, sealing::OF_SMTP_SERVER)?,
+        Some(kept) => app.opened(kept, sealing::OF_SMTP_SERVER).await?,
         None => PlainSecret::presented(""),
     };
     Ok(Some((server.username.clone(), password)))

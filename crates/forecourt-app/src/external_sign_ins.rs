@@ -185,7 +185,7 @@ pub(crate) async fn take(
     tx.commit(now).await?;
     let pending = pending.filter(|pending| pending.ends_with(&browser, now)).ok_or_else(refused)?;
     let option = enabled(app, &pending.option, provider_type).await?;
-    let memo = app.sealer().open(&pending.memo, &place(&state))?;
+    let memo = app.opened(&pending.memo, &place(&state)).await?;
     let memo = serde_json::from_str(memo.reveal()).map_err(|_| refused())?;
     Ok(Returned { option, memo, next: pending.next })
 }
@@ -304,19 +304,14 @@ async fn make(
     option: &SignInOption,
     person: &ExternalPerson,
 ) -> Result<Administrator, Error> {
+    let id = AdministratorId::issue(write.now, &mut OsRandom);
+    let username = username(write, &person.wanted_username()).await?;
     let administrator = Administrator {
-        id: AdministratorId::issue(write.now, &mut OsRandom),
-        username: username(write, &person.wanted_username()).await?,
         email: person.email.clone().unwrap_or_default(),
         first_name: person.first_name.clone().unwrap_or_default(),
         last_name: person.last_name.clone().unwrap_or_default(),
-        password: None,
         activated: true,
-        active: true,
-        boundary: None,
-        initial: false,
-        created_at: write.now,
-        updated_at: write.now,
+        ..Administrator::new(id, username, write.now)
     };
     write.insert_administrator(&administrator).await?;
     let owner = SessionOwner::Administrator(administrator.id.clone());
@@ -386,12 +381,15 @@ async fn tell_failure(
 }
 
 /// A secret of an option's settings, opened.
-pub(crate) fn opened(
+pub(crate) async fn opened(
     app: &App,
     option: &SignInOption,
     member: &str,
     secret: Option<&KeptSecret>,
 ) -> Result<Option<PlainSecret>, Error> {
     let context = sealing::of_sign_in_option(&option.id, member);
-    Ok(secret.map(|secret| app.sealer().open(secret, &context)).transpose()?)
+    match secret {
+        Some(secret) => Ok(Some(app.opened(secret, &context).await?)),
+        None => Ok(None),
+    }
 }

@@ -7,13 +7,20 @@
 
 mod resealing;
 
-use forecourt_core::{secrets::PlainSecret, time::Timestamp};
+use forecourt_core::{
+    actors::{Caller, Source},
+    events::{Event, EventName},
+    ids::{EventId, RequestId},
+    secrets::PlainSecret,
+    time::Timestamp,
+};
 use forecourt_identity::sealing::{DataKey, LastingSecrets, MasterKey, SealError, Sealer};
 use forecourt_store::{KeptLastingSecrets, KeyWrapping, Reader, Store, StoredDataKey, Tx};
+use serde_json::{Value, json};
 
 pub use self::resealing::{Resealed, reseal};
 use crate::{
-    App, Error, ErrorKind,
+    App, Error, ErrorKind, audit_logs,
     random::OsRandom,
     sealing::{OF_AUDIT_CHAIN, OF_USERNAME_SALTS},
 };
@@ -145,8 +152,8 @@ pub async fn rotate(
     new: &MasterKey,
     now: Timestamp,
 ) -> Result<Rotation, Error> {
-    let tx = store.begin().await?;
-    load(&tx, own, now).await?;
+    let mut tx = store.begin().await?;
+    let sealer = load(&tx, own, now).await?;
     let masters = tx.master_key_ids().await?;
     let current = tx.master_key_id().await?.unwrap_or_default();
     let refused = |message: String| Error::new(ErrorKind::Conflict, "master_key_rotation", message);
@@ -174,8 +181,31 @@ pub async fn rotate(
         tx.insert_key_wrapping(wrapping(key, new)?).await?;
     }
     tx.save_master_key_id(&new.id()).await?;
+    let detail = json!({ "from": current, "to": new.id() });
+    tell(&mut tx, &sealer, EventName::MasterKeyChanged, &new.id(), detail, now).await?;
     tx.commit(now).await?;
     Ok(Rotation::Begun)
+}
+
+/// Tells of it in the audit log. The command line did it: whoever may read the settings holds both keys. `detail` names
+/// keys and holds none.
+async fn tell(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    name: EventName,
+    id: &str,
+    detail: Value,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    let event = EventId::issue(now, &mut OsRandom);
+    tx.record(Event::new(event, now, &caller, name, "master_key", id).with_detail(detail));
+    audit_logs::append_bare(tx, sealer.audit_chain(), &caller, now).await
+}
+
+/// Whether nothing that was sealed before `newest` was made can still be on its way to its commit.
+fn is_settled(newest: &StoredDataKey, now: Timestamp) -> bool {
+    now.micros() - newest.created_at.micros() >= SETTLING_SECONDS * 1_000_000
 }
 
 /// Takes away the master key `id`, and every data key that no longer seals. Where `id` opens nothing, nothing happens.
@@ -184,7 +214,7 @@ pub async fn rotate(
 /// Where `id` is the key that processes should be given, where `own`, which this process was given, is `id`, where a row
 /// still names an older data key, and within [`SETTLING_SECONDS`] after the newest data key was made.
 pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) -> Result<bool, Error> {
-    let tx = store.begin().await?;
+    let mut tx = store.begin().await?;
     if !tx.master_key_ids().await?.iter().any(|known| known == id) {
         return Ok(false);
     }
@@ -199,11 +229,10 @@ pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) ->
             "the settings still give the master key {id}: give every process the new one, restart it, then retire {id}"
         ));
     }
-    opened(&tx, own).await?;
+    let sealer = opened(&tx, own).await?;
     let mut keys = tx.data_keys().await?;
     let Some(newest) = keys.pop() else { return Ok(false) };
-    let since = now.micros() - newest.created_at.micros();
-    if since < SETTLING_SECONDS * 1_000_000 {
+    if !is_settled(&newest, now) {
         return refused(format!(
             "the data key {} was made less than {SETTLING_SECONDS} seconds ago: try again a little later",
             newest.id
@@ -222,6 +251,8 @@ pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) ->
     for key in &keys {
         tx.delete_data_key(&key.id).await?;
     }
+    let detail = json!({ "in_use": own.id() });
+    tell(&mut tx, &sealer, EventName::MasterKeyRetired, id, detail, now).await?;
     tx.commit(now).await?;
     Ok(true)
 }
@@ -255,3 +286,6 @@ fn other_master_key(ids: &[String], own: &MasterKey) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ async fn register(
     provider: DcrProvider,
     redirect_uris: RedirectUris,
 ) -> Result<IssuedCredential, Error> {
-    let registrar = dcr_providers::registrar(app, &provider)?;
+    let registrar = dcr_providers::registrar(app, &provider).await?;
     let client = NewClient {
         client_name: application.name.clone(),
         redirect_uris: redirect_uris.as_slice().to_vec(),
@@ -262,7 +262,8 @@ async fn redirected(
     let found = credentials::found(&write, caller, application_id, id).await?;
     let credential = found.credential.replaced(input, write.now)?;
     let mut detail = found.oauth.ok_or_else(Error::not_found)?;
-    detail.client = detail.client.released(held, renewed, HoldEnd::Told, write.now);
+    let held = holds::as_kept(app, held, &detail.client).await;
+    detail.client = detail.client.released(&held, renewed, HoldEnd::Told, write.now);
     detail.client.redirect_uris = redirect_uris.into_vec();
     write.owes_providers = detail.client.pending_update.is_some();
     write.save_credential(&credential).await?;
@@ -283,8 +284,8 @@ async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<Is
     }
     let held = holds::hold(app, caller, &found.credential.id).await?;
     let issued = async {
-        let registrar = dcr_providers::registrar(app, &provider)?;
-        Ok::<_, Error>(registrar.rotate_secret(app.outgoing(), &known(app, &held)?).await?)
+        let registrar = dcr_providers::registrar(app, &provider).await?;
+        Ok::<_, Error>(registrar.rotate_secret(app.outgoing(), &known(app, &held).await?).await?)
     };
     let outcome = match issued.await {
         Ok(issued) => rotated(app, caller, &found.credential, &held, Some(issued)).await,
@@ -330,22 +331,25 @@ fn version(app: &App, secret: CredentialSecret) -> CredentialVersion {
 }
 
 /// A client as its provider must be told of it.
-pub(crate) fn known(app: &App, client: &OauthClient) -> Result<KnownClient, Error> {
-    opened(app, &client.provider_id, &client.client_id, client.management.as_ref())
+pub(crate) async fn known(app: &App, client: &OauthClient) -> Result<KnownClient, Error> {
+    opened(app, &client.provider_id, &client.client_id, client.management.as_ref()).await
 }
 
 /// The same of a client whose credential is gone.
-pub(crate) fn opened(
+pub(crate) async fn opened(
     app: &App,
     provider: &DcrProviderId,
     client_id: &str,
     management: Option<&KeptManagement>,
 ) -> Result<KnownClient, Error> {
-    let open = |kept: &KeptManagement| {
-        let token = app.sealer().open(&kept.token, &sealing::of_oauth_client(provider, client_id))?;
-        Ok::<_, Error>(Management { uri: kept.uri.clone(), token })
+    let management = match management {
+        Some(kept) => {
+            let token = app.opened(&kept.token, &sealing::of_oauth_client(provider, client_id)).await?;
+            Some(Management { uri: kept.uri.clone(), token })
+        }
+        None => None,
     };
-    Ok(KnownClient { client_id: client_id.to_owned(), management: management.map(open).transpose()? })
+    Ok(KnownClient { client_id: client_id.to_owned(), management })
 }
 
 /// How a client is managed, as it may be stored.

@@ -103,11 +103,15 @@ impl Unopened {
 
 /// Whether `sealer` lacks the key of a secret in `resource`.
 pub(crate) fn lacks_key(sealer: &Sealer, resource: &Resource) -> bool {
-    let of = |kept: &KeptSecret| match kept {
+    secrets_of(resource).into_iter().any(|(_, kept)| lacks_key_of(sealer, kept))
+}
+
+/// Whether `sealer` lacks the key that `kept` is sealed under.
+pub(crate) fn lacks_key_of(sealer: &Sealer, kept: &KeptSecret) -> bool {
+    match kept {
         KeptSecret::Sealed(text) => text.split('.').nth(1).is_some_and(|id| !sealer.knows(id)),
         KeptSecret::Clear(_) => false,
-    };
-    secrets_of(resource).into_iter().any(|(_, kept)| of(kept))
+    }
 }
 
 fn shared(secret: &TokenSecret) -> Option<&KeptSecret> {
@@ -118,7 +122,7 @@ fn shared(secret: &TokenSecret) -> Option<&KeptSecret> {
 }
 
 /// The secrets in `resource`, each with its place.
-pub(crate) fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
+pub fn secrets_of(resource: &Resource) -> Vec<(String, &KeptSecret)> {
     match resource {
         Resource::Certificate(certificate) => {
             certificate.pairs.iter().map(|pair| (of_certificate(&certificate.id), &pair.key)).collect()

@@ -34,13 +34,13 @@ pub(crate) async fn show(
     };
     let kept = before.filter(inline).and_then(|before| before.shown.as_ref());
     upstream.shown = match (upstream.settings.client_certificate(), key) {
-        (Some(ClientCertificate::Chain(chain)), key) => Some(given(write, id, chain, key, kept)?),
+        (Some(ClientCertificate::Chain(chain)), key) => Some(given(write, id, chain, key, kept).await?),
         (Some(ClientCertificate::Named(_)), Some(_)) => {
             let problem = "stands beside client_cert_id: the certificate that this names has a key";
             return Err(Invalid::new(KEY, problem).into());
         }
         (Some(ClientCertificate::Named(certificate)), None) => {
-            Some(copied(write.app(), &named(write, group, certificate).await?, id)?)
+            Some(copied(write.app(), &named(write, group, certificate).await?, id).await?)
         }
         (None, Some(_)) => {
             return Err(Invalid::new(KEY, "needs client_cert: the certificate of this key").into());
@@ -51,7 +51,7 @@ pub(crate) async fn show(
 }
 
 /// The pair that was given inline. One that has expired is taken only while it is the one that was there before.
-fn given(
+async fn given(
     write: &Write<'_>,
     id: &ServiceId,
     chain: &str,
@@ -61,7 +61,7 @@ fn given(
     let (app, context) = (write.app(), sealing::of_service(id));
     let key = match (key, kept) {
         (Some(key), _) => key,
-        (None, Some(kept)) => app.sealer().open(&kept.key, &context)?,
+        (None, Some(kept)) => app.opened(&kept.key, &context).await?,
         (None, None) => return Err(Invalid::new(KEY, "is required with client_cert").into()),
     };
     let facts = certificates::read(chain, &key).map_err(|problem| {
@@ -89,9 +89,9 @@ async fn named(write: &Write<'_>, group: &GatewayGroupId, id: &CertificateId) ->
 }
 
 /// The first chain of `certificate` with its key, sealed for the service `id`.
-fn copied(app: &App, certificate: &Certificate, id: &ServiceId) -> Result<CertificatePair, Error> {
+async fn copied(app: &App, certificate: &Certificate, id: &ServiceId) -> Result<CertificatePair, Error> {
     let first = certificate.pairs.first().ok_or_else(|| CertificateRefusal::KeyMissing(KEY.into()))?;
-    let key = app.sealer().open(&first.key, &sealing::of_certificate(&certificate.id))?;
+    let key = app.opened(&first.key, &sealing::of_certificate(&certificate.id)).await?;
     let key = sealing::seal(app, &key, &sealing::of_service(id))?;
     Ok(CertificatePair { chain: first.chain.clone(), key })
 }
@@ -99,7 +99,7 @@ fn copied(app: &App, certificate: &Certificate, id: &ServiceId) -> Result<Certif
 /// Has every upstream that names `certificate` show what it is now.
 pub(crate) async fn show_anew(write: &mut Write<'_>, certificate: &Certificate) -> Result<(), Error> {
     for mut service in write.services_showing_certificate(certificate).await? {
-        let shown = copied(write.app(), certificate, &service.id)?;
+        let shown = copied(write.app(), certificate, &service.id).await?;
         for upstream in service.every_upstream() {
             if upstream.settings.client_certificate()
                 == Some(&ClientCertificate::Named(certificate.id.clone()))

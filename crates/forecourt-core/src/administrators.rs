@@ -165,6 +165,24 @@ pub fn username(field: &str, text: &str) -> Result<String, crate::text::Invalid>
 }
 
 impl Administrator {
+    /// One that is made now: active, not activated yet, with nothing but a user name.
+    pub fn new(id: AdministratorId, username: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            username,
+            email: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            password: None,
+            activated: false,
+            active: true,
+            boundary: None,
+            initial: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// What people call them: given and family name where there are any, else the user name.
     pub fn display_name(&self) -> String {
         let name = format!("{} {}", self.first_name, self.last_name);

@@ -8,6 +8,7 @@ pub mod chains;
 mod event_types;
 mod journals;
 pub mod masking;
+pub mod objects;
 #[cfg(test)]
 mod tests;
 

@@ -81,6 +81,10 @@ named! {
         ContactPointGone = "contact_point_gone",
         /// Deliveries are sent again.
         DeliveriesResent = "deliveries_resent",
+        /// The master key was exchanged for another one.
+        MasterKeyChanged = "master_key_changed",
+        /// A master key that was exchanged opens nothing any more.
+        MasterKeyRetired = "master_key_retired",
         /// A mail was sent to try the SMTP server.
         SmtpServerTried = "smtp_server_tried",
         /// A portal was made.

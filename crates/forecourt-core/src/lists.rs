@@ -56,6 +56,20 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
+    /// The wanted page of `rows`, which are all that match, in their order.
+    pub fn of_all(rows: Vec<T>, paging: Paging) -> Self {
+        let total = rows.len() as u64;
+        let rows = match paging {
+            Paging::All => rows,
+            Paging::Page { page, size } => {
+                let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+                let skipped = page.saturating_sub(1).saturating_mul(size);
+                rows.into_iter().skip(count(skipped)).take(count(size)).collect()
+            }
+        };
+        Self { rows, total }
+    }
+
     /// The same list with each row changed.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> List<U> {
         List { rows: self.rows.into_iter().map(change).collect(), total: self.total }
@@ -86,4 +100,19 @@ pub struct TextFilter {
     pub search: Option<String>,
     /// All must hold.
     pub labels: Vec<LabelCondition>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_rows_that_are_all_there_counts_them_all() {
+        let page = |page, size| List::of_all(vec!['a', 'b', 'c'], Paging::Page { page, size });
+        assert_eq!(page(1, 2), List { rows: vec!['a', 'b'], total: 3 });
+        assert_eq!(page(2, 2), List { rows: vec!['c'], total: 3 });
+        assert_eq!(page(3, 2), List { rows: vec![], total: 3 });
+        assert_eq!(page(u64::MAX, u64::MAX), List { rows: vec![], total: 3 });
+        assert_eq!(List::of_all(vec!['a'], Paging::All), List { rows: vec!['a'], total: 1 });
+    }
 }

@@ -10,6 +10,7 @@ mod messages;
 mod projections;
 mod records;
 mod references;
+mod seals;
 mod snapshots;
 mod states;
 
@@ -74,6 +75,7 @@ pub fn of_rows(snapshot: &Snapshot) -> Vec<Violation> {
     change_logs::check(snapshot, &mut findings);
     records::check(snapshot, &mut findings);
     messages::check(snapshot, &mut findings);
+    seals::check(snapshot, &mut findings);
     findings.0.sort();
     findings.0
 }
@@ -84,7 +86,7 @@ pub async fn violations(database: &TestDatabase) -> Vec<Violation> {
     let snapshot = Snapshot::of(&database.location()).await;
     let mut violations = of_rows(&snapshot);
     let mut findings = Findings::default();
-    projections::check(&database.location(), &snapshot, &mut findings).await;
+    projections::check(database, &snapshot, &mut findings).await;
     let verify = command(&binary(), &["audit", "verify"], database);
     let ended = tokio::task::spawn_blocking(|| run(verify)).await.unwrap();
     if ended.status.code() != Some(0) {

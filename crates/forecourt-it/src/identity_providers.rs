@@ -2,15 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader, Write},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    io::Write,
+    process::{Child, Stdio},
 };
 
 use rcgen::{CertificateParams, DnType, KeyPair};
 use serde_json::{Value, json};
 
-use crate::{HeldPort, MovedClock};
+use crate::{HeldPort, MovedClock, node_peers};
 
 /// The identity provider; it ends with its owner. Whoever comes to it is signed in at once, see `peers/saml-idp.mjs`.
 #[derive(Debug)]
@@ -28,30 +27,15 @@ impl IdentityProvider {
     /// When its packages are not installed, or it does not start.
     pub fn start(clock: &MovedClock) -> Self {
         let port = HeldPort::free();
-        let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers");
-        assert!(
-            peers.join("node_modules/samlp").is_dir(),
-            "{} has no packages: `cargo xtask test` installs them, and so does `npm ci` there",
-            peers.display()
-        );
-        let mut child = Command::new("node")
-            .arg("saml-idp.mjs")
-            .arg(port.number().to_string())
-            .arg(clock.now().millis().to_string())
-            .current_dir(&peers)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node could not be started: `cargo xtask doctor` says how to get it");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut heard = || lines.next().expect("the identity provider ended").unwrap();
-        let keys: BTreeMap<String, String> = serde_json::from_str(&heard()).unwrap();
+        let mut command = node_peers::command("saml-idp.mjs", "samlp");
+        command.arg(port.number().to_string()).arg(clock.now().millis().to_string()).stdin(Stdio::piped());
+        let (mut child, mut said) = node_peers::start(&mut command);
+        let keys: BTreeMap<String, String> = serde_json::from_str(&node_peers::heard(&mut said)).unwrap();
         let certificates: BTreeMap<_, _> =
             keys.iter().map(|(name, key)| (name.clone(), certificate(name, key))).collect();
         let stdin = child.stdin.as_mut().unwrap();
         writeln!(stdin, "{}", json!(certificates)).unwrap();
-        assert!(heard().starts_with("ready "));
+        node_peers::ready("the identity provider", &mut said);
         Self { port, child, keys, certificates }
     }
 

@@ -41,7 +41,11 @@ impl Forecourt {
 
     /// Starts one with `change` made to its settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
-        let database = TestDatabase::new();
+        Self::start_on(TestDatabase::new(), change).await
+    }
+
+    /// Starts one on what lies in `database`, with `change` made to its settings.
+    pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Settings)) -> Self {
         let free = || forecourt::config::ListenerSettings { listen: "127.0.0.1:0".into() };
         let mut settings = Settings {
             data_dir: database.folder().display().to_string(),

@@ -34,6 +34,7 @@ pub mod identity_providers;
 pub mod installations;
 pub mod mail_servers;
 pub mod mail_sinks;
+pub mod node_peers;
 pub mod nodes;
 pub mod oauth_providers;
 pub mod page_forms;

@@ -1,15 +1,11 @@
 //! A real mail server, as a process of node. It takes mail from one user alone.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::process::Child;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{HeldPort, deadlines::eventually};
+use crate::{HeldPort, deadlines::eventually, node_peers};
 
 /// Who may send.
 pub const MAIL_USER: &str = "portal";
@@ -31,26 +27,13 @@ impl MailServer {
     /// When its packages are not installed, or it does not start.
     pub fn start() -> Self {
         let (folder, port) = (TempDir::new().unwrap(), HeldPort::free());
-        let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers");
-        assert!(
-            peers.join("node_modules/smtp-server").is_dir(),
-            "{} has no packages: `cargo xtask test` installs them, and so does `npm ci` there",
-            peers.display()
-        );
-        let mut child = Command::new("node")
-            .arg("smtp-server.mjs")
+        let mut command = node_peers::command("smtp-server.mjs", "smtp-server");
+        command
             .arg(port.number().to_string())
             .arg(folder.path().join("mails"))
-            .args([MAIL_USER, MAIL_PASSWORD])
-            .current_dir(&peers)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node could not be started: `cargo xtask doctor` says how to get it");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("ready "), "the mail server did not start: {line:?}");
+            .args([MAIL_USER, MAIL_PASSWORD]);
+        let (child, mut said) = node_peers::start(&mut command);
+        node_peers::ready("the mail server", &mut said);
         Self { folder, port, child }
     }
 

@@ -1,17 +1,13 @@
 //! A real OpenID provider with dynamic registration, as a process of node that a story starts, stops and starts again.
 
-use std::{
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+use std::{path::PathBuf, process::Child};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Answer, Client, HeldPort, MovedClock};
+use crate::{Answer, Client, HeldPort, MovedClock, node_peers};
 
 /// What the provider asks for before it registers anybody.
 pub const INITIAL_ACCESS_TOKEN: &str = "an-initial-access-token";
@@ -47,27 +43,14 @@ impl OauthProvider {
     /// # Panics
     /// When its packages are not installed, or it does not start.
     pub fn resume(&mut self) {
-        let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers");
-        assert!(
-            peers.join("node_modules/oidc-provider").is_dir(),
-            "{} has no packages: `cargo xtask test` installs them, and so does `npm ci` there",
-            peers.display()
-        );
-        let mut child = Command::new("node")
-            .arg("oidc-provider.mjs")
+        let mut command = node_peers::command("oidc-provider.mjs", "oidc-provider");
+        command
             .arg(self.port.number().to_string())
             .arg(self.file())
-            .arg(self.clock.now().millis().to_string())
-            .current_dir(&peers)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node could not be started: `cargo xtask doctor` says how to get it");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            .arg(self.clock.now().millis().to_string());
+        let (child, mut said) = node_peers::start(&mut command);
         self.child = Some(child);
-        assert!(line.starts_with("ready "), "the provider did not start: {line:?}");
+        node_peers::ready("the provider", &mut said);
     }
 
     /// Its issuer.

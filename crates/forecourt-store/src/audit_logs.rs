@@ -3,6 +3,7 @@
 //! Invariant: entries are added and, from the oldest on, taken away; nothing changes one. Adding needs the writers' turn,
 //! which every [`Tx`] has, so the chain never forks.
 
+mod names;
 mod nouns;
 #[cfg(test)]
 mod tests;

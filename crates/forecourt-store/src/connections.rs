@@ -15,7 +15,10 @@ use sea_orm::{
     },
 };
 
-use crate::{StoreError, Tx, dialect, migrations, schemas, writings::Writings};
+use crate::{
+    StoreError, Tx, dialect, migrations, schemas,
+    writings::{Outcome, Writings},
+};
 
 /// Where the data lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +133,7 @@ impl Store {
         let transaction = begun.inspect_err(|error| self.writings.failed(error))?;
         self.writings.waited(since);
         let reader = Reader { source: Source::Transaction(transaction) };
-        Ok(Tx::new(reader, Arc::clone(&self.writings)))
+        Ok(Tx::new(reader, Outcome::of(Arc::clone(&self.writings))))
     }
 
     pub(crate) fn writings(&self) -> &Writings {

@@ -1,6 +1,6 @@
 //! A write in progress: rows, the events that tell of it, and what gateways must hear of it, committed together.
 
-use std::{ops::Deref, sync::Arc};
+use std::ops::Deref;
 
 use forecourt_core::{
     events::Event,
@@ -8,7 +8,7 @@ use forecourt_core::{
     time::Timestamp,
 };
 
-use crate::{Committed, Reader, StoreError, change_log::PendingChange, writings::Writings};
+use crate::{Committed, Reader, StoreError, change_log::PendingChange, writings::Outcome};
 
 /// A write transaction. Reads see its own writes; dropping it undoes all of them.
 #[derive(Debug)]
@@ -17,12 +17,12 @@ pub struct Tx {
     reader: Reader,
     events: Vec<Event>,
     changes: Vec<PendingChange>,
-    writings: Arc<Writings>,
+    outcome: Outcome,
 }
 
 impl Tx {
-    pub(crate) const fn new(reader: Reader, writings: Arc<Writings>) -> Self {
-        Self { reader, events: Vec::new(), changes: Vec::new(), writings }
+    pub(crate) const fn new(reader: Reader, outcome: Outcome) -> Self {
+        Self { reader, events: Vec::new(), changes: Vec::new(), outcome }
     }
 
     /// Tells what happened; stored with the commit.
@@ -57,19 +57,18 @@ impl Tx {
 
     /// Makes everything permanent at once, or nothing. `now` stamps what gateways must forget.
     pub async fn commit(mut self, now: Timestamp) -> Result<Committed, StoreError> {
-        let noting = Arc::clone(&self.writings);
-        let recorded = self.write_recorded(now).await;
-        let revision = recorded.inspect_err(|error| noting.failed(error))?;
-        self.finish().await?;
-        Ok(Committed { revision })
+        match self.write_recorded(now).await {
+            Ok(revision) => {
+                self.finish().await?;
+                Ok(Committed { revision })
+            }
+            Err(error) => self.outcome.known(Err(error)),
+        }
     }
 
     /// Makes the rows permanent; nothing that was recorded goes with them.
     pub(crate) async fn finish(self) -> Result<(), StoreError> {
-        let committed = self.reader.commit().await;
-        committed.inspect_err(|error| self.writings.failed(error))?;
-        self.writings.succeeded();
-        Ok(())
+        self.outcome.known(self.reader.commit().await)
     }
 
     async fn write_recorded(&mut self, now: Timestamp) -> Result<Option<i64>, StoreError> {

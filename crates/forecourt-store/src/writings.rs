@@ -3,7 +3,10 @@
 //! Invariant: what is noted here decides nothing; it is for those who look after the installation.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -18,6 +21,40 @@ pub(crate) struct Writings {
     waits: Histogram,
     /// Why the last write failed, where it was the database's fault and not that of what should be written.
     trouble: Mutex<Option<String>>,
+    /// Whether a write was undone, and none was made permanent since.
+    doubtful: AtomicBool,
+}
+
+/// What became of one write. Dropped before [`Outcome::known`], it was undone.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    writings: Arc<Writings>,
+    is_known: bool,
+}
+
+impl Outcome {
+    /// Of a write that begins.
+    pub(crate) const fn of(writings: Arc<Writings>) -> Self {
+        Self { writings, is_known: false }
+    }
+
+    /// Notes how the write ended.
+    pub(crate) fn known<T>(mut self, ended: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.is_known = true;
+        match &ended {
+            Ok(_) => self.writings.succeeded(),
+            Err(error) => self.writings.failed(error),
+        }
+        ended
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        if !self.is_known {
+            self.writings.doubtful.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Writings {
@@ -39,7 +76,8 @@ impl Writings {
     }
 
     /// Notes that a write was made permanent.
-    pub(crate) fn succeeded(&self) {
+    fn succeeded(&self) {
+        self.doubtful.store(false, Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
@@ -49,6 +87,12 @@ impl Store {
     /// away.
     pub fn write_trouble(&self) -> Option<String> {
         self.writings().trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a write was undone and none was made permanent since: a refusal, mostly, but it may also be that the
+    /// database failed in the middle of it.
+    pub fn is_writing_in_doubt(&self) -> bool {
+        self.writings().doubtful.load(Ordering::Relaxed)
     }
 
     /// How long writers of this process waited for their turn.

@@ -1,13 +1,16 @@
 //! `/docs` beside each API: its OpenAPI document as one page that needs no script and nobody to be known.
 //!
-//! Invariant: the page follows from the document alone, so it is made once, when the listener starts, and holds no
+//! Invariant: the page follows from the document alone, so it is made once, when it is asked for first, and holds no
 //! nonce and no token. Its policy admits our own files and nothing else. What a schema says in words stands in
 //! [`schemas`].
 
 mod schemas;
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{
     Router,
+    body::Bytes,
     http::{HeaderName, HeaderValue, header},
     middleware,
     response::IntoResponse,
@@ -20,7 +23,8 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     assets,
-    handling::{self, Frame},
+    errors::FailureKind,
+    handling::{self, Failed, Frame},
     page::{Page, Site},
     samples::Sample,
     templates::{RenderError, Templates, View},
@@ -231,21 +235,24 @@ impl View for ApiReference {
     }
 }
 
-/// The page of `document`, an OpenAPI document as JSON, with the files that it needs.
-pub fn router(context: &Context, document: &str) -> Router {
-    match rendered(document) {
-        Ok(html) => {
-            let html: &'static str = html.leak();
-            Router::new()
-                .route(PATH, get(async move || page(html)))
-                .merge(assets::routes())
-                .layer(CompressionLayer::new())
-                .layer(middleware::map_response(handling::guarded))
-                .layer(middleware::from_fn_with_state(context.clone(), request_log::log))
-                .layer(middleware::from_fn_with_state(context.clone(), callers::begin))
-        }
-        Err(error) => handling::broken(&error),
-    }
+/// The page of what `document` gives, an OpenAPI document as JSON, with the files that it needs. Neither is made before
+/// somebody asks: most processes never show it.
+pub fn router(context: &Context, document: fn() -> &'static str) -> Router {
+    let made = Arc::new(OnceLock::new());
+    let show = async move || {
+        let html = made.get_or_init(|| rendered(document()).map(Bytes::from));
+        html.as_ref().map(|html| page(html.clone())).map_err(|error| {
+            tracing::error!(error.message = %error, "the page of the API's document cannot be made");
+            Failed::from(FailureKind::Internal)
+        })
+    };
+    Router::new()
+        .route(PATH, get(show))
+        .merge(assets::routes())
+        .layer(CompressionLayer::new())
+        .layer(middleware::map_response(handling::guarded))
+        .layer(middleware::from_fn_with_state(context.clone(), request_log::log))
+        .layer(middleware::from_fn_with_state(context.clone(), callers::begin))
 }
 
 fn rendered(document: &str) -> Result<String, RenderError> {
@@ -256,7 +263,7 @@ fn rendered(document: &str) -> Result<String, RenderError> {
     Templates::new(None)?.render(&page, &ApiReference::of(&document))
 }
 
-fn page(html: &'static str) -> impl IntoResponse {
+fn page(html: Bytes) -> impl IntoResponse + use<> {
     const HEADERS: [(HeaderName, HeaderValue); 3] = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),

@@ -123,15 +123,18 @@ where
     Err(problem)
 }
 
-/// A write is tried only where the last one failed, so that it is noticed when the next one would not.
+/// A write is tried only where the last one failed, so that it is noticed when the next one would not, or was undone: the
+/// database may have failed in the middle of it. In the second case one that only waits for its turn says nothing.
 async fn writable(app: &App) -> DatabaseState {
-    if app.write_trouble().is_none() {
+    let has_failed = app.write_trouble().is_some();
+    if !has_failed && !app.is_writing_in_doubt() {
         return DatabaseState::Well;
     }
     match timeout(WRITE_PATIENCE, app.try_to_write()).await {
         Ok(Ok(())) => DatabaseState::Well,
         Ok(Err(error)) => DatabaseState::Unwritable(error.to_string()),
-        Err(_) => DatabaseState::Unwritable("a write does not come to its end".into()),
+        Err(_) if has_failed => DatabaseState::Unwritable("a write does not come to its end".into()),
+        Err(_) => DatabaseState::Well,
     }
 }
 

@@ -66,7 +66,7 @@ pub fn admin(context: &Context, urls: &Urls, watching: &Watching, is_tls: bool) 
     let console =
         console(context, urls, is_tls).layer(from_fn_with_state(context.clone(), restrictions::check));
     let console = watching.over(console, "console", false);
-    let docs = api_references::router(context, forecourt_api::admin::document())
+    let docs = api_references::router(context, forecourt_api::admin::document)
         .layer(from_fn_with_state(context.clone(), restrictions::check));
     let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let face = match request.uri().path() {
@@ -92,7 +92,7 @@ fn is_under(prefix: &str, path: &str) -> bool {
 /// The Portal API, with its document as a page at `/docs`.
 pub fn portal_api(context: &Context, watching: &Watching) -> Router {
     let api = watching.over(forecourt_api::portal::router(context.clone()), "portal_api", true);
-    let docs = api_references::router(context, forecourt_api::portal::document());
+    let docs = api_references::router(context, forecourt_api::portal::document);
     let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let path = request.uri().path();
         let is_page = path == api_references::PATH || path.starts_with("/assets/");

@@ -24,7 +24,12 @@ pub fn start(default: &str) -> Result<(), String> {
             "{VARIABLE} is {wanted:?}, which is no filter ({error}); info or forecourt_app=debug would be"
         )
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be written, for a full disk or a reader that is gone, is lost. The library would complain of it on the
+    // same standard error, which is a panic there.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(std::io::stderr);
     let _first = if std::io::stderr().is_terminal() {
         builder.compact().try_init().is_ok()
     } else {

@@ -3,7 +3,6 @@
 //! Tables are opened in spreadsheets, which take a cell that begins like a formula for one: such a cell gets a `'` in
 //! front, so that nobody who can be recorded can have something computed by whoever reads the record.
 
-use forecourt_core::lists::{List, Paging};
 use serde_json::Value;
 
 /// What a download is.
@@ -107,19 +106,6 @@ fn cell(value: Option<&Value>) -> String {
         true => format!("\"{}\"", guarded.replace('"', "\"\"")),
         false => guarded,
     }
-}
-
-/// The wanted page of `rows`, which are all there are.
-pub(super) fn page(rows: Vec<Value>, paging: Paging) -> List<Value> {
-    let total = rows.len() as u64;
-    let rows = match paging {
-        Paging::All => rows,
-        Paging::Page { page, size } => {
-            let at = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-            rows.into_iter().skip(at((page - 1).saturating_mul(size))).take(at(size)).collect()
-        }
-    };
-    List { rows, total }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use forecourt_app::{
 };
 use forecourt_core::{
     audit_logs::{AuditChange, AuditFilter},
+    lists::List,
     time::Timestamp,
 };
 use forecourt_http::{Context, callers::AdminCaller, lists, problem::Problem, queries::Query};
@@ -211,7 +212,7 @@ async fn event_types(AdminCaller(caller): AdminCaller, query: Query) -> ListAnsw
     let paging = query.paging()?;
     let types = audit_logs::event_types(&caller)?;
     let rows = types.into_iter().map(|known| json!({ "key": known.key, "name": known.name })).collect();
-    Ok(lists::body(super::audit_exports::page(rows, paging)))
+    Ok(lists::body(List::of_all(rows, paging)))
 }
 
 async fn export(

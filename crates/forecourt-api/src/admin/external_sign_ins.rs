@@ -54,27 +54,19 @@ pub(super) fn endpoints(table: Table) -> Table {
         .get(
             "/api/oidc/{id}/login",
             oidc_depart,
-            open(operations::bare("Sign in through OpenID Connect"))
-                .status(307)
-                .query("next", text().about("The page of the console to go on to, such as `/portals`."))
-                .notes(
-                    "For browsers: sends them to the provider of the login option, or to the sign-in page where that \
-                     cannot be asked. A cookie, for ten minutes, binds the sign-in to the browser.",
-                ),
+            departing("Sign in through OpenID Connect").notes(
+                "For browsers: sends them to the provider of the login option, or to the sign-in page where that \
+                 cannot be asked. A cookie, for ten minutes, binds the sign-in to the browser.",
+            ),
         )
         .get(
             "/api/oidc/callback",
             oidc_arrive,
-            open(operations::bare("Come back from an OpenID provider"))
-                .status(303)
+            arriving("Come back from an OpenID provider")
                 .query("state", text())
                 .query("code", text())
                 .query("error", text())
-                .query("iss", text().about("Who answers (RFC 9207)."))
-                .notes(
-                    "Sets the session cookie and sends the browser into the console, or to the sign-in page where \
-                     nobody was signed in. A first sign-in makes a user without roles.",
-                ),
+                .query("iss", text().about("Who answers (RFC 9207).")),
         )
         .post(
             "/api/oidc/{id}/logout",
@@ -105,6 +97,20 @@ pub(super) fn endpoints(table: Table) -> Table {
     cas::endpoints(saml::endpoints(table))
 }
 
+/// An endpoint, open to everybody, that sends browsers to where people prove who they are.
+fn departing(summary: &'static str) -> Operation {
+    let next = schemas::text().about("The page of the console to go on to, such as `/portals`.");
+    operations::bare(summary).access(Access::Open).status(307).query("next", next)
+}
+
+/// An endpoint, open to everybody, at which browsers are back from there.
+fn arriving(summary: &'static str) -> Operation {
+    operations::bare(summary).access(Access::Open).status(303).notes(
+        "Sets the session cookie and sends the browser into the console, or to the sign-in page where nobody was \
+         signed in. A first sign-in makes a user without roles.",
+    )
+}
+
 fn user_agent(headers: &HeaderMap) -> &str {
     headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -120,11 +126,11 @@ async fn oidc_depart(
     let next = query.text("next").unwrap_or_default();
     let caller = anonymous(&call);
     let departure = oidc::depart(&context.app, &caller, &id, &call.reached_at, next).await;
-    sent_away(departure, OIDC_PATHS, call.reached_at.starts_with("https://"))
+    sent_away(departure, OIDC_PATHS, &call)
 }
 
 /// Sends a browser to its provider, with what it must show when it is back at one of `paths`.
-fn sent_away(departure: Result<Departure, Error>, paths: &str, secure: bool) -> Result<Response, Problem> {
+fn sent_away(departure: Result<Departure, Error>, paths: &str, call: &Call) -> Result<Response, Problem> {
     let departure = match departure {
         Ok(departure) => departure,
         Err(error) if matches!(error.kind(), ErrorKind::IdentityProvider | ErrorKind::Unauthenticated) => {
@@ -134,7 +140,7 @@ fn sent_away(departure: Result<Departure, Error>, paths: &str, secure: bool) -> 
     };
     let mut response = redirect(StatusCode::TEMPORARY_REDIRECT, &departure.location)?;
     let (name, secret) = (&departure.binding.cookie, departure.binding.secret.reveal());
-    let cookie = cookies::set_below(paths, name, secret, PendingSignIn::SECONDS, secure);
+    let cookie = cookies::set_below(paths, name, secret, PendingSignIn::SECONDS, call.is_secure());
     response.headers_mut().append(header::SET_COOKIE, cookie.ok_or_else(Problem::internal)?);
     Ok(response)
 }
@@ -153,43 +159,52 @@ async fn oidc_arrive(
     let browser = cookies::read(&headers, &cookie);
     let agent = user_agent(&headers);
     let arrival = oidc::arrive(&context.app, &anonymous(&call), state, browser, &reply, agent).await;
-    let mut response = taken_back(&context, &call, &headers, arrival).await?;
-    forget(&mut response, OIDC_PATHS, &cookie, &call)?;
-    Ok(response)
+    taken_back(&context, &call, &headers, arrival, OIDC_PATHS, &cookie).await
 }
 
-/// Takes the cookie of a sign-in away, which is over.
-fn forget(response: &mut Response, paths: &str, cookie: &str, call: &Call) -> Result<(), Problem> {
-    let forgotten = cookies::set_below(paths, cookie, "", 0, call.reached_at.starts_with("https://"));
-    response.headers_mut().append(header::SET_COOKIE, forgotten.ok_or_else(Problem::internal)?);
-    Ok(())
-}
-
-/// The same arrival, where its address names an option that is there and enabled; elsewhere not found.
-fn known_option(arrival: Result<Arrival, Error>) -> Result<Result<Arrival, Error>, Problem> {
+/// As [`taken_back`], at an address that names an option; not found where that is not there or not enabled.
+async fn taken_back_to_option(
+    context: &Context,
+    call: &Call,
+    headers: &HeaderMap,
+    arrival: Result<Arrival, Error>,
+    paths: &str,
+    cookie: &str,
+) -> Result<Response, Problem> {
     match arrival {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(error.into()),
-        arrival => Ok(arrival),
+        arrival => taken_back(context, call, headers, arrival, paths, cookie).await,
     }
 }
 
 /// Sends a browser that is back into the console, with its session and without the one that it had, or to the sign-in
-/// page.
+/// page; and takes `cookie` away, as the sign-in is over.
 async fn taken_back(
     context: &Context,
     call: &Call,
     headers: &HeaderMap,
     arrival: Result<Arrival, Error>,
+    paths: &str,
+    cookie: &str,
 ) -> Result<Response, Problem> {
+    if arrival.is_ok() {
+        end_earlier(context, &anonymous(call), headers).await?;
+    }
+    let mut response = sent_on(arrival, call.is_secure())?;
+    let forgotten = cookies::set_below(paths, cookie, "", 0, call.is_secure());
+    response.headers_mut().append(header::SET_COOKIE, forgotten.ok_or_else(Problem::internal)?);
+    Ok(response)
+}
+
+fn sent_on(arrival: Result<Arrival, Error>, secure: bool) -> Result<Response, Problem> {
     let arrival = match arrival {
         Ok(arrival) => arrival,
         Err(error) => return redirect(StatusCode::SEE_OTHER, &not_signed_in(error)?),
     };
-    end_earlier(context, &anonymous(call), headers).await?;
     let next = if arrival.next.is_empty() { FIRST_PAGE } else { &arrival.next };
     let mut response = redirect(StatusCode::SEE_OTHER, next)?;
     let token = arrival.signed_in.token.reveal();
-    let cookie = cookies::set(ADMINISTRATOR_COOKIE, token, Session::SECONDS, call.is_secure());
+    let cookie = cookies::set(ADMINISTRATOR_COOKIE, token, Session::SECONDS, secure);
     response.headers_mut().append(header::SET_COOKIE, cookie.ok_or_else(Problem::internal)?);
     Ok(response)
 }

@@ -5,7 +5,7 @@ use forecourt_app::{plans, subscriptions};
 use forecourt_core::{
     gateway_state::PlanLimit,
     ids::{PlanId, ProductId, SubscriptionId},
-    lists::{List, Paging},
+    lists::List,
     plans::{Plan, PlanInput},
 };
 use forecourt_http::{
@@ -122,15 +122,7 @@ async fn list(State(context): State<Context>, AdminCaller(caller): AdminCaller, 
     let product = query.text("api_product_id").map(ProductId::known);
     let paging = query.paging()?;
     let found = plans::list(&context.app, &caller, product.as_ref()).await?;
-    let total = found.len() as u64;
-    let (skipped, most) = match paging {
-        Paging::All => (0, total),
-        Paging::Page { page, size } => ((page - 1).saturating_mul(size), size),
-    };
-    let index = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let rows = found.iter().skip(index(skipped)).take(index(most));
-    let rows = rows.map(|plan| Value::Object(shape(plan))).collect();
-    Ok(lists::body(List { rows, total }))
+    Ok(lists::body(List::of_all(found, paging).map(|plan| Value::Object(shape(&plan)))))
 }
 
 async fn create(

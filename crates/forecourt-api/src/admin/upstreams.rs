@@ -5,7 +5,7 @@ use forecourt_app::{services, upstreams};
 use forecourt_core::{
     actors::Caller,
     ids::{ServiceId, UpstreamId},
-    lists::{Direction, List, Order, Paging, TextFilter, TimeOrder},
+    lists::{Direction, List, Order, TextFilter, TimeOrder},
     services::{Service, upstreams::Upstream},
 };
 use forecourt_http::{
@@ -129,16 +129,8 @@ async fn list(
     let service = named(&context, &caller, &segments, &query).await?;
     let (order, paging, text) = (query.time_order()?, query.paging()?, query.text_filter());
     let rows = sorted(&service, order, &text);
-    let total = rows.len() as u64;
-    let shown: Vec<_> = match paging {
-        Paging::All => rows,
-        Paging::Page { page, size } => {
-            let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-            let skipped = (page - 1).saturating_mul(size);
-            rows.into_iter().skip(place(skipped)).take(place(size)).collect()
-        }
-    };
-    let rows = shown.into_iter().filter_map(|id| shape(&service, id)).collect();
+    let List { rows, total } = List::of_all(rows, paging);
+    let rows = rows.into_iter().filter_map(|id| shape(&service, id)).collect();
     Ok(lists::body(List { rows, total }))
 }
 

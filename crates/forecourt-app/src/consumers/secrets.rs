@@ -11,7 +11,7 @@ use forecourt_core::{
     secrets::{KeptSecret, PlainSecret},
     text::Invalid,
 };
-use forecourt_identity::{public_keys, sealing::Sealer};
+use forecourt_identity::public_keys;
 
 use crate::{App, Error, sealing};
 
@@ -38,7 +38,7 @@ pub(crate) async fn kept(
                 Some(ConsumerAuth::KeyAuth { key, .. }) => Some(key),
                 _ => None,
             };
-            let (plain, key) = secret(app, context, key, known, "plugins.key-auth.key")?;
+            let (plain, key) = secret(app, context, key, known, "plugins.key-auth.key").await?;
             Ok(ConsumerAuth::KeyAuth { key, digest: plain.digest() })
         }
         OpenAuth::BasicAuth { username, password } => {
@@ -51,7 +51,7 @@ pub(crate) async fn kept(
                 }
                 _ => None,
             };
-            let (_, secret) = secret(app, context, given, known, "plugins.jwt-auth.secret")?;
+            let (_, secret) = secret(app, context, given, known, "plugins.jwt-auth.secret").await?;
             let secret = TokenSecret::Shared { algorithm: *algorithm, secret };
             Ok(ConsumerAuth::JwtAuth { key: key.clone(), secret })
         }
@@ -78,7 +78,7 @@ async fn basic(
         _ => None,
     };
     let sealed = known.map(|(_, password, _)| password);
-    let (plain, password) = secret(app, context, given, sealed, "plugins.basic-auth.password")?;
+    let (plain, password) = secret(app, context, given, sealed, "plugins.basic-auth.password").await?;
     let username = username.to_owned();
     let unchanged = known.filter(|(name, sealed, _)| **name == username && **sealed == password);
     let password_hash = match (unchanged, hashing) {
@@ -93,7 +93,7 @@ async fn basic(
 }
 
 /// The secret in clear, and as it is kept: the known text where it is the same secret.
-fn secret(
+async fn secret(
     app: &App,
     context: &str,
     given: &OpenSecret,
@@ -102,38 +102,31 @@ fn secret(
 ) -> Result<(PlainSecret, KeptSecret), Error> {
     match (given, known) {
         (OpenSecret::Masked, None) => Err(ConsumerRefusal::NothingKept(member).into()),
-        (OpenSecret::Masked, Some(known)) => Ok((app.sealer().open(known, context)?, known.clone())),
-        (OpenSecret::Clear(plain), Some(known))
-            if app.sealer().open(known, context).is_ok_and(|same| same == *plain) =>
-        {
-            Ok((plain.clone(), known.clone()))
+        (OpenSecret::Masked, Some(known)) => Ok((app.opened(known, context).await?, known.clone())),
+        (OpenSecret::Clear(plain), Some(known)) => {
+            let is_same = app.opened(known, context).await.is_ok_and(|same| same == *plain);
+            let kept = if is_same { known.clone() } else { sealing::seal(app, plain, context)? };
+            Ok((plain.clone(), kept))
         }
-        (OpenSecret::Clear(plain), _) => Ok((plain.clone(), sealing::seal(app, plain, context)?)),
+        (OpenSecret::Clear(plain), None) => Ok((plain.clone(), sealing::seal(app, plain, context)?)),
     }
 }
 
 /// `kept` as it is answered: secrets in clear where `reveals`, else masked. One that does not open is masked too.
-pub(crate) fn open(sealer: &Sealer, context: &str, kept: &ConsumerAuth, reveals: bool) -> OpenAuth {
-    let open = |kept: &KeptSecret| {
-        if !reveals {
-            return OpenSecret::Masked;
-        }
-        match sealer.open(kept, context) {
-            Ok(secret) => OpenSecret::Clear(secret),
-            Err(error) => {
-                tracing::error!(secret.place = context, error.cause = %error, "a kept secret cannot be shown");
-                OpenSecret::Masked
-            }
-        }
-    };
+pub(crate) async fn open(app: &App, context: &str, kept: &ConsumerAuth, reveals: bool) -> OpenAuth {
     match kept {
-        ConsumerAuth::KeyAuth { key, .. } => OpenAuth::KeyAuth { key: open(key) },
+        ConsumerAuth::KeyAuth { key, .. } => {
+            OpenAuth::KeyAuth { key: shown(app, context, key, reveals).await }
+        }
         ConsumerAuth::BasicAuth { username, password, .. } => {
-            OpenAuth::BasicAuth { username: username.clone(), password: open(password) }
+            let password = shown(app, context, password, reveals).await;
+            OpenAuth::BasicAuth { username: username.clone(), password }
         }
         ConsumerAuth::JwtAuth { key, secret } => {
             let (algorithm, verifier) = match secret {
-                TokenSecret::Shared { algorithm, secret } => (*algorithm, OpenVerifier::Secret(open(secret))),
+                TokenSecret::Shared { algorithm, secret } => {
+                    (*algorithm, OpenVerifier::Secret(shown(app, context, secret, reveals).await))
+                }
                 TokenSecret::Public { algorithm, public_key } => {
                     (*algorithm, OpenVerifier::PublicKey(public_key.clone()))
                 }
@@ -143,25 +136,46 @@ pub(crate) fn open(sealer: &Sealer, context: &str, kept: &ConsumerAuth, reveals:
     }
 }
 
+async fn shown(app: &App, context: &str, kept: &KeptSecret, reveals: bool) -> OpenSecret {
+    if !reveals {
+        return OpenSecret::Masked;
+    }
+    match app.opened(kept, context).await {
+        Ok(secret) => OpenSecret::Clear(secret),
+        Err(error) => {
+            tracing::error!(secret.place = context, error.cause = %error, "a kept secret cannot be shown");
+            OpenSecret::Masked
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use forecourt_core::secrets::SecretDigest;
-    use forecourt_identity::sealing::MasterKey;
+    use std::sync::Arc;
+
+    use forecourt_core::{secrets::SecretDigest, time::Timestamp};
+    use forecourt_store::{Location, Store};
 
     use super::*;
-    use crate::random::OsRandom;
+    use crate::Config;
 
-    #[test]
-    fn only_those_who_may_change_a_consumer_see_its_secrets() {
-        let sealer = Sealer::new(&MasterKey::issue(&mut OsRandom));
-        let key = sealer.seal(&PlainSecret::presented("hunter2"), "here", &mut OsRandom).unwrap();
+    #[tokio::test]
+    async fn only_those_who_may_change_a_consumer_see_its_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("forecourt.db"))).await.unwrap();
+        let app = App::open(store, &Config::default(), Arc::new(Timestamp::default)).await.unwrap();
+        let key = sealing::seal(&app, &PlainSecret::presented("hunter2"), "here").unwrap();
         let kept = ConsumerAuth::KeyAuth { key, digest: SecretDigest::of(b"hunter2") };
-        let key = |place: &str, reveals: bool| match open(&sealer, place, &kept, reveals) {
+        let key = async |place: &str, reveals: bool| match open(&app, place, &kept, reveals).await {
             OpenAuth::KeyAuth { key } => key.reveal().to_owned(),
             _ => panic!("a key"),
         };
-        assert_eq!(key("here", true), "hunter2");
-        assert_eq!(key("here", false), "******");
-        assert_eq!(key("elsewhere", true), "******", "what does not open is not shown, and breaks nothing");
+        assert_eq!(key("here", true).await, "hunter2");
+        assert_eq!(key("here", false).await, "******");
+        assert_eq!(
+            key("elsewhere", true).await,
+            "******",
+            "what does not open is not shown, and breaks nothing"
+        );
     }
 }

@@ -77,7 +77,7 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
             if !server.enable {
                 return Err(Failure { outlook: Outlook::Skip, ..Failure::later(NO_MAIL) }.into());
             }
-            let token = token(app, delivery)?;
+            let token = token(app, delivery).await?;
             let text = text(app, delivery, token.as_ref()).await?;
             let mail = Mail {
                 sender_name: &server.sender_name,
@@ -102,13 +102,13 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
 }
 
 /// The token of a mail's link, where it has one.
-fn token(app: &App, delivery: &Delivery) -> Result<Option<PlainSecret>, Problem> {
+async fn token(app: &App, delivery: &Delivery) -> Result<Option<PlainSecret>, Problem> {
     // Links of persons lead to the portal's site; no setting takes them out of mails that are of no use without.
     let has_link = delivery.event.link_purpose().is_some() || app.links_approvals().is_some();
     let Some(kept) = delivery.link.as_ref().filter(|_| has_link) else {
         return Ok(None);
     };
-    Ok(Some(app.sealer().open(kept, &sealing::of_delivery(&delivery.id)).map_err(Error::from)?))
+    Ok(Some(app.opened(kept, &sealing::of_delivery(&delivery.id)).await?))
 }
 
 /// The text of a mail, with its link where it has one.
@@ -130,7 +130,7 @@ pub(crate) async fn mail(app: &App, server: &SmtpServer, mail: &Mail<'_>) -> Res
     let wrong =
         |problem: &dyn std::fmt::Display| Failure::later(format!("the SMTP server's settings: {problem}"));
     let (host, port) = server.host_and_port().map_err(|invalid| wrong(&invalid))?;
-    let credentials = credentials(app, server).map_err(|error| wrong(&error))?;
+    let credentials = credentials(app, server).await.map_err(|error| wrong(&error))?;
     let written = mails::written(mail)?;
     let unreachable = |error: CallError| Failure::later(format!("the mail server: {error}"));
     let tls = app.messenger().tls().await.map_err(unreachable)?;
@@ -150,7 +150,7 @@ async fn call(app: &App, delivery: &Delivery, id: &ContactPointId) -> Result<Tak
         return Err(Failure { outlook: Outlook::Skip, ..Failure::later(GONE) }.into());
     }
     let now = app.now();
-    let secrets = signing_secrets(app, &contact_point, now).map_err(Error::from)?;
+    let secrets = signing_secrets(app, &contact_point, now).await?;
     let mut headers = HeaderMap::new();
     let body = delivery.content.as_bytes();
     let signed = webhooks::head(delivery.id.as_str(), now, body, &secrets);

@@ -43,7 +43,7 @@ pub async fn sign_in(
 ) -> Result<SignedIn<KnownAdministrator>, Error> {
     let option = enabled(app, id, SignInType::Ldap).await?;
     limit_begun(app, caller)?;
-    let directory = directory(app, &option)?;
+    let directory = directory(app, &option).await?;
     let (now, address) = (app.now(), caller.address.as_deref());
     let account = format!("ldap:{id}:{}", account_key(username));
     let attempt = app.limits().attempt(&account, address, now).await?;
@@ -79,11 +79,11 @@ pub async fn sign_in(
     finish(app, caller, &option, Some(username), person, user_agent).await
 }
 
-fn directory(app: &App, option: &SignInOption) -> Result<Directory, Error> {
+async fn directory(app: &App, option: &SignInOption) -> Result<Directory, Error> {
     let SignInConfig::Ldap(settings) = &option.config else { return Err(Error::not_found()) };
     Ok(Directory {
-        bind_password: opened(app, option, "bind_password", settings.bind_password.as_ref())?,
-        client_key: opened(app, option, "client_key", settings.client_key.as_ref())?,
+        bind_password: opened(app, option, "bind_password", settings.bind_password.as_ref()).await?,
+        client_key: opened(app, option, "client_key", settings.client_key.as_ref()).await?,
         settings: settings.clone(),
     })
 }

@@ -23,7 +23,7 @@ pub async fn depart(
 ) -> Result<Departure, Error> {
     let option = enabled(app, id, SignInType::Oidc).await?;
     limit_begun(app, caller)?;
-    let client = client(app, &option)?;
+    let client = client(app, &option).await?;
     let site = app.root_url(site);
     let memo = OidcMemo {
         nonce: app.random_hex(32),
@@ -48,7 +48,7 @@ pub async fn arrive(
     user_agent: &str,
 ) -> Result<Arrival, Error> {
     let returned = take(app, caller, SignInType::Oidc, state, browser).await?;
-    let client = client(app, &returned.option)?;
+    let client = client(app, &returned.option).await?;
     let memo: OidcMemo =
         serde_json::from_value(returned.memo).map_err(|_| Error::unauthenticated_because("begin again"))?;
     let outgoing = app.outgoing().verifying(client.settings.ssl_verify);
@@ -95,8 +95,8 @@ fn settings(option: &SignInOption) -> Result<&OidcSignIn, Error> {
     }
 }
 
-fn client<'a>(app: &App, option: &'a SignInOption) -> Result<OidcClient<'a>, Error> {
+async fn client<'a>(app: &App, option: &'a SignInOption) -> Result<OidcClient<'a>, Error> {
     let settings = settings(option)?;
-    let secret = opened(app, option, "client_secret", settings.client_secret.as_ref())?;
+    let secret = opened(app, option, "client_secret", settings.client_secret.as_ref()).await?;
     Ok(OidcClient { settings, secret: secret.unwrap_or_else(|| PlainSecret::presented("")) })
 }

@@ -40,7 +40,7 @@ pub async fn depart(app: &App, caller: &Caller, id: &SignInOptionId, next: &str)
 
 async fn begun(app: &App, option: &SignInOption, state: &str) -> Result<Result<Begun, SignInFault>, Error> {
     let settings = settings(option)?;
-    let own = service_provider(app, option)?;
+    let own = service_provider(app, option).await?;
     let now = app.now();
     let provider =
         app.identity_providers().described_at(&settings.idp_metadata_url, app.outgoing(), now).await;
@@ -62,12 +62,12 @@ pub async fn answered(
     let option = enabled(app, id, SignInType::Saml).await?;
     let secret = PlainSecret::presented(state);
     let pending = taken(app, caller, id, &secret).await?;
-    let memo = app.sealer().open(&pending.memo, &place(&secret))?;
+    let memo = app.opened(&pending.memo, &place(&secret)).await?;
     let memo: Value = serde_json::from_str(memo.reveal()).unwrap_or_default();
     // Somebody who is held has no request any more: their secret is no state.
     let request_id = memo.get("request_id").and_then(Value::as_str).ok_or_else(over)?;
     let settings = settings(&option)?;
-    let own = service_provider(app, &option)?;
+    let own = service_provider(app, &option).await?;
     let now = app.now();
     let provider =
         app.identity_providers().described_at(&settings.idp_metadata_url, app.outgoing(), now).await;
@@ -119,7 +119,7 @@ pub async fn arrive(
 /// What an identity provider is told about us, as XML.
 pub async fn metadata(app: &App, id: &SignInOptionId) -> Result<String, Error> {
     let option = enabled(app, id, SignInType::Saml).await?;
-    Ok(service_provider(app, &option)?.metadata()?)
+    Ok(service_provider(app, &option).await?.metadata()?)
 }
 
 /// The sign-in with this state, which nobody gets again. The browser that began it is not there to be asked.
@@ -166,10 +166,10 @@ fn proven(memo: &Value) -> Option<ExternalPerson> {
     ExternalPerson::read(&claims).ok()
 }
 
-fn service_provider(app: &App, option: &SignInOption) -> Result<ServiceProvider, Error> {
+async fn service_provider(app: &App, option: &SignInOption) -> Result<ServiceProvider, Error> {
     let settings = settings(option)?;
     let url = |endpoint: &str| option.saml_url(endpoint).unwrap_or_default();
-    let key = opened(app, option, "private_key", settings.private_key.as_ref())?;
+    let key = opened(app, option, "private_key", settings.private_key.as_ref()).await?;
     Ok(ServiceProvider::new(settings, &url("acs"), &url("metadata"), key))
 }
 

@@ -15,6 +15,7 @@ use forecourt_identity::sealing::Sealer;
 use forecourt_store::{Reader, SEALED_COLUMNS, SealedColumn, SealedRow, Store};
 use serde_json::Value;
 
+use super::is_settled;
 use crate::{Error, external_sign_ins, random::OsRandom, sealing, sync_authority};
 
 /// How many rows one transaction changes at most, so that others get their turn to write.
@@ -43,7 +44,8 @@ pub async fn reseal(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let mut keys = store.read().data_keys().await?;
-    if keys.pop().is_some_and(|newest| newest.id != sealer.key_id()) {
+    let Some(newest) = keys.pop() else { return Ok(false) };
+    if newest.id != sealer.key_id() {
         // Another process has just made one, which has yet to be learned.
         return Ok(true);
     }
@@ -51,23 +53,14 @@ pub async fn reseal(
     if progress.key != old.id {
         *progress = Resealed { key: old.id.clone(), rows: progress.rows, ..Resealed::default() };
     }
-    let tx = store.begin().await?;
     let Some(column) = SEALED_COLUMNS.get(progress.column) else {
-        // Nothing was sealed under it since: this holds for good.
-        if naming(&tx, &old.id).await?.is_empty() {
-            tx.note_unused_data_key(&old.id, now).await?;
-            tx.commit(now).await?;
-            return Ok(true);
-        }
-        let left = progress.left;
-        *progress = Resealed { rows: progress.rows, ..Resealed::default() };
-        tracing::warn!(
-            data_key = old.id,
-            rows = left,
-            "some secrets do not open and keep their data key; write them anew"
-        );
-        return Ok(false);
+        // What was sealed under the old one before there was a newer may not be committed yet.
+        return match is_settled(&newest, now) {
+            true => finish(store, &old.id, progress, now).await,
+            false => Ok(false),
+        };
     };
+    let tx = store.begin().await?;
     let rows = tx.rows_sealed_under(column, &old.id, progress.after.as_deref(), ROWS).await?;
     let mut changed = 0;
     for row in &rows {
@@ -89,6 +82,30 @@ pub async fn reseal(
         }
     }
     Ok(true)
+}
+
+/// Ends a pass over all columns, and tells whether there is more to do.
+async fn finish(store: &Store, old: &str, progress: &mut Resealed, now: Timestamp) -> Result<bool, Error> {
+    let tx = store.begin().await?;
+    let named: u64 = naming(&tx, old).await?.iter().map(|(_, rows)| *rows).sum();
+    if named == 0 {
+        // Nobody seals under it any more: this holds for good.
+        tx.note_unused_data_key(old, now).await?;
+        tx.commit(now).await?;
+        return Ok(true);
+    }
+    let left = progress.left;
+    *progress = Resealed { rows: progress.rows, ..Resealed::default() };
+    if named > left {
+        // Committed behind this pass.
+        return Ok(true);
+    }
+    tracing::warn!(
+        data_key = old,
+        rows = named,
+        "some secrets do not open and keep their data key; write them anew"
+    );
+    Ok(false)
 }
 
 /// How many rows name the data key `id`, by table and column; only where some do.

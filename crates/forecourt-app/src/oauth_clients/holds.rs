@@ -12,6 +12,7 @@ use forecourt_core::{
     oauth_clients::{HoldEnd, KeptManagement, OauthClient},
 };
 
+use super::known;
 use crate::{App, Error, error::ErrorKind};
 
 /// How often is looked whether a client is free, and how many times: longer than one call to a provider may last.
@@ -92,7 +93,8 @@ async fn released(
     let mut write = app.begin(caller).await?;
     let now = write.now;
     if let Some(found) = write.oauth_client(&held.credential_id).await? {
-        let released = found.released(held, renewed.cloned(), end, now);
+        let held = as_kept(app, held, &found).await;
+        let released = found.released(&held, renewed.cloned(), end, now);
         write.owes_providers = released.pending_update.is_some();
         write.save_oauth_client(&released).await?;
     } else if let Some(removal) = write.dcr_removal_of(&held.provider_id, &held.client_id).await? {
@@ -108,6 +110,23 @@ async fn released(
         app.providers_due().notify_one();
     }
     Ok(())
+}
+
+/// `held` with the management that `found` has, where that was only sealed anew since.
+pub(super) async fn as_kept(app: &App, held: &OauthClient, found: &OauthClient) -> OauthClient {
+    let mut held = held.clone();
+    if held.management == found.management {
+        return held;
+    }
+    let before = known(app, &held).await.ok().and_then(|client| client.management);
+    let now = known(app, found).await.ok().and_then(|client| client.management);
+    if let (Some(before), Some(now)) = (before, now)
+        && before.uri == now.uri
+        && before.token == now.token
+    {
+        held.management = found.management.clone();
+    }
+    held
 }
 
 #[cfg(test)]

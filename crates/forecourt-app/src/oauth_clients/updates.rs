@@ -131,8 +131,8 @@ pub(super) async fn tell(
 ) -> Result<Option<KeptManagement>, Untold> {
     let name = name(app, held).await?;
     let provider = app.read().dcr_provider(&held.provider_id).await.map_err(Error::from)?;
-    let registrar = dcr_providers::registrar(app, &provider.ok_or_else(Error::not_found)?)?;
-    let renewed = registrar.update(app.outgoing(), &known(app, held)?, &name, redirect_uris).await?;
+    let registrar = dcr_providers::registrar(app, &provider.ok_or_else(Error::not_found)?).await?;
+    let renewed = registrar.update(app.outgoing(), &known(app, held).await?, &name, redirect_uris).await?;
     Ok(kept(app, &held.provider_id, &held.client_id, renewed.as_ref())?)
 }
 

@@ -49,21 +49,8 @@ pub(super) async fn create(write: &mut Write<'_>, input: ProvisionedInput) -> Re
     refuse_taken(write, &input.username, None).await?;
     let id = AdministratorId::issue(write.now, &mut OsRandom);
     let user = input.begun(id.to_string(), write.now);
-    let blank = Administrator {
-        id: id.clone(),
-        username: String::new(),
-        email: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
-        password: None,
-        // No one-time password waits to be changed.
-        activated: true,
-        active: true,
-        boundary: None,
-        initial: false,
-        created_at: write.now,
-        updated_at: write.now,
-    };
+    // No one-time password waits to be changed.
+    let blank = Administrator { activated: true, ..Administrator::new(id.clone(), String::new(), write.now) };
     write.insert_administrator(&user.onto_administrator(blank)).await?;
     write.save_directory_details(&id, &user.details).await?;
     let detail = json!({ "username": user.username, "active": user.active });

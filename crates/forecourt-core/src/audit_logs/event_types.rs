@@ -81,6 +81,8 @@ impl EventName {
             Self::ScimTokenIssued => "UpdateSCIMProvisioning",
             Self::SettingsChanged => "UpdateDeploymentSetting",
             Self::SmtpServerChanged | Self::SmtpServerTried => "UpdateSMTPServer",
+            Self::MasterKeyChanged => "RotateMasterKey",
+            Self::MasterKeyRetired => "RetireMasterKey",
             Self::ContactPointCreated => "CreateContactPoint",
             Self::ContactPointUpdated
             | Self::ContactPointSecretIssued

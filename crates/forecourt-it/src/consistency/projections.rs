@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use forecourt_app::{master_keys, sealing};
 use forecourt_core::{
     gateway_state::{Resource, Scope},
     group_objects::GroupObjectKind,
@@ -9,35 +10,63 @@ use forecourt_core::{
         ApplicationId, CertificateId, CredentialId, GatewayGroupId, PortalId, ProductId, RouteId, ServiceId,
         SubscriptionId,
     },
+    secrets::{KeptSecret, SecretDigest},
 };
-use forecourt_store::{Location, Reader};
+use forecourt_identity::sealing::{MasterKey, Sealer};
+use forecourt_store::Reader;
 use serde_json::Value;
 
 use super::{Findings, Row, Snapshot, change_logs::is_live};
+use crate::TestDatabase;
 
-/// Rows by kind and key: their scopes and bodies.
-type Told = BTreeMap<(String, String), (String, Value)>;
+/// What gateways are to be told.
+struct Told {
+    /// By kind and key: scopes and bodies.
+    rows: BTreeMap<(String, String), (String, Value)>,
+    sealer: Sealer,
+    /// Secrets of the domain that do not open: their places, and why.
+    closed: Vec<(String, String)>,
+}
 
 /// Reads the domain once more, which must be at rest since the snapshot.
-pub(super) async fn check(location: &Location, snapshot: &Snapshot, findings: &mut Findings) {
-    let reader = Reader::open(location).await.unwrap();
-    let mut expected = Told::new();
+pub(super) async fn check(database: &TestDatabase, snapshot: &Snapshot, findings: &mut Findings) {
+    let reader = Reader::open(&database.location()).await.unwrap();
+    let sealer = match sealer(&reader, database).await {
+        Ok(sealer) => sealer,
+        Err(problem) => {
+            findings.add("sealed secret", "data_keys", problem);
+            return;
+        }
+    };
+    let mut expected = Told { rows: BTreeMap::new(), sealer: sealer.clone(), closed: Vec::new() };
     of_portals(&reader, snapshot, &mut expected).await;
     of_products(&reader, snapshot, &mut expected).await;
     of_groups(&reader, snapshot, &mut expected).await;
     of_consumers(&reader, snapshot, &mut expected).await;
     for row in snapshot.rows("gateway_resources").iter().filter(|row| is_live(row)) {
         let place = (row.text("kind").to_owned(), row.text("key").to_owned());
-        let Some(said) = expected.remove(&place) else {
+        let Some(said) = expected.rows.remove(&place) else {
             findings.add("projection", row.name(), "gateways are told of what is not there, or not in force");
             continue;
         };
-        let told = (row.text("scope").to_owned(), without_seals(row.json("body")));
+        let mut closed = Vec::new();
+        let body = match serde_json::from_str::<Resource>(row.text("body")) {
+            Ok(resource) => opened(&sealer, &resource, row.json("body"), &mut closed),
+            // The check of the change log tells of it.
+            Err(_) => row.json("body"),
+        };
+        for (place, problem) in closed {
+            findings.add("sealed secret", row.name(), format!("{place} does not open: {problem}"));
+        }
+        let told = (row.text("scope").to_owned(), body);
         findings.expect(told == said, "projection", row, || {
             format!("gateways are told {told:?}, and the domain says {said:?}")
         });
     }
-    for ((kind, key), _) in expected {
+    for (place, problem) in expected.closed {
+        findings.add("sealed secret", place, format!("it does not open: {problem}"));
+    }
+    for ((kind, key), _) in expected.rows {
         findings.add("projection", format!("gateway_resources {kind}/{key}"), "gateways are not told of it");
     }
 }
@@ -126,25 +155,50 @@ fn group_of(row: &Row) -> Scope {
 }
 
 fn tell(told: &mut Told, scope: Scope, resource: &Resource) {
-    let body = without_seals(serde_json::to_value(resource).unwrap());
-    told.insert((resource.kind().name().to_owned(), resource.key()), (scope.as_text(), body));
+    let body = serde_json::to_value(resource).unwrap();
+    let body = opened(&told.sealer, resource, body, &mut told.closed);
+    told.rows.insert((resource.kind().name().to_owned(), resource.key()), (scope.as_text(), body));
 }
 
-/// The same without what is sealed: one secret can be sealed twice, and both texts differ.
-fn without_seals(value: Value) -> Value {
+/// What opens the secrets of a database with the master key that lies beside it.
+async fn sealer(reader: &Reader, database: &TestDatabase) -> Result<Sealer, String> {
+    let text = std::fs::read_to_string(database.folder().join("master.key"));
+    let text = text.map_err(|error| format!("master.key: {error}"))?;
+    let master = MasterKey::from_hex(&text).ok_or("master.key holds no key")?;
+    master_keys::opened(reader, &master).await.map_err(|error| error.to_string())
+}
+
+/// The body of a resource with digests of what its sealed texts open to: one secret can be sealed twice, and both texts
+/// differ.
+fn opened(sealer: &Sealer, resource: &Resource, body: Value, closed: &mut Vec<(String, String)>) -> Value {
+    let mut known = BTreeMap::new();
+    for (place, kept) in sealing::secrets_of(resource) {
+        let KeptSecret::Sealed(text) = kept else { continue };
+        match sealer.open(kept, &place) {
+            Ok(secret) => {
+                known.insert(text.clone(), SecretDigest::of(secret.reveal().as_bytes()).to_hex());
+            }
+            Err(error) => closed.push((place, error.to_string())),
+        }
+    }
+    with_digests(body, &known)
+}
+
+/// The same with what `known` has in the place of each sealed text.
+fn with_digests(value: Value, known: &BTreeMap<String, String>) -> Value {
     match value {
         Value::Object(members) => {
-            let blank = |name: &str, value: Value| match value {
-                Value::String(_) if name == "sealed" => Value::Bool(true),
-                value => without_seals(value),
+            let digest = |name: &str, value: Value| match value {
+                Value::String(text) if name == "sealed" => known.get(&text).cloned().into(),
+                value => with_digests(value, known),
             };
             let members = members.into_iter().map(|(name, value)| {
-                let value = blank(&name, value);
+                let value = digest(&name, value);
                 (name, value)
             });
             Value::Object(members.collect())
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(without_seals).collect()),
+        Value::Array(items) => items.into_iter().map(|item| with_digests(item, known)).collect(),
         value => value,
     }
 }

@@ -47,6 +47,12 @@ impl Snapshot {
         Self { tables }
     }
 
+    /// One of these tables.
+    #[cfg(test)]
+    pub(crate) fn of_tables(tables: &[(&str, Vec<Row>)]) -> Self {
+        Self { tables: tables.iter().map(|(name, rows)| ((*name).to_owned(), rows.clone())).collect() }
+    }
+
     /// The rows of a table, in the order of their key.
     ///
     /// # Panics
@@ -77,6 +83,19 @@ impl Snapshot {
 }
 
 impl Row {
+    /// A row of texts, the first of which is its key.
+    #[cfg(test)]
+    pub(crate) fn of_texts(table: &str, texts: &[(&str, &str)]) -> Self {
+        Self {
+            table: table.to_owned(),
+            key: texts.iter().take(1).map(|(column, _)| (*column).to_owned()).collect(),
+            cells: texts
+                .iter()
+                .map(|(column, text)| ((*column).to_owned(), Cell::Text((*text).to_owned())))
+                .collect(),
+        }
+    }
+
     /// The table and the key of this row, as it is named to people.
     pub fn name(&self) -> String {
         let key: Vec<_> = self.key.iter().map(|column| shown(self.cell(column))).collect();

@@ -3,8 +3,11 @@
 //! A write is noted before it is sent, as one of which nothing is known; its answer says more. Things have names that are
 //! never used twice, so that one of which the answer was lost is found again.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::parts::Part;
 use crate::consistency::{Row, Snapshot, Violation};
 
 /// What every name of a storm begins with.
@@ -61,10 +64,14 @@ pub enum Step {
 /// How things stood before a call.
 #[derive(Debug)]
 pub struct Intent {
+    number: usize,
     steps: Vec<Step>,
     before: Vec<(Key, Option<Standing>)>,
-    values: Vec<((Key, &'static str), Option<Possible>)>,
+    values: Vec<(Place, Option<Possible>)>,
 }
+
+/// A column of a thing.
+type Place = (Key, &'static str);
 
 /// What a column may hold; `None` within: anything.
 type Possible = Option<BTreeSet<String>>;
@@ -81,19 +88,26 @@ pub struct Ledger {
     /// Events, and the ids of the applications, that were acknowledged and are to be told of.
     pub promised: Vec<(&'static str, String)>,
     things: BTreeMap<Key, Standing>,
-    values: BTreeMap<(Key, &'static str), Possible>,
+    values: BTreeMap<Place, Possible>,
+    /// How often something was noted of a column: one that is back at its former value has changed all the same.
+    notes: BTreeMap<Place, usize>,
     together: Vec<Vec<Key>>,
-    /// Things that somebody began to take away.
-    ending: BTreeSet<Key>,
+    /// Things that somebody began to take away, and how many did.
+    ending: BTreeMap<Key, usize>,
+    /// Calls of which nothing is known, by their numbers: each was done, every part of it, or it was not.
+    open: BTreeMap<usize, Vec<Part>>,
+    asked: usize,
 }
 
 impl Ledger {
     /// Notes what a call is about to do.
     pub fn intend(&mut self, steps: Vec<Step>) -> Intent {
-        let (mut before, mut values) = (Vec::new(), Vec::new());
+        let (mut before, mut values, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         for step in &steps {
+            self.forget_open(step);
             match step {
                 Step::Make(keys) | Step::Remove(keys) => {
+                    let ends = matches!(step, Step::Remove(_));
                     for key in keys {
                         let former = self.things.get(key).copied();
                         before.push((key.clone(), former));
@@ -101,10 +115,16 @@ impl Ledger {
                         if former != Some(Standing::Gone) {
                             self.things.insert(key.clone(), Standing::Perhaps);
                         }
+                        match former {
+                            None if !ends => parts.push(Part::Made(key.clone())),
+                            Some(Standing::There) if ends => parts.push(Part::Gone(key.clone())),
+                            _ => {}
+                        }
+                        if ends {
+                            *self.ending.entry(key.clone()).or_default() += 1;
+                        }
                     }
-                    if let Step::Remove(keys) = step {
-                        self.ending.extend(keys.iter().cloned());
-                    } else if keys.len() > 1 {
+                    if !ends && keys.len() > 1 {
                         self.together.push(keys.clone());
                     }
                 }
@@ -112,26 +132,32 @@ impl Ledger {
                     let place = (key.clone(), *column);
                     let former = self.values.get(&place).cloned();
                     values.push((place.clone(), former.clone()));
+                    parts.extend(becomes(&place, former.as_ref(), value.as_ref()));
                     let possible = former.flatten().zip(value.clone()).map(|(mut possible, value)| {
                         possible.insert(value);
                         possible
                     });
-                    self.values.insert(place, possible);
+                    self.note(place, possible);
                 }
             }
         }
-        Intent { steps, before, values }
+        self.asked += 1;
+        if parts.len() > 1 {
+            self.open.insert(self.asked, parts);
+        }
+        Intent { number: self.asked, steps, before, values }
     }
 
     /// It was answered 2xx.
     pub fn acknowledge(&mut self, intent: Intent) {
         self.acknowledged += 1;
+        self.open.remove(&intent.number);
         for step in intent.steps {
             match step {
                 Step::Make(keys) => self.things.extend(keys.into_iter().map(|key| (key, Standing::There))),
                 Step::Remove(keys) => self.things.extend(keys.into_iter().map(|key| (key, Standing::Gone))),
                 Step::Change(key, column, value) => {
-                    self.values.insert((key, column), value.map(|value| BTreeSet::from([value])));
+                    self.note((key, column), value.map(|value| BTreeSet::from([value])));
                 }
             }
         }
@@ -140,20 +166,48 @@ impl Ledger {
     /// It was answered 4xx: nothing was done, and nothing explains it.
     pub fn refuse(&mut self, intent: Intent, told: String) {
         *self.strange.entry(told).or_default() += 1;
+        self.open.remove(&intent.number);
+        for step in &intent.steps {
+            let Step::Remove(keys) = step else { continue };
+            for key in keys {
+                if let Some(count) = self.ending.get_mut(key) {
+                    *count -= 1;
+                }
+            }
+        }
+        self.ending.retain(|_, count| *count > 0);
         for (key, former) in intent.before {
             self.things.insert(key, former.unwrap_or(Standing::Gone));
         }
         for (place, former) in intent.values {
             match former {
-                Some(former) => self.values.insert(place, former),
-                None => self.values.remove(&place),
-            };
+                Some(former) => self.note(place, former),
+                None => {
+                    self.values.remove(&place);
+                    *self.notes.entry(place).or_default() += 1;
+                }
+            }
         }
     }
 
     /// A column holds what an acknowledged answer told.
     pub fn has_become(&mut self, key: Key, column: &'static str, value: String) {
-        self.values.insert((key, column), Some(BTreeSet::from([value])));
+        self.note((key, column), Some(BTreeSet::from([value])));
+    }
+
+    fn note(&mut self, place: Place, possible: Possible) {
+        *self.notes.entry(place.clone()).or_default() += 1;
+        self.values.insert(place, possible);
+    }
+
+    /// What a lost answer left open of something cannot be seen any more once somebody goes on with it.
+    fn forget_open(&mut self, step: &Step) {
+        let goes_on = |part: &Part| match (step, part) {
+            (Step::Make(keys) | Step::Remove(keys), part) => keys.contains(part.key()),
+            (Step::Change(key, column, _), Part::Becomes(place, _)) => place.0 == *key && place.1 == *column,
+            (Step::Change(..), _) => false,
+        };
+        self.open.retain(|_, parts| !parts.iter().any(goes_on));
     }
 
     /// How many things it knows.
@@ -173,13 +227,33 @@ impl Ledger {
                 *standing = Standing::Perhaps;
             }
         }
-        both.values.retain(|place, possible| self.values.get(place) == Some(&*possible));
+        both.values.retain(|place, _| self.noted(place) == later.noted(place));
+        // A call that was begun meanwhile is whole or not at all where it is the only one that was.
+        both.open.retain(|number, parts| {
+            self.open.contains_key(number) || parts.iter().all(|part| self.comes_before(part, later))
+        });
         both
+    }
+
+    fn noted(&self, place: &Place) -> usize {
+        self.notes.get(place).copied().unwrap_or(0)
+    }
+
+    /// Whether what a part of a call ends was so at this moment, and nothing was done to it until `later` but by that call.
+    fn comes_before(&self, part: &Part, later: &Self) -> bool {
+        match part {
+            Part::Made(_) => true,
+            Part::Gone(key) => self.things.get(key) == Some(&Standing::There),
+            Part::Becomes(place, _) => self.noted(place) + 1 == later.noted(place),
+        }
     }
 
     /// What a database lacks, has too much of, or holds half.
     pub fn violations(&self, snapshot: &Snapshot) -> Vec<Violation> {
-        let present = present(snapshot);
+        self.violations_of(&present(snapshot))
+    }
+
+    fn violations_of(&self, present: &BTreeMap<Key, &Row>) -> Vec<Violation> {
         let mut violations = Vec::new();
         let mut add = |check: &'static str, key: &Key, problem: String| {
             violations.push(Violation { check, row: format!("{:?} {}", key.0, key.1), problem });
@@ -196,24 +270,39 @@ impl Ledger {
         for key in present.keys().filter(|key| !self.things.contains_key(key)) {
             add("nobody wrote it", key, "no writer ever asked for it".into());
         }
-        for keys in self.together.iter().filter(|keys| !keys.iter().any(|key| self.ending.contains(key))) {
+        for keys in self.together.iter().filter(|keys| !keys.iter().any(|key| self.ending.contains_key(key)))
+        {
             let count = keys.iter().filter(|key| present.contains_key(key)).count();
             if count != 0 && count != keys.len() {
                 add("half done", &keys[0], format!("{count} of {keys:?} are there"));
             }
         }
+        for parts in self.open.values() {
+            let done: Vec<_> = parts.iter().map(|part| part.is_done(present)).collect();
+            if done.contains(&Some(true)) && done.contains(&Some(false)) {
+                add("half done", parts[0].key(), format!("of {parts:?} was done {done:?}"));
+            }
+        }
         for ((key, column), possible) in &self.values {
             let (Some(row), Some(possible)) = (present.get(key), possible) else { continue };
             let found = row.text(column);
-            let fits = |value: &String| {
-                if *column == "secret" { found.contains(value.as_str()) } else { found == value }
-            };
-            if !possible.iter().any(fits) {
+            if !possible.iter().any(|value| fits(column, found, value)) {
                 add("lost write", key, format!("{column} is {found:?} and must be one of {possible:?}"));
             }
         }
         violations
     }
+}
+
+/// What a change does to a column that is known not to hold the value yet.
+fn becomes(place: &Place, former: Option<&Possible>, value: Option<&String>) -> Option<Part> {
+    let (former, value) = (former?.as_ref()?, value?);
+    (!former.contains(value)).then(|| Part::Becomes(place.clone(), value.clone()))
+}
+
+/// Whether a column that holds `found` holds `value`; a credential's secret is one of what is kept of it.
+fn fits(column: &str, found: &str, value: &str) -> bool {
+    if column == "secret" { found.contains(value) } else { found == value }
 }
 
 /// The rows of a storm by what writers call them.
@@ -248,46 +337,4 @@ fn present(snapshot: &Snapshot) -> BTreeMap<Key, &Row> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(name: &str) -> Key {
-        (Noun::Role, format!("{PREFIX}{name}"))
-    }
-
-    #[test]
-    fn an_answer_says_what_a_lost_one_leaves_open() {
-        let mut ledger = Ledger::default();
-        let made = ledger.intend(vec![Step::Make(vec![key("a")])]);
-        assert_eq!(ledger.things[&key("a")], Standing::Perhaps);
-        ledger.acknowledge(made);
-        assert_eq!(ledger.things[&key("a")], Standing::There);
-        let _lost = ledger.intend(vec![Step::Change(key("a"), "desc", Some("one".into()))]);
-        assert_eq!(ledger.values[&(key("a"), "desc")], None, "nothing was known of it before");
-        let changed = ledger.intend(vec![Step::Change(key("a"), "desc", Some("two".into()))]);
-        ledger.acknowledge(changed);
-        let _lost = ledger.intend(vec![Step::Change(key("a"), "desc", Some("three".into()))]);
-        let either = BTreeSet::from(["two".to_owned(), "three".to_owned()]);
-        assert_eq!(ledger.values[&(key("a"), "desc")], Some(either));
-        let removed = ledger.intend(vec![Step::Remove(vec![key("a")])]);
-        ledger.refuse(removed, "404".into());
-        assert_eq!(ledger.things[&key("a")], Standing::There);
-    }
-
-    #[test]
-    fn between_two_moments_only_that_holds_what_both_say() {
-        let mut early = Ledger::default();
-        for name in ["stays", "goes"] {
-            let made = early.intend(vec![Step::Make(vec![key(name)])]);
-            early.acknowledge(made);
-        }
-        let mut late = early.clone();
-        let removed = late.intend(vec![Step::Remove(vec![key("goes")])]);
-        late.acknowledge(removed);
-        let made = late.intend(vec![Step::Make(vec![key("comes")])]);
-        late.acknowledge(made);
-        let both = early.until(&late);
-        let standings = ["stays", "goes", "comes"].map(|name| both.things[&key(name)]);
-        assert_eq!(standings, [Standing::There, Standing::Perhaps, Standing::Perhaps]);
-    }
-}
+mod tests;

@@ -17,11 +17,11 @@ async fn start() -> Forecourt {
     f
 }
 
-fn pair(name: &str) -> CertifiedKey<KeyPair> {
+pub(crate) fn pair(name: &str) -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(vec![name.to_owned()]).unwrap()
 }
 
-fn ssl(pair: &CertifiedKey<KeyPair>) -> Value {
+pub(crate) fn ssl(pair: &CertifiedKey<KeyPair>) -> Value {
     json!({ "cert": pair.cert.pem(), "key": pair.signing_key.serialize_pem() })
 }
 
@@ -31,7 +31,7 @@ async fn put(f: &Forecourt, id: &str, body: Value) -> Value {
 
 /// The status that a new connection to `name` gets, by a caller who believes this certificate and no other; nothing
 /// where the handshake fails.
-async fn status(f: &Forecourt, name: &str, trusted: &CertifiedKey<KeyPair>) -> Option<u16> {
+pub(crate) async fn status(f: &Forecourt, name: &str, trusted: &CertifiedKey<KeyPair>) -> Option<u16> {
     let listener = f.addresses().gateway_tls.clone().unwrap();
     let address: std::net::SocketAddr = listener.strip_prefix("https://").unwrap().parse().unwrap();
     let http = reqwest::Client::builder()

@@ -12,8 +12,11 @@ use serde_json::json;
 /// What is done to the rows of a copy.
 type Break = fn(&mut Snapshot);
 
+/// How a sealed text begins in its JSON.
+const SEALED: &str = "\"sealed\":\"v1.";
+
 /// The check that must notice, and what is done.
-const BREAKS: [(&str, Break); 20] = [
+const BREAKS: [(&str, Break); 23] = [
     ("approval of a subscription", |rows| {
         rows.rows_mut("approvals").clear();
     }),
@@ -26,6 +29,13 @@ const BREAKS: [(&str, Break); 20] = [
         answers.for_each(|row| row.set("record_id", Cell::Text("aud_nobody".into())));
     }),
     ("contact points of rules", |rows| rows.rows_mut("product_contact_points").clear()),
+    ("data key", |rows| {
+        let sealed = rows.rows_mut("settings").iter_mut().filter(|row| row.text("value").contains(SEALED));
+        sealed.for_each(|row| {
+            let value = row.text("value").replace(SEALED, &format!("{SEALED}0"));
+            row.set("value", Cell::Text(value));
+        });
+    }),
     ("decision", |rows| put(rows, "approvals", "operated_at", Cell::Integer(1))),
     ("delivery attempts", |rows| rows.rows_mut("delivery_attempts").clear()),
     ("delivery state", |rows| put(rows, "deliveries", "next_attempt_at", Cell::Integer(1))),
@@ -34,6 +44,7 @@ const BREAKS: [(&str, Break); 20] = [
     ("event name", |rows| set(rows, "events", "name", "nothing_happened")),
     ("event of a change", |rows| rows.rows_mut("events").retain(|row| row.text("noun") != "application")),
     ("event of a delivery", |rows| set(rows, "deliveries", "event", "subscription_approval_rejected")),
+    ("event of a delivery", |rows| set(rows, "deliveries", "event", "developer_registration_created")),
     ("gateway rows", |rows| put(rows, "gateway_resources", "revision", Cell::Integer(0))),
     ("label index", |rows| set(rows, "applications", "label_index", "\nteam\u{1f}red\n")),
     ("reference", |rows| set(rows, "deliveries", "event_id", "evt_nobody")),
@@ -41,6 +52,7 @@ const BREAKS: [(&str, Break); 20] = [
     ("search text", |rows| set(rows, "developers", "search_text", "somebody else")),
     ("state", |rows| set(rows, "applications", "status", "asleep")),
     ("suspension", |rows| set(rows, "applications", "status_reason", "none")),
+    ("wrapping", |rows| rows.rows_mut("key_wrappings").clear()),
 ];
 
 /// Gives the first row of a table another text.
@@ -68,14 +80,36 @@ async fn lived() -> (Forecourt, Webhook) {
     let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
     application.request(&waiting).await;
     application.key("prod").await;
-    let consumer = json!({ "username": "bob", "plugins": { "key-auth": { "key": "bob's key" } } });
-    f.admin().await.put("/apisix/admin/consumers?gateway_group_id=default", consumer).await;
+    has_secret(&f, "a secret that bob signs his tokens with").await;
     eventually("everybody is told", || async {
         let snapshot = Snapshot::of(&f.database().location()).await;
         (hook.arrived().len() == 1 && untold(&snapshot).is_empty()).then_some(())
     })
     .await;
     (f, hook)
+}
+
+/// Gives a consumer a secret, the one that is sealed for gateways.
+async fn has_secret(f: &Forecourt, secret: &str) {
+    let plugins = json!({ "jwt-auth": { "key": "bob", "secret": secret } });
+    let path = "/apisix/admin/consumers/bob?gateway_group_id=default";
+    f.admin().await.put(path, json!({ "plugins": plugins })).await.expect(200);
+}
+
+/// The sealed text of the consumer as gateways are told of it.
+#[track_caller]
+fn sealed(rows: &Snapshot) -> String {
+    let told = rows.rows("gateway_resources").iter().find(|row| row.text("kind") == "consumer").unwrap();
+    let (_, sealed) = told.text("body").split_once("\"sealed\":\"").unwrap();
+    sealed.split('"').next().unwrap().to_owned()
+}
+
+/// Has gateways be told of another sealed text of the consumer.
+fn reseal(rows: &mut Snapshot, text: &str) {
+    let former = sealed(rows);
+    for row in rows.rows_mut("gateway_resources").iter_mut().filter(|row| row.text("kind") == "consumer") {
+        row.set("body", Cell::Text(row.text("body").replace(&former, text)));
+    }
 }
 
 async fn broken(f: &Forecourt, change: impl FnOnce(&mut Snapshot)) -> TestDatabase {
@@ -116,6 +150,23 @@ async fn what_gateways_are_told_is_held_against_the_domain() {
         let named = found.iter().find(|violation| violation.check == "projection");
         let problem = named.map_or("", |violation| violation.problem.as_str());
         assert!(problem.contains(part), "{part}: {found:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_for_gateways_opens_to_what_the_domain_holds() {
+    let (f, _hook) = lived().await;
+    let former = sealed(&Snapshot::of(&f.database().location()).await);
+    has_secret(&f, "another secret of bob, which is as long").await;
+    let now = sealed(&Snapshot::of(&f.database().location()).await);
+    assert_ne!(former, now);
+    // The former text is of the same place and opens too.
+    let old = broken(&f, |rows| reseal(rows, &former)).await;
+    let (head, _) = now.split_at(now.len() - 2);
+    let cut = broken(&f, |rows| reseal(rows, head)).await;
+    for (copy, check) in [(old, "projection"), (cut, "sealed secret")] {
+        let found = consistency::violations(&copy).await;
+        assert!(found.iter().any(|violation| violation.check == check), "{check}: {found:#?}");
     }
 }
 

@@ -1,7 +1,16 @@
 //! Where the master key comes from, and that it is changed while everything goes on.
+//!
+//! Who calls meanwhile is in `serving.rs`, who is killed in `killed.rs`, whose time is over in `retired.rs`, and which
+//! columns there are in `columns.rs`.
+
+mod columns;
+mod killed;
+mod retired;
+mod serving;
 
 use std::process::Command;
 
+use forecourt_identity::sealing::MasterKey;
 use forecourt_it::{
     ForecourtProcess, TestDatabase,
     installations::ADMIN_PASSWORD,
@@ -18,6 +27,10 @@ fn old() -> String {
 
 fn new() -> String {
     "0b".repeat(32)
+}
+
+fn master(key: &str) -> MasterKey {
+    MasterKey::from_hex(key).unwrap()
 }
 
 fn with(key: &str, arguments: &[&str], database: &TestDatabase) -> Command {
@@ -72,7 +85,7 @@ async fn each_source_of_the_master_key_starts_a_process_and_two_are_refused() {
     ForecourtProcess::start(from("FORECOURT__SECURITY__MASTER_KEY_COMMAND", &program)).stop("TERM");
     let mut both = from("FORECOURT__SECURITY__MASTER_KEY_FILE", &file);
     both.env("FORECOURT__SECURITY__MASTER_KEY", old());
-    refused(&run(both), &["security.master_key_file", "security.master_key is"]);
+    refused(&run(both), &["security.master_key_file", "security.master_key:"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

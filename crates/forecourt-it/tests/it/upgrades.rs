@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
+use forecourt_core::time::Timestamp;
+use forecourt_identity::sealing::MasterKey;
 use forecourt_it::{
     Credential, Forecourt, ForecourtProcess, TestDatabase,
     deadlines::{PATIENCE, eventually},
@@ -13,13 +15,20 @@ use forecourt_it::{
     postgres,
     processes::{Ended, binary, command, run},
 };
-use forecourt_store::{Cell, Filling, Original, Schema, Table, schema_steps};
+use forecourt_store::{Cell, Filling, Original, Schema, Store, Table, schema_steps};
 use serde_json::json;
 
 use crate::store::location;
 
 /// The first step that a release may have stopped at.
 const FIRST: &str = "0012_sign_in_options";
+
+/// Rows that an earlier step did not have though it has their table: the step that they came with, the table, a column,
+/// and its text in them.
+const LATER: [(&str, &str, &str, &str); 2] = [
+    ("0024_data_keys", "settings", "key", "username_salts"),
+    ("0024_data_keys", "settings", "key", "audit_chain"),
+];
 
 /// What was stored: each table with its rows, by its name.
 type Stored = BTreeMap<String, (Table, Vec<Vec<Cell>>)>;
@@ -51,8 +60,39 @@ async fn stored(database: &TestDatabase) -> (Schema, Stored) {
     (original.schema().clone(), stored)
 }
 
+/// A database of an installation that seals under its master key, as all did before there were data keys: the audit log
+/// is chained, and user names are salted, with what follows from that key. It keeps to them for good.
+async fn of_an_older_installation() -> TestDatabase {
+    let (database, key) = (TestDatabase::new(), "0a".repeat(32));
+    std::fs::write(master_key(&database), &key).unwrap();
+    let store = Store::open(&location(&database)).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    tx.save_master_key_id(&MasterKey::from_hex(&key).unwrap().id()).await.unwrap();
+    tx.commit(Timestamp::default()).await.unwrap();
+    database
+}
+
+/// Each data key is called as the master key is, and so has its bytes.
+#[track_caller]
+fn is_sealed_as_before(stored: &Stored, database: &TestDatabase) {
+    let key = std::fs::read_to_string(master_key(database)).unwrap();
+    let own = Cell::Text(MasterKey::from_hex(&key).unwrap().id());
+    assert_eq!(column(stored, "data_keys", "id"), [&own]);
+}
+
+fn place(table: &Table, column: &str) -> usize {
+    table.columns.iter().position(|own| own.name == column).unwrap()
+}
+
+/// A column of each row.
+fn column<'a>(stored: &'a Stored, table: &str, column: &str) -> Vec<&'a Cell> {
+    let (table, rows) = &stored[table];
+    let place = place(table, column);
+    rows.iter().map(|row| &row[place]).collect()
+}
+
 async fn lived() -> Lived {
-    let f = Forecourt::start().await;
+    let f = Forecourt::start_on(of_an_older_installation().await, |_| {}).await;
     let orders = f.product("Orders").await;
     let waiting = f.product_with("Waiting", json!({ "subscription_auto_approval": false })).await;
     let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
@@ -64,7 +104,14 @@ async fn lived() -> Lived {
     let contact = json!({ "name": "Operations", "type": "email", "addresses": ["ops@example.com"] });
     admin.post("/api/contact_points", contact).await.expect(200);
     let (path, portal) = (orders.path.clone(), f.portal_id().await.to_owned());
-    let (_, stored) = stored(f.database()).await;
+    let (_, mut stored) = stored(f.database()).await;
+    // What no step before this one knows of a developer, and none could keep.
+    let (table, rows) = stored.get_mut("developers").unwrap();
+    let proved = place(table, "email_verified");
+    for row in rows {
+        row[proved] = Cell::Boolean(true);
+    }
+    is_sealed_as_before(&stored, f.database());
     let rows = |table: &str| stored[table].1.len();
     for table in ["products", "applications", "credentials", "subscriptions", "approvals", "consumers"] {
         assert!(rows(table) > 0, "{table} holds nothing");
@@ -79,11 +126,21 @@ fn cells(from: &Table, row: &[Cell], to: &Table) -> Vec<Cell> {
     to.columns.iter().map(|column| cell(&column.name)).collect()
 }
 
+/// Whether the step `step` had rows such as this one.
+fn knows(step: &str, table: &Table, row: &[Cell]) -> bool {
+    let holds = |name: &str, text: &str| {
+        let mut cells = table.columns.iter().zip(row);
+        cells.any(|(column, cell)| column.name == name && *cell == Cell::Text(text.to_owned()))
+    };
+    !LATER.iter().any(|&(since, of, column, text)| step < since && table.name == of && holds(column, text))
+}
+
 /// The rows of `stored` as the tables of `schema` hold them.
 fn as_of(stored: &Stored, schema: &Schema) -> BTreeMap<String, Vec<Vec<Cell>>> {
     let held = schema.tables.iter().filter_map(|table| {
         let (own, rows) = stored.get(&table.name)?;
-        Some((table.name.clone(), rows.iter().map(|row| cells(own, row, table)).collect()))
+        let known = rows.iter().filter(|row| knows(&schema.version, own, row));
+        Some((table.name.clone(), known.map(|row| cells(own, row, table)).collect()))
     });
     held.collect()
 }
@@ -148,6 +205,8 @@ async fn a_database_of_every_earlier_step_is_brought_to_this_version_with_every_
             let rows: Vec<_> = rows.iter().map(|row| cells(own, row, table)).collect();
             assert_eq!(before.get(&table.name), Some(&rows), "{step}: {}", table.name);
         }
+        let proved = Cell::Boolean(step >= "0025_person_links");
+        assert_eq!(column(&stored, "developers", "email_verified"), [&proved], "{step}");
         let process = ForecourtProcess::serve(&database);
         is_as_before(&process, &lived).await;
         let ended = process.stop("TERM");

@@ -48,8 +48,14 @@ pub struct AuditRow {
     pub event: String,
     /// Who did it; empty: nobody known.
     pub operator: String,
-    /// What it was done to; may be empty.
+    /// The page of whoever did it, where they have one.
+    pub operator_href: Option<Link>,
+    /// What it was done to: an id; may be empty.
     pub resource: String,
+    /// What that is called now; empty: it is gone, or has no name.
+    pub resource_name: String,
+    /// Its page, where it has one.
+    pub resource_href: Option<Link>,
     /// Through which door: `audit.source.*` in the catalogue.
     pub source: String,
     /// The status that was answered, where that is known.
@@ -116,7 +122,10 @@ fn sample_row(number: u32, event: &str, status: u16, error: Option<&str>) -> Aud
         id: id("aud", number),
         event: event.to_owned(),
         operator: "Grace Hopper".to_owned(),
+        operator_href: Some(provider::administrator(&id("usr", 1))),
         resource: id("prd", number),
+        resource_name: "Payments".to_owned(),
+        resource_href: Some(provider::product("default", &id("prd", number))),
         source: "dashboard".to_owned(),
         status: Some(status),
         error: error.map(str::to_owned),
@@ -134,11 +143,19 @@ impl View for AuditLog {
             |value: &str, text: &str| EventTypeChoice { value: value.to_owned(), text: text.to_owned() };
         let unknown = AuditRow {
             operator: String::new(),
+            operator_href: None,
             resource: String::new(),
+            resource_name: String::new(),
+            resource_href: None,
             ..sample_row(3, "Login", 401, Some("unauthorized"))
         };
-        let job =
-            AuditRow { source: "job".to_owned(), status: None, ..sample_row(4, "Update user", 200, None) };
+        let job = AuditRow {
+            resource_name: String::new(),
+            resource_href: None,
+            source: "job".to_owned(),
+            status: None,
+            ..sample_row(4, "Update user", 200, None)
+        };
         let full = Self {
             filter: Form::new().with("event_type", "UpdateAPIProduct"),
             event_types: vec![choice("Login", "Login"), choice("UpdateAPIProduct", "Update API product")],
@@ -218,7 +235,10 @@ impl View for AuditRecordPage {
         let bare = Self {
             record: AuditRow {
                 operator: String::new(),
+                operator_href: None,
                 resource: String::new(),
+                resource_name: String::new(),
+                resource_href: None,
                 source: "job".to_owned(),
                 status: None,
                 ..sample_row(3, "Update user", 200, None)

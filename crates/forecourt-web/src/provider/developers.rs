@@ -72,6 +72,8 @@ pub struct DeveloperPage {
     pub developer: DeveloperRow,
     /// Whether somebody signs in to the portal's site as this developer.
     pub signs_in: bool,
+    /// Whether its e-mail address is proven; `None`: it has none.
+    pub email_verified: Option<bool>,
     /// Its applications.
     pub applications: Vec<DeveloperApplication>,
     /// What happened, newest first.
@@ -177,6 +179,7 @@ impl View for DeveloperPage {
         let full = rows.next().map(|developer| Self {
             developer,
             signs_in: true,
+            email_verified: Some(true),
             applications: vec![
                 application(1, "Checkout frontend", Status::Active),
                 application(4, "Fleet telemetry", Status::Suspended),
@@ -184,6 +187,7 @@ impl View for DeveloperPage {
             activity: vec![Activity::sample("developer_activated"), Activity::sample("developer_created")],
         });
         let bare = |developer: DeveloperRow| Self {
+            email_verified: developer.email.as_ref().map(|_| false),
             developer,
             signs_in: false,
             applications: Vec::new(),

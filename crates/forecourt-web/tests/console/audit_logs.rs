@@ -27,6 +27,7 @@ async fn an_act_of_the_console_is_on_record_with_what_it_changed_and_without_its
     let list = browser.get("/settings/audit?event_type=CreateContactPoint").await;
     assert!(list.html.contains("Create contact point") && list.html.contains("Console"), "{}", list.main());
     assert!(list.html.contains("name is required"), "the refused form: {}", list.main());
+    assert!(list.main().contains("Hook"), "what was made has its name: {}", list.main());
     let record = browser.get(&first_record(list.main())).await;
     assert_eq!(record.status, StatusCode::OK);
     for text in [

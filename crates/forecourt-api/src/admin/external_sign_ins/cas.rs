@@ -6,45 +6,32 @@ use forecourt_core::ids::SignInOptionId;
 use forecourt_http::{Context, callers::Call, cookies, problem::Problem, queries::Query};
 use http::HeaderMap;
 
-use super::{forget, known_option, sent_away, taken_back, user_agent};
+use super::{arriving, departing, sent_away, taken_back_to_option, user_agent};
 use crate::{
-    admin::{operations, segments::Segments, sessions::anonymous, table::Table},
-    openapi::{
-        operations::{Access, Operation},
-        schemas,
-    },
+    admin::{segments::Segments, sessions::anonymous, table::Table},
+    openapi::schemas,
 };
 
 /// What the cookie of a sign-in that is under way is sent to.
 const PATHS: &str = "/api/cas";
 
 pub(super) fn endpoints(table: Table) -> Table {
-    let open = |operation: Operation| operation.access(Access::Open);
-    let text = schemas::text;
     table
         .get(
             "/api/cas/{id}/login",
             depart,
-            open(operations::bare("Sign in through CAS"))
-                .status(307)
-                .query("next", text().about("The page of the console to go on to, such as `/portals`."))
-                .notes(
-                    "For browsers: sends them to the CAS server of the login option. A cookie, for ten minutes, binds \
-                     the sign-in to the browser. They are sent to the sign-in page where the address of the console is \
-                     not known (`admin.public_url`), and, with `send_service` off, where another site begins this.",
-                ),
+            departing("Sign in through CAS").notes(
+                "For browsers: sends them to the CAS server of the login option. A cookie, for ten minutes, binds the \
+                 sign-in to the browser. They are sent to the sign-in page where the address of the console is not \
+                 known (`admin.public_url`), and, with `send_service` off, where another site begins this.",
+            ),
         )
         .get(
             "/api/cas/{id}/callback",
             arrive,
-            open(operations::bare("Come back from a CAS server"))
-                .status(303)
-                .query("state", text())
-                .query("ticket", text())
-                .notes(
-                    "Sets the session cookie and sends the browser into the console, or to the sign-in page where \
-                     nobody was signed in. A first sign-in makes a user without roles.",
-                ),
+            arriving("Come back from a CAS server")
+                .query("state", schemas::text())
+                .query("ticket", schemas::text()),
         )
 }
 
@@ -62,7 +49,7 @@ async fn depart(
         headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site");
     let next = query.text("next").unwrap_or_default();
     let departure = cas::depart(&context.app, &caller, &id, &call.reached_at, next, from_elsewhere).await;
-    sent_away(departure, PATHS, call.reached_at.starts_with("https://"))
+    sent_away(departure, PATHS, &call)
 }
 
 async fn arrive(
@@ -82,7 +69,5 @@ async fn arrive(
     let state = query.text("state").or(browser).unwrap_or_default();
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = cas::arrive(&context.app, &caller, &id, state, browser, ticket, agent).await;
-    let mut response = taken_back(&context, &call, &headers, known_option(arrival)?).await?;
-    forget(&mut response, PATHS, &cookie, &call)?;
-    Ok(response)
+    taken_back_to_option(&context, &call, &headers, arrival, PATHS, &cookie).await
 }

@@ -16,7 +16,7 @@ use forecourt_core::ids::SignInOptionId;
 use forecourt_http::{Context, bodies::FormFields, callers::Call, problem::Problem, queries::Query};
 use http::{HeaderMap, StatusCode, header};
 
-use super::{forget, known_option, not_signed_in, redirect, sent_away, taken_back, user_agent};
+use super::{arriving, departing, not_signed_in, redirect, sent_away, taken_back_to_option, user_agent};
 use crate::{
     admin::{operations, segments::Segments, sessions::anonymous, table::Table},
     openapi::{
@@ -35,13 +35,10 @@ pub(super) fn endpoints(table: Table) -> Table {
         .get(
             "/api/saml/{id}/login",
             depart,
-            open(operations::bare("Sign in through SAML"))
-                .status(307)
-                .query("next", text().about("The page of the console to go on to, such as `/portals`."))
-                .notes(
-                    "For browsers: sends them to the identity provider of the login option, or to the sign-in page \
-                     where that cannot be asked. A cookie, for ten minutes, binds the sign-in to the browser.",
-                ),
+            departing("Sign in through SAML").notes(
+                "For browsers: sends them to the identity provider of the login option, or to the sign-in page where \
+                 that cannot be asked. A cookie, for ten minutes, binds the sign-in to the browser.",
+            ),
         )
         .post(
             "/api/saml/{id}/acs",
@@ -61,8 +58,7 @@ pub(super) fn endpoints(table: Table) -> Table {
         .get(
             "/api/saml/{id}/finish",
             arrive,
-            open(operations::bare("Come back from an identity provider"))
-                .status(303)
+            arriving("Come back from an identity provider")
                 .query("state", text().about("The `RelayState` of the sign-in, which names its cookie."))
                 .query("held", text().about("The secret under which the person is held who was proven."))
                 .notes(
@@ -89,7 +85,7 @@ async fn depart(
     let id = segments.id(SignInOptionId::parse)?;
     let next = query.text("next").unwrap_or_default();
     let departure = saml::depart(&context.app, &anonymous(&call), &id, next).await;
-    sent_away(departure, PATHS, call.reached_at.starts_with("https://"))
+    sent_away(departure, PATHS, &call)
 }
 
 async fn take_response(
@@ -129,9 +125,7 @@ async fn arrive(
     let browser = forecourt_http::cookies::read(&headers, &cookie);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = saml::arrive(&context.app, &caller, &id, held, browser, agent).await;
-    let mut response = taken_back(&context, &call, &headers, known_option(arrival)?).await?;
-    forget(&mut response, PATHS, &cookie, &call)?;
-    Ok(response)
+    taken_back_to_option(&context, &call, &headers, arrival, PATHS, &cookie).await
 }
 
 async fn metadata(

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use axum::extract::Path;
-use forecourt_app::audit_logs::{self, ListedRecord};
+use forecourt_app::audit_logs::{self, ListedRecord, RecordNames};
 use forecourt_core::{
-    audit_logs::{AuditChange, AuditFilter, EventType},
+    audit_logs::{AuditChange, AuditFilter, EventType, objects::NamedObject},
     ids::AuditRecordId,
     time::Timestamp,
 };
@@ -18,7 +18,7 @@ use crate::{
     errors::FailureKind,
     forms::Form,
     handling::Asked,
-    links::{admin_api, provider},
+    links::{Link, admin_api, provider},
     provider::audit_logs::{
         AuditChangeShown, AuditLog, AuditRecordPage, AuditRow, EventTypeChoice, MemberChange,
     },
@@ -39,12 +39,13 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
         ..AuditFilter::default()
     };
     let found = audit_logs::list(console.app(), &console.caller, &filter).await?;
+    let names = audit_logs::names(console.app(), &console.caller, &found.rows).await?;
     let event_types = audit_logs::event_types(&console.caller)?;
     let given: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, asked.text(name))).collect();
     let list = provider::audit_log();
     let view = AuditLog {
         filter: given.iter().fold(Form::new(), |form, (name, value)| form.with(name, *value)),
-        records: found.rows.iter().map(|listed| row(listed, &event_types)).collect(),
+        records: found.rows.iter().map(|listed| row(listed, &event_types, &names)).collect(),
         paging: rows::paging(&list, &given, asked.page(), found.total),
         filtered: given.iter().any(|(_, value)| !value.is_empty()),
         export: admin_api::audit_export(),
@@ -77,18 +78,23 @@ fn choice(known: EventType) -> EventTypeChoice {
     EventTypeChoice { value: known.key, text: known.name }
 }
 
-fn row(listed: &ListedRecord, event_types: &[EventType]) -> AuditRow {
+fn row(listed: &ListedRecord, event_types: &[EventType], names: &RecordNames) -> AuditRow {
     let record = &listed.told.record;
     let name = event_types.iter().find(|known| known.key == record.event_type);
+    let (by, resource) = (names.operator(&record.operator), names.resource(&listed.told));
     let operator = match &listed.operator {
         Some(known) => known.display_name(),
+        None if record.operator.username.is_empty() => by.map(|by| by.name.clone()).unwrap_or_default(),
         None => record.operator.username.clone(),
     };
     AuditRow {
         id: record.id.to_string(),
         event: name.map_or_else(|| record.event_type.clone(), |known| known.name.clone()),
         operator,
+        operator_href: by.and_then(href),
         resource: record.resource_id.clone(),
+        resource_name: resource.map(|named| named.name.clone()).unwrap_or_default(),
+        resource_href: resource.and_then(href),
         source: record.source.clone(),
         status: listed.told.answer.as_ref().map(|answer| answer.status_code),
         error: listed.told.error_message().map(str::to_owned),
@@ -96,16 +102,38 @@ fn row(listed: &ListedRecord, event_types: &[EventType]) -> AuditRow {
     }
 }
 
+/// The page of something; `None`: it has none.
+fn href(named: &NamedObject) -> Option<Link> {
+    let (id, place) = (named.id.as_str(), named.place.as_str());
+    match named.noun.as_str() {
+        "administrator" => Some(provider::administrator(id)),
+        "role" => Some(provider::role(id)),
+        "permission_policy" => Some(provider::permission_policy(id)),
+        "portal" => Some(provider::portal(id)),
+        "product" => Some(provider::product(place, id)),
+        "developer" => Some(provider::developer(place, id)),
+        "application" => Some(provider::application(place, id)),
+        "gateway_group" => Some(provider::group(id)),
+        "service" => Some(provider::service(place, id)),
+        "route" => Some(provider::service(place, &named.parent)),
+        "consumer" => Some(provider::consumer(place, &named.name)),
+        "node" => Some(provider::node(id)),
+        _ => None,
+    }
+}
+
 pub(super) async fn record(console: Console, Path(id): Path<String>) -> Answer {
     let id = AuditRecordId::parse(&id).ok_or(FailureKind::NotFound)?;
     let listed = audit_logs::record(console.app(), &console.caller, &id).await?;
+    let one = std::slice::from_ref(&listed);
+    let names = audit_logs::names(console.app(), &console.caller, one).await?;
     let event_types = audit_logs::event_types(&console.caller)?;
     let told = &listed.told;
     let record = &told.record;
     let request = record.request.as_ref();
     let changes: Vec<AuditChangeShown> = told.changes().map(shown).collect();
     let view = AuditRecordPage {
-        record: row(&listed, &event_types),
+        record: row(&listed, &event_types, &names),
         operator_id: record.operator.id.clone(),
         token: record.token_name.clone().unwrap_or_default(),
         gateway_group: record.gateway_group_id.clone(),

@@ -101,6 +101,7 @@ pub(super) async fn page(console: Console, Path((_, id)): Path<(String, String)>
         applications: shown.collect(),
         activity: rows::activity(&console, "developer", developer.id.as_str()).await?,
         signs_in: developer.provider == DeveloperProvider::BuiltIn,
+        email_verified: developer.email.as_ref().map(|_| developer.email_verified),
         developer: row(developer, found.total),
     };
     console.visit.show(&view)
