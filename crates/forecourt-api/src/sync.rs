@@ -1,7 +1,8 @@
 //! The sync port: what gateway nodes on other machines ask of the control plane (docs/nodes.md).
 //!
-//! Invariant: nothing is answered but to the holder of an instance token, and a node speaks for itself alone. The
-//! stream itself is in `sync/stream.rs`, what ends it in `sync/endings.rs`.
+//! Invariant: nothing is answered but to the holder of an instance token, and a node speaks for itself alone. Wrong
+//! tokens are counted for the address that shows them. The stream itself is in `sync/stream.rs`, what ends it in
+//! `sync/endings.rs`.
 
 mod endings;
 mod stream;
@@ -15,7 +16,8 @@ use axum::{
     routing::post,
 };
 use forecourt_app::{App, nodes, usage};
-use forecourt_http::problem::Problem;
+use forecourt_core::ids::NodeId;
+use forecourt_http::{addresses, problem::Problem};
 use forecourt_wire::{
     sync::{ACKNOWLEDGEMENTS, Acknowledgement, Hello, USAGE, UsageStored, WATCH},
     usage::UsageBatch,
@@ -65,9 +67,10 @@ pub fn router(app: App, config: Config, stopping: watch::Receiver<bool>) -> Rout
 }
 
 async fn open(State(sync): State<Sync>, request: Request) -> Result<Response, Problem> {
-    let token = token(request.headers())?;
+    let (token, address) = (token(request.headers())?, address(&request));
     let hello: Hello = body(request).await?;
-    let admitted = nodes::admit(&sync.app, &token, &hello).await?;
+    let admitted = nodes::admit(&sync.app, &token, &hello).await;
+    let admitted = admitted.map_err(|refusal| nodes::refused(&sync.app, address.as_deref(), refusal))?;
     tracing::info!(
         node.id = %admitted.node, node.name = hello.name, node.version = hello.version,
         gateway_group.id = %admitted.group, node.revision = hello.position.as_ref().map(|position| position.revision),
@@ -79,19 +82,32 @@ async fn open(State(sync): State<Sync>, request: Request) -> Result<Response, Pr
 }
 
 async fn acknowledge(State(sync): State<Sync>, request: Request) -> Result<StatusCode, Problem> {
-    let token = token(request.headers())?;
+    let (token, address) = (token(request.headers())?, address(&request));
     let told: Acknowledgement = body(request).await?;
-    nodes::recognise(&sync.app, &token, &told.node).await?;
+    recognise(&sync.app, address.as_deref(), &token, &told.node).await?;
     nodes::acknowledge(&sync.app, &told).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn store_usage(State(sync): State<Sync>, request: Request) -> Result<Json<UsageStored>, Problem> {
-    let token = token(request.headers())?;
+    let (token, address) = (token(request.headers())?, address(&request));
     let batch: UsageBatch = body(request).await?;
-    nodes::recognise(&sync.app, &token, &batch.node).await?;
+    recognise(&sync.app, address.as_deref(), &token, &batch.node).await?;
     usage::ingest(&sync.app, &batch).await?;
     Ok(Json(UsageStored { number: batch.number }))
+}
+
+/// Refuses who does not speak for `node`.
+async fn recognise(app: &App, address: Option<&str>, token: &str, node: &NodeId) -> Result<(), Problem> {
+    match nodes::recognise(app, token, node).await {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(nodes::refused(app, address, refusal).into()),
+    }
+}
+
+/// Where a request comes from. TLS ends here, so nobody between may say something else.
+fn address(request: &Request) -> Option<String> {
+    addresses::client(request.headers(), request.extensions(), &[]).map(|address| address.to_string())
 }
 
 /// The instance token that a request shows.

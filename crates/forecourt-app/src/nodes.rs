@@ -27,7 +27,7 @@ pub use self::{
     },
     live::write_down,
 };
-use crate::{App, Error, access};
+use crate::{App, Error, ErrorKind, access};
 
 /// The nodes that `filter` wants, by name; the holder of an admin key sees those of its own group.
 pub async fn list(app: &App, caller: &Caller, filter: NodeFilter) -> Result<List<Node>, Error> {
@@ -85,6 +85,16 @@ pub async fn remove(app: &App, caller: &Caller, id: &NodeId) -> Result<(), Error
     write.commit().await?;
     app.nodes().removed(id);
     Ok(())
+}
+
+/// What a request from `address` is answered that was refused so: a wrong token counts as a failed check of that
+/// address, which is told to wait after too many. Right tokens never come here, whatever failed before.
+pub fn refused(app: &App, address: Option<&str>, refusal: Error) -> Error {
+    if refusal.kind() != ErrorKind::Unauthenticated {
+        return refusal;
+    }
+    let counted = app.limits().failed(address, app.now());
+    if matches!(counted.kind(), ErrorKind::Limit { .. }) { counted } else { refusal }
 }
 
 /// Wakes whoever holds streams when this process removed a node, a token or a group. What other processes removed is

@@ -5,7 +5,9 @@
 //! were checked, so an answer of the name service that changes in between changes nothing.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -39,18 +41,24 @@ const SIZE: usize = 1 << 20;
 /// The most bytes of an answer's head.
 const HEAD: usize = 64 << 10;
 
+/// The addresses of a host, once the name service has told them.
+type Telling = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+/// The name service: a function of host and port, so that a test can be one that changes its mind.
+type Names = Arc<dyn Fn(String, u16) -> Telling + Send + Sync>;
+
 /// Makes outgoing calls.
 pub(crate) struct Fetcher {
     rules: OutgoingRules,
     time: Duration,
     /// `None`: the platform's certificate authorities.
     tls: Option<Arc<ClientConfig>>,
+    names: Names,
 }
 
 impl Fetcher {
     /// One that goes where these rules let it.
-    pub(crate) const fn new(rules: OutgoingRules) -> Self {
-        Self { rules, time: TIME, tls: None }
+    pub(crate) fn new(rules: OutgoingRules) -> Self {
+        Self { rules, time: TIME, tls: None, names: platform_names() }
     }
 
     /// The body of the answer, which must be 200 and complete within the limits; `Err` says why there is none.
@@ -93,8 +101,8 @@ impl Fetcher {
     async fn connect(&self, host: &Host<&str>, port: u16) -> Result<TcpStream, String> {
         let addresses: Vec<SocketAddr> = match host {
             Host::Domain(name) => {
-                let found = lookup_host((*name, port)).await;
-                found.map_err(|error| format!("the host cannot be resolved: {error}"))?.collect()
+                let found = (self.names)((*name).to_owned(), port).await;
+                found.map_err(|error| format!("the host cannot be resolved: {error}"))?
             }
             Host::Ipv4(address) => vec![(*address, port).into()],
             Host::Ipv6(address) => vec![(*address, port).into()],
@@ -113,6 +121,15 @@ impl Fetcher {
         }
         Err(problem)
     }
+}
+
+fn platform_names() -> Names {
+    Arc::new(|host: String, port: u16| -> Telling {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = lookup_host((host.as_str(), port)).await?.collect();
+            Ok::<_, io::Error>(found)
+        })
+    })
 }
 
 /// TLS with the authorities of the operating system, read anew so that changes of them count.

@@ -32,11 +32,16 @@ pub fn origin(uri: &Uri, headers: &HeaderMap, extensions: &Extensions, trusted: 
     let authority =
         named.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or("localhost");
     let authority = if is_host_and_port(authority) { authority } else { NOBODY };
+    let is_tls = is_tls(headers, extensions, trusted);
+    format!("{}://{authority}", if is_tls { "https" } else { "http" })
+}
+
+/// Whether the client came by TLS, as our listener or a trusted proxy says.
+pub fn is_tls(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> bool {
     let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
     let is_proxy = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
     let forwarded = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let is_tls = extensions.get::<Tls>().is_some() || (is_proxy && forwarded);
-    format!("{}://{authority}", if is_tls { "https" } else { "http" })
+    extensions.get::<Tls>().is_some() || (is_proxy && forwarded)
 }
 
 /// The host name that the client called, without port; empty where it named none.

@@ -247,6 +247,16 @@ pub fn is_cross_site(headers: &HeaderMap) -> bool {
     !authority.eq_ignore_ascii_case(host)
 }
 
+/// Whether a browser says that a page of another site sent this form. What it says of sites goes before the origin, which
+/// is another one than the host behind a proxy that renames that, and `null` after a page that tells nobody its address:
+/// then the form's token alone decides.
+pub fn is_form_of_another_site(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
+    }
+    headers.get(header::ORIGIN).is_some_and(|origin| origin != "null") && is_cross_site(headers)
+}
+
 /// A front end that speaks for a portal (class P of the Portal API): the developer header is ignored.
 #[derive(Clone, Debug)]
 pub struct FrontEnd {
@@ -344,5 +354,31 @@ mod tests {
         assert!(with(&[("host", "a:1"), ("origin", "http://evil")]));
         assert!(with(&[("host", "a:1"), ("origin", "null")]));
         assert!(with(&[("host", "a:1"), ("sec-fetch-site", "cross-site")]));
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_known_by_what_the_browser_says() {
+        for (site, origin, is_foreign) in [
+            ("", "", false),
+            ("", "http://a:1", false),
+            ("", "null", false),
+            ("", "http://evil", true),
+            ("", "http://a:2", true),
+            ("same-origin", "null", false),
+            ("same-origin", "https://renamed", false),
+            ("none", "", false),
+            ("same-site", "http://a:1", true),
+            ("cross-site", "http://a:1", true),
+            ("made-up", "", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("a:1"));
+            for (name, value) in [("sec-fetch-site", site), ("origin", origin)] {
+                if !value.is_empty() {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+            }
+            assert_eq!(is_form_of_another_site(&headers), is_foreign, "{site:?} {origin:?}");
+        }
     }
 }

@@ -15,6 +15,8 @@ pub struct Tls;
 pub struct Config {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// For how long browsers are told to come by TLS alone; 0: they are not told.
+    pub hsts_seconds: u32,
     /// Forecourt's own version, for `X-Forecourt-Version`.
     pub version: &'static str,
     /// From where the Admin API may be called at all.

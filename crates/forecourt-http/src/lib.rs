@@ -19,5 +19,6 @@ pub mod queries;
 pub mod request_log;
 pub mod restrictions;
 pub mod times;
+pub mod transport;
 
 pub use context::{Config, Context, Tls};

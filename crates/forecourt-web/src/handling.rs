@@ -139,15 +139,17 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
 
 /// Headers of every answer; the content security policy comes with each page, since it names the page's nonce.
 pub(crate) async fn guarded(mut response: Response<Body>) -> Response<Body> {
-    const ALWAYS: [(HeaderName, &str); 4] = [
+    const ALWAYS: [(HeaderName, &str); 3] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in ALWAYS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    // Pages whose address is a secret say that it is told to nobody.
+    let referrer = HeaderValue::from_static("same-origin");
+    response.headers_mut().entry(header::REFERRER_POLICY).or_insert(referrer);
     response
 }
 

@@ -8,6 +8,8 @@ mod administrators;
 mod audit_logs;
 #[path = "console/browsers.rs"]
 mod browsers;
+#[path = "console/foreign_forms.rs"]
+mod foreign_forms;
 #[path = "console/gateway.rs"]
 mod gateway;
 #[path = "console/installations.rs"]

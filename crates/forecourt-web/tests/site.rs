@@ -4,6 +4,8 @@
 mod accounts;
 #[path = "site/applications.rs"]
 mod applications;
+#[path = "site/foreign_forms.rs"]
+mod foreign_forms;
 mod harness;
 
 use axum::http::{StatusCode, header};

@@ -123,6 +123,8 @@ pub struct SecuritySettings {
     pub master_key_command: Vec<String>,
     /// Addresses or networks (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<String>,
+    /// For how long browsers are told to come by TLS alone; 0: they are not told.
+    pub hsts_seconds: u32,
     /// How often signing in may fail.
     pub failed_sign_ins: FailedSignInSettings,
     /// Who may use the Admin API.

@@ -6,7 +6,7 @@ use forecourt_http::{
     Context, Tls,
     availability::{self, Availability},
     observations::{Observations, ObservedFace},
-    restrictions,
+    restrictions, transport,
 };
 use forecourt_web::api_references;
 use tokio::sync::watch;
@@ -76,6 +76,7 @@ pub fn admin(context: &Context, urls: &Urls, watching: &Watching, is_tls: bool) 
         };
         face.oneshot(request)
     }));
+    let both = both.layer(from_fn_with_state(context.clone(), transport::tell));
     if is_tls { both.layer(Extension(Tls)) } else { both }
 }
 
@@ -92,12 +93,13 @@ fn is_under(prefix: &str, path: &str) -> bool {
 pub fn portal_api(context: &Context, watching: &Watching) -> Router {
     let api = watching.over(forecourt_api::portal::router(context.clone()), "portal_api", true);
     let docs = api_references::router(context, forecourt_api::portal::document);
-    Router::new().fallback_service(tower::service_fn(move |request: Request| {
+    let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let path = request.uri().path();
         let is_page = path == api_references::PATH || path.starts_with("/assets/");
         let face = if is_page { docs.clone() } else { api.clone() };
         face.oneshot(request)
-    }))
+    }));
+    both.layer(from_fn_with_state(context.clone(), transport::tell))
 }
 
 fn console(context: &Context, urls: &Urls, is_tls: bool) -> Router {
@@ -109,11 +111,12 @@ pub fn site(context: &Context, urls: &Urls, watching: &Watching) -> Router {
     let pages = forecourt_web::developer::router(context.clone(), pages(urls, false));
     let pages = watching.over(pages, "site", false);
     let scim = watching.over(forecourt_api::scim::site_router(context.clone()), "scim", true);
-    Router::new().fallback_service(tower::service_fn(move |request: Request| {
+    let both = Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let is_scim = is_under(forecourt_api::scim::SITE_PREFIX, request.uri().path());
         let face = if is_scim { scim.clone() } else { pages.clone() };
         face.oneshot(request)
-    }))
+    }));
+    both.layer(from_fn_with_state(context.clone(), transport::tell))
 }
 
 fn pages(urls: &Urls, is_tls: bool) -> forecourt_web::Config {

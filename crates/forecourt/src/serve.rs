@@ -222,6 +222,7 @@ fn start_export(settings: &Settings) -> Result<(Option<Tracing>, Option<Export>)
 fn http_config(settings: &Settings, addresses: &Addresses) -> forecourt_http::Config {
     forecourt_http::Config {
         trusted_proxies: settings.trusted_proxies(),
+        hsts_seconds: settings.security.hsts_seconds,
         version: VERSION,
         ip_restriction: settings.security.ip_restriction.restriction(),
         sync_url: addresses.sync.clone().unwrap_or_default(),

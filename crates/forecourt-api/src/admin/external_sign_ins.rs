@@ -31,7 +31,7 @@ use super::{
     answers::value,
     operations,
     segments::Segments,
-    sessions::{anonymous, credential, end_session, signed_in_answer, with_cookie},
+    sessions::{anonymous, credential, end_earlier, end_session, signed_in_answer, with_cookie},
     table::Table,
 };
 use crate::openapi::{
@@ -159,30 +159,37 @@ async fn oidc_arrive(
     let browser = cookies::read(&headers, &cookie);
     let agent = user_agent(&headers);
     let arrival = oidc::arrive(&context.app, &anonymous(&call), state, browser, &reply, agent).await;
-    taken_back(arrival, OIDC_PATHS, &cookie, &call)
+    taken_back(&context, &call, &headers, arrival, OIDC_PATHS, &cookie).await
 }
 
 /// As [`taken_back`], at an address that names an option; not found where that is not there or not enabled.
-fn taken_back_to_option(
+async fn taken_back_to_option(
+    context: &Context,
+    call: &Call,
+    headers: &HeaderMap,
     arrival: Result<Arrival, Error>,
     paths: &str,
     cookie: &str,
-    call: &Call,
 ) -> Result<Response, Problem> {
     match arrival {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(error.into()),
-        arrival => taken_back(arrival, paths, cookie, call),
+        arrival => taken_back(context, call, headers, arrival, paths, cookie).await,
     }
 }
 
-/// Sends a browser that is back into the console, with its session, or to the sign-in page; and takes `cookie` away, as
-/// the sign-in is over.
-fn taken_back(
+/// Sends a browser that is back into the console, with its session and without the one that it had, or to the sign-in
+/// page; and takes `cookie` away, as the sign-in is over.
+async fn taken_back(
+    context: &Context,
+    call: &Call,
+    headers: &HeaderMap,
     arrival: Result<Arrival, Error>,
     paths: &str,
     cookie: &str,
-    call: &Call,
 ) -> Result<Response, Problem> {
+    if arrival.is_ok() {
+        end_earlier(context, &anonymous(call), headers).await?;
+    }
     let mut response = sent_on(arrival, call.is_secure())?;
     let forgotten = cookies::set_below(paths, cookie, "", 0, call.is_secure());
     response.headers_mut().append(header::SET_COOKIE, forgotten.ok_or_else(Problem::internal)?);
@@ -248,6 +255,7 @@ async fn ldap_sign_in(
     let (username, password) = (credential(&body, "username")?, credential(&body, "password")?);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let signed_in = ldap::sign_in(&context.app, &caller, &id, &username, &password, agent).await?;
+    end_earlier(&context, &caller, &headers).await?;
     signed_in_answer(&context, &signed_in, call.is_secure()).await
 }
 

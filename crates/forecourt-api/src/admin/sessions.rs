@@ -92,11 +92,21 @@ async fn sign_in(
     let caller = anonymous(&call);
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let signed_in = authentication::sign_in(&context.app, &caller, &username, &password, agent).await?;
-    // A session that the browser had before, its own or one that somebody planted, does not outlive the sign-in.
-    if let Some(before) = cookies::read(&headers, ADMINISTRATOR_COOKIE) {
-        authentication::sign_out(&context.app, &caller, before).await?;
-    }
+    end_earlier(&context, &caller, &headers).await?;
     signed_in_answer(&context, &signed_in, call.is_secure()).await
+}
+
+/// Ends the session that a browser shows whose sign-in ended well: its own or one that somebody planted, it does not
+/// outlive the sign-in, whichever way that went.
+pub(super) async fn end_earlier(
+    context: &Context,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if let Some(before) = cookies::read(headers, ADMINISTRATOR_COOKIE) {
+        authentication::sign_out(&context.app, caller, before).await?;
+    }
+    Ok(())
 }
 
 /// Who has signed in, and their session as a cookie.

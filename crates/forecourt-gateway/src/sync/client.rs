@@ -274,9 +274,11 @@ impl Drop for Client {
 impl From<Refusal> for Ended {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
-            Refusal::Answered(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => {
-                Self::TurnedAway(refusal.to_string())
-            }
+            // Only who shows wrong tokens is told to wait.
+            Refusal::Answered(
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS,
+                _,
+            ) => Self::TurnedAway(refusal.to_string()),
             _ => Self::Failed(refusal.to_string()),
         }
     }
@@ -335,4 +337,23 @@ async fn until(moment: Option<Instant>) {
 fn jittered(time: Duration) -> Duration {
     let part = getrandom::u32().map_or(0, |number| number % 1_000);
     time / 2 + time / 2 * part / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_to_wait_for_a_wrong_token_is_turned_away_and_asks_seldom() {
+        for (status, is_turned_away) in [
+            (StatusCode::UNAUTHORIZED, true),
+            (StatusCode::FORBIDDEN, true),
+            (StatusCode::TOO_MANY_REQUESTS, true),
+            (StatusCode::INTERNAL_SERVER_ERROR, false),
+            (StatusCode::SERVICE_UNAVAILABLE, false),
+        ] {
+            let ended = Ended::from(Refusal::Answered(status, "why".into()));
+            assert_eq!(matches!(ended, Ended::TurnedAway(_)), is_turned_away, "{status}");
+        }
+    }
 }

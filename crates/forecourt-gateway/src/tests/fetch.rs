@@ -1,11 +1,16 @@
 //! Calls to providers who answer late, too much, in parts, with junk, or from where no call may go.
 
 use std::{
-    sync::{Arc, Mutex},
+    io,
+    net::{SocketAddr, TcpListener as Witness},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use forecourt_core::addresses::{Destination, OutgoingRules};
+use forecourt_core::addresses::{Destination, Forbidden, OutgoingRules};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use tokio::{
@@ -16,7 +21,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
-use super::{Fetcher, SIZE};
+use super::{Fetcher, Names, SIZE, Telling};
 use crate::tests::stage::{PATIENCE, acting, read_until};
 
 fn fetcher() -> Fetcher {
@@ -181,6 +186,11 @@ async fn what_is_no_plain_address_is_not_called() {
 
 /// A provider over TLS, and what trusts its certificate.
 async fn over_tls(names: &[&str]) -> (u16, Arc<ClientConfig>) {
+    over_tls_answering(names, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody".to_owned()).await
+}
+
+/// The same, which answers these bytes.
+async fn over_tls_answering(names: &[&str], answer: String) -> (u16, Arc<ClientConfig>) {
     let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let provider = || Arc::new(ring::default_provider());
@@ -201,7 +211,7 @@ async fn over_tls(names: &[&str]) -> (u16, Arc<ClientConfig>) {
                         Err(_) => break,
                     }
                 }
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody").await;
+                let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
             }
         }
@@ -225,4 +235,138 @@ async fn https_wants_a_certificate_that_is_trusted_and_of_that_name() {
     let trusting = Fetcher { tls: Some(trusting), ..fetcher() };
     let another = get(&trusting, &format!("https://localhost:{port}/")).await.unwrap_err();
     assert!(another.starts_with("no TLS"), "{another}");
+}
+
+/// A listener that tells whether anybody came.
+fn witness(address: (&str, u16)) -> Witness {
+    let listener = Witness::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    listener
+}
+
+fn redirect(status: u16, location: &str) -> String {
+    format!("HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed_to_another_host_along_a_chain_or_from_https_to_http() {
+    let last = witness(("127.0.0.1", 0));
+    let address = format!("http://127.0.0.1:{}/", last.local_addr().unwrap().port());
+    for status in [301, 302, 303, 307, 308] {
+        let expected = format!("the answer is {status}");
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (counted, second) = (Arc::clone(&asked), redirect(status, &address));
+        let second = acting(move |mut stream| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let bytes = second.clone();
+            async move {
+                read_until(&mut stream, "\r\n\r\n").await;
+                let _ = stream.write_all(bytes.as_bytes()).await;
+            }
+        })
+        .await;
+        let chained = format!("http://127.0.0.1:{second}/");
+        for location in [address.as_str(), &chained, "/elsewhere", "http://169.254.169.254/", "file:///etc"] {
+            let refused = answer_of(answering(redirect(status, location)).await).await.unwrap_err();
+            assert!(refused.starts_with(&expected), "{location}: {refused}");
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "{status}: a chain ends before it begins");
+        let (port, trusting) = over_tls_answering(&["127.0.0.1"], redirect(status, &address)).await;
+        let trusting = Fetcher { tls: Some(trusting), ..fetcher() };
+        let refused = get(&trusting, &format!("https://127.0.0.1:{port}/")).await.unwrap_err();
+        assert!(refused.starts_with(&expected), "{refused}");
+    }
+    assert!(last.accept().is_err(), "nobody came");
+}
+
+/// Hosts inside networks, in every spelling that an address of a call can have.
+const INSIDE: [&str; 41] = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "169.254.0.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.0.1",
+    "198.18.0.1",
+    "198.19.255.255",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "2130706433",
+    "017700000001",
+    "0x7f000001",
+    "0177.0.0.1",
+    "0x7f.1",
+    "127.1",
+    "127.0.0.1.",
+    "\u{ff11}\u{ff12}\u{ff17}.0.0.1",
+    "%31%32%37.0.0.1",
+    "localhost",
+    "LOCALHOST",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::1]",
+    "[2002:7f00:1::]",
+    "[2001::1]",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[ff02::1]",
+    "[fec0::1]",
+];
+
+#[tokio::test]
+async fn no_spelling_of_an_address_inside_is_fetched_from() {
+    let listener = witness(("127.0.0.1", 0));
+    let port = listener.local_addr().unwrap().port();
+    let fetcher = Fetcher::new(OutgoingRules { enable: true, ..OutgoingRules::default() });
+    let refusals = [Forbidden::Internal.to_string(), Forbidden::LinkLocal.to_string()];
+    for host in INSIDE {
+        let refused = get(&fetcher, &format!("http://{host}:{port}/")).await.unwrap_err();
+        assert!(refusals.contains(&refused), "{host}: {refused}");
+    }
+    assert!(listener.accept().is_err(), "nobody came");
+}
+
+/// A name service that tells these addresses, one list for each time that it is asked, and the last one for ever.
+fn telling(lists: &'static [&'static [&'static str]]) -> (Names, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let names: Names = Arc::new(move |_: String, port: u16| -> Telling {
+        let time = counted.fetch_add(1, Ordering::SeqCst).min(lists.len() - 1);
+        let told = lists[time].iter().map(|address| SocketAddr::new(address.parse().unwrap(), port));
+        let told: Vec<SocketAddr> = told.collect();
+        Box::pin(async move { Ok::<_, io::Error>(told) })
+    });
+    (names, asked)
+}
+
+#[tokio::test]
+async fn the_address_that_was_checked_is_the_one_that_is_fetched_from_whatever_the_name_becomes() {
+    let port = answering("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody").await;
+    let inside = witness(("127.0.0.2", port));
+    let allow_list = vec![Destination::parse("127.0.0.1").unwrap()];
+    let rules = OutgoingRules { enable: true, allow_list, deny_list: Vec::new() };
+    let url = format!("http://name.example:{port}/");
+    let internal = Err(Forbidden::Internal.to_string());
+
+    let (names, asked) = telling(&[&["127.0.0.1"], &["127.0.0.2"]]);
+    let rebound = Fetcher { names, ..Fetcher::new(rules.clone()) };
+    assert_eq!(get(&rebound, &url).await.as_deref(), Ok("body"));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "nobody asks again between the check and the call");
+    assert_eq!(get(&rebound, &url).await, internal, "the next call is judged anew");
+
+    let (names, _) = telling(&[&["127.0.0.1", "127.0.0.2"]]);
+    let mixed = Fetcher { names, ..Fetcher::new(rules) };
+    assert_eq!(get(&mixed, &url).await, internal, "one address inside is enough");
+    assert!(inside.accept().is_err(), "nobody came");
 }

@@ -33,6 +33,62 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     assert_eq!(target.heard(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn a_chain_of_redirects_ends_with_its_first_answer() {
+    for status in [301, 302, 303, 307, 308] {
+        let to = |location: String| format!("{status} Elsewhere\r\nLocation: {location}");
+        let last = Peer::answering("200 OK", "").await;
+        let second = Peer::answering(&to(last.url("/")), "").await;
+        let first = Peer::answering(&to(second.url("/")), "").await;
+        let answer = get(&outgoing(OutgoingRules::default()), &first.url("/")).await.unwrap();
+        assert_eq!(answer.status.as_u16(), status);
+        let heard = [&first, &second, &last].map(|peer| peer.heard().len());
+        assert_eq!(heard, [1, 0, 0], "{status}");
+    }
+}
+
+/// A peer over TLS that answers one request with these bytes.
+fn over_tls(answer: String) -> u16 {
+    use std::io::{Read, Write};
+
+    use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto::ring, pki_types::PrivateKeyDer};
+
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config = config.with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let connection = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut stream = StreamOwned::new(connection, listener.accept().unwrap().0);
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        stream.flush().unwrap();
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_redirect_from_https_to_http_is_not_followed() {
+    let plain = Peer::answering("200 OK", "").await;
+    for status in [301, 302, 303, 307, 308] {
+        let location = plain.url("/");
+        let port = over_tls(format!(
+            "HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        ));
+        let outgoing = Outgoing::with_time(OutgoingRules::default(), Duration::from_secs(5)).verifying(false);
+        let answer = get(&outgoing, &format!("https://127.0.0.1:{port}/")).await.unwrap();
+        assert_eq!(answer.status.as_u16(), status);
+    }
+    assert_eq!(plain.heard(), Vec::<String>::new());
+}
+
 /// Hosts inside networks, in every spelling that an address of a call can have.
 const INSIDE: [&str; 41] = [
     "127.0.0.1",

@@ -91,3 +91,27 @@ async fn the_gateway_s_tls_listener_is_announced_and_closed_to_names_without_a_c
     let text = f.status().get("/metrics").await.text();
     assert!(text.contains("\nforecourt_gateway_refused_connections_total 0\n"), "{text}");
 }
+
+#[tokio::test]
+async fn browsers_are_told_to_come_by_tls_alone_over_tls_and_where_it_is_set() {
+    const FIELD: &str = "strict-transport-security";
+    let f = Forecourt::start_with(|settings| {
+        settings.admin.tls_listen = "127.0.0.1:0".into();
+        settings.security.trusted_proxies = vec!["127.0.0.1".into()];
+        settings.security.hsts_seconds = 600;
+    })
+    .await;
+    let at = |address: &Option<String>| Client::new(address.clone().expect("it listens"));
+    let plain = [at(&f.addresses().admin), at(&f.addresses().portal_api), at(&f.addresses().site)];
+    for path in ["/sign-in", "/docs", "/api/me", "/nothing", "/assets/nothing"] {
+        let answer = at(&f.addresses().admin_tls).get(path).await;
+        assert_eq!(answer.header(FIELD), Some("max-age=600"), "{path}");
+        for client in &plain {
+            let proxied = client.with("x-forwarded-proto", "https").get(path).await;
+            assert_eq!(proxied.header(FIELD), Some("max-age=600"), "{path} at {}", client.base());
+            assert_eq!(client.get(path).await.header(FIELD), None, "{path} at {}", client.base());
+        }
+    }
+    let f = Forecourt::start_with(|settings| settings.admin.tls_listen = "127.0.0.1:0".into()).await;
+    assert_eq!(at(&f.addresses().admin_tls).get("/sign-in").await.header(FIELD), None);
+}

@@ -69,6 +69,7 @@ mod sign_in_options;
 mod sign_in_timing;
 mod store;
 mod suspension;
+mod sync_doors;
 mod traces;
 mod upgrades;
 mod upstream_certificates;

@@ -124,3 +124,29 @@ async fn a_link_that_was_never_issued_says_nothing() {
         assert!(page.status == 404 && page.text.contains("This link does not work"), "{wrong}: {page:?}");
     }
 }
+
+#[tokio::test]
+async fn a_page_whose_address_is_a_secret_tells_it_to_nobody_and_is_kept_by_nobody() {
+    let (f, sink, _ada) = registered().await;
+    let own = asks(&f, &sink, 1).await;
+    let links = [own.as_str(), "/reset/new?token=made-up", "/verify?token=made-up"];
+    for link in links {
+        let page = opened(&f, &Browser::new(), link).await;
+        assert_eq!(page.headers["referrer-policy"], "no-referrer", "{link}");
+        assert_eq!(page.headers["cache-control"], "no-store", "{link}");
+    }
+    let approval = f.guest().get("/approvals/links/made-up").await;
+    assert_eq!(approval.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(approval.header("cache-control"), Some("no-store"));
+    // Without a token an address is no secret.
+    for path in ["/reset", "/sign-in"] {
+        assert_eq!(
+            opened(&f, &Browser::new(), path).await.headers["referrer-policy"],
+            "same-origin",
+            "{path}"
+        );
+    }
+    let browser = Browser::new();
+    let form = form_at(&f, &browser, &own).await;
+    assert_eq!(chooses(&browser, &form, NEW).await.status, 303);
+}

@@ -4,10 +4,15 @@
 use std::time::{Duration, Instant};
 
 use forecourt_it::{
-    Answer, Browser, Forecourt,
+    Answer, Browser, Forecourt, MailSink,
     installations::{ADMIN_PASSWORD, text},
 };
 use serde_json::json;
+
+use super::{
+    notifications::started,
+    registrations_by_mail::{asks_for_mail, mails_links_by, signs_up},
+};
 
 const PASSWORD: &str = "a password of somebody";
 const WRONG: &str = "the password of nobody";
@@ -130,4 +135,22 @@ async fn who_took_over_a_session_guesses_its_password_no_faster_than_others() {
     // Signing in is counted apart, and the session goes on.
     f.admin().await.get("/api/me").await.expect(200);
     stolen.get("/api/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_mail_that_is_asked_for_and_a_registration_cost_the_same_slow_hashes_for_a_known_address() {
+    let f = started().await;
+    signs_up(&f, &Browser::new(), "ada@example.com").await;
+    let sink = MailSink::start().await;
+    mails_links_by(&f, &sink).await;
+    for email in ["ada@example.com", "eve@example.com"] {
+        for path in ["/verify", "/reset"] {
+            let before = f.app().password_hashes();
+            assert_eq!(asks_for_mail(&f, path, email).await.status, 200, "{email} at {path}");
+            assert_eq!(f.app().password_hashes() - before, 0, "{email} at {path}");
+        }
+        let before = f.app().password_hashes();
+        assert_eq!(signs_up(&f, &Browser::new(), email).await.next().unwrap().path(), "/verify", "{email}");
+        assert_eq!(f.app().password_hashes() - before, 1, "{email} at /sign-up");
+    }
 }

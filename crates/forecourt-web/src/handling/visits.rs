@@ -12,7 +12,7 @@ use super::{Failed, Web, failures::Lacking, flashes};
 use crate::{
     csp::content_security_policy,
     errors::{Failure, FailureKind},
-    links::Link,
+    links::{Link, provider},
     page::{Page, Portal, Site, Tone, Viewer},
     permissions::Permissions,
     templates::View,
@@ -138,7 +138,12 @@ impl Visit {
         if let Ok(policy) = HeaderValue::try_from(content_security_policy(&self.page.nonce)) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
-        let caching = if self.page.viewer.is_some() { "no-store" } else { "private, no-cache" };
+        let is_secret = is_secret(&self.page.path);
+        if is_secret {
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
+        let is_kept = self.page.viewer.is_none() && !is_secret;
+        let caching = if is_kept { "private, no-cache" } else { "no-store" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         // What fragments and whole pages of one address hold is the same but for the flash message.
         headers.insert(header::VARY, HeaderValue::from_static("Cookie, HX-Request"));
@@ -226,6 +231,13 @@ impl Visit {
         page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         page
     }
+}
+
+/// Whether the address of a page is one of a link in a mail, which whoever has it may use.
+fn is_secret(path: &str) -> bool {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let of_approvals = provider::APPROVAL_LINK.split('{').next().unwrap_or_default();
+    path.starts_with(of_approvals) || query.split('&').any(|pair| pair.starts_with("token="))
 }
 
 fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {

@@ -45,6 +45,11 @@ impl Browser {
         self.send(method, path, Body::empty()).await
     }
 
+    /// The token of the form that it saw last.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Posts a form as the page seen last would.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let token = self.token.clone();

@@ -234,6 +234,12 @@ impl Browser {
         self.send(request, body).await
     }
 
+    /// Posts a form with this header.
+    pub async fn post_with(&mut self, path: &str, field: (&str, &str), token: &str) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request.header(field.0, field.1), format!("csrf={token}")).await
+    }
+
     async fn send(&mut self, request: axum::http::request::Builder, body: String) -> Answer {
         let mut request = request.header(header::HOST, &self.host);
         for (name, value) in &self.cookies {

@@ -107,6 +107,19 @@ async fn a_wrong_password_keeps_the_name_and_tells_nothing() {
 }
 
 #[tokio::test]
+async fn a_registration_ends_the_session_that_the_browser_had() {
+    let site = Site::open().await;
+    let mut ada = site.member("Ada").await;
+    let mut before = site.browser();
+    before.cookies = ada.cookies.clone();
+    assert_eq!(before.get("/account").await.status, StatusCode::OK);
+    let fields = [("name", "Eve"), ("email", "eve@example.com"), ("password", PASSWORD)];
+    assert_eq!(ada.submit_from("/account", "/sign-up", &fields).await.status, StatusCode::SEE_OTHER);
+    assert!(ada.get("/account").await.holds("eve@example.com"));
+    assert_eq!(before.get("/account").await.status, StatusCode::SEE_OTHER, "it is over");
+}
+
+#[tokio::test]
 async fn a_sign_in_ends_the_session_that_the_browser_had() {
     let site = Site::open().await;
     let mut ada = site.member("Ada").await;

@@ -39,6 +39,14 @@ fn a_list_comes_from_the_environment_with_commas() {
 }
 
 #[test]
+fn browsers_are_not_told_to_come_by_tls_alone_unless_it_is_set() {
+    assert_eq!(load(&[]).unwrap().security.hsts_seconds, 0);
+    let key = "FORECOURT__SECURITY__HSTS_SECONDS";
+    assert_eq!(load(&[(key, "600")]).unwrap().security.hsts_seconds, 600);
+    assert!(load(&[(key, "-1")]).is_err());
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_known_one() {
     let expected = "unknown setting admin.lisen: did you mean admin.listen?";
     assert_eq!(from_file("admin: { lisen: 127.0.0.1:1 }", &[]).unwrap_err(), expected);

@@ -69,5 +69,5 @@ async fn arrive(
     let state = query.text("state").or(browser).unwrap_or_default();
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = cas::arrive(&context.app, &caller, &id, state, browser, ticket, agent).await;
-    taken_back_to_option(arrival, PATHS, &cookie, &call)
+    taken_back_to_option(&context, &call, &headers, arrival, PATHS, &cookie).await
 }

@@ -125,7 +125,7 @@ async fn arrive(
     let browser = forecourt_http::cookies::read(&headers, &cookie);
     let (caller, agent) = (anonymous(&call), user_agent(&headers));
     let arrival = saml::arrive(&context.app, &caller, &id, held, browser, agent).await;
-    taken_back_to_option(arrival, PATHS, &cookie, &call)
+    taken_back_to_option(&context, &call, &headers, arrival, PATHS, &cookie).await
 }
 
 async fn metadata(

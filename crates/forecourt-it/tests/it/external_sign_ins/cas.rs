@@ -4,7 +4,7 @@ use forecourt_it::{Browser, CasServer, Forecourt, PageForm};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{add, console, path, somebody};
+use super::{add, console, me, path, somebody};
 
 const REFUSED: &str = "/sign-in?failed=refused";
 
@@ -202,4 +202,20 @@ async fn another_site_begins_no_sign_in_that_is_ended_without_a_state() {
     let stage = Stage::start(json!({})).await;
     let (status, location) = sent(&stage, "sec-fetch-site", "cross-site").await;
     assert!(status == 307 && location.starts_with(&stage.server.url()), "a state binds it: {location}");
+}
+
+#[tokio::test]
+async fn a_sign_in_through_cas_ends_the_session_that_the_browser_had() {
+    let stage = Stage::start(json!({})).await;
+    let browser = Browser::new();
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let login = stage.asked(&browser).await;
+        let back = stage.proved(&browser, &login).await;
+        assert_eq!(path(&browser.opens(&back).await), "/");
+        sessions.push(browser.cookie("session"));
+    }
+    let (second, first) = (sessions.pop().unwrap(), sessions.pop().unwrap());
+    me(&stage.f, first).await.refused(401, "unauthorized");
+    me(&stage.f, second).await.expect(200);
 }

@@ -200,3 +200,20 @@ async fn the_console_asks_for_the_password_of_the_directory_where_ours_are_disab
     let own = me(&f, browser.cookie("session")).await.expect(200);
     assert_eq!(own["value"]["username"], "ada");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_through_a_directory_ends_the_session_that_the_browser_had() {
+    let f = Forecourt::start().await;
+    let (directory, _) = directory();
+    let option = option(&f, directory.port(), json!({})).await;
+    let before = session(&sign_in(&f, &option, "ada", PASSWORD).await).unwrap();
+    let browser = f.guest().with("cookie", &format!("session={before}"));
+    let path = format!("/api/ldap/{option}/login");
+    let wrong = json!({ "username": "ada", "password": "another" });
+    browser.post(&path, wrong).await.refused(401, "unauthorized");
+    me(&f, Some(before.clone())).await.expect(200);
+    let answer = browser.post(&path, json!({ "username": "ada", "password": PASSWORD })).await;
+    answer.expect(200);
+    me(&f, Some(before)).await.refused(401, "unauthorized");
+    me(&f, session(&answer)).await.expect(200);
+}

@@ -280,3 +280,19 @@ async fn people_come_back_where_the_operator_says_that_the_console_is_whatever_h
     let back = "redirect_uri=https%3A%2F%2Fconsole.example%2Fapi%2Foidc%2Fcallback";
     assert!(sent.status == 307 && location.contains(back), "{location}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_through_openid_ends_the_session_that_the_browser_had() {
+    let f = Forecourt::start().await;
+    let provider = OauthProvider::start(f.clock());
+    let option = option(&f, &provider, "client_secret_basic").await;
+    provider.signs_in(ada()).await;
+    let browser = Browser::new();
+    browser.goes(&login(&f, &option)).await;
+    let before = browser.cookie("session");
+    me(&f, before.clone()).await.expect(200);
+    browser.goes(&login(&f, &option)).await;
+    assert_ne!(browser.cookie("session"), before);
+    me(&f, before).await.refused(401, "unauthorized");
+    assert_eq!(me_of(&f, &browser).await["username"], "ada");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use forecourt_it::{Browser, Forecourt, IdentityProvider, Page, PageForm};
 use serde_json::{Value, json};
 
-use super::{add, console, path, somebody};
+use super::{add, console, me, path, somebody};
 
 /// An identity provider, a Forecourt that has it as an option, and that option.
 pub(super) struct Stage {
@@ -196,4 +196,15 @@ async fn whoever_takes_too_long_begins_again() {
     let arrived = browser.opens(taken.next().unwrap().as_str()).await;
     assert_eq!(path(&arrived), "/sign-in?failed=refused");
     assert!(somebody(&stage.f, &browser).await.is_none());
+}
+
+#[tokio::test]
+async fn a_sign_in_through_saml_ends_the_session_that_the_browser_had() {
+    let stage = Stage::plain().await;
+    let browser = Browser::new();
+    stage.signed_in(&browser, "").await;
+    let before = browser.cookie("session");
+    stage.signed_in(&browser, "").await;
+    assert_ne!(browser.cookie("session"), before);
+    me(&stage.f, before).await.refused(401, "unauthorized");
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use forecourt_app::{ErrorKind, authentication, person_links, persons};
 use forecourt_core::{
-    actors::{Actor, Source},
+    actors::{Actor, Caller, Source},
     secrets::PlainSecret,
     sessions::Session,
 };
@@ -82,10 +82,7 @@ pub(super) async fn sign_in(
     let proved = persons::sign_in(app, &caller, &visitor.portal.id, username, password, &browser).await;
     match proved {
         Ok(signed_in) => {
-            // A session that the browser had before, its own or one that somebody planted, does not outlive this.
-            if let Some(before) = cookies::read(&headers, SESSION_COOKIE) {
-                authentication::sign_out(app, &caller, before).await?;
-            }
+            end_earlier(visit, &caller, &headers).await?;
             Ok(with_session(visit, go_on(visit, posted.text("next")), &signed_in.token))
         }
         Err(error) if error.kind() == ErrorKind::Unauthenticated => {
@@ -102,6 +99,14 @@ pub(super) async fn sign_in(
             _ => Err(error.into()),
         },
     }
+}
+
+/// Ends the session that a browser shows which is given another: its own or one that somebody planted.
+async fn end_earlier(visit: &Visit, caller: &Caller, headers: &HeaderMap) -> Result<(), Failed> {
+    if let Some(before) = cookies::read(headers, SESSION_COOKIE) {
+        authentication::sign_out(visit.web.app(), caller, before).await?;
+    }
+    Ok(())
 }
 
 fn sign_up_page(visitor: &Visitor, form: Form) -> SignUp {
@@ -125,6 +130,7 @@ pub(super) async fn ask_sign_up(visitor: Visitor, asked: Asked) -> Result<Respon
 pub(super) async fn sign_up(
     visitor: Visitor,
     Browser(browser): Browser,
+    headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, Failed> {
     const FIELDS: &[(&str, &str)] = &[("name", "name"), ("email", "email"), ("password", "password")];
@@ -139,6 +145,7 @@ pub(super) async fn sign_up(
         // Whether or not the address was known before.
         Ok(None) => Ok(visit.go(&developer::verify())),
         Ok(Some(signed_in)) => {
+            end_earlier(visit, &caller, &headers).await?;
             let page = sign_up_page(&visitor, Form::new());
             let on = if page.needs_approval {
                 visit.go(&developer::pending())
