@@ -48,6 +48,7 @@ pub mod products;
 pub mod provisioning;
 mod random;
 pub mod receipts;
+mod repeated_registrations;
 pub mod roles;
 pub mod routes;
 pub mod sealing;

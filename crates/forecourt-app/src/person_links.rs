@@ -1,9 +1,10 @@
 //! Links in mails to persons: to prove that an e-mail address is theirs, and to choose a new password.
 //!
 //! Invariant: whoever asks for a link, or registers, learns nothing of whether there is such an account: the answers are
-//! the same, and so is what they cost but for a row. Looking at a page changes nothing; a link that is used, too old,
-//! replaced, of another portal or for another address is found by nobody. Links are made where mails are
-//! (`deliveries/fan_out.rs`), so that their tokens are in nothing but a sealed text and the mail.
+//! the same, and so is what they cost but for some rows; and whoever asks in a person's place takes no link from them. Looking
+//! at a page changes nothing; a link that is used, too old, void, of another portal or for another address is found by
+//! nobody. Links are made where mails are (`deliveries/fan_out.rs`), so that their tokens are in nothing but a sealed text and
+//! the mail.
 
 use forecourt_core::{
     actors::Caller,
@@ -13,14 +14,14 @@ use forecourt_core::{
     ids::PortalId,
     notices::NoticeEvent,
     person_links::LinkPurpose,
-    persons::{self, Person},
+    persons::{self, Person, PersonRefusal},
     secrets::PlainSecret,
     sessions::SessionOwner,
 };
 use forecourt_store::Reader;
 use serde_json::{Value, json};
 
-use crate::{App, Error, ErrorKind, notices, writes::Write};
+use crate::{App, Error, authentication, notices, writes::Write};
 
 /// Whether persons of the portal are mailed links: mail is sent, and it is known where the portal's site is.
 pub(crate) async fn are_mailed(read: &Reader, portal: &PortalId) -> Result<bool, Error> {
@@ -36,20 +37,29 @@ pub async fn are_offered(app: &App, portal: &PortalId) -> Result<bool, Error> {
     are_mailed(app.read(), portal).await
 }
 
-/// What mails to whoever signs in as `login` are counted by.
-fn account(portal: &PortalId, login: &str) -> String {
-    format!("{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>())
+/// What mails for `what` to whoever signs in as `login` are counted by.
+fn account(what: &str, portal: &PortalId, login: &str) -> String {
+    format!("{what}:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>())
 }
 
-/// Counts a registration, which mails whoever has the address, where links are mailed.
+/// Counts a registration, which mails whoever has the address, where links are mailed. Whether it is to be heard: beyond
+/// some with one address in a while it is answered as others are, and changes nothing.
 pub(crate) async fn count_sign_up(
     app: &App,
     caller: &Caller,
     portal: &PortalId,
     email: &str,
-) -> Result<(), Error> {
-    if are_mailed(app.read(), portal).await? {
-        app.limits().mailed(caller.address.as_deref(), &account(portal, email), app.now())?;
+) -> Result<bool, Error> {
+    if !are_mailed(app.read(), portal).await? {
+        return Ok(true);
+    }
+    app.limits().mailed(caller.address.as_deref(), &account("registration", portal, email), app.now())
+}
+
+/// Voids the links of a person, whatever they are for: with another password they lead to another account, as it were.
+pub(crate) async fn void(write: &Write<'_>, person: &Person) -> Result<(), Error> {
+    for purpose in LinkPurpose::ALL {
+        write.delete_person_links(&person.id, *purpose).await?;
     }
     Ok(())
 }
@@ -71,25 +81,23 @@ pub(crate) async fn tell_change(write: &mut Write<'_>, person: &Person, detail: 
     notices::of_account(write, told, &person.portal_id, Some(person), detail).await
 }
 
-/// Mails another link to somebody who knew their password and is to prove their address; not too often.
-pub(crate) async fn remind(app: &App, caller: &Caller, person: &Person) -> Result<(), Error> {
-    let called = account(&person.portal_id, person.email.as_deref().unwrap_or_default());
-    match app.limits().mailed(caller.address.as_deref(), &called, app.now()) {
-        Ok(()) => {
-            let mut write = app.begin(caller).await?;
-            tell_verification(&mut write, person).await?;
-            write.commit().await
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::Limit { .. }) => Ok(()),
-        Err(error) => Err(error),
+/// Has another link mailed to somebody who knew their password and is to prove their address; not too often, and without a
+/// word of that.
+pub(crate) async fn remind(write: &mut Write<'_>, person: &Person) -> Result<(), Error> {
+    let email = person.email.as_deref().unwrap_or_default();
+    let called = account(LinkPurpose::Verification.name(), &person.portal_id, email);
+    let counted = write.app().limits().mailed(write.caller().address.as_deref(), &called, write.now);
+    if matches!(counted, Ok(true)) {
+        tell_verification(write, person).await?;
     }
+    Ok(())
 }
 
-/// Mails a fresh link to whoever has this address and did not prove it yet. The answer is the same whether there is such a
-/// person.
+/// Mails a link to whoever has this address and did not prove it yet, where none was mailed a moment ago. The answer is the
+/// same whether there is such a person. What was mailed before works on: anybody may ask in a person's place.
 ///
 /// # Errors
-/// Not found where links are not mailed; what is no e-mail address; a limit, after too many for it or from one address.
+/// Not found where links are not mailed; what is no e-mail address; a limit, after too many from one address.
 pub async fn ask_verification(
     app: &App,
     caller: &Caller,
@@ -126,14 +134,11 @@ async fn ask(
     if !are_mailed(app.read(), portal).await? {
         return Err(Error::not_found());
     }
-    app.limits().mailed(caller.address.as_deref(), &account(portal, address), app.now())?;
+    let called = account(purpose.name(), portal, address);
+    let is_sent = app.limits().mailed(caller.address.as_deref(), &called, app.now())?;
     let mut write = app.begin(caller).await?;
     let person = write.person_by_email(portal, address).await?;
-    let person = person.filter(|person| person.active && wants(person));
-    if let Some(person) = &person {
-        // Those from before end now, not when the mail is made.
-        write.delete_person_links(&person.id, purpose).await?;
-    }
+    let person = person.filter(|person| is_sent && person.active && wants(person));
     notices::of_account(&mut write, told, portal, person.as_ref(), Value::Null).await?;
     write.commit().await
 }
@@ -165,14 +170,34 @@ async fn found(
     if works { Ok(person) } else { Err(Error::not_found()) }
 }
 
-/// Proves the address that the link with this token was sent to, once.
+/// Proves the address that the link with this token was sent to, once, for whoever knows the account's password too.
+///
+/// Whoever has the mail need not be who registered: somebody else may have, with a password of their own, and would have the
+/// account opened to them. An account without a password was made by a directory; its link is enough.
 ///
 /// # Errors
-/// As [`linked`].
-pub async fn verify(app: &App, caller: &Caller, portal: &PortalId, token: &PlainSecret) -> Result<(), Error> {
+/// As [`linked`]; a wrong password, after which the link still works; a limit, after too many of these.
+pub async fn verify(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    token: &PlainSecret,
+    password: &str,
+) -> Result<(), Error> {
     let purpose = LinkPurpose::Verification;
+    let shown = linked(app, portal, purpose, token).await?;
+    if let Some(stored) = &shown.password {
+        let password = persons::presented_password(password);
+        if !authentication::proved_again(app, caller, shown.id.as_str(), &password, &stored.hash).await? {
+            return Err(PersonRefusal::WrongPassword.into());
+        }
+    }
     let mut write = app.begin(caller).await?;
+    // Used meanwhile, or void since somebody registered anew: nothing is proved.
     let person = found(app, &write, portal, purpose, token).await?;
+    if person.password != shown.password {
+        return Err(Error::not_found());
+    }
     write.delete_person_links(&person.id, purpose).await?;
     let person = Person { email_verified: true, updated_at: write.now, ..person };
     write.save_person(&person).await?;
@@ -202,9 +227,7 @@ pub async fn reset(
     let hash = app.passwords().hash(&new).await?;
     let mut write = app.begin(caller).await?;
     let person = found(app, &write, portal, purpose, token).await?;
-    for purpose in LinkPurpose::ALL {
-        write.delete_person_links(&person.id, *purpose).await?;
-    }
+    void(&write, &person).await?;
     let password = Some(StoredPassword { hash, one_time: false });
     let person = Person { password, email_verified: true, updated_at: write.now, ..person };
     write.save_person(&person).await?;

@@ -9,7 +9,6 @@ use forecourt_core::{
     ids::{ApprovalId, PersonId, PortalId},
     notices::NoticeEvent,
     organizations::Organization,
-    person_links::LinkPurpose,
     persons::{self, Person, PersonRefusal},
     secrets::{PlainSecret, SecretDigest, TokenKind},
     sessions::{Session, SessionOwner},
@@ -22,6 +21,7 @@ use crate::{
     authentication::{self, SignedIn},
     developers, notices, person_links,
     random::OsRandom,
+    repeated_registrations,
     writes::Write,
 };
 
@@ -93,15 +93,16 @@ pub async fn sign_up(
     let password = persons::new_password("password", new.password.reveal(), &[&email, &name])?;
     // Each costs a slow hash, and tells whether an address has an account where no mail is sent.
     app.limits().begun(caller.address.as_deref(), app.now())?;
-    person_links::count_sign_up(app, caller, portal, &email).await?;
+    let is_heard = person_links::count_sign_up(app, caller, portal, &email).await?;
     let hash = app.passwords().hash(&password).await?;
     let mut write = app.begin(caller).await?;
     let mails = person_links::are_mailed(&write, portal).await?;
+    if mails && !is_heard {
+        // By the address alone: known or not, it is answered so.
+        return Ok(None);
+    }
     // Nor as a user name that a directory gave: both sign in by what is typed.
     let known = write.persons_called(portal, &email).await?;
-    if !known.is_empty() {
-        return repeated(write, portal, &email, mails.then_some(known.as_slice())).await;
-    }
     let person = Person {
         id: PersonId::issue(write.now, &mut OsRandom),
         portal_id: portal.clone(),
@@ -114,6 +115,10 @@ pub async fn sign_up(
         created_at: write.now,
         updated_at: write.now,
     };
+    if !known.is_empty() {
+        repeated_registrations::answer(write, &person, mails.then_some(known.as_slice())).await?;
+        return Ok(None);
+    }
     arrived(&mut write, &person, settings.registration_auto_approval, mails).await?;
     if mails {
         person_links::tell_verification(&mut write, &person).await?;
@@ -126,21 +131,6 @@ pub async fn sign_up(
     write.insert_session(&session).await?;
     write.commit().await?;
     Ok(Some(SignedIn { owner: person.id, token }))
-}
-
-/// The end of a registration with an address that others are `known` by: its owner alone is told, where mail is sent.
-async fn repeated(
-    mut write: Write<'_>,
-    portal: &PortalId,
-    email: &str,
-    known: Option<&[Person]>,
-) -> Result<Option<SignedIn<PersonId>>, Error> {
-    let known = known.ok_or(PersonRefusal::EmailTaken)?;
-    let owner = known.iter().find(|person| person.active && person.email.as_deref() == Some(email));
-    let told = (EventName::PersonRegistrationRepeated, NoticeEvent::RegistrationRepeated);
-    notices::of_account(&mut write, told, portal, owner, Value::Null).await?;
-    write.commit().await?;
-    Ok(None)
 }
 
 /// Adds a person who registers; `auto`: without an approval. Where they are mailed a link, one mail is enough.
@@ -204,7 +194,8 @@ async fn proved(
 /// Signs a person in by e-mail address or user name.
 ///
 /// Refused with `Unauthenticated` for a wrong pair and with `Limit` after too many of them. Whoever is right and is to
-/// prove their address first is mailed a link, and refused with a conflict.
+/// prove their address first is refused as whoever is wrong, and mailed a link: else a registration and a sign-in after it
+/// would tell whether there was an account before.
 pub async fn sign_in(
     app: &App,
     caller: &Caller,
@@ -217,29 +208,26 @@ pub async fn sign_in(
     let login = login.trim();
     let account = format!("person:{portal}:{}", login.to_lowercase().chars().take(256).collect::<String>());
     let attempt = app.limits().attempt(&account, caller.address.as_deref(), now).await?;
-    let person = match proved(app, caller.address.as_deref(), portal, login, password).await {
-        Ok(person) => person,
+    let shown = async {
+        let person = proved(app, caller.address.as_deref(), portal, login, password).await?;
+        Ok::<_, Error>((person, person_links::are_mailed(app.read(), portal).await?))
+    };
+    let (person, mails) = match shown.await {
+        Ok(shown) => shown,
         Err(error) => {
             attempt.void();
             return Err(error);
         }
     };
+    let (person, unproved) = match person {
+        Some(person) if mails && person.must_verify() => (None, Some(person)),
+        other => (other, None),
+    };
     let Some(person) = person else {
         drop(attempt);
-        let error = app.limits().failed(caller.address.as_deref(), now);
-        // Who is told to wait leaves no further record: that would be a write for everybody who asks.
-        if error.kind() == ErrorKind::Unauthenticated {
-            let mut write = app.begin(caller).await?;
-            write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
-            write.commit().await?;
-        }
-        return Err(error);
+        return Err(refused(app, caller, portal, unproved.as_ref()).await?);
     };
     attempt.succeeded();
-    if person.must_verify() && person_links::are_mailed(app.read(), portal).await? {
-        person_links::remind(app, caller, &person).await?;
-        return Err(PersonRefusal::Unverified.into());
-    }
     let token = TokenKind::Session.issue(&mut OsRandom);
     let mut write = app.begin(caller).await?;
     let holds = |current: Person| current.active && current.password == person.password;
@@ -256,6 +244,26 @@ pub async fn sign_in(
     write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);
     write.commit().await?;
     Ok(SignedIn { owner: person.id, token })
+}
+
+/// The answer to a failed sign-in, which is recorded. `unproved`: whose password was right, and who is mailed a link.
+async fn refused(
+    app: &App,
+    caller: &Caller,
+    portal: &PortalId,
+    unproved: Option<&Person>,
+) -> Result<Error, Error> {
+    let error = app.limits().failed(caller.address.as_deref(), app.now());
+    // Who is told to wait leaves no further record: that would be a write for everybody who asks.
+    if error.kind() == ErrorKind::Unauthenticated {
+        let mut write = app.begin(caller).await?;
+        write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
+        if let Some(person) = unproved {
+            person_links::remind(&mut write, person).await?;
+        }
+        write.commit().await?;
+    }
+    Ok(error)
 }
 
 /// Who is signed in to the portal's site with this session token, if anybody.
@@ -342,7 +350,7 @@ pub async fn change_password(
     person.updated_at = write.now;
     write.save_person(&person).await?;
     write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), Some(&known.session)).await?;
-    write.delete_person_links(&person.id, LinkPurpose::Reset).await?;
+    person_links::void(&write, &person).await?;
     let detail = json!({ "one_time_was": stored.one_time });
     person_links::tell_change(&mut write, &person, detail).await?;
     write.commit().await
@@ -373,7 +381,7 @@ pub async fn reset_password(
     person.updated_at = write.now;
     write.save_person(&person).await?;
     write.delete_sessions_of(&SessionOwner::Person(person.id.clone()), None).await?;
-    write.delete_person_links(&person.id, LinkPurpose::Reset).await?;
+    person_links::void(&write, &person).await?;
     let (id, portal) = (person.id.as_str(), &person.portal_id);
     write.tell(EventName::PersonPasswordReset, "person", id, Some(portal), Value::Null);
     write.commit().await?;

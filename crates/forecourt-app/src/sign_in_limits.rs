@@ -46,7 +46,7 @@ impl Default for SignInLimits {
 const REMEMBERED: usize = 20_000;
 /// At most this many attempts on one account wait for others to be decided.
 const WAITING: usize = 256;
-/// At most this many mails are sent for one account within the window.
+/// At most this many mails of one kind are sent for one account within the window.
 const MAILS: usize = 5;
 /// At most this many directories are being asked at a time, also for callers who hung up.
 const ASKED: usize = 32;
@@ -246,19 +246,21 @@ impl Failures {
     }
 
     /// Counts a mail that somebody at `address` has sent to whoever `account` is, there or not; refused where there are as
-    /// many from the address as may fail, or [`MAILS`] for the account.
-    pub(crate) fn mailed(&self, address: Option<&str>, account: &str, now: Timestamp) -> Result<(), Error> {
-        let account = (format!("mailed:account:{account}"), MAILS);
-        let address = address.map(|own| (format!("mailed:{}", address_key(own)), self.limits.per_address));
-        let keys: Vec<_> = [Some(account), address].into_iter().flatten().collect();
+    /// many from the address as may fail. Whether it is to be sent: beyond [`MAILS`] for the account it is not, and nobody
+    /// is told, since anybody may ask in its owner's place.
+    pub(crate) fn mailed(&self, address: Option<&str>, account: &str, now: Timestamp) -> Result<bool, Error> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, most) in &keys {
-            self.check(&mut recent, key, *most, now)?;
+        if let Some(address) = address {
+            let key = format!("mailed:{}", address_key(address));
+            self.check(&mut recent, &key, self.limits.per_address, now)?;
+            self.note(&mut recent, key, self.limits.per_address, now);
         }
-        for (key, most) in keys {
-            self.note(&mut recent, key, most, now);
+        let key = format!("mailed:account:{account}");
+        let fits = self.check(&mut recent, &key, MAILS, now).is_ok();
+        if fits {
+            self.note(&mut recent, key, MAILS, now);
         }
-        Ok(())
+        Ok(fits)
     }
 
     /// How many attempts failed since the start, and how many were told to wait.

@@ -1,7 +1,8 @@
 //! Networks, and which addresses our own outgoing calls may reach.
 //!
 //! Invariant: an address is judged in every form that leads to the same host (IPv4 mapped or translated
-//! into IPv6, NAT64, 6to4, Teredo), and link-local addresses, where clouds keep their machines' secrets, are never allowed.
+//! into IPv6, NAT64, 6to4, Teredo), and where clouds keep their machines' secrets is never allowed: link-local addresses, and
+//! those elsewhere that are known (`METADATA`).
 
 use core::{
     fmt,
@@ -68,11 +69,22 @@ pub enum Destination {
     Below(String),
 }
 
+/// Where clouds tell machines their secrets outside link-local networks: Alibaba, Azure, Oracle, AWS and Google.
+const METADATA: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
 /// Why an address is not called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forbidden {
     /// It is link-local.
     LinkLocal,
+    /// A cloud tells machines their secrets there.
+    Metadata,
     /// `deny_list` names it.
     Denied,
     /// It is of no public network, and `allow_list` does not name it.
@@ -119,6 +131,9 @@ impl OutgoingRules {
         if forms.iter().copied().any(is_link_local) {
             return Err(Forbidden::LinkLocal);
         }
+        if forms.iter().any(|form| METADATA.contains(form)) {
+            return Err(Forbidden::Metadata);
+        }
         if covers(&self.deny_list) {
             return Err(Forbidden::Denied);
         }
@@ -133,6 +148,7 @@ impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LinkLocal => "the host has a link-local address, which is never called",
+            Self::Metadata => "the host has the address of a cloud's metadata service, which is never called",
             Self::Denied => "security.ssrf_protection.deny_list names the host or its address",
             Self::Internal => {
                 "the host has an address inside a network, and security.ssrf_protection.allow_list does not name it"

@@ -1,8 +1,9 @@
 //! Links in mails to persons, with which they prove that an e-mail address is theirs, or choose a new password.
 //!
 //! Invariant: a link is for one person, one purpose and one address; it works once, not for long, and only while the
-//! person has that address. A newer one of its purpose voids it. What is kept of its token is a digest; the token itself
-//! stands, sealed, in the delivery that carries it.
+//! person has that address. Asking for another voids none that is younger than an hour, so that nobody keeps the person from
+//! using one by asking. What is kept of its token is a digest; the token itself stands, sealed, in the delivery that
+//! carries it.
 
 use crate::{ids::PersonId, persons::Person, secrets::SecretDigest, time::Timestamp};
 
@@ -44,6 +45,17 @@ pub struct PersonLink {
 }
 
 impl PersonLink {
+    /// For how long no other of its purpose is made, seconds: its mail has just been sent.
+    pub const FRESH: i64 = 180;
+    /// At most this many of a purpose are kept for a person. One is made each three minutes at most, so that none has to go
+    /// within an hour.
+    pub const KEPT: usize = 20;
+
+    /// Whether it was sent to `address` just before `now`, so that another is not needed.
+    pub fn is_fresh(&self, address: &str, now: Timestamp) -> bool {
+        self.address == address && now < self.created_at.plus_seconds(Self::FRESH).min(self.expires_at)
+    }
+
     /// A link that works from now on.
     pub const fn new(
         digest: SecretDigest,
@@ -110,6 +122,16 @@ mod tests {
             assert!(!link.works(purpose, &ada(), NOW.plus_seconds(life)), "it is too old");
             assert!(!link.works(other, &ada(), NOW));
         }
+    }
+
+    #[test]
+    fn a_link_is_fresh_for_some_minutes_and_none_has_to_go_for_others_within_its_hour() {
+        let link = link(LinkPurpose::Reset);
+        assert!(link.is_fresh("ada@example.com", NOW.plus_seconds(179)));
+        assert!(!link.is_fresh("ada@example.com", NOW.plus_seconds(180)));
+        assert!(!link.is_fresh("ada@elsewhere.example", NOW));
+        let kept = i64::try_from(PersonLink::KEPT).unwrap();
+        assert!(kept * PersonLink::FRESH >= LinkPurpose::Reset.life());
     }
 
     #[test]

@@ -114,9 +114,6 @@ pub enum PersonRefusal {
     /// A password is one person's.
     #[error("nobody signs in to the portal's site as this developer, or several people do")]
     NotOnePerson,
-    /// Signing in waits for a proof of the address.
-    #[error("this e-mail address is not confirmed yet; follow the link in the mail that was sent to it")]
-    Unverified,
     /// A change must change.
     #[error("new password must differ from the current password")]
     SamePassword,
@@ -138,7 +135,6 @@ impl Refusal for PersonRefusal {
             Self::WrongPassword => "wrong_password",
             Self::SamePassword => "same_password",
             Self::NotOnePerson => "not_one_person",
-            Self::Unverified => "email_unverified",
         }
     }
 }

@@ -122,7 +122,13 @@ pub fn developer_mail(notice: &Notice) -> Option<Words> {
         | NoticeEvent::PasswordForgotten
         | NoticeEvent::PasswordChanged => of_account(notice.event, what),
     };
-    let text = format!("Hello {},\n\n{happened}\n{}", notice.applicant_name, reason(notice));
+    // Whoever registers names themselves, and may give the address of somebody else: until it is proved, their words are not
+    // sent there in our name. Of a subscription nobody hears who did not get in.
+    let greeting = match notice.event.of_rules() {
+        Some(_) => format!("Hello {},", notice.applicant_name),
+        None => "Hello,".to_owned(),
+    };
+    let text = format!("{greeting}\n\n{happened}\n{}", reason(notice));
     Some(Words { subject: one_line(&subject), text })
 }
 
@@ -132,8 +138,8 @@ fn of_account(event: NoticeEvent, what: &str) -> (String, String) {
         NoticeEvent::VerificationAsked => (
             format!("Confirm your e-mail address for {what}"),
             format!(
-                "Somebody registered at {what} with this address. If it was you, confirm that the address is yours. If it was \
-                 not, you need do nothing."
+                "Somebody registered at {what} with this address. If it was you, confirm that the address is yours. You are \
+                 asked for the password that you chose. If it was not you, you need do nothing."
             ),
         ),
         NoticeEvent::RegistrationRepeated => (
@@ -319,6 +325,16 @@ mod tests {
         let rejected = Notice { reason: "No contract.".into(), ..notice(NoticeEvent::SubscriptionRejected) };
         let words = developer_mail(&rejected).unwrap();
         assert!(words.text.contains("Hello Ada") && words.text.contains("Reason: No contract."), "{words:?}");
+    }
+
+    #[test]
+    fn no_name_that_somebody_registered_with_is_mailed_to_an_address_that_nobody_proved() {
+        for event in NoticeEvent::ALL.iter().filter(|event| event.of_rules().is_none()) {
+            let hostile = Notice { applicant_name: "Your prize: evil.example".into(), ..notice(*event) };
+            let Some(words) = developer_mail(&hostile) else { panic!("{} is told to nobody", event.name()) };
+            assert!(words.text.starts_with("Hello,\n"), "{}: {words:?}", event.name());
+            assert!(!format!("{words:?}").contains("evil.example"), "{}: {words:?}", event.name());
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use forecourt_core::{
     secrets::SecretDigest,
     time::Timestamp,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -37,6 +37,20 @@ impl Reader {
         let found = entity::Entity::find_by_id(digest.to_hex()).one(&self.connection()).await?;
         found.map(link).transpose()
     }
+
+    /// The links that a person has for this purpose, newest first.
+    pub async fn person_links_for(
+        &self,
+        person: &PersonId,
+        purpose: LinkPurpose,
+    ) -> Result<Vec<PersonLink>, StoreError> {
+        let select = entity::Entity::find()
+            .filter(entity::Column::PersonId.eq(person.as_str()))
+            .filter(entity::Column::Purpose.eq(purpose.name()))
+            .order_by_desc(entity::Column::CreatedAt)
+            .order_by_asc(entity::Column::Digest);
+        select.all(&self.connection()).await?.into_iter().map(link).collect()
+    }
 }
 
 impl Tx {
@@ -51,6 +65,12 @@ impl Tx {
             created_at: Set(link.created_at.micros()),
         };
         entity::Entity::insert(row).exec_without_returning(&self.connection()).await?;
+        Ok(())
+    }
+
+    /// Removes a link.
+    pub async fn delete_person_link(&self, digest: &SecretDigest) -> Result<(), StoreError> {
+        entity::Entity::delete_by_id(digest.to_hex()).exec(&self.connection()).await?;
         Ok(())
     }
 

@@ -238,3 +238,21 @@ async fn familiar_addresses_are_bounded_and_the_oldest_are_forgotten_first() {
     let holds = |name: usize| failures.familiar.holds(&format!("familiar:address:10.0.0.1 name{name}"), now);
     assert!(!holds(0) && holds(REMEMBERED - 1) && holds(REMEMBERED));
 }
+
+#[test]
+fn mails_beyond_five_for_an_account_are_not_sent_and_only_an_address_is_told_to_wait() {
+    let failures = Failures::new(SignInLimits::default());
+    for _ in 0..5 {
+        assert!(failures.mailed(Some("10.0.0.1"), "reset:ann", at(0)).unwrap());
+    }
+    assert!(!failures.mailed(Some("10.0.0.2"), "reset:ann", at(1)).unwrap());
+    assert!(failures.mailed(Some("10.0.0.2"), "verification:ann", at(1)).unwrap(), "kinds are counted apart");
+    assert!(failures.mailed(Some("10.0.0.2"), "reset:ann", at(300)).unwrap(), "the window has passed");
+    for _ in 0..100 {
+        assert!(failures.mailed(Some("10.0.0.3"), "reset:bob", at(400)).is_ok());
+    }
+    assert!(matches!(
+        failures.mailed(Some("10.0.0.3"), "reset:eve", at(401)).err().unwrap().kind(),
+        ErrorKind::Limit { .. }
+    ));
+}

@@ -46,6 +46,35 @@ fn link_local_addresses_are_refused_in_every_form_whatever_is_set() {
 }
 
 #[test]
+fn metadata_services_of_clouds_outside_link_local_networks_are_refused_in_every_form_whatever_is_set() {
+    for rules in [
+        rules(false, &[], &[]),
+        rules(true, &[], &[]),
+        rules(true, &["100.64.0.0/10", "fc00::/7", "0.0.0.0/0", "::/0", "metadata"], &[]),
+    ] {
+        for address in [
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "::ffff:100.100.100.200",
+            "::168.63.129.16",
+            "64:ff9b::168.63.129.16",
+            "64:ff9b:1::192.0.0.192",
+            "2002:6464:64c8::1",
+            "::ffff:0:192.0.0.192",
+            "2001:0:808:808::9b9b:9b37",
+        ] {
+            assert_eq!(check(&rules, "metadata", address), Err(Forbidden::Metadata), "{address}");
+        }
+        for address in ["168.63.129.17", "8.8.8.8"] {
+            assert_eq!(check(&rules, "metadata", address), Ok(()), "{address}");
+        }
+    }
+}
+
+#[test]
 fn addresses_inside_networks_are_refused_only_where_the_protection_is_on() {
     for address in [
         "127.0.0.1",
@@ -69,7 +98,7 @@ fn addresses_inside_networks_are_refused_only_where_the_protection_is_on() {
         "::",
         "::1",
         "fc00::1",
-        "fd00:ec2::254",
+        "fd00:ec2::253",
         "fec0::1",
         "ff02::1",
         "2001:db8::1",

@@ -55,6 +55,7 @@ mod plugins;
 mod portal_api;
 mod portal_tokens;
 mod previews;
+mod proofs_of_addresses;
 mod provisioning;
 mod publishing;
 mod readiness;

@@ -7,7 +7,7 @@ use forecourt_it::{Browser, Forecourt, MailSink, Page, PageForm};
 use super::{
     notifications::{deliveries, started},
     registrations_by_mail::{
-        PASSWORD, asks_for_mail, is_verified, link, mails_links_by, opened, signs_in, signs_up,
+        FRESH, PASSWORD, asks_for_mail, is_verified, link, mails_links_by, opened, signs_in, signs_up,
     },
 };
 
@@ -83,22 +83,49 @@ async fn an_unknown_address_is_answered_the_same_and_is_mailed_nothing() {
 }
 
 #[tokio::test]
-async fn a_link_ends_with_a_newer_one_with_its_hour_and_with_another_change() {
+async fn a_link_ends_with_its_hour_with_the_use_of_another_and_with_another_password() {
     let (f, sink, ada) = registered().await;
     let first = asks(&f, &sink, 1).await;
+    f.advance(FRESH);
     let second = asks(&f, &sink, 2).await;
-    assert_eq!(opened(&f, &Browser::new(), &first).await.status, 404, "there is a newer one");
-    f.advance(Duration::from_secs(3_600));
-    assert_eq!(opened(&f, &Browser::new(), &second).await.status, 404, "it is too old");
+    for link in [&first, &second] {
+        assert_eq!(opened(&f, &Browser::new(), link).await.status, 200, "a newer one ends none");
+    }
+    f.advance(Duration::from_secs(3_420));
+    assert_eq!(opened(&f, &Browser::new(), &first).await.status, 404, "it is too old");
+    let browser = Browser::new();
     let third = asks(&f, &sink, 3).await;
-    assert_eq!(opened(&f, &Browser::new(), &third).await.status, 200);
+    let form = form_at(&f, &browser, &second).await;
+    assert_eq!(chooses(&browser, &form, NEW).await.status, 303);
+    assert_eq!(opened(&f, &Browser::new(), &third).await.status, 404, "another was used");
+    sink.has_taken(4).await;
+    signs_in(&f, &ada, "ada@example.com", NEW).await;
+    let fourth = asks(&f, &sink, 5).await;
     let page = opened(&f, &ada, "/account/password").await;
     let mut form = PageForm::on(&page);
     // The frame has a form too; its token is the same.
     form.action = page.url.clone();
-    let form = form.with("current", PASSWORD).with("password", NEW).with("again", NEW);
+    let form = form.with("current", NEW).with("password", PASSWORD).with("again", PASSWORD);
     assert_eq!(ada.posts_form(&form).await.status, 303);
-    assert_eq!(opened(&f, &Browser::new(), &third).await.status, 404, "the password was changed");
+    assert_eq!(opened(&f, &Browser::new(), &fourth).await.status, 404, "the password was changed");
+}
+
+#[tokio::test]
+async fn whoever_asks_for_resets_in_anothers_place_neither_ends_their_link_nor_keeps_them_from_one() {
+    let (f, sink, _ada) = registered().await;
+    let link = asks(&f, &sink, 1).await;
+    for _ in 0..12 {
+        assert_eq!(asks_for_mail(&f, "/reset", "ada@example.com").await.status, 200);
+    }
+    assert_eq!(asks_for_mail(&f, "/verify", "ada@example.com").await.status, 200);
+    // It was asked for last and is told last: nothing came of what was asked for before.
+    let mails = sink.has_taken(2).await;
+    assert_eq!(mails.len(), 2, "{mails:?}");
+    assert_eq!(mails[1].header("Subject"), "Confirm your e-mail address for the developer portal");
+    assert_eq!(deliveries(&f, "event=password_forgotten").await.len(), 1);
+    let browser = Browser::new();
+    let form = form_at(&f, &browser, &link).await;
+    assert_eq!(chooses(&browser, &form, NEW).await.status, 303);
 }
 
 #[tokio::test]

@@ -16,14 +16,16 @@ pub struct WaitingForMail {
     pub sent: bool,
 }
 
-/// `GET /verify?token=…`: asks once more, by `POST`. Field: `token`.
+/// `GET` and `POST` `/verify?token=…`: asks once more, by `POST`. Fields: `token`, `password`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verification {
     /// The address that is proved.
     pub email: String,
     /// The link's token.
     pub token: String,
-    /// Nothing is typed.
+    /// Whether the account's password is to be typed: it has one.
+    pub asks_password: bool,
+    /// What was wrong.
     pub form: Form,
 }
 
@@ -74,9 +76,15 @@ impl View for Verification {
         let plain = Self {
             email: "ada@analytical.example".to_owned(),
             token: "sample-token".to_owned(),
+            asks_password: true,
             form: Form::new(),
         };
-        vec![Sample::developer("plain", plain).guest()]
+        let refused = Form::new().refused("password", "This is wrong.");
+        vec![
+            Sample::developer("plain", plain.clone()).guest(),
+            Sample::developer("refused", Self { form: refused, ..plain.clone() }).guest(),
+            Sample::developer("without", Self { asks_password: false, ..plain }).guest(),
+        ]
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
 };
 
 const ADDRESS: &[(&str, &str)] = &[("email", "email")];
+const PROOF: &[(&str, &str)] = &[("current password", "password")];
 
 /// Whoever follows a link is nobody yet, signed in or not.
 fn guest(visitor: &Visitor) -> Caller {
@@ -46,28 +47,40 @@ pub(super) async fn ask_verify(visitor: Visitor, asked: Asked) -> Result<Respons
     let Some(token) = asked.given("token") else {
         return visit.show(&WaitingForMail { form: Form::new(), sent: false });
     };
-    let secret = PlainSecret::presented(token);
-    let purpose = LinkPurpose::Verification;
-    match person_links::linked(visit.web.app(), &visitor.portal.id, purpose, &secret).await {
-        Ok(person) => visit.show(&Verification {
-            email: person.email.unwrap_or_default(),
-            token: token.to_owned(),
-            form: Form::new(),
-        }),
+    match proof(&visitor, token).await {
+        Ok(page) => visit.show(&page),
         Err(error) => unknown(visit, error, false),
     }
+}
+
+/// The page that asks for the proof, where the link works.
+async fn proof(visitor: &Visitor, token: &str) -> Result<Verification, Error> {
+    let secret = PlainSecret::presented(token);
+    let (app, portal) = (visitor.visit.web.app(), &visitor.portal.id);
+    let person = person_links::linked(app, portal, LinkPurpose::Verification, &secret).await?;
+    Ok(Verification {
+        asks_password: person.password.is_some(),
+        email: person.email.unwrap_or_default(),
+        token: token.to_owned(),
+        form: Form::new(),
+    })
 }
 
 /// `POST /verify`.
 pub(super) async fn verify(visitor: Visitor, posted: Posted) -> Result<Response, Failed> {
     let visit = &visitor.visit;
-    let secret = PlainSecret::presented(posted.text("token"));
-    match person_links::verify(visit.web.app(), &guest(&visitor), &visitor.portal.id, &secret).await {
+    let (token, password) = (posted.text("token"), posted.text("password"));
+    let (app, secret) = (visit.web.app(), PlainSecret::presented(token));
+    match person_links::verify(app, &guest(&visitor), &visitor.portal.id, &secret, password).await {
         Ok(()) => {
             let on = if visitor.person.is_some() { developer::account() } else { developer::sign_in() };
             Ok(visit.done(&on, &visit.web.say("person_link.verified", &[])))
         }
-        Err(error) => unknown(visit, error, false),
+        Err(error) if error.kind() == ErrorKind::NotFound => unknown(visit, error, false),
+        Err(error) => match proof(&visitor, token).await {
+            Ok(page) => refused(visit, &posted, (error, PROOF), |form| Verification { form, ..page }),
+            Err(gone) => unknown(visit, gone, false),
+        },
     }
 }
 
@@ -77,7 +90,7 @@ pub(super) async fn verify_again(visitor: Visitor, posted: Posted) -> Result<Res
     let (app, portal) = (visit.web.app(), &visitor.portal.id);
     match person_links::ask_verification(app, &guest(&visitor), portal, posted.text("email")).await {
         Ok(()) => visit.show(&WaitingForMail { form: Form::new(), sent: true }),
-        Err(error) => refused(visit, &posted, error, |form| WaitingForMail { form, sent: false }),
+        Err(error) => refused(visit, &posted, (error, ADDRESS), |form| WaitingForMail { form, sent: false }),
     }
 }
 
@@ -93,7 +106,7 @@ pub(super) async fn reset(visitor: Visitor, posted: Posted) -> Result<Response, 
     let (app, portal) = (visit.web.app(), &visitor.portal.id);
     match person_links::ask_reset(app, &guest(&visitor), portal, posted.text("email")).await {
         Ok(()) => visit.show(&ResetRequest { form: Form::new(), sent: true }),
-        Err(error) => refused(visit, &posted, error, |form| ResetRequest { form, sent: false }),
+        Err(error) => refused(visit, &posted, (error, ADDRESS), |form| ResetRequest { form, sent: false }),
     }
 }
 
@@ -149,16 +162,16 @@ fn unknown(visit: &Visit, error: Error, resets: bool) -> Result<Response, Failed
     }
 }
 
-/// The page again with what was wrong: the address, or that there were too many.
+/// The page again with what was wrong: what was typed, or that there were too many.
 fn refused<V: View>(
     visit: &Visit,
     posted: &Posted,
-    error: Error,
+    (error, fields): (Error, &[(&str, &str)]),
     page: impl FnOnce(Form) -> V,
 ) -> Result<Response, Failed> {
     match error.kind() {
         ErrorKind::Limit { retry_after } => too_many(visit, retry_after, posted.form(), page),
-        _ => visit.show_refused(&page(posted.refused(error, ADDRESS)?)),
+        _ => visit.show_refused(&page(posted.refused(error, fields)?)),
     }
 }
 

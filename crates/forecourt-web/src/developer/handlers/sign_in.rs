@@ -86,11 +86,16 @@ pub(super) async fn sign_in(
             Ok(with_session(visit, go_on(visit, posted.text("next")), &signed_in.token))
         }
         Err(error) if error.kind() == ErrorKind::Unauthenticated => {
-            let form = posted.form().failed(visit.web.say("sign_in.wrong", &[]));
-            visit.show_refused(&sign_in_page(&visitor, resets(&visitor).await?, form))
+            // Where addresses are proved by mail, nobody learns whether the password was right before it is so.
+            let by_mail = resets(&visitor).await?;
+            let said = if by_mail {
+                visit.web.say("sign_in.wrong_or_unproved", &[])
+            } else {
+                visit.web.say("sign_in.wrong", &[])
+            };
+            let form = posted.form().failed(said);
+            visit.show_refused(&sign_in_page(&visitor, by_mail, form))
         }
-        // The password was right, and the address is not proved yet: a mail says how.
-        Err(error) if error.kind() == ErrorKind::Conflict => Ok(visit.go(&developer::verify())),
         Err(error) => match error.kind() {
             ErrorKind::Limit { retry_after } => {
                 let resets = resets(&visitor).await?;
