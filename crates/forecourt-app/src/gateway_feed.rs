@@ -24,7 +24,7 @@ pub use self::{
     upkeep::forget,
 };
 use crate::{
-    App, Error,
+    App, Error, ErrorKind,
     sealing::{self, Opener, Unopened},
 };
 
@@ -104,7 +104,15 @@ async fn handed_out(app: &App, logged: Vec<LoggedChange>) -> Result<Vec<Change>,
     let mut resources = logged.iter().filter_map(|change| change.resource.as_ref());
     // Another process may have made a data key a moment ago.
     if resources.any(|resource| sealing::lacks_key(app.sealer(), resource)) {
-        app.learn_keys(app.read()).await?;
+        match app.learn_keys(app.read()).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Err(error),
+            // What does not open stays closed; everything else, and what is taken away, must not wait for it.
+            Err(error) => tracing::error!(
+                error.cause = %error,
+                "this process has no master key that opens the newest data key: give it the one in use, and restart it"
+            ),
+            Ok(()) => {}
+        }
     }
     let opener = Opener { sealer: app.sealer(), unopened: &app.feed().unopened };
     let change = |change: LoggedChange| Change {

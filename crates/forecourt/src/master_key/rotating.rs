@@ -77,7 +77,7 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
     let draft = own_file(settings).with_extension("key.new");
     let new_key = match new {
         NewKey::File(path) => of_file(path).map_err(text)?,
-        NewKey::Command(command) => commands::run(command).map_err(text)?,
+        NewKey::Command(command) => steady(command)?,
         // The file was exchanged before, and the rest was not done.
         NewKey::Fresh if known.len() > 1 && own.id() == current => own.clone(),
         NewKey::Fresh if is_own_file(settings) => {
@@ -136,6 +136,18 @@ async fn seal_anew(store: &Store, key: &MasterKey) -> Result<u64, String> {
     }
 }
 
+/// The key of a program that prints the same one each time. Another one each time would be lost with this process, and the
+/// change of the master key could never be ended.
+fn steady(command: &[String]) -> Result<MasterKey, String> {
+    let key = commands::run(command).map_err(text)?;
+    match commands::run(command).map_err(text)?.id() == key.id() {
+        true => Ok(key),
+        false => {
+            Err("the program prints another key each time: it must print one that is kept somewhere".into())
+        }
+    }
+}
+
 /// Takes a master key away.
 ///
 /// # Errors
@@ -188,6 +200,15 @@ fn text(error: impl std::fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_makes_a_key_up_is_no_source_of_the_next_one() {
+        let sh = |script: &str| steady(&["sh", "-c", script].map(str::to_owned));
+        assert!(
+            sh("od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'").unwrap_err().contains("another key each time")
+        );
+        assert!(sh("printf %064d 7").is_ok());
+    }
 
     #[test]
     fn a_draft_that_holds_another_key_never_replaces_the_one_in_use() {
