@@ -20,9 +20,10 @@ const DATABASE: &str = "FORECOURT_TEST_DATABASE";
 
 /// What both halves are made from. Choosing fewer packages would choose other features of what they share, and build
 /// it all again; the half on PostgreSQL is chosen by the runner's profile instead.
-const ALL: [&str; 1] = ["--workspace"];
+/// Examples are measurements; that they compile is checked by clippy.
+const ALL: [&str; 3] = ["--workspace", "--bins", "--tests"];
 /// The profile of `.config/nextest.toml` that runs the crates whose tests touch the database.
-const ON_POSTGRES: [&str; 3] = ["--workspace", "--profile", "postgres"];
+const ON_POSTGRES: [&str; 5] = ["--workspace", "--bins", "--tests", "--profile", "postgres"];
 /// The same for the plain runner, which knows no profiles.
 const PACKAGES_ON_POSTGRES: [&str; 4] = ["--package", "forecourt-store", "--package", "forecourt-it"];
 
@@ -74,7 +75,7 @@ fn prepare() -> Result<(), String> {
 fn halves(arguments: &[String]) -> Result<[i32; 2], String> {
     // The stories of the process run the binary itself, which a test build alone does not make.
     println!("== test: the binary, and the tests");
-    processes::run(processes::cargo().args(["build", "--locked", "--workspace", "--bins", "--tests"]))?;
+    processes::run(processes::cargo().args(["build", "--locked"]).args(ALL))?;
     let runner = Runner::found();
     println!("== test: all crates, on SQLite");
     let sqlite = processes::exit_code(runner.command(&ALL, arguments).env_remove(DATABASE))?;

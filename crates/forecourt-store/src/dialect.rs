@@ -39,6 +39,15 @@ pub(crate) const fn searched_in_index(backend: DbBackend) -> &'static str {
     }
 }
 
+/// A statement that writes what is there already, and has to be written. SQLite does not write a row that stays as it is, but
+/// it does write its header, whose user version is nobody's.
+pub(crate) const fn writing_the_same(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "PRAGMA user_version = 0",
+        _ => "UPDATE revision_counter SET value = value WHERE id = 1",
+    }
+}
+
 /// Any number that all our processes agree on: the key of the writers' advisory lock.
 const TURN: i64 = 0x666f_7265;
 

@@ -13,7 +13,7 @@ use std::{
 use forecourt_core::histograms::{Histogram, HistogramReading};
 use sea_orm::ConnectionTrait;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, dialect};
 
 /// What is known of writing in this process.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ impl Store {
     /// Writes what is there already, to learn whether the database can be written again.
     pub async fn try_to_write(&self) -> Result<(), StoreError> {
         let tx = self.begin().await?;
-        let same = "UPDATE revision_counter SET value = value WHERE id = 1";
+        let same = dialect::writing_the_same(tx.connection().get_database_backend());
         tx.connection().execute_unprepared(same).await?;
         tx.finish().await
     }

@@ -176,7 +176,7 @@ impl Following {
         self.pass(Some(PagePlace::after_revision(latest.revision)));
         self.is_between = false;
         self.reached = Some(position.clone());
-        let rows = (!is_empty).then(|| News::Rows(told));
+        let rows = (!is_empty).then_some(News::Rows(told));
         Ok(Some(rows.into_iter().chain([News::Reached(position)]).collect()))
     }
 

@@ -54,7 +54,8 @@ pub(crate) async fn asks_for_mail(f: &Forecourt, path: &str, email: &str) -> Pag
 #[track_caller]
 pub(crate) fn link(mail: &Mail) -> String {
     let line = mail.text.lines().find(|line| line.starts_with(SITE) && line.contains("?token="));
-    line.unwrap_or_else(|| panic!("no link in {}", mail.text)).replace(SITE, "")
+    assert!(line.is_some(), "no link in {}", mail.text);
+    line.unwrap().replace(SITE, "")
 }
 
 /// What a page says, without what differs at each look.

@@ -68,7 +68,7 @@ async fn a_form_of_the_console_itself_is_taken_whatever_a_proxy_or_a_referrer_po
     for headers in OWN {
         let mut browser = ada.clone();
         for (name, value) in headers {
-            browser.header(*name, *value);
+            browser.header(name, value);
         }
         let answer = browser.post("/portals/new", &[("name", "")]).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{headers:?}: {}", answer.main());

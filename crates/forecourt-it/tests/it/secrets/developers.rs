@@ -1,8 +1,7 @@
 //! Secrets of front ends and developers, and of what they ask for: planted over the Portal API, the site and mail.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use forecourt_core::{gateway_state::JwtAlgorithm, secrets::PlainSecret, time::Timestamp};
+use forecourt::serve::system_clock;
+use forecourt_core::{gateway_state::JwtAlgorithm, secrets::PlainSecret};
 use forecourt_identity::tokens::signed;
 use forecourt_it::{
     Browser, Client, PageForm, deadlines::eventually, installations::text,
@@ -158,8 +157,7 @@ async fn credentials(it: &mut Installation, developers: &Developers) -> (String,
     let made = ada.post(&path, json!({ "type": "jwt-auth", "name": "token" })).await.expect(201);
     let secret = secrets.issued("Credential.jwt-auth.secret", &made["jwt-auth"]["secret"]);
     // It may end within a day.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let ends = Timestamp::from_seconds(i64::try_from(now).unwrap() + 3_600);
+    let ends = system_clock()().plus_seconds(3_600);
     let names = text(&made["jwt-auth"]["key"]);
     let token = signed(JwtAlgorithm::Hs256, &names, &PlainSecret::presented(secret), ends).unwrap();
     secrets.keep("token that a caller signed", token.reveal());
