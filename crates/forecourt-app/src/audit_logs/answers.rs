@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use forecourt_core::{
-    audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, Journal},
+    audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, Journal, masking},
     ids::AuditRecordId,
 };
 use tokio::sync::Notify;
@@ -26,6 +26,9 @@ pub(crate) struct Pending {
     due: Notify,
 }
 
+/// Answers to a body, or to a form of a page, that says nothing that can be done: nobody knows what stands in its members.
+const REFUSED_FOR_ITS_FORM: [u16; 2] = [400, 422];
+
 /// Notes what the call with these notes was answered. A call that only read, and one that nobody known made, leaves
 /// nothing.
 pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
@@ -35,7 +38,12 @@ pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
         Some(id) => id,
         None => {
             let id = AuditRecordId::issue(now, &mut OsRandom);
-            let Some(record) = journal.unstored(id.clone(), now) else { return };
+            let Some(mut record) = journal.unstored(id.clone(), now) else { return };
+            if REFUSED_FOR_ITS_FORM.contains(&answer.status_code)
+                && let Some(body) = record.request.as_mut().and_then(|request| request.body.as_mut())
+            {
+                *body = masking::names(body);
+            }
             entries.push(AuditEntry::Record(Box::new(record)));
             id
         }

@@ -173,19 +173,21 @@ async fn outlived(goes: impl Fn(&Wire), comes: impl Fn(&Wire)) {
     eventually("every call is counted", || async { (counted(&bob).await >= passed).then_some(()) }).await;
     assert_eq!(counted(&bob).await, passed, "and counted once");
 
-    goes_on(&f, &stock, &caller).await;
+    goes_on(&f, &stock).await;
 }
 
 /// The work of the background is done, and the gateway hears of changes.
-async fn goes_on(f: &Forecourt, stock: &Product<'_>, caller: &Client) {
+async fn goes_on(f: &Forecourt, stock: &Product<'_>) {
     let hook = Webhook::start().await;
     let body = json!({ "name": "Chat", "type": "webhook", "url": hook.url() });
     let made = f.admin().await.post("/api/contact_points", body).await.expect(200);
     asks(f, &telling(f, "webhook", &[&text(&made["value"]["id"])]).await).await;
     hook.has_heard(1).await;
+    assert_eq!(f.gateway().get(&stock.path).await.status, 401);
+    // The service of a draft is open (docs/gateway.md, 2).
     stock.unpublish().await;
     eventually("the gateway follows", || async {
-        (caller.get(&stock.path).await.status != 200).then_some(())
+        (f.gateway().get(&stock.path).await.status == 200).then_some(())
     })
     .await;
 }

@@ -260,3 +260,11 @@ fn a_long_text_is_cut() {
     let many = "https://ada:hunter2@b ".repeat(100_000);
     assert!(!masking::text(&many).contains("hunter2"));
 }
+
+#[test]
+fn of_a_body_that_was_refused_for_its_form_only_names_are_kept() {
+    let body = json!({ "plugins": [{ "value": "hunter2" }], "upstream": "hunter2", "weight": 7, "on": true, "name": "" });
+    let kept =
+        json!({ "plugins": [{ "value": MASK }], "upstream": MASK, "weight": MASK, "on": true, "name": "" });
+    assert_eq!(masking::names(&body), kept);
+}

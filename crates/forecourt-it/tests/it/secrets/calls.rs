@@ -70,7 +70,9 @@ pub(super) async fn that_are_no_http(it: &mut Installation, findings: &mut Findi
             answers.push_str(&String::from_utf8_lossy(&answer));
         }
     }
-    findings.look(&it.secrets, "answers to what is no HTTP", answers.as_bytes(), "HTTP/1.1 400", &[]);
+    // The console leads whoever is unknown to its sign-in, and from there back to what they asked for, query and all.
+    let back = ["apikey in a query"];
+    findings.look(&it.secrets, "answers to what is no HTTP", answers.as_bytes(), "HTTP/1.1 400", &back);
 }
 
 /// Bodies that are refused, with secrets in them: not JSON, of a wrong type, in a wrong member, within an address.

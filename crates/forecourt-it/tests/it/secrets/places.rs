@@ -122,6 +122,8 @@ pub(super) async fn pages(browser: &Browser, base: &str, start: &str) -> BTreeMa
             let linked = linked.map(|path| format!("/{}", path.replace("&amp;", "&")));
             waiting.extend(linked.filter(|path| leads_on(path)));
         }
+        let ahead = page.headers.get("location").and_then(|path| path.to_str().ok()).map(str::to_owned);
+        waiting.extend(ahead.filter(|path| path.starts_with('/') && leads_on(path)));
         pages.insert(path, page.text);
     }
     pages
