@@ -129,18 +129,13 @@ fn described(row: &QueryResult) -> Result<Described, StoreError> {
 fn columns_of(backend: DbBackend) -> String {
     match backend {
         DbBackend::Postgres => format!(
-            "SELECT c.table_name::text, c.column_name::text, c.data_type::text, \
-               COALESCE(k.ordinal_position, 0)::bigint \
-             FROM information_schema.columns c \
-             JOIN information_schema.tables t ON t.table_schema = c.table_schema \
-               AND t.table_name = c.table_name AND t.table_type = 'BASE TABLE' \
-             LEFT JOIN information_schema.table_constraints p ON p.table_schema = c.table_schema \
-               AND p.table_name = c.table_name AND p.constraint_type = 'PRIMARY KEY' \
-             LEFT JOIN information_schema.key_column_usage k ON k.constraint_schema = p.constraint_schema \
-               AND k.constraint_name = p.constraint_name AND k.table_name = c.table_name \
-               AND k.column_name = c.column_name \
-             WHERE c.table_schema = current_schema() AND c.table_name <> '{STEPS}' \
-             ORDER BY c.table_name::text COLLATE \"C\", c.ordinal_position"
+            "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL), \
+               COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)::bigint \
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+             WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relname <> '{STEPS}' \
+             ORDER BY c.relname::text COLLATE \"C\", a.attnum"
         ),
         _ => format!(
             "SELECT m.name, p.name, p.type, CAST(p.pk AS BIGINT) \

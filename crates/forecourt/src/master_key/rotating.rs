@@ -130,7 +130,8 @@ async fn seal_anew(store: &Store, key: &MasterKey) -> Result<u64, String> {
     match left.is_empty() {
         true => Ok(progress.rows),
         false => Err(format!(
-            "the master key was changed, but some secrets are still sealed under an old data key: {}. Run this again; those              that stay do not open, and must be written anew",
+            "the master key was changed, but some secrets are still sealed under an old data key: {}. Run this again; those \
+             that stay do not open, and must be written anew",
             left.join(", ")
         )),
     }
