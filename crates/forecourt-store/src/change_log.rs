@@ -234,19 +234,3 @@ impl Tx {
         Ok(found)
     }
 }
-
-impl TryFrom<resources::Model> for LoggedChange {
-    type Error = StoreError;
-
-    fn try_from(row: resources::Model) -> Result<Self, StoreError> {
-        let kind = Kind::from_name(&row.kind).ok_or_else(|| StoreError::Unreadable {
-            what: "gateway resource kind",
-            problem: "unknown".into(),
-        })?;
-        let resource = match row.deleted_at {
-            Some(_) => None,
-            None => Some(rows::from_json("gateway resource", &row.body)?),
-        };
-        Ok(Self { revision: row.revision, kind, key: row.key, resource })
-    }
-}

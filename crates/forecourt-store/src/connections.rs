@@ -79,6 +79,9 @@ pub enum ReadingError {
 const BUSY: Duration = Duration::from_secs(5);
 /// How many connections read at once.
 const READERS: u32 = 8;
+/// How many rows of an answer SQLite's own thread may read before they are taken: with the driver's 50, a long answer
+/// makes the two threads wait for each other most of the time.
+const ROWS_AHEAD: usize = 1_000;
 /// How many hear of what other processes commit.
 const LISTENER: u32 = 1;
 /// What connections of a process that serves call themselves at PostgreSQL, so that others see that it does.
@@ -278,7 +281,8 @@ fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectO
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
-            .statement_cache_capacity(256);
+            .statement_cache_capacity(256)
+            .row_buffer_size(ROWS_AHEAD);
         if read_only { options.pragma("query_only", "on") } else { options }
     });
     options
