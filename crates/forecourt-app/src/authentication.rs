@@ -78,17 +78,7 @@ pub async fn sign_in(
     password: &str,
     user_agent: &str,
 ) -> Result<SignedIn<KnownAdministrator>, Error> {
-    let proved = by_password(app, caller.address.as_deref(), username, password).await;
-    let known = match proved {
-        Ok(known) => known,
-        Err(error) => {
-            // Who is told to wait leaves no further record: that would be a write for everybody who asks.
-            if error.kind() == ErrorKind::Unauthenticated {
-                tell_failure(app, caller, username).await?;
-            }
-            return Err(error);
-        }
-    };
+    let known = by_password_on_record(app, caller, username, password).await?;
     let now = app.now();
     let token = TokenKind::Session.issue(&mut OsRandom);
     let caller = caller.acting_as(known.actor());
@@ -109,6 +99,21 @@ pub async fn sign_in(
     write.tell(EventName::AdministratorSignedIn, "administrator", &id, None, Value::Null);
     write.commit().await?;
     Ok(SignedIn { owner: KnownAdministrator { session: Some(token.digest()), ..known }, token })
+}
+
+/// As [`by_password`]; a wrong pair is put on record.
+pub async fn by_password_on_record(
+    app: &App,
+    caller: &Caller,
+    username: &str,
+    password: &str,
+) -> Result<KnownAdministrator, Error> {
+    let proved = by_password(app, caller.address.as_deref(), username, password).await;
+    // Who is told to wait leaves no further record: that would be a write for everybody who asks.
+    if proved.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unauthenticated) {
+        tell_failure(app, caller, username).await?;
+    }
+    proved
 }
 
 async fn tell_failure(app: &App, caller: &Caller, username: &str) -> Result<(), Error> {

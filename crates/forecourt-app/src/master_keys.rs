@@ -257,6 +257,32 @@ pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) ->
     Ok(true)
 }
 
+/// Goes back to `own`, the older of two master keys: takes the newer one away, and tells its id; `None` where there is but
+/// one. The data key that the change made stays: `own` opens it too.
+///
+/// # Errors
+/// Where `own`, which this process was given, is the newer one, or none of both.
+pub async fn abandon(store: &Store, own: &MasterKey, now: Timestamp) -> Result<Option<String>, Error> {
+    let mut tx = store.begin().await?;
+    let sealer = opened(&tx, own).await?;
+    let masters = tx.master_key_ids().await?;
+    let current = tx.master_key_id().await?.unwrap_or_default();
+    let Some(old) = masters.iter().find(|id| **id != current) else { return Ok(None) };
+    if own.id() == current {
+        let message = format!(
+            "the settings give the new master key {current}: to go back, give this command the old one, {old}; to go on, \
+             run `forecourt master-key retire {old}`"
+        );
+        return Err(Error::new(ErrorKind::Conflict, "master_key_rotation", message));
+    }
+    tx.delete_key_wrappings(&current).await?;
+    tx.save_master_key_id(&own.id()).await?;
+    let detail = json!({ "in_use": own.id() });
+    tell(&mut tx, &sealer, EventName::MasterKeyRetired, &current, detail, now).await?;
+    tx.commit(now).await?;
+    Ok(Some(current))
+}
+
 /// Which keys there are, and what names them.
 pub async fn status(read: &Reader) -> Result<KeyStatus, Error> {
     let keys = read.data_keys().await?;

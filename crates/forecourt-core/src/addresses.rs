@@ -128,12 +128,7 @@ impl OutgoingRules {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let forms = forms(address);
         let covers = |list: &[Destination]| list.iter().any(|entry| entry.covers(&host, &forms));
-        if forms.iter().copied().any(is_link_local) {
-            return Err(Forbidden::LinkLocal);
-        }
-        if forms.iter().any(|form| METADATA.contains(form)) {
-            return Err(Forbidden::Metadata);
-        }
+        callable(address)?;
         if covers(&self.deny_list) {
             return Err(Forbidden::Denied);
         }
@@ -142,6 +137,24 @@ impl OutgoingRules {
         }
         Ok(())
     }
+}
+
+/// Whether anything at all may be called at `address`: upstreams too, which may be inside a network.
+///
+/// # Errors
+/// For link-local addresses, and for the metadata services of clouds, in whatever form.
+pub fn callable(address: IpAddr) -> Result<(), Forbidden> {
+    let mut forms = forms(address);
+    if let IpAddr::V6(address) = address {
+        forms.extend(locally_translated(address).into_iter().map(IpAddr::V4));
+    }
+    if forms.iter().copied().any(is_link_local) {
+        return Err(Forbidden::LinkLocal);
+    }
+    if forms.iter().any(|form| METADATA.contains(form)) {
+        return Err(Forbidden::Metadata);
+    }
+    Ok(())
 }
 
 impl fmt::Display for Forbidden {
@@ -178,6 +191,20 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         [0x2002, a, b, ..] => Some(Ipv4Addr::from_bits(u32::from(a) << 16 | u32::from(b))),
         [0, 0, 0, 0, 0, 0, a, b] if (a, b) != (0, 0) && (a, b) != (0, 1) => Some(last(address.segments())),
         _ => None,
+    }
+}
+
+/// The IPv4 addresses that one of the prefix for local use (RFC 8215) may stand for: a network may choose a prefix of 48,
+/// 56 or 64 bits within it (RFC 6052 §2.2).
+fn locally_translated(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let o = address.octets();
+    match address.segments() {
+        [0x64, 0xff9b, 1, ..] => vec![
+            Ipv4Addr::new(o[6], o[7], o[9], o[10]),
+            Ipv4Addr::new(o[7], o[9], o[10], o[11]),
+            Ipv4Addr::new(o[9], o[10], o[11], o[12]),
+        ],
+        _ => Vec::new(),
     }
 }
 

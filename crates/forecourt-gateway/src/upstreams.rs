@@ -2,7 +2,7 @@
 //!
 //! Invariant: an upstream whose row did not change is the same value over any number of table rebuilds, with its
 //! connections and what it knows of its nodes' health. `balance.rs` chooses, `node.rs` keeps connections, `dial.rs`
-//! makes them (`tls.rs`, `wire.rs`), `connections.rs` sends (`exchange.rs`, `exclusive.rs`), `health.rs` and
+//! makes them (`reaching.rs`, `tls.rs`, `wire.rs`), `connections.rs` sends (`exchange.rs`, `exclusive.rs`), `health.rs` and
 //! `probes.rs` judge; `sending.rs` is who asks.
 
 mod alarm;
@@ -17,6 +17,7 @@ mod hashing;
 mod health;
 mod node;
 mod probes;
+mod reaching;
 mod request_heads;
 mod tls;
 mod wire;

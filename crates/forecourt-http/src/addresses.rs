@@ -38,8 +38,7 @@ pub fn origin(uri: &Uri, headers: &HeaderMap, extensions: &Extensions, trusted: 
 
 /// Whether the client came by TLS, as our listener or a trusted proxy says.
 pub fn is_tls(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> bool {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-    let is_proxy = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
+    let is_proxy = peer(extensions).is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
     let forwarded = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     extensions.get::<Tls>().is_some() || (is_proxy && forwarded)
 }
@@ -73,10 +72,11 @@ fn is_host_and_port(text: &str) -> bool {
 }
 
 /// The client's address: the connection's, or where that is a trusted proxy, the last untrusted one that the
-/// proxies name in `X-Forwarded-For`.
+/// proxies name in `X-Forwarded-For`, with or without a port.
+///
+/// `None` where a trusted proxy names what is no address: the proxy's own would let everybody in who comes through it.
 pub fn client(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> Option<IpAddr> {
-    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    let mut client = peer.ip().to_canonical();
+    let mut client = peer(extensions)?;
     let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
     let named: Vec<_> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
@@ -85,23 +85,39 @@ pub fn client(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network])
         if !is_trusted(client) {
             break;
         }
-        let Ok(address) = hop.parse::<IpAddr>() else { break };
-        client = address.to_canonical();
+        if hop.is_empty() {
+            break;
+        }
+        client = named_address(hop)?.to_canonical();
     }
     Some(client)
+}
+
+/// The address of the connection's other end.
+pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical())
+}
+
+/// Reads `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`.
+fn named_address(hop: &str) -> Option<IpAddr> {
+    let in_brackets = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn seen(peer: &str, forwarded: &str, trusted: &[&str]) -> String {
+    fn seen(peer: &str, lines: &[&str], trusted: &[&str]) -> Option<String> {
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+        for line in lines {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
         let trusted: Vec<_> = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
-        client(&headers, &extensions, &trusted).unwrap().to_string()
+        client(&headers, &extensions, &trusted).map(|address| address.to_string())
     }
 
     #[test]
@@ -157,9 +173,34 @@ mod tests {
 
     #[test]
     fn a_forwarded_address_is_believed_only_from_a_trusted_proxy() {
-        assert_eq!(seen("10.0.0.1", "203.0.113.7", &[]), "10.0.0.1");
-        assert_eq!(seen("10.0.0.1", "203.0.113.7", &["10.0.0.0/8"]), "203.0.113.7");
-        assert_eq!(seen("10.0.0.1", "6.6.6.6, 203.0.113.7, 10.1.1.1", &["10.0.0.0/8"]), "203.0.113.7");
-        assert_eq!(seen("::ffff:10.0.0.1", "nonsense", &["10.0.0.0/8"]), "10.0.0.1");
+        let (proxies, client) = (&["10.0.0.0/8"][..], Some("203.0.113.7".to_owned()));
+        assert_eq!(seen("10.0.0.1", &["203.0.113.7"], &[]).unwrap(), "10.0.0.1");
+        assert_eq!(seen("10.0.0.1", &["203.0.113.7"], proxies), client);
+        assert_eq!(seen("10.0.0.1", &["6.6.6.6, 203.0.113.7, 10.1.1.1"], proxies), client);
+        assert_eq!(
+            seen("10.0.0.1", &["6.6.6.6", "203.0.113.7", "10.1.1.1"], proxies),
+            client,
+            "line by line"
+        );
+        assert_eq!(seen("10.0.0.1", &[], proxies).unwrap(), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_proxy_may_name_the_port_too_and_one_that_names_no_address_gives_nobody_its_own() {
+        let proxies = &["10.0.0.0/8"][..];
+        for (named, wanted) in [
+            ("203.0.113.7:51234", "203.0.113.7"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+        ] {
+            assert_eq!(seen("10.0.0.1", &[named], proxies).as_deref(), Some(wanted), "{named}");
+        }
+        for named in
+            ["nonsense", "unknown", "203.0.113.7:x", "203.0.113", "[203.0.113.7]", "10.1.1.1x", "6.6.6.6, ?"]
+        {
+            assert_eq!(seen("::ffff:10.0.0.1", &[named], proxies), None, "{named}");
+        }
     }
 }

@@ -76,8 +76,10 @@ impl Call {
 /// `X-Content-Type-Options`, `Cache-Control: no-store` where it says nothing of caching and, where something changed for
 /// gateways, `X-Forecourt-Revision`.
 pub async fn begin(State(context): State<Context>, mut request: Request, next: Next) -> Response {
-    let address = addresses::client(request.headers(), request.extensions(), &context.config.trusted_proxies);
     let (uri, headers, extensions) = (request.uri(), request.headers(), request.extensions());
+    // Whom a proxy does not name counts as the proxy, so that limits hold for all of them together.
+    let address = addresses::client(headers, extensions, &context.config.trusted_proxies)
+        .or_else(|| addresses::peer(extensions));
     let call = Call {
         reached_at: addresses::origin(uri, headers, extensions, &context.config.trusted_proxies),
         request_id: context.app.new_request_id(),
@@ -156,7 +158,7 @@ impl AnyAdminCaller {
     /// Whoever proved who they are, before anything else is asked of the call.
     async fn proved(parts: &mut Parts, context: &Context) -> Result<(Self, Call), Problem> {
         let call = Call::from_request_parts(parts, context).await?;
-        let proof = prove(&parts.headers, context, call.address.as_deref()).await?;
+        let proof = prove(&parts.headers, context, &call).await?;
         call.journal.note_proof(proof.told(&parts.headers));
         let by_cookie =
             parts.headers.get("x-api-key").is_none() && parts.headers.get(header::AUTHORIZATION).is_none();
@@ -201,8 +203,8 @@ impl FromRequestParts<Context> for AdminCaller {
 }
 
 /// Header `X-API-KEY`, then `Authorization`, then cookie `X-API-KEY`, then the session: the first present decides.
-async fn prove(headers: &HeaderMap, context: &Context, address: Option<&str>) -> Result<AdminProof, Problem> {
-    let app = &context.app;
+async fn prove(headers: &HeaderMap, context: &Context, call: &Call) -> Result<AdminProof, Problem> {
+    let (app, address) = (&context.app, call.address.as_deref());
     let token = |token: TokenOwner| match token {
         TokenOwner::Administrator(known) => AdminProof::AccessToken(known),
         TokenOwner::GatewayGroup(actor) => AdminProof::GatewayGroup(actor),
@@ -216,7 +218,8 @@ async fn prove(headers: &HeaderMap, context: &Context, address: Option<&str>) ->
             return Ok(token(authentication::by_token(app, address, rest.trim()).await?));
         }
         let (username, password) = basic(scheme, rest).ok_or_else(Problem::unauthorized)?;
-        let known = authentication::by_password(app, address, &username, &password).await?;
+        let caller = call.by(Actor::System, Source::AdminApi);
+        let known = authentication::by_password_on_record(app, &caller, &username, &password).await?;
         return Ok(AdminProof::Administrator(known));
     }
     if let Some(key) = cookies::read(headers, "X-API-KEY") {

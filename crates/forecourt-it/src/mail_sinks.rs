@@ -25,6 +25,8 @@ pub enum MailTrouble {
     Greylists,
     /// It has no such mailbox (550); others it has.
     Bounces(BTreeSet<String>),
+    /// It takes no sign-in (535), and quotes the line.
+    QuotesSignIns,
     /// It takes no mail with a link (550), and quotes the line.
     QuotesLinks,
     /// It says nothing after a mail's first line.
@@ -134,6 +136,10 @@ async fn converse(stream: TcpStream, trouble: &MailTrouble, taken: &Mutex<Taken>
         let line = line(&mut stream).await?;
         let reply = match line.split([' ', ':']).next()?.to_ascii_uppercase().as_str() {
             "EHLO" => "250-sink.example\r\n250 AUTH PLAIN",
+            "AUTH" if *trouble == MailTrouble::QuotesSignIns => {
+                say(&mut stream, &format!("535 5.7.8 this is wrong: {line}")).await?;
+                continue;
+            }
             "AUTH" => "235 welcome",
             "RCPT" => {
                 taken.lock().unwrap().visits += 1;

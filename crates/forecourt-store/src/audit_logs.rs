@@ -5,6 +5,7 @@
 
 mod names;
 mod nouns;
+mod starts;
 #[cfg(test)]
 mod tests;
 

@@ -12,6 +12,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use forecourt_store::Location;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -84,6 +85,11 @@ enum MasterKeyCommand {
         #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
         new_key_command: Vec<String>,
     },
+    /// Go back to the old master key, which the settings must give: nothing needs the new one any more.
+    Abandon {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Take away a master key that is not used any more, and the older data keys.
     Retire {
         #[command(flatten)]
@@ -143,6 +149,7 @@ struct DemoOptions {
 pub fn run() -> ExitCode {
     let command = CommandLine::parse().command;
     let default_log = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
+    keep_memory_off_disks();
     let outcome = telemetry::start(default_log).and_then(|()| execute(command));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,6 +157,16 @@ pub fn run() -> ExitCode {
             tell(&format!("forecourt: {problem}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// No image of this process is written where it crashes: keys are in it.
+fn keep_memory_off_disks() {
+    let allowed = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    if let Err(error) = setrlimit(Resource::Core, allowed) {
+        tell(&format!(
+            "forecourt: a crash could leave an image of the memory, keys included, on a disk: {error}"
+        ));
     }
 }
 
@@ -185,6 +202,9 @@ fn execute(command: Command) -> Result<(), String> {
                 MasterKeyCommand::Rotate { config, new_key_file, new_key_command } => {
                     let new = NewKey::of(new_key_file.as_deref(), new_key_command);
                     runtime()?.block_on(rotating::rotate(&settings(config)?, &new))
+                }
+                MasterKeyCommand::Abandon { config } => {
+                    runtime()?.block_on(rotating::abandon(&settings(config)?))
                 }
                 MasterKeyCommand::Retire { config, id } => {
                     runtime()?.block_on(rotating::retire(&settings(config)?, id))

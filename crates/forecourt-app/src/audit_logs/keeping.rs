@@ -10,6 +10,8 @@ use crate::{App, Error, master_keys};
 const PAGE: u64 = 1_000;
 /// How many are taken away at a time, so that others get their turn to write.
 const PRUNED: u64 = 500;
+/// How much later than the oldest administrator the log may begin: clocks are set back.
+const CLOCKS_DIFFER: i64 = 86_400;
 
 /// What a verification saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,23 @@ pub async fn verify(
     let mut checkpoint = read.audit_mark(MarkName::Checkpoint).await?;
     let mut walk = Walk::new(key, checkpoint.as_ref());
     let mut findings = 0;
+    let mut found = |finding: Finding| {
+        tell(&finding);
+        findings += 1;
+    };
+    let mut stray = None;
+    loop {
+        // What was taken away because it is old is gone since before the checkpoint was read.
+        let strays = read.audit_strays(stray, walk.number(), PAGE).await?;
+        strays.iter().for_each(|number| found(Finding::Stray { number: *number }));
+        match strays.last() {
+            Some(last) => stray = Some(*last),
+            None => break,
+        }
+    }
+    if checkpoint.is_none() && is_emptied(read).await? {
+        found(Finding::Emptied);
+    }
     let mut head = read.audit_mark(MarkName::Head).await?;
     loop {
         let page = read.audit_links(walk.number(), PAGE).await?;
@@ -60,10 +79,7 @@ pub async fn verify(
         for link in &page {
             walk.step(link);
         }
-        for finding in walk.take_findings() {
-            tell(&finding);
-            findings += 1;
-        }
+        walk.take_findings().into_iter().for_each(&mut found);
         // An entry and the mark that it is the last are committed together: read afterwards, the mark is no older.
         head = read.audit_mark(MarkName::Head).await?;
         if (page.len() as u64) < PAGE && head.as_ref().is_none_or(|head| head.number <= walk.number()) {
@@ -71,11 +87,19 @@ pub async fn verify(
         }
     }
     let checked = walk.checked();
-    for finding in walk.end(head.as_ref()) {
-        tell(&finding);
-        findings += 1;
-    }
+    walk.end(head.as_ref()).into_iter().for_each(&mut found);
     Ok(Verified { checked, pruned: checkpoint.map_or(0, |mark| mark.number), head, findings })
+}
+
+/// Whether the log, of which nothing was taken away because it is old, begins long after the database was first used.
+async fn is_emptied(read: &Reader) -> Result<bool, Error> {
+    // Administrators and their records are committed together: read afterwards, the log is no older.
+    let Some(since) = read.audited_since().await? else { return Ok(false) };
+    let first = read.audit_links(0, 1).await?;
+    let latest = since.plus_seconds(CLOCKS_DIFFER).micros();
+    // Taken away meanwhile, because they are old.
+    let is_pruned = async || read.audit_mark(MarkName::Checkpoint).await.map(|mark| mark.is_some());
+    Ok(first.first().is_none_or(|first| first.columns.at > latest) && !is_pruned().await?)
 }
 
 /// Takes away some of the entries that are older than is kept, the oldest first, and tells whether there are more.
@@ -87,6 +111,10 @@ pub async fn prune(app: &App) -> Result<bool, Error> {
     let key = app.sealer().audit_chain();
     let checkpoint = app.read().audit_mark(MarkName::Checkpoint).await?;
     let mut walk = Walk::new(key, checkpoint.as_ref());
+    if let [number, ..] = app.read().audit_strays(None, walk.number(), 1).await?[..] {
+        kept(&Finding::Stray { number });
+        return Ok(false);
+    }
     let links = app.read().audit_links(walk.number(), PRUNED).await?;
     let mut last: Option<&Link> = None;
     for link in &links {
@@ -94,10 +122,7 @@ pub async fn prune(app: &App) -> Result<bool, Error> {
         walk.step(link);
         let findings = walk.take_findings();
         if let Some(finding) = findings.first() {
-            tracing::error!(
-                audit.finding = %finding,
-                "old entries of the audit log are kept, since it was changed; `forecourt audit verify` tells more"
-            );
+            kept(finding);
             break;
         }
         if link.columns.at >= oldest {
@@ -119,4 +144,11 @@ pub async fn prune(app: &App) -> Result<bool, Error> {
         "old entries of the audit log were taken away"
     );
     Ok(links.len() as u64 == PRUNED)
+}
+
+fn kept(finding: &Finding) {
+    tracing::error!(
+        audit.finding = %finding,
+        "old entries of the audit log are kept, since it was changed; `forecourt audit verify` tells more"
+    );
 }

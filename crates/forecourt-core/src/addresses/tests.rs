@@ -36,6 +36,10 @@ fn link_local_addresses_are_refused_in_every_form_whatever_is_set() {
             "::169.254.169.254",
             "64:ff9b::169.254.169.254",
             "64:ff9b:1::169.254.169.254",
+            // RFC 6052 §2.2, with prefixes of 48, 56 and 64 bits.
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
             "2002:a9fe:a9fe::1",
             "::ffff:0:169.254.169.254",
             "2001:0:808:808::5601:5601",

@@ -161,6 +161,15 @@ pub enum Finding {
     /// There is no mark of the end.
     #[error("the mark of the log's end is missing, so that what is missing at the end cannot be told")]
     NoHead,
+    /// An entry stands before the start, where nothing was ever written or all was taken away.
+    #[error("entry {number} stands before the log's start: it was put there by somebody else")]
+    Stray {
+        /// Where.
+        number: i64,
+    },
+    /// Nothing is left of the time when the database was first used.
+    #[error("the log does not reach back to when administrators were made: it was emptied")]
+    Emptied,
     /// An entry stands behind the end.
     #[error("entry {number} stands behind the log's end: it was put there by somebody else")]
     Behind {

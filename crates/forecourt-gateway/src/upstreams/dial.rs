@@ -12,14 +12,15 @@ use std::{
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::{
-    Protocol, Upstream, bare_host,
+    Protocol, Upstream,
     connections::{Connection, Purpose},
     exchange::Exchange,
     node::{Load, MOST_STREAMS, Node},
+    reaching::reach,
     tls::chose_http2,
     wire::{Heard, Open, Stream, Wire},
 };
@@ -104,11 +105,10 @@ impl Upstream {
         purpose: Purpose,
     ) -> Result<(Stream, bool), Reject> {
         let (upstream_host, upstream_port) = (node.target.host.as_str(), node.target.port);
-        let stream =
-            TcpStream::connect((bare_host(upstream_host), upstream_port)).await.map_err(|error| {
-                tracing::warn!(upstream_host, upstream_port, %error, "cannot connect");
-                Reject::Unreachable
-            })?;
+        let stream = reach(upstream_host, upstream_port).await.map_err(|error| {
+            tracing::warn!(upstream_host, upstream_port, %error, "cannot connect");
+            Reject::Unreachable
+        })?;
         // Without it small requests wait for acknowledgements; a socket that refuses it still works.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else { return Ok((Stream::Plain(stream), protocol == Protocol::Grpc)) };

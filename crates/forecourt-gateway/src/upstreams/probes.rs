@@ -8,14 +8,13 @@ use std::{sync::Arc, time::Duration};
 use forecourt_core::gateway_state::{ActiveCheck, CheckKind};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
     runtime::Handle,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
 
-use super::{bare_host, health::Outcome, node::Node, tls::Tls};
+use super::{health::Outcome, node::Node, reaching::reach, tls::Tls};
 
 /// A status line that is longer is none.
 const LONGEST_LINE: usize = 1_024;
@@ -57,9 +56,7 @@ fn spread(interval: u64) -> u64 {
 
 async fn probe(check: &ActiveCheck, node: &Node, request: &str, tls: Option<&Tls>) -> Outcome {
     let port = check.port.unwrap_or(node.target.port);
-    let Ok(stream) = TcpStream::connect((bare_host(&node.target.host), port)).await else {
-        return Outcome::Unreachable;
-    };
+    let Ok(stream) = reach(&node.target.host, port).await else { return Outcome::Unreachable };
     let status = match check.kind {
         CheckKind::Tcp => return Outcome::Connected,
         CheckKind::Http => ask(stream, request).await,

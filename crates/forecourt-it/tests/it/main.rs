@@ -12,6 +12,7 @@
 mod acts;
 mod applications;
 mod audit_logs;
+mod audit_tampering;
 mod backups;
 mod backups_under_load;
 mod browser;

@@ -48,9 +48,18 @@ impl Reply {
         })
     }
 
+    /// The reply's codes alone, such as 535 and 5.7.8 (RFC 3463 §2).
+    fn without_words(&self) -> Self {
+        let is_number =
+            |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_code = |word: &&str| word.split('.').count() == 3 && word.split('.').all(is_number);
+        let first = self.lines.first().and_then(|line| line.split(' ').next());
+        Self { code: self.code, lines: first.filter(is_code).map(str::to_owned).into_iter().collect() }
+    }
+
     /// The reply in one line.
     pub(super) fn text(&self) -> String {
-        format!("{} {}", self.code, self.lines.join(" "))
+        format!("{} {}", self.code, self.lines.join(" ")).trim_end().to_owned()
     }
 
     /// The failure that this reply to `step` is: for good from 500 on, but where it is about us.
@@ -96,7 +105,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         self.reply().await
     }
 
-    /// Signs in by PLAIN or LOGIN, whatever is offered; PLAIN where nothing is said.
+    /// Signs in by PLAIN or LOGIN, whatever is offered. Where neither is, the password is not sent.
+    ///
+    /// Of a refusal only the codes are told: servers quote the command that they do not like.
     pub(super) async fn sign_in(
         &mut self,
         offered: &Reply,
@@ -105,7 +116,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
     ) -> Result<(), Failure> {
         let ways = offered.extension("AUTH").unwrap_or_default();
         let has = |way: &str| ways.iter().any(|offered| offered.eq_ignore_ascii_case(way));
-        let last = if has("LOGIN") && !has("PLAIN") {
+        let last = if has("PLAIN") {
+            let both = STANDARD.encode(format!("\0{username}\0{}", password.reveal()));
+            self.command(&format!("AUTH PLAIN {both}")).await?
+        } else if has("LOGIN") {
             let asked = self.command("AUTH LOGIN").await?;
             let asked = match asked.code {
                 334 => self.command(&STANDARD.encode(username)).await?,
@@ -116,12 +130,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                 _ => asked,
             }
         } else {
-            let both = STANDARD.encode(format!("\0{username}\0{}", password.reveal()));
-            self.command(&format!("AUTH PLAIN {both}")).await?
+            let text =
+                "the mail server offers neither PLAIN nor LOGIN to sign in by; the password was not sent";
+            return Err(Failure::later(text));
         };
         match last.code {
             235 => Ok(()),
-            _ => Err(Failure { outlook: Outlook::Later(None), ..last.refusal("the user name and password") }),
+            _ => Err(Failure {
+                outlook: Outlook::Later(None),
+                ..last.without_words().refusal("the user name and password")
+            }),
         }
     }
 

@@ -218,6 +218,42 @@ async fn a_server_that_offers_login_alone_is_told_name_and_password_one_by_one()
 }
 
 #[tokio::test]
+async fn a_server_that_quotes_the_sign_in_gets_no_password_into_what_is_kept() {
+    let quoting: Answers = |line| match line {
+        line if line.starts_with("AUTH") => {
+            Some(Box::leak(format!("535-5.7.8 wrong: \"{line}\"\r\n535 5.7.8 s3cret").into_boxed_str()))
+        }
+        line => willing(line),
+    };
+    let refused = Sink::start(quoting, Way::Clear).await.send().await.unwrap_err();
+    assert_eq!(refused.text, "the mail server refused the user name and password: 535 5.7.8");
+    let strange: Answers = |line| match line {
+        line if line.starts_with("AUTH") => Some("500 AHBvcnRhbABzM2NyZXQ="),
+        line => willing(line),
+    };
+    let refused = Sink::start(strange, Way::Clear).await.send().await.unwrap_err();
+    assert_eq!(refused.text, "the mail server refused the user name and password: 500");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_how_to_sign_in_is_not_told_the_password() {
+    let silent: Answers = |line| {
+        if line.starts_with("EHLO") { Some("250-mail.example\r\n250 AUTH GSSAPI") } else { willing(line) }
+    };
+    for answers in
+        [silent, |line| if line.starts_with("EHLO") { Some("250 mail.example") } else { willing(line) }]
+    {
+        let sink = Sink::start(answers, Way::Clear).await;
+        let refused = sink.send().await.unwrap_err();
+        assert!(refused.text.contains("the password was not sent"), "{}", refused.text);
+        assert_eq!(
+            (refused.outlook, &sink.heard()[..]),
+            (Outlook::Later(None), &["EHLO [127.0.0.1]".to_owned()][..])
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_of_the_recipient_or_the_mail_is_for_good_and_any_other_is_not() {
     let cases: [(Answers, u16, Outlook); 8] = [
         (

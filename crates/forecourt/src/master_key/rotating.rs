@@ -161,6 +161,27 @@ pub async fn retire(settings: &Settings, id: &str) -> Result<String, String> {
     }
 }
 
+/// Goes back to the old master key, which the settings must give.
+///
+/// # Errors
+/// Where they give the new one, and where the database cannot be written.
+pub async fn abandon(settings: &Settings) -> Result<String, String> {
+    let (store, own) = opened(settings).await?;
+    let Some(id) = master_keys::abandon(&store, &own, serve::system_clock()()).await.map_err(text)? else {
+        return Ok(format!("the master key is {}, and it is not being changed\n", own.id()));
+    };
+    // A fresh key that was not put in its place yet: the next change is not to take it up.
+    let draft = own_file(settings).with_extension("key.new");
+    if draft.exists() {
+        fs::remove_file(&draft).map_err(|error| format!("{}: {error}", draft.display()))?;
+    }
+    Ok(format!(
+        "the master key is {} again; {id} opens nothing here any more. Restart every process that was given {id} with {}\n",
+        own.id(),
+        own.id()
+    ))
+}
+
 /// The database, whose schema must be this version's, and the master key of the settings.
 async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
     let reader = Reader::open(&settings.location()).await.map_err(text)?;

@@ -123,3 +123,40 @@ async fn a_backup_opens_with_the_keys_that_were_valid_when_it_was_taken() {
         }
     }
 }
+
+fn abandon(key: &str, database: &TestDatabase) -> Ended {
+    run(with(key, &["master-key", "abandon"], database))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_master_key_is_abandoned_by_the_old_one_and_another_may_follow() {
+    let database = TestDatabase::new();
+    let shown = lived(&database).await;
+    let idle = abandon(&old(), &database);
+    assert!(idle.stdout.contains("it is not being changed"), "{idle:?}");
+    for is_finished in [false, true] {
+        begin(&database).await;
+        if is_finished {
+            finish(&database);
+        }
+        // What is written meanwhile is sealed under the data key that the change made.
+        let process = ForecourtProcess::start(with(&new(), &["serve"], &database));
+        let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
+        let eve = "/apisix/admin/consumers/eve?gateway_group_id=default";
+        admin.put(eve, json!({ "plugins": { "key-auth": { "key": "eve's key" } } })).await.expect(200);
+        refused(&abandon(&new(), &database), &["the settings give the new master key", &master(&old()).id()]);
+        let ended = abandon(&old(), &database);
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert!(ended.stdout.contains(&master(&new()).id()), "{ended:?}");
+        // It goes on until it is restarted, and not after.
+        assert!(admin.get(eve).await.expect(200).to_string().contains("eve's key"));
+        admin.put(eve, json!({ "plugins": { "key-auth": { "key": "eve's other key" } } })).await.expect(200);
+        process.stop("TERM");
+        refused(&run(with(&new(), &["serve"], &database)), &[&master(&old()).id(), &master(&new()).id()]);
+        serves(&old(), &database, &shown).await;
+    }
+    let status = run(with(&old(), &["master-key", "status"], &database));
+    assert!(!status.stdout.contains(&master(&new()).id()), "{status:?}");
+    let verified = run(with(&old(), &["audit", "verify"], &database));
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}

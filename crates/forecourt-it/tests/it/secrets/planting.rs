@@ -3,7 +3,7 @@
 //! A kind is called as the member of the OpenAPI document that takes or shows it, where there is one; `members.rs`
 //! holds the one list against the other.
 
-use forecourt_it::{Browser, Client, PageForm, deadlines::eventually, installations::text};
+use forecourt_it::{Browser, Client, MailTrouble, PageForm, deadlines::eventually, installations::text};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use serde_json::{Value, json};
 
@@ -69,6 +69,12 @@ pub(super) async fn settings(it: &mut Installation, admin: &Client) {
     let trial = json!({ "to": "me@example.com", "password": password });
     let trial = admin.post("/api/forecourt/smtp_server/test", trial).await.expect(200);
     assert_eq!(trial["value"]["sent"], true, "{trial}");
+    it.mails.has(MailTrouble::QuotesSignIns);
+    let trial = json!({ "to": "me@example.com", "password": password });
+    let trial = admin.post("/api/forecourt/smtp_server/test", trial).await.expect(200);
+    assert!(trial["value"]["sent"] == false && trial.to_string().contains("535 5.7.8"), "{trial}");
+    assert!(secrets.found_in(trial.to_string().as_bytes(), &[]).is_empty(), "{trial}");
+    it.mails.has(MailTrouble::None);
 
     let portal = text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"]);
     let site = it.process.client("site").base().to_owned();
