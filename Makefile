@@ -5,7 +5,7 @@
 help:
 	@echo "make run          build everything and start the demo (portal, console, APIs, gateway)"
 	@echo "make test         every test, on SQLite and on PostgreSQL"
-	@echo "make check        formatting, clippy, tidy, banned and unlicensed dependencies"
+	@echo "make check        formatting, clippy, tidy, deploy/, banned and unlicensed dependencies"
 	@echo "make fmt          format the Rust code"
 	@echo "make bench        what the gateway costs, against nginx and HAProxy in the same run; start and memory when idle"
 	@echo "make soak         ten minutes of load while everything changes that may"
@@ -24,7 +24,7 @@ test: toolchain
 	@cargo xtask test
 
 check: toolchain
-	@echo "== check: formatting, clippy with warnings denied, tidy, dependencies"
+	@echo "== check: formatting, clippy with warnings denied, tidy, deploy/, dependencies"
 	@cargo xtask check
 
 fmt: toolchain

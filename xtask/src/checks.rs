@@ -1,6 +1,6 @@
 //! Everything that is checked without running the product: `cargo xtask check`.
 
-use crate::{assets, dependencies, doctor, processes, tidy};
+use crate::{assets, dependencies, deploy, doctor, processes, tidy};
 
 /// Runs all checks in order of their price and stops at the first that fails.
 pub(crate) fn run() -> Result<(), String> {
@@ -11,6 +11,12 @@ pub(crate) fn run() -> Result<(), String> {
         .map_err(|error| format!("{error}; `make fmt` mends it"))?;
     println!("== check: tidy");
     tidy::run()?;
+    // Its judges come as programs, and not for every machine.
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        deploy::lint()?;
+    } else {
+        println!("-- deploy/ is not checked here: its tools are for Linux on x86-64");
+    }
     // The crate of the pages embeds the built assets, so it compiles only with them.
     assets::run()?;
     println!("== check: clippy");

@@ -10,6 +10,7 @@ mod benches;
 mod checks;
 mod debian;
 mod dependencies;
+mod deploy;
 mod doctor;
 mod licences;
 mod openapi;
@@ -35,9 +36,12 @@ cargo xtask COMMAND
   test [ARGUMENTS]    every test on SQLite, then store and stories on a private PostgreSQL;
                       arguments go to cargo nextest (or cargo test)
   openapi             renews docs/openapi from the code
-  check               formatting, clippy, tidy, dependencies
+  check               formatting, clippy, tidy, deploy, dependencies
   tidy                the rules of ARCHITECTURE.md that a program can check
   deny                banned, unlicensed and foreign dependencies
+  deploy [--run]      whether image, units, compose file and chart in deploy/ are sound; --run also builds the last
+                      stage of the image and runs it and the compose file with podman (--stand-ins: base images
+                      made by debootstrap, where no registry is reached)
   screenshots         pictures of every page: the main job, the demo, every sample; into screenshots/
   bench               what the gateway costs, against nginx and HAProxy in the same run; then bench idle
   bench usage [MILLIONS]
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         "check" => checks::run(),
         "tidy" => tidy::run(),
         "deny" => dependencies::run(),
+        "deploy" => deploy::run(&rest),
         "screenshots" => screenshots::run(),
         "bench" => match rest.split_first() {
             None => benches::run().and_then(|()| story_benches::idle()),
