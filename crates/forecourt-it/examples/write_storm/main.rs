@@ -23,7 +23,7 @@ use forecourt_it::{TestDatabase, WriteStorm, consistency::assert_none};
 use tokio::time::sleep;
 
 /// How many write at the same time.
-const WRITERS: usize = 8;
+const WRITERS: usize = 12;
 /// After how many kills everything is looked at.
 const LOOKS: u64 = 10;
 /// How long one process serves alone on the database before it is killed, milliseconds: at most.

@@ -35,23 +35,32 @@ pub struct Ground {
     /// How deliveries name those who are told of requests to it.
     pub recipients: [String; 2],
     token: String,
+    /// The tokens of the directory of administrators and of that of the portal.
+    directories: [String; 2],
 }
 
-/// The two APIs of a process, by somebody who may call them.
+/// The APIs of a process, by somebody who may call them.
 #[derive(Clone, Debug)]
 pub struct Faces {
     /// The Admin API, by the first administrator.
     pub admin: Client,
     /// The Portal API, by the portal's front end.
     pub front_end: Client,
+    /// SCIM for administrators, by their directory.
+    pub directory: Client,
+    /// SCIM for the people of the portal's site, by theirs.
+    pub portal_directory: Client,
 }
 
 impl Ground {
     /// The APIs of a process.
     pub fn faces(&self, process: &ForecourtProcess) -> Faces {
+        let [directory, portal_directory] = &self.directories;
         Faces {
             admin: process.client("admin").with_basic("admin", ADMIN_PASSWORD),
             front_end: process.client("portal_api").with_bearer(&self.token),
+            directory: process.client("admin").with_bearer(directory),
+            portal_directory: process.client("site").with_bearer(portal_directory),
         }
     }
 }
@@ -80,6 +89,14 @@ pub(super) async fn set_up(process: &ForecourtProcess, hook: &Webhook, sink: &Ma
             rules.push(json!({ "event": event, "type": kind, "contact_point_ids": [id] }));
         }
     }
+    let directory = async |path: String| {
+        admin.put(&path, json!({ "enable": true })).await.expect(200);
+        text(&admin.put(&format!("{path}/token"), json!({})).await.expect(200)["value"]["token"])
+    };
+    let directories = [
+        directory("/api/system_settings/scim".into()).await,
+        directory(format!("/api/forecourt/portals/{portal}/scim")).await,
+    ];
     let path = format!("/api/api_products?portal_id={portal}");
     let product = async |name: &str, automatic: bool, rules: Vec<Value>| {
         let body = json!({
@@ -94,6 +111,7 @@ pub(super) async fn set_up(process: &ForecourtProcess, hook: &Webhook, sink: &Ma
         recipients: [format!("webhook:{hook}"), format!("email:{MAILBOX}")],
         portal,
         token,
+        directories,
     }
 }
 

@@ -25,6 +25,10 @@ pub(super) enum Face {
     FrontEnd,
     /// A developer, through the front end.
     Developer(String),
+    /// The directory of administrators.
+    Directory,
+    /// The directory of the portal's people.
+    PortalDirectory,
 }
 
 /// What is asked.
@@ -73,11 +77,16 @@ impl Writer {
     /// Goes from one scenario to the next until told to stop. A scenario ends where an answer is lost.
     pub(super) async fn run(mut self) {
         while !self.stop.load(Ordering::SeqCst) {
-            let _ended = match self.random.below(10) {
+            let _ended = match self.random.below(16) {
                 0..=4 => self.develop().await,
                 5..=6 => self.ask_and_decide().await,
                 7..=8 => self.publish().await,
-                _ => self.administrate().await,
+                9 => self.administrate().await,
+                10..=11 => self.connect().await,
+                12 => self.admit().await,
+                13 => self.certify().await,
+                14 => self.plan().await,
+                _ => self.provision().await,
             };
         }
     }
@@ -158,6 +167,8 @@ impl Writer {
         Some(match face {
             Face::Admin => one.admin,
             Face::FrontEnd => one.front_end,
+            Face::Directory => one.directory,
+            Face::PortalDirectory => one.portal_directory,
             Face::Developer(name) => one.front_end.with("x-portal-developer-id", name),
         })
     }

@@ -8,7 +8,7 @@ const KILLS: usize = 10;
 /// After how many kills the rows are looked at as they lie there.
 const LOOKS: usize = 5;
 /// How many write at the same time.
-const WRITERS: usize = 4;
+const WRITERS: usize = 6;
 const SEED: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
