@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     Faces, Ground, Ledger, Seeded, Step,
+    grounds::one_running,
     ledgers::{Key, PREFIX},
     locked,
 };
@@ -155,15 +156,7 @@ impl Writer {
 
     /// A client of one of the processes that run, once one does; `None`: the storm is over.
     async fn client(&mut self, face: &Face) -> Option<Client> {
-        let mut faces = self.faces.clone();
-        let stop = Arc::clone(&self.stop);
-        let is_known =
-            |all: &Vec<Option<Faces>>| stop.load(Ordering::SeqCst) || all.iter().any(Option::is_some);
-        let running: Vec<Faces> = faces.wait_for(is_known).await.ok()?.iter().flatten().cloned().collect();
-        if running.is_empty() {
-            return None;
-        }
-        let one = running[self.random.below(running.len())].clone();
+        let one = one_running(&self.faces, &self.stop, &mut self.random).await?;
         Some(match face {
             Face::Admin => one.admin,
             Face::FrontEnd => one.front_end,
