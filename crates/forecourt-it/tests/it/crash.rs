@@ -1,5 +1,5 @@
-//! kill -9 in a storm of writes: every acknowledged write is there afterwards, none is half done, everybody who is to be told
-//! is told, and no call through the gateway is counted twice. `cargo xtask storm writes` does the same for longer.
+//! kill -9 in a storm of writes: every acknowledged write is there afterwards, none is half done, everybody who is to be
+//! told is told, and no call through the gateway is counted twice. `cargo xtask storm writes` does the same for longer.
 
 use forecourt_it::{TestDatabase, WriteStorm, consistency::assert_none};
 
