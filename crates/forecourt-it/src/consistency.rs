@@ -13,6 +13,7 @@ mod references;
 mod seals;
 mod snapshots;
 mod states;
+mod usage;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ use crate::{
 pub use self::{
     messages::untold,
     snapshots::{Row, Snapshot, copied_with},
+    usage::counted_calls,
 };
 
 /// Something that must not be.
@@ -76,6 +78,7 @@ pub fn of_rows(snapshot: &Snapshot) -> Vec<Violation> {
     records::check(snapshot, &mut findings);
     messages::check(snapshot, &mut findings);
     seals::check(snapshot, &mut findings);
+    usage::check(snapshot, &mut findings);
     findings.0.sort();
     findings.0
 }

@@ -98,6 +98,11 @@ impl Upstream {
         self.arrived.lock().unwrap().clone()
     }
 
+    /// Forgets what arrived so far.
+    pub fn forget(&self) {
+        self.arrived.lock().unwrap().clear();
+    }
+
     /// The last request that arrived.
     #[track_caller]
     pub fn last(&self) -> Arrived {

@@ -1,10 +1,12 @@
 //! Storms of writes: many writers over HTTP against real processes that are killed meanwhile, a ledger of what each was
-//! told, and what must hold when they are calm again.
+//! told, and what must hold when they are calm again. Callers of their gateways have usage written all the while.
 //!
 //! Invariant: what a writer was told stands in the ledger before the next write of the same thing begins, so that after
 //! the storm every row is right, wrong, or one of which nothing was said. `ledgers.rs` says what must be there,
-//! `promises.rs` who must have been told, `consistency.rs` beside this what must be true of any database.
+//! `promises.rs` who must have been told, `callers.rs` what may be counted, `consistency.rs` beside this what must be true
+//! of any database.
 
+mod callers;
 mod grounds;
 mod ledgers;
 mod promises;
@@ -21,14 +23,15 @@ use forecourt_store::Store;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
-    ForecourtProcess, MailSink, TestDatabase, Webhook,
-    consistency::{self, Snapshot, Violation},
+    ForecourtProcess, MailSink, TestDatabase, Upstream, Webhook,
+    consistency::{self, Snapshot, Violation, counted_calls},
     deadlines::PATIENCE,
     processes::{binary, command},
 };
 
-use self::{grounds::set_up, writers::Writer};
+use self::{callers::CallLedger, grounds::set_up, writers::Writer};
 pub use self::{
+    callers::Calls,
     grounds::{Faces, Ground, tell_everything},
     ledgers::{Intent, Key, Ledger, Noun, Standing, Step},
     promises::{Told, broken},
@@ -44,6 +47,9 @@ pub struct WriteStorm {
     pub hook: Webhook,
     /// Who is told by mail.
     pub sink: MailSink,
+    /// Where the gateways send on what they are called for.
+    upstream: Upstream,
+    calls: Arc<Mutex<CallLedger>>,
     ground: Arc<Ground>,
     processes: Vec<Option<ForecourtProcess>>,
     faces: watch::Sender<Vec<Option<Faces>>>,
@@ -56,14 +62,20 @@ pub struct WriteStorm {
 impl WriteStorm {
     /// Starts so many processes on an empty database, and makes what the writers stand on.
     pub async fn start(database: &TestDatabase, processes: usize, seed: u64) -> Self {
-        let (hook, sink) = (Webhook::start().await, MailSink::start().await);
+        let (hook, sink, upstream) =
+            (Webhook::start().await, MailSink::start().await, Upstream::start().await);
         let first = started(database).await;
-        let ground = Arc::new(set_up(&first, &hook, &sink).await);
+        let ground = Arc::new(set_up(&first, &hook, &sink, upstream.address()).await);
+        let calls: Arc<Mutex<CallLedger>> = Arc::default();
+        let faces = ground.faces(&first).await;
+        callers::call_first(&calls, &faces).await;
         let mut storm = Self {
             ledger: Arc::default(),
             hook,
             sink,
-            faces: watch::Sender::new(vec![Some(ground.faces(&first))]),
+            upstream,
+            calls,
+            faces: watch::Sender::new(vec![Some(faces)]),
             ground,
             processes: vec![Some(first)],
             acknowledged: Arc::new(watch::Sender::new(0)),
@@ -79,7 +91,7 @@ impl WriteStorm {
         storm
     }
 
-    /// Has so many write until [`Self::calm`].
+    /// Has so many write, and a few call, until [`Self::calm`].
     pub fn write(&mut self, writers: usize) {
         self.stop.store(false, Ordering::SeqCst);
         for _ in 0..writers {
@@ -90,6 +102,11 @@ impl WriteStorm {
                 Arc::clone(&self.acknowledged),
             );
             self.writers.push(tokio::spawn(writer.run()));
+        }
+        for _ in 0..callers::CALLERS {
+            let random = Seeded::new(self.random.draw());
+            let (calls, stop) = (Arc::clone(&self.calls), Arc::clone(&self.stop));
+            self.writers.push(tokio::spawn(callers::call(calls, self.faces.subscribe(), stop, random)));
         }
     }
 
@@ -110,12 +127,14 @@ impl WriteStorm {
         if let Some(process) = self.processes[number].take() {
             process.kill();
         }
+        self.upstream.forget();
     }
 
     /// Starts a killed process again on the same data.
     pub async fn revive(&mut self, database: &TestDatabase, number: usize) {
         let process = started(database).await;
-        let faces = self.ground.faces(&process);
+        let faces = self.ground.faces(&process).await;
+        callers::call_first(&self.calls, &faces).await;
         self.processes[number] = Some(process);
         self.faces.send_modify(|all| all[number] = Some(faces));
     }
@@ -161,13 +180,32 @@ impl WriteStorm {
         let mut violations = consistency::violations(database).await;
         let snapshot = Snapshot::of(&database.location()).await;
         violations.extend(self.noted().violations(&snapshot));
+        violations.extend(locked(&self.calls).count(&counted_calls(&snapshot)));
         violations
     }
 
-    /// The same once everybody was told who is to be: by a process whose clock is past all leases of those that died. What
-    /// was told, and all violations.
+    /// Calm: starts every process once more, makes some calls, and stops it as SIGTERM does. That delivers every call that
+    /// lies on a disk or was just made.
+    async fn deliver(&mut self, database: &TestDatabase) {
+        for number in 0..self.processes.len() {
+            self.revive(database, number).await;
+        }
+        for number in 0..self.processes.len() {
+            let faces = self.faces.borrow()[number].clone().expect("it was just started");
+            callers::call_last(&self.calls, &faces).await;
+            locked(&self.calls).was_stopped(&faces.key);
+            self.faces.send_modify(|faces| faces[number] = None);
+            let process = self.processes[number].take().expect("it was just started");
+            let ended = tokio::task::spawn_blocking(|| process.stop("TERM")).await.unwrap();
+            assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        }
+    }
+
+    /// The same once everybody was told who is to be, by a process whose clock is past all leases of those that died, and
+    /// every call is counted that a kill did not lose. What was told and counted, and all violations.
     pub async fn violations_once_told(&mut self, database: &TestDatabase) -> (Told, Vec<Violation>) {
         let mut violations = self.violations(database).await;
+        self.deliver(database).await;
         tell_everything(database).await;
         violations.extend(consistency::violations(database).await);
         let snapshot = Snapshot::of(&database.location()).await;
@@ -176,6 +214,9 @@ impl WriteStorm {
         let (calls, mails) = (self.hook.arrived(), self.sink.mails());
         let (told, more) = broken(&snapshot, &self.ground, &noted, (calls.as_slice(), mails.as_slice()));
         violations.extend(more);
+        let mut ledger = locked(&self.calls);
+        violations.extend(ledger.count(&counted_calls(&snapshot)));
+        let told = Told { calls: ledger.calls(), ..told };
         violations.sort();
         violations.dedup();
         (told, violations)

@@ -158,6 +158,25 @@ impl Row {
         self.number(column).unwrap_or_else(|| panic!("{}: {column} is null", self.name()))
     }
 
+    /// Bytes.
+    #[track_caller]
+    pub fn bytes(&self, column: &str) -> &[u8] {
+        match self.cell(column) {
+            Cell::Bytes(bytes) => bytes,
+            other => panic!("{}: {column} is no bytes: {other:?}", self.name()),
+        }
+    }
+
+    /// What a column holds, as text: also a number and whether something is true.
+    #[track_caller]
+    pub fn told(&self, column: &str) -> String {
+        match self.cell(column) {
+            Cell::Text(text) => text.clone(),
+            Cell::Null => String::new(),
+            other => shown(other),
+        }
+    }
+
     /// Whether it is true.
     #[track_caller]
     pub fn is(&self, column: &str) -> bool {

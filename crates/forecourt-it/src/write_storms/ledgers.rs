@@ -34,6 +34,28 @@ pub enum Noun {
     PortalToken,
     /// A contact point.
     ContactPoint,
+    /// A plan of a product.
+    Plan,
+    /// A service of the default gateway group.
+    Service,
+    /// A further upstream of a service.
+    Upstream,
+    /// A route.
+    Route,
+    /// A route of streams.
+    StreamRoute,
+    /// A global rule.
+    GlobalRule,
+    /// A certificate.
+    Certificate,
+    /// A consumer, by the user name.
+    Consumer,
+    /// A credential of a consumer.
+    ConsumerCredential,
+    /// An administrator that a directory made, by the user name.
+    Administrator,
+    /// A person that a directory made, by the user name.
+    Person,
 }
 
 /// A thing.
@@ -285,8 +307,8 @@ impl Ledger {
         }
         for ((key, column), possible) in &self.values {
             let (Some(row), Some(possible)) = (present.get(key), possible) else { continue };
-            let found = row.text(column);
-            if !possible.iter().any(|value| fits(column, found, value)) {
+            let found = row.told(column);
+            if !possible.iter().any(|value| fits(column, &found, value)) {
                 add("lost write", key, format!("{column} is {found:?} and must be one of {possible:?}"));
             }
         }
@@ -300,27 +322,48 @@ fn becomes(place: &Place, former: Option<&Possible>, value: Option<&String>) -> 
     (!former.contains(value)).then(|| Part::Becomes(place.clone(), value.clone()))
 }
 
-/// Whether a column that holds `found` holds `value`; a credential's secret is one of what is kept of it.
+/// Whether a column that holds `found` holds `value`: a credential's secret is one of what is kept of it, an upstream's
+/// address stands among those of its service, and what a plugin was given among all that is kept of it.
 fn fits(column: &str, found: &str, value: &str) -> bool {
-    if column == "secret" { found.contains(value) } else { found == value }
+    match column {
+        "secret" | "upstreams" | "plugins" => found.contains(value),
+        _ => found == value,
+    }
 }
 
 /// The rows of a storm by what writers call them.
 fn present(snapshot: &Snapshot) -> BTreeMap<Key, &Row> {
     let mut present = BTreeMap::new();
-    for (noun, table) in [
-        (Noun::Developer, "developers"),
-        (Noun::Application, "applications"),
-        (Noun::Credential, "credentials"),
-        (Noun::Product, "products"),
-        (Noun::Role, "roles"),
-        (Noun::AdminToken, "admin_tokens"),
-        (Noun::PortalToken, "portal_tokens"),
-        (Noun::ContactPoint, "contact_points"),
+    for (noun, table, column) in [
+        (Noun::Developer, "developers", "name"),
+        (Noun::Application, "applications", "name"),
+        (Noun::Credential, "credentials", "name"),
+        (Noun::Product, "products", "name"),
+        (Noun::Role, "roles", "name"),
+        (Noun::AdminToken, "admin_tokens", "name"),
+        (Noun::PortalToken, "portal_tokens", "name"),
+        (Noun::ContactPoint, "contact_points", "name"),
+        (Noun::Plan, "plans", "name"),
+        (Noun::Service, "services", "id"),
+        (Noun::Route, "routes", "id"),
+        (Noun::Certificate, "certificates", "id"),
+        (Noun::Consumer, "consumers", "username"),
+        (Noun::ConsumerCredential, "consumer_credentials", "id"),
+        (Noun::Administrator, "administrators", "username"),
+        (Noun::Person, "persons", "username"),
     ] {
-        for row in snapshot.rows(table).iter().filter(|row| row.text("name").starts_with(PREFIX)) {
-            present.insert((noun, row.text("name").to_owned()), row);
+        for row in snapshot.rows(table).iter().filter(|row| row.text(column).starts_with(PREFIX)) {
+            present.insert((noun, row.text(column).to_owned()), row);
         }
+    }
+    for row in snapshot.rows("services") {
+        for (id, _) in row.json("upstreams").as_object().into_iter().flatten() {
+            present.insert((Noun::Upstream, id.clone()), row);
+        }
+    }
+    for row in snapshot.rows("group_objects") {
+        let noun = if row.text("kind") == "stream_route" { Noun::StreamRoute } else { Noun::GlobalRule };
+        present.insert((noun, row.text("id").to_owned()), row);
     }
     let names = |table: &str| -> BTreeMap<String, String> {
         let rows = snapshot.rows(table).iter();

@@ -4,23 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use forecourt_core::{deliveries::DeliveryState, events::EventName, notices::NoticeEvent};
 
-use super::{Ground, Ledger};
+use super::{Calls, Ground, Ledger};
 use crate::{
     Mail,
     consistency::{Row, Snapshot, Violation},
     upstreams::Arrived,
 };
 
-/// What was told.
+/// What was told, and what was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// Deliveries that arrived.
     pub deliveries: usize,
     /// How often one arrived that had arrived before.
     pub duplicates: usize,
+    /// The calls of the storm's callers.
+    pub calls: Calls,
 }
 
-/// What was told, and every promise about it that was broken.
+/// What was told, and every promise about it that was broken. Calls are not looked at.
 pub fn broken(
     snapshot: &Snapshot,
     ground: &Ground,
@@ -78,7 +80,8 @@ pub fn broken(
         }
     }
     let arrivals: usize = heard.values().map(Vec::len).sum();
-    (Told { deliveries: heard.len(), duplicates: arrivals - heard.len() }, violations)
+    let (deliveries, duplicates) = (heard.len(), arrivals - heard.len());
+    (Told { deliveries, duplicates, ..Told::default() }, violations)
 }
 
 /// The events that the recipients must be told of: what became of requests to the product that asks. Of a subscription

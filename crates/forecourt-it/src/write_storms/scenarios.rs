@@ -1,5 +1,10 @@
 //! What writers do: each kind of write that a portal lives of, one after the other, on things of their own. Everything that
-//! they ask for is right, so that only a lost write can make an answer a refusal.
+//! they ask for is right, so that only a lost write can make an answer a refusal. What is written of gateways, plans and
+//! directories stands in files of its own.
+
+mod directories;
+mod gateways;
+mod plans;
 
 use forecourt_core::secrets::SecretDigest;
 use http::Method;
@@ -247,11 +252,12 @@ impl Writer {
 
     /// Deletes it every other time.
     async fn perhaps_remove(&mut self, key: Key, path: String) -> Option<()> {
-        if self.one_in(2) {
-            let call = Call::new(Face::Admin, Method::DELETE, path);
-            self.write(call, vec![Step::Remove(vec![key])]).await?;
-        }
-        Some(())
+        if self.one_in(2) { self.remove(key, path).await } else { Some(()) }
+    }
+
+    async fn remove(&mut self, key: Key, path: String) -> Option<()> {
+        let call = Call::new(Face::Admin, Method::DELETE, path);
+        self.write(call, vec![Step::Remove(vec![key])]).await.map(drop)
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     Faces, Ground, Ledger, Seeded, Step,
+    grounds::one_running,
     ledgers::{Key, PREFIX},
     locked,
 };
@@ -25,6 +26,10 @@ pub(super) enum Face {
     FrontEnd,
     /// A developer, through the front end.
     Developer(String),
+    /// The directory of administrators.
+    Directory,
+    /// The directory of the portal's people.
+    PortalDirectory,
 }
 
 /// What is asked.
@@ -73,11 +78,16 @@ impl Writer {
     /// Goes from one scenario to the next until told to stop. A scenario ends where an answer is lost.
     pub(super) async fn run(mut self) {
         while !self.stop.load(Ordering::SeqCst) {
-            let _ended = match self.random.below(10) {
+            let _ended = match self.random.below(16) {
                 0..=4 => self.develop().await,
                 5..=6 => self.ask_and_decide().await,
                 7..=8 => self.publish().await,
-                _ => self.administrate().await,
+                9 => self.administrate().await,
+                10..=11 => self.connect().await,
+                12 => self.admit().await,
+                13 => self.certify().await,
+                14 => self.plan().await,
+                _ => self.provision().await,
             };
         }
     }
@@ -146,18 +156,12 @@ impl Writer {
 
     /// A client of one of the processes that run, once one does; `None`: the storm is over.
     async fn client(&mut self, face: &Face) -> Option<Client> {
-        let mut faces = self.faces.clone();
-        let stop = Arc::clone(&self.stop);
-        let is_known =
-            |all: &Vec<Option<Faces>>| stop.load(Ordering::SeqCst) || all.iter().any(Option::is_some);
-        let running: Vec<Faces> = faces.wait_for(is_known).await.ok()?.iter().flatten().cloned().collect();
-        if running.is_empty() {
-            return None;
-        }
-        let one = running[self.random.below(running.len())].clone();
+        let one = one_running(&self.faces, &self.stop, &mut self.random).await?;
         Some(match face {
             Face::Admin => one.admin,
             Face::FrontEnd => one.front_end,
+            Face::Directory => one.directory,
+            Face::PortalDirectory => one.portal_directory,
             Face::Developer(name) => one.front_end.with("x-portal-developer-id", name),
         })
     }

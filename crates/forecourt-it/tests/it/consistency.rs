@@ -2,7 +2,7 @@
 
 use forecourt_it::{
     Forecourt, TestDatabase, Webhook,
-    consistency::{self, Snapshot, assert_consistent, copied_with, untold},
+    consistency::{self, Snapshot, assert_consistent, copied_with, counted_calls, untold},
     deadlines::eventually,
     installations::text,
 };
@@ -16,7 +16,7 @@ type Break = fn(&mut Snapshot);
 const SEALED: &str = "\"sealed\":\"v1.";
 
 /// The check that must notice, and what is done.
-const BREAKS: [(&str, Break); 23] = [
+const BREAKS: [(&str, Break); 33] = [
     ("approval of a subscription", |rows| {
         rows.rows_mut("approvals").clear();
     }),
@@ -52,6 +52,27 @@ const BREAKS: [(&str, Break); 23] = [
     ("search text", |rows| set(rows, "developers", "search_text", "somebody else")),
     ("state", |rows| set(rows, "applications", "status", "asleep")),
     ("suspension", |rows| set(rows, "applications", "status_reason", "none")),
+    ("usage batches", |rows| put(rows, "usage_spools", "last_number", Cell::Integer(0))),
+    ("usage cells", |rows| put(rows, "usage_chunks", "cells", Cell::Bytes(vec![0, 2, 1]))),
+    ("usage names", |rows| rows.rows_mut("usage_names").clear()),
+    ("usage names", |rows| set(rows, "usage_names", "name", "something else")),
+    ("usage of nothing", |rows| each(rows, "usage_series", "credential_id", "crd_nobody")),
+    ("usage owner", |rows| each(rows, "usage_series", "developer_id", "dev_nobody")),
+    ("usage series", |rows| put(rows, "usage_series", "grain", Cell::Integer(3))),
+    ("usage steps", |rows| {
+        let hours = rows.rows_mut("usage_chunks").iter_mut().filter(|row| row.count("step") == 1);
+        hours.for_each(|row| row.set("cells", Cell::Bytes(Vec::new())));
+    }),
+    ("usage sums", |rows| {
+        rows.rows_mut("usage_chunks").remove(0);
+    }),
+    ("usage sums", |rows| {
+        // One call more than there was: the third byte of the first cell.
+        let row = &mut rows.rows_mut("usage_chunks")[0];
+        let mut cells = row.bytes("cells").to_vec();
+        cells[2] += 1;
+        row.set("cells", Cell::Bytes(cells));
+    }),
     ("wrapping", |rows| rows.rows_mut("key_wrappings").clear()),
 ];
 
@@ -60,12 +81,18 @@ fn set(snapshot: &mut Snapshot, table: &str, column: &str, text: &str) {
     put(snapshot, table, column, Cell::Text(text.into()));
 }
 
+/// Gives every row of a table that has a text in this column another one.
+fn each(snapshot: &mut Snapshot, table: &str, column: &str, text: &str) {
+    let rows = snapshot.rows_mut(table).iter_mut().filter(|row| !row.text(column).is_empty());
+    rows.for_each(|row| row.set(column, Cell::Text(text.into())));
+}
+
 /// Gives the first row of a table another value.
 fn put(snapshot: &mut Snapshot, table: &str, column: &str, cell: Cell) {
     snapshot.rows_mut(table)[0].set(column, cell);
 }
 
-/// An installation with something of most nouns, in which everybody was told.
+/// An installation with something of most nouns, in which everybody was told and calls are counted.
 async fn lived() -> (Forecourt, Webhook) {
     let (f, hook) = (Forecourt::start().await, Webhook::start().await);
     let body = json!({ "name": "Chat", "type": "webhook", "url": hook.url() });
@@ -79,11 +106,16 @@ async fn lived() -> (Forecourt, Webhook) {
     let orders = f.product("Orders").await;
     let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
     application.request(&waiting).await;
-    application.key("prod").await;
+    let key = application.key("prod").await;
+    for _ in 0..3 {
+        f.call(&orders, &key).await.expect(200);
+    }
     has_secret(&f, "a secret that bob signs his tokens with").await;
-    eventually("everybody is told", || async {
+    eventually("everybody is told, and calls are added up", || async {
         let snapshot = Snapshot::of(&f.database().location()).await;
-        (hook.arrived().len() == 1 && untold(&snapshot).is_empty()).then_some(())
+        let is_counted =
+            snapshot.rows("usage_inbox").is_empty() && counted_calls(&snapshot).get(&key.id) == Some(&3);
+        (hook.arrived().len() == 1 && untold(&snapshot).is_empty() && is_counted).then_some(())
     })
     .await;
     (f, hook)

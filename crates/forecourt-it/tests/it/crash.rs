@@ -1,5 +1,5 @@
-//! kill -9 in a storm of writes: every acknowledged write is there afterwards, none is half done, and everybody who is to be
-//! told is told. `cargo xtask storm writes` does the same for longer.
+//! kill -9 in a storm of writes: every acknowledged write is there afterwards, none is half done, everybody who is to be
+//! told is told, and no call through the gateway is counted twice. `cargo xtask storm writes` does the same for longer.
 
 use forecourt_it::{TestDatabase, WriteStorm, consistency::assert_none};
 
@@ -8,7 +8,7 @@ const KILLS: usize = 10;
 /// After how many kills the rows are looked at as they lie there.
 const LOOKS: usize = 5;
 /// How many write at the same time.
-const WRITERS: usize = 4;
+const WRITERS: usize = 6;
 const SEED: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,4 +35,5 @@ async fn after_kill_9_every_acknowledged_write_is_there_and_told_and_none_is_hal
     assert!(noted.strange.is_empty(), "{:#?}", noted.strange);
     assert!(noted.acknowledged >= 10 * KILLS, "too little was written to mean anything");
     assert!(told.deliveries > 0 && !noted.promised.is_empty(), "nobody was told of anything");
+    assert!(told.calls.counted > 0, "no call was counted: {:?}", told.calls);
 }

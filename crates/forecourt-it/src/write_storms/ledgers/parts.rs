@@ -23,7 +23,7 @@ impl Part {
             Self::Made(key) => Some(present.contains_key(key)),
             Self::Gone(key) => Some(!present.contains_key(key)),
             Self::Becomes((key, column), value) => {
-                present.get(key).map(|row| fits(column, row.text(column), value))
+                present.get(key).map(|row| fits(column, &row.told(column), value))
             }
         }
     }
