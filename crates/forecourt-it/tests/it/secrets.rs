@@ -195,7 +195,7 @@ async fn is_logged(mut it: Installation, password: &str, findings: &mut Findings
     assert!(stopped.stderr.contains("\"level\":\"TRACE\""), "nothing is left out");
     // The last ones are sent when a process stops.
     let spans = it.collector.spans();
-    assert!(spans.len() > early.max(100), "{early} spans, and {} in the end", spans.len());
+    assert!(spans.len() >= early.max(100), "{early} spans, and {} in the end", spans.len());
     let spans = serde_json::Value::from(spans).to_string();
     findings.look(&it.secrets, "spans of all", spans.as_bytes(), "/api/settings/tokens", &[]);
     findings.look(&it.secrets, "standard output", format!("\n{}", stopped.stdout).as_bytes(), "\n", &[]);
