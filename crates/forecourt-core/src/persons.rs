@@ -54,7 +54,8 @@ pub const PASSWORD_LEAST: usize = 8;
 /// The most characters of a password.
 pub const PASSWORD_MOST: usize = 128;
 
-/// An e-mail address, lower case: one `@`, something before it, a dotted name after it, at most 254 bytes.
+/// An e-mail address, lower case: one `@`, before it something that neither begins nor ends with a dot nor has two in a
+/// row (RFC 5321 §4.1.2), a dotted name after it, at most 254 bytes.
 pub fn email(field: &str, address: &str) -> Result<String, Invalid> {
     let address = address.trim().to_lowercase();
     let fits = address.len() <= 254
@@ -62,7 +63,7 @@ pub fn email(field: &str, address: &str) -> Result<String, Invalid> {
             c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"')
         })
         && address.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty()
+            local.split('.').all(|atom| !atom.is_empty())
                 && !domain.contains('@')
                 && domain.split('.').count() >= 2
                 && domain.split('.').all(|label| !label.is_empty())

@@ -100,9 +100,16 @@ impl SmtpServer {
     /// This server with what `input` gives. A new password is clear in it.
     ///
     /// # Errors
-    /// When a member breaks a rule, it would be enabled without an address or a sender, or another server would get the
-    /// password that is kept.
-    pub fn changed(mut self, input: SmtpServerInput) -> Result<Self, Invalid> {
+    /// When a member breaks a rule, it would be enabled without an address or a sender, or the password that is kept would
+    /// go to another server, or less protected.
+    pub fn changed(self, input: SmtpServerInput) -> Result<Self, Invalid> {
+        let keeps = self.password.is_some() && input.password.is_none();
+        let strength = self.security.strength();
+        let server = self.given(input)?;
+        if keeps && server.security.strength() < strength { Err(again()) } else { Ok(server) }
+    }
+
+    fn given(mut self, input: SmtpServerInput) -> Result<Self, Invalid> {
         let keeps = self.password.is_some() && input.password.is_none();
         let moves = input.address.as_ref().is_some_and(|given| !given.is_empty() && *given != self.address);
         self.enable = input.enable.unwrap_or(self.enable);
@@ -144,7 +151,7 @@ impl SmtpServer {
     pub fn to_try(self, input: SmtpServerInput) -> Result<Self, Invalid> {
         let keeps = self.password.is_some() && input.password.is_none();
         let (username, security) = (self.username.clone(), self.security);
-        let server = self.changed(SmtpServerInput { enable: Some(true), ..input })?;
+        let server = self.given(SmtpServerInput { enable: Some(true), ..input })?;
         let differs = server.username != username || server.security.strength() < security.strength();
         if keeps && differs && !server.username.is_empty() { Err(again()) } else { Ok(server) }
     }
@@ -161,7 +168,7 @@ impl SmtpServer {
 fn again() -> Invalid {
     Invalid::new(
         "password",
-        "must be given again: the one that is kept was given for another server or user name",
+        "must be given again: the one that is kept was given for another server, user name or protection",
     )
 }
 
@@ -274,6 +281,10 @@ mod tests {
         assert!(refused(SmtpServerInput { username: Some("eve".into()), ..SmtpServerInput::default() }));
         let bare = SmtpServerInput { security: Some(SmtpSecurity::None), ..SmtpServerInput::default() };
         assert!(refused(bare.clone()));
+        assert!(
+            server.clone().changed(bare.clone()).is_err(),
+            "it would go out in the clear with the next mail"
+        );
         // What protects it as well, asks for nobody, or comes with a password is tried.
         let nobody = SmtpServerInput { username: Some(String::new()), ..bare };
         for input in [given("mail.example.com", None), given("other.example.com", Some("new")), nobody] {

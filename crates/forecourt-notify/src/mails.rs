@@ -51,10 +51,13 @@ impl Header for AutoSubmitted {
 /// The mail in bytes, its lines ended by CRLF.
 ///
 /// # Errors
-/// Says which address is none; that is for good.
+/// Says which address is none; that is for good where it is the recipient's, and may be mended where it is the sender's.
 pub fn written(mail: &Mail<'_>) -> Result<Vec<u8>, Failure> {
     let sender_name = Some(mail.sender_name.to_owned()).filter(|name| !name.is_empty());
-    let sender = Mailbox::new(sender_name, address("sender", mail.sender)?);
+    let sender = Mailbox::new(
+        sender_name,
+        address("sender", mail.sender).map_err(|failure| Failure::later(failure.text))?,
+    );
     let domain = sender.email.domain().to_owned();
     let seconds = u64::try_from(mail.at.seconds()).unwrap_or(0);
     let message = Message::builder()

@@ -1,20 +1,15 @@
 //! Opening the database, and reading from it.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod options;
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
-    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::{
-        Connection,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
-    },
+    ConnectionTrait, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
+use self::options::{postgres, sqlite};
 use crate::{
     StoreError, Tx, dialect, migrations, schemas,
     writings::{Outcome, Writings},
@@ -75,13 +70,8 @@ pub enum ReadingError {
     },
 }
 
-/// How long a writer waits for another process's lock before it gives up.
-const BUSY: Duration = Duration::from_secs(5);
 /// How many connections read at once.
 const READERS: u32 = 8;
-/// How many rows of an answer SQLite's own thread may read before they are taken: with the driver's 50, a long answer
-/// makes the two threads wait for each other most of the time.
-const ROWS_AHEAD: usize = 1_000;
 /// How many hear of what other processes commit.
 const LISTENER: u32 = 1;
 /// What connections of a process that serves call themselves at PostgreSQL, so that others see that it does.
@@ -254,48 +244,6 @@ async fn migrate(pool: &DatabaseConnection) -> Result<(), StoreError> {
     Ok(migrations::run(pool).await?)
 }
 
-fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
-    options.max_connections(connections).min_connections(1).sqlx_logging(false);
-    options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);
-    options.acquire_timeout(Duration::from_secs(10));
-    if !read_only {
-        // When the disk takes nothing, SQLite undoes the transaction by itself and the driver goes on believing that there
-        // is one: what came next on that connection would never be made permanent.
-        options.map_sqlx_sqlite_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async move {
-                    // An answer means that an undoing that was begun has ended.
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                })
-            })
-        });
-    }
-    let path = path.to_owned();
-    options.map_sqlx_sqlite_opts(move |options| {
-        let options = options
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .statement_cache_capacity(256)
-            .row_buffer_size(ROWS_AHEAD);
-        if read_only { options.pragma("query_only", "on") } else { options }
-    });
-    options
-}
-
-fn postgres(url: &str, name: &'static str, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(connections).sqlx_logging(false).test_before_acquire(false);
-    options.acquire_timeout(Duration::from_secs(10));
-    options.map_sqlx_postgres_opts(move |options| options.application_name(name));
-    options
-}
-
 #[cfg(test)]
 mod tests {
     use forecourt_core::audit_logs::chains::MarkName;
@@ -314,7 +262,10 @@ mod tests {
         }
         let _tx = store.begin().await.unwrap();
         let looking = store.before().audit_mark(MarkName::Head);
-        tokio::time::timeout(Duration::from_secs(5), looking).await.expect("it waits for a reader").unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(5), looking)
+            .await
+            .expect("it waits for a reader")
+            .unwrap();
     }
 
     #[tokio::test]

@@ -157,7 +157,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Begins anew whatever `filter` wants and does not wait, without regard to its page; tells how many there were.
+    /// Begins anew whatever `filter` wants and does not wait, without regard to its page; tells how many there were. Mails
+    /// with a link to one person's account, which is too old by then, only where `filter` names their event.
     /// Keeps to the rule of [`Delivery::again`].
     pub async fn begin_deliveries_anew(
         &self,
@@ -173,6 +174,11 @@ impl Tx {
             .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
             .filter(conditions(filter))
             .filter(Column::State.ne(DeliveryState::Waiting.name()));
+        let with_links = NoticeEvent::ALL.iter().filter(|event| event.link_purpose().is_some());
+        let changed = match filter.event {
+            Some(_) => changed,
+            None => changed.filter(Column::Event.is_not_in(with_links.map(|event| event.name()))),
+        };
         Ok(changed.exec(&self.connection()).await?.rows_affected)
     }
 

@@ -58,16 +58,22 @@ impl From<DbErr> for StoreError {
             _ => {}
         }
         match code(&error).as_deref() {
-            // SQLite: primary result codes, https://www.sqlite.org/rescode.html; PostgreSQL: lock_not_available.
-            Some("5" | "6" | "261" | "517" | "55P03") => Self::Locked(error),
+            // SQLite: primary result codes, https://www.sqlite.org/rescode.html; PostgreSQL: lock_not_available,
+            // query_canceled, serialization_failure, deadlock_detected, out_of_memory, configuration_limit_exceeded.
+            Some("5" | "6" | "261" | "517" | "55P03" | "57014" | "40001" | "40P01" | "53200" | "53400") => {
+                Self::Locked(error)
+            }
             Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => Self::ReadOnly(error),
             Some("13" | "53100") => Self::Full(error),
             // PostgreSQL: io_error.
             Some("58030") => Self::Disk(error),
             Some(code) if is_of_the_disk(code) => Self::Disk(error),
-            Some("14" | "26" | "270" | "526" | "782" | "1038" | "57P01" | "57P03" | "53300") => {
-                Self::Unreachable(error)
-            }
+            // PostgreSQL: admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout,
+            // transaction_timeout, too_many_connections.
+            Some(
+                "14" | "26" | "270" | "526" | "782" | "1038" | "57P01" | "57P02" | "57P03" | "25P03"
+                | "25P04" | "53300",
+            ) => Self::Unreachable(error),
             Some(_) => Self::Other(error),
             None => match error {
                 DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => Self::Unreachable(error),

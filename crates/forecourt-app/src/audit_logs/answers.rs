@@ -4,7 +4,10 @@
 //! of its own, with a name that joins it to its record. Invariant: whoever reads the log in this process has flushed
 //! before; what is lost when the process is killed is the answers of its last quarter second, and no change.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use forecourt_core::{
     audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, Journal, masking},
@@ -15,7 +18,10 @@ use tokio::sync::Notify;
 use crate::{App, Error, ErrorKind, random::OsRandom};
 
 /// From so many entries on, whoever adds one writes them first: nothing piles up where nobody writes in the background.
+/// Where they cannot be written, those that come then wait without their bodies. So many are written at a time.
 const MOST: usize = 1_000;
+/// So many wait at most, some 50 MB, while the database takes nothing; who calls on then is left out.
+const MOST_WAITING: usize = 50_000;
 
 /// Entries that are not written yet.
 #[derive(Default)]
@@ -24,6 +30,57 @@ pub(crate) struct Pending {
     /// Held while they are written, so that who waits for it knows that what was there is.
     writing: tokio::sync::Mutex<()>,
     due: Notify,
+    /// The last time they could not be written: nobody who calls waits for the next one.
+    is_stuck: AtomicBool,
+    left_out: AtomicU64,
+}
+
+impl Pending {
+    /// Adds entries, or leaves them out where too many wait; tells how many wait now.
+    fn add(&self, mut entries: Vec<AuditEntry>) -> usize {
+        let mut waiting = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= MOST_WAITING {
+            if self.left_out.fetch_add(1, Relaxed) == 0 {
+                tracing::error!("the audit log takes nothing and too much waits: calls are left out of it");
+            }
+            return waiting.len();
+        }
+        if waiting.len() >= MOST {
+            entries.iter_mut().for_each(without_body);
+        }
+        waiting.extend(entries);
+        waiting.len()
+    }
+
+    /// Puts entries back that could not be written: what came meanwhile is younger.
+    fn put_back(&self, left: Vec<AuditEntry>) {
+        self.is_stuck.store(true, Relaxed);
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, left);
+    }
+
+    /// Notes that everything was written.
+    fn is_written(&self) {
+        self.is_stuck.store(false, Relaxed);
+        let calls = self.left_out.swap(0, Relaxed);
+        if calls > 0 {
+            tracing::error!(
+                audit.calls = calls,
+                "calls were left out of the audit log while it took nothing"
+            );
+        }
+    }
+}
+
+fn without_body(entry: &mut AuditEntry) {
+    match entry {
+        AuditEntry::Record(record) => {
+            if let Some(request) = record.request.as_mut() {
+                request.body = None;
+            }
+        }
+        AuditEntry::Answer(answer) => answer.body = None,
+        AuditEntry::Further(_) => {}
+    }
 }
 
 /// Answers to a body, or to a form of a page, that says nothing that can be done: nobody knows what stands in its members.
@@ -56,13 +113,10 @@ pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
         error_message: answer.error_message.clone(),
     }));
     let pending = app.pending_answers();
-    let count = {
-        let mut waiting = pending.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(entries);
-        waiting.len()
-    };
+    let count = pending.add(entries);
     pending.due.notify_one();
     if count >= MOST
+        && !pending.is_stuck.load(Relaxed)
         && let Err(error) = flush(app).await
     {
         tracing::error!(error.cause = %error, "answers cannot be written to the audit log; they wait");
@@ -91,16 +145,19 @@ pub async fn flush(app: &App) -> Result<(), Error> {
 async fn write_pending(app: &App) -> Result<(), Error> {
     let pending = app.pending_answers();
     let _writing = pending.writing.lock().await;
-    let entries = std::mem::take(&mut *pending.entries.lock().unwrap_or_else(PoisonError::into_inner));
-    if entries.is_empty() {
-        return Ok(());
+    let mut entries = std::mem::take(&mut *pending.entries.lock().unwrap_or_else(PoisonError::into_inner));
+    while !entries.is_empty() {
+        // Nobody else has a turn to write while some are written.
+        let rest = entries.split_off(entries.len().min(MOST));
+        if let Err((error, mut left)) = settled(entries, |some| write(app, some)).await {
+            left.extend(rest);
+            pending.put_back(left);
+            return Err(error);
+        }
+        entries = rest;
     }
-    settled(entries, move |some| write(app, some)).await.map_err(|(error, left)| {
-        let mut waiting = pending.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        // What came meanwhile is younger.
-        waiting.splice(0..0, left);
-        error
-    })
+    pending.is_written();
+    Ok(())
 }
 
 /// Writes `entries` at once. Where the database is there but does not take them, each is written for itself, and those
@@ -209,6 +266,30 @@ mod tests {
         let away = |_| ready(Err(Error::new(ErrorKind::Unavailable, "database_locked", "locked")));
         let (_, left) = settled(vec![entry("aud_1"), entry("aud_2")], away).await.unwrap_err();
         assert_eq!(ids(&left), ["aud_1", "aud_2"]);
+    }
+
+    #[test]
+    fn what_waits_while_nothing_can_be_written_does_not_fill_the_memory() {
+        let pending = Pending::default();
+        let long = || {
+            let mut answer = entry("aud_1");
+            if let AuditEntry::Answer(answer) = &mut answer {
+                answer.body = Some(serde_json::json!("long"));
+            }
+            answer
+        };
+        for _ in 0..MOST_WAITING + 10 {
+            pending.add(vec![long()]);
+        }
+        assert_eq!(pending.left_out.load(Relaxed), 10);
+        let waiting = std::mem::take(&mut *pending.entries.lock().unwrap());
+        let has_body =
+            |entry: &&AuditEntry| matches!(entry, AuditEntry::Answer(answer) if answer.body.is_some());
+        assert_eq!((waiting.len(), waiting.iter().filter(has_body).count()), (MOST_WAITING, MOST));
+        pending.put_back(waiting);
+        assert!(pending.is_stuck.load(Relaxed), "nobody waits for the next attempt");
+        pending.is_written();
+        assert_eq!((pending.left_out.load(Relaxed), pending.is_stuck.load(Relaxed)), (0, false));
     }
 
     #[tokio::test]
