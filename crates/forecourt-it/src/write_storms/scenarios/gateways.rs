@@ -142,7 +142,7 @@ impl Writer {
         columns: &[(&'static str, String)],
     ) -> Option<Value> {
         let change = |(column, value): &(&'static str, String)| {
-            Step::Change(key.clone(), *column, Some(value.clone()))
+            Step::Change(key.clone(), column, Some(value.clone()))
         };
         let call = Call::new(Face::Admin, Method::PUT, path).with(body);
         self.write(call, columns.iter().map(change).collect()).await
