@@ -141,9 +141,8 @@ impl Writer {
         body: Value,
         columns: &[(&'static str, String)],
     ) -> Option<Value> {
-        let change = |(column, value): &(&'static str, String)| {
-            Step::Change(key.clone(), column, Some(value.clone()))
-        };
+        let change =
+            |(column, value): &(&'static str, String)| Step::Change(key.clone(), column, Some(value.clone()));
         let call = Call::new(Face::Admin, Method::PUT, path).with(body);
         self.write(call, columns.iter().map(change).collect()).await
     }
