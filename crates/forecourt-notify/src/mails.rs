@@ -133,4 +133,12 @@ mod tests {
             assert_eq!(refused.outlook, forecourt_core::deliveries::Outlook::Never, "{recipient:?}");
         }
     }
+
+    #[test]
+    fn a_wrong_sender_may_be_mended_and_a_wrong_recipient_is_for_good() {
+        use forecourt_core::deliveries::Outlook;
+        let wrong = "a..b@example.com";
+        assert_eq!(written(&Mail { sender: wrong, ..MAIL }).unwrap_err().outlook, Outlook::Later(None));
+        assert_eq!(written(&Mail { recipient: wrong, ..MAIL }).unwrap_err().outlook, Outlook::Never);
+    }
 }

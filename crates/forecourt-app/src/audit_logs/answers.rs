@@ -36,36 +36,41 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Adds entries, or leaves them out where too many wait; tells how many wait now.
-    fn add(&self, mut entries: Vec<AuditEntry>) -> usize {
+    /// Adds entries; tells how many wait now.
+    fn add(&self, entries: Vec<AuditEntry>) -> usize {
         let mut waiting = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() >= MOST_WAITING {
-            if self.left_out.fetch_add(1, Relaxed) == 0 {
-                tracing::error!("the audit log takes nothing and too much waits: calls are left out of it");
-            }
-            return waiting.len();
-        }
-        if waiting.len() >= MOST {
-            entries.iter_mut().for_each(without_body);
-        }
+        let known = waiting.len();
         waiting.extend(entries);
+        self.bound(&mut waiting, known);
         waiting.len()
     }
 
     /// Puts entries back that could not be written: what came meanwhile is younger.
     fn put_back(&self, left: Vec<AuditEntry>) {
         self.is_stuck.store(true, Relaxed);
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, left);
+        let mut waiting = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.splice(0..0, left);
+        self.bound(&mut waiting, 0);
+    }
+
+    /// Leaves the youngest out where too many wait, and bodies where many do; the first `known` were looked at before.
+    fn bound(&self, waiting: &mut Vec<AuditEntry>, known: usize) {
+        let excess = waiting.len().saturating_sub(MOST_WAITING);
+        waiting.truncate(MOST_WAITING);
+        waiting.iter_mut().skip(known.max(MOST)).for_each(without_body);
+        if excess > 0 && self.left_out.fetch_add(excess as u64, Relaxed) == 0 {
+            tracing::error!("the audit log takes nothing and too much waits: calls are left out of it");
+        }
     }
 
     /// Notes that everything was written.
     fn is_written(&self) {
         self.is_stuck.store(false, Relaxed);
-        let calls = self.left_out.swap(0, Relaxed);
-        if calls > 0 {
+        let entries = self.left_out.swap(0, Relaxed);
+        if entries > 0 {
             tracing::error!(
-                audit.calls = calls,
-                "calls were left out of the audit log while it took nothing"
+                audit.entries = entries,
+                "entries were left out of the audit log while it took nothing"
             );
         }
     }
@@ -286,7 +291,13 @@ mod tests {
         let has_body =
             |entry: &&AuditEntry| matches!(entry, AuditEntry::Answer(answer) if answer.body.is_some());
         assert_eq!((waiting.len(), waiting.iter().filter(has_body).count()), (MOST_WAITING, MOST));
+        // What comes while the others are tried is bounded with them, however often that is.
+        for _ in 0..20 {
+            pending.add(vec![long()]);
+        }
         pending.put_back(waiting);
+        assert_eq!(pending.left_out.load(Relaxed), 30);
+        assert_eq!(pending.entries.lock().unwrap().len(), MOST_WAITING);
         assert!(pending.is_stuck.load(Relaxed), "nobody waits for the next attempt");
         pending.is_written();
         assert_eq!((pending.left_out.load(Relaxed), pending.is_stuck.load(Relaxed)), (0, false));

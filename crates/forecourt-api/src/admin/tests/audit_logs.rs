@@ -93,6 +93,23 @@ async fn a_call_that_was_refused_or_found_nothing_is_recorded_with_its_error_mes
 }
 
 #[tokio::test]
+async fn a_wrong_pair_in_a_header_is_recorded_whatever_was_asked_for() {
+    let stage = Stage::start().await;
+    // printf 'eve:planted-password' | base64
+    let wrong = [("authorization", "Basic ZXZlOnBsYW50ZWQtcGFzc3dvcmQ=")];
+    assert_eq!(stage.with_headers("GET", "/api/portals", &wrong, Value::Null).await.status, 401);
+    let record = newest(&stage, "event_type=Login").await;
+    assert_eq!(
+        (&record["operator"]["username"], &record["error_message"]),
+        (&json!("eve"), &json!("unauthorized"))
+    );
+    assert!(
+        !record.to_string().contains("planted-password") && !record.to_string().contains("ZXZlOn"),
+        "{record}"
+    );
+}
+
+#[tokio::test]
 async fn every_sign_in_is_recorded_successful_or_not_and_every_sign_out() {
     let stage = Stage::start().await;
     let wrong = json!({ "username": "admin", "password": "planted-password" });

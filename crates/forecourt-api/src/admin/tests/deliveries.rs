@@ -16,10 +16,14 @@ const HOOKS: &str = "/api/contact_points";
 
 /// Stores a delivery to `contact_point` that was given up after two attempts.
 pub(super) async fn dead(stage: &Stage, id: &str, contact_point: &str) -> String {
+    dead_of(stage, id, contact_point, NoticeEvent::SubscriptionRequested).await
+}
+
+async fn dead_of(stage: &Stage, id: &str, contact_point: &str, event: NoticeEvent) -> String {
     let at = Timestamp::from_seconds(START);
     let delivery = Delivery {
         id: DeliveryId::known(id),
-        event: NoticeEvent::SubscriptionRequested,
+        event,
         event_id: EventId::known(id),
         portal_id: PortalId::known("prt_1"),
         approval_id: None,
@@ -141,6 +145,22 @@ async fn all_deliveries_of_a_time_that_ended_alike_are_sent_again_together() {
         let (status, message) = stage.call("POST", &path, body).await.refusal();
         assert!(status == 400 && message.contains(part), "{part}: {message}");
     }
+}
+
+#[tokio::test]
+async fn links_to_accounts_are_sent_again_only_where_their_event_is_named() {
+    let stage = Stage::start().await;
+    dead(&stage, "dlv_1", "ctp_1").await;
+    dead_of(&stage, "dlv_2", "ctp_1", NoticeEvent::PasswordForgotten).await;
+    dead_of(&stage, "dlv_3", "ctp_1", NoticeEvent::VerificationAsked).await;
+    let mut day = json!({
+        "state": "dead", "start_at": "2026-08-07T00:00:00.000Z", "end_at": "2026-08-08T00:00:00.000Z",
+    });
+    let path = format!("{ALL}/resend");
+    assert_eq!(stage.call("POST", &path, day.clone()).await.value(), json!({ "resent": 1 }));
+    assert_eq!(ids(&stage.get(&format!("{ALL}?state=dead")).await.list()), ["dlv_3", "dlv_2"]);
+    day["event"] = json!(NoticeEvent::PasswordForgotten.name());
+    assert_eq!(stage.call("POST", &path, day).await.value(), json!({ "resent": 1 }));
 }
 
 #[tokio::test]
