@@ -121,6 +121,7 @@ struct Parts {
     messenger: Outgoing,
     message_time: Duration,
     approval_links: bool,
+    first_administrator: bool,
 }
 
 impl std::fmt::Debug for App {
@@ -162,6 +163,7 @@ impl App {
             messenger: Outgoing::with_time(config.outgoing.clone(), config.message_time),
             message_time: config.message_time,
             approval_links: config.approval_links,
+            first_administrator: made.first_administrator,
         })))
     }
 
@@ -298,6 +300,11 @@ impl App {
 
     pub(crate) fn sync_authority(&self) -> &SyncAuthority {
         &self.0.sync_authority
+    }
+
+    /// Whether [`App::open`] made the first administrator: whoever else opens the same database at once did not.
+    pub fn made_first_administrator(&self) -> bool {
+        self.0.first_administrator
     }
 
     pub(crate) fn usage_kept(&self) -> &UsageKept {

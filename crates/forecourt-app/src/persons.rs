@@ -129,6 +129,7 @@ pub async fn sign_up(
     let owner = SessionOwner::Person(person.id.clone());
     let session = authentication::new_session(&token, owner, option.id, caller, user_agent, write.now);
     write.insert_session(&session).await?;
+    write.delete_ended_sessions(write.now).await?;
     write.commit().await?;
     Ok(Some(SignedIn { owner: person.id, token }))
 }
@@ -241,6 +242,7 @@ pub async fn sign_in(
     let owner = SessionOwner::Person(person.id.clone());
     let session = authentication::new_session(&token, owner, option, caller, user_agent, now);
     write.insert_session(&session).await?;
+    write.delete_ended_sessions(write.now).await?;
     write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);
     write.commit().await?;
     Ok(SignedIn { owner: person.id, token })

@@ -230,6 +230,8 @@ pub(crate) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTra
 /// the first find nothing to do.
 async fn migrate_in_turn(pool: &DatabaseConnection) -> Result<(), StoreError> {
     let turn = pool.begin_with_options(TransactionOptions::default()).await?;
+    // The turn is held by a connection that waits while another one works: for as long as that takes.
+    turn.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
     dialect::wait_to_migrate(&turn).await?;
     migrate(pool).await?;
     Ok(turn.commit().await?)

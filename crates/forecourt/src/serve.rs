@@ -149,6 +149,19 @@ pub fn system_clock() -> Clock {
 /// # Errors
 /// See [`StartError`].
 pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartError> {
+    start_telling(settings, clock, |_| ()).await
+}
+
+/// As [`start`]; where a one-time password was made up for the first administrator, `tell` is told of it as soon as it
+/// holds: what fails afterwards does not fail at the next start, and the password is never told again.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start_telling(
+    settings: &Settings,
+    clock: Clock,
+    tell: impl FnOnce(&str),
+) -> Result<Server, StartError> {
     let process = Process::starts(system_clock()());
     let bound = Bound::new(settings)?;
     let addresses = bound.addresses();
@@ -162,6 +175,9 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     };
     let (presence, store) = open_to_serve(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
+    if let Some(password) = &first_password {
+        tell(password);
+    }
     let jobs = Arc::new(Jobs::default());
     let (tracing, export) = start_export(settings)?;
     let watch = database_watch::start(app.clone());
@@ -335,10 +351,12 @@ async fn open_app(
         ..forecourt_app::Config::default()
     };
     let app = App::open(store, &config, clock).await.map_err(|error| failures::of_app(settings, &error))?;
-    Ok((app, is_first.then_some(admin_password)))
+    let made = is_first && app.made_first_administrator();
+    Ok((app, made.then_some(admin_password)))
 }
 
-fn random_password() -> Result<String, StartError> {
+/// A one-time password, 32 hex digits.
+pub(crate) fn random_password() -> Result<String, StartError> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| StartError::System(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
