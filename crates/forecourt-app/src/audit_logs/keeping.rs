@@ -118,7 +118,7 @@ pub(crate) fn kept_from(app: &App) -> Timestamp {
     app.now().plus_seconds(-i64::from(app.audit_kept_days()) * 86_400)
 }
 
-/// The same with what `read` gives: the first [`PRUNED`] entries above a number.
+/// [`prune`] with what `read` gives: the first [`PRUNED`] entries above a number.
 async fn prune_read<F>(app: &App, read: impl FnOnce(i64) -> F) -> Result<bool, Error>
 where
     F: Future<Output = Result<Vec<Link>, StoreError>>,
