@@ -35,9 +35,8 @@ pub fn start(app: App, jobs: Arc<Jobs>) -> AuditKeeping {
         let mut failing = false;
         while !*stopped.borrow() {
             if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                let entries = "entries of the audit log";
-                prune(entries, &jobs.audit_pruning, &stopped, || audit_logs::prune(&app)).await;
-                prune("events", &jobs.event_pruning, &stopped, || events::prune(&app)).await;
+                prune("audit_pruning", &jobs.audit_pruning, &stopped, || audit_logs::prune(&app)).await;
+                prune("event_pruning", &jobs.event_pruning, &stopped, || events::prune(&app)).await;
                 pruned_at = Some(Instant::now());
             }
             tokio::select! {
@@ -92,8 +91,8 @@ async fn write(app: &App, job: &Job, failing: &mut bool) {
     }
 }
 
-/// Takes old `what` away, some at a time, until there are none.
-async fn prune<F>(what: &str, job: &Job, stopped: &watch::Receiver<bool>, some: impl Fn() -> F)
+/// Takes away what is old, `some` at a time, until there is nothing.
+async fn prune<F>(name: &str, job: &Job, stopped: &watch::Receiver<bool>, some: impl Fn() -> F)
 where
     F: Future<Output = Result<bool, Error>>,
 {
@@ -106,7 +105,8 @@ where
             Err(error) => {
                 tracing::warn!(
                     error.cause = %error,
-                    "old {what} could not be taken away; tried again in an hour"
+                    job.name = name,
+                    "what is old could not be taken away; tried again in an hour"
                 );
                 return;
             }
