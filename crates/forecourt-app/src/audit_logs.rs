@@ -24,6 +24,7 @@ use crate::{App, Error, access};
 
 pub(crate) use answers::Pending;
 pub use answers::{answered, due, flush};
+pub(crate) use keeping::kept_from;
 pub use keeping::{Verified, prune, verify};
 pub use names::{RecordNames, names};
 pub(crate) use recording::{append, append_bare};

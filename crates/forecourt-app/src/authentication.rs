@@ -7,6 +7,7 @@ mod proofs;
 use forecourt_core::{
     actors::{Actor, Caller},
     administrators::Administrator,
+    audit_logs::masking,
     developers::Developer,
     events::EventName,
     ids::{DeveloperName, PortalId, SignInOptionId},
@@ -118,7 +119,9 @@ pub async fn by_password_on_record(
 
 async fn tell_failure(app: &App, caller: &Caller, username: &str) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
-    let shown: String = username.chars().take(128).filter(|c| !c.is_control()).collect();
+    // Some paste what they prove themselves with where the name belongs.
+    let shown = masking::text(username);
+    let shown: String = shown.chars().take(128).filter(|c| !c.is_control()).collect();
     let detail = json!({ "username": shown });
     write.tell(EventName::AdministratorSignInFailed, "administrator", "", None, detail);
     write.commit().await

@@ -12,6 +12,7 @@ pub mod saml;
 use forecourt_core::{
     actors::Caller,
     administrators::Administrator,
+    audit_logs::masking,
     events::EventName,
     external_sign_ins::{ExternalPerson, PendingSignIn, free_username, own_page},
     ids::{AdministratorId, SignInOptionId},
@@ -369,8 +370,9 @@ async fn tell_failure(
     username: Option<&str>,
     reason: &str,
 ) -> Result<(), Error> {
-    let shown =
-        |text: &str, most| -> String { text.chars().filter(|c| !c.is_control()).take(most).collect() };
+    let shown = |text: &str, most| -> String {
+        masking::text(text).chars().filter(|c| !c.is_control()).take(most).collect()
+    };
     let mut write = app.begin(caller).await?;
     let mut detail = json!({ "option_id": option.id, "reason": shown(reason, 500) });
     if let (Some(username), Some(detail)) = (username, detail.as_object_mut()) {

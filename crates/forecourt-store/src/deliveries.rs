@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::{Legible, Reader, StoreError, Tx, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -1,5 +1,5 @@
 //! What happens to the audit log in the background: answers are written a quarter of a second after they were given, many
-//! at a time, and what is older than is kept is taken away every hour.
+//! at a time, and what is older than is kept is taken away every hour, and then the events that it was made of.
 //!
 //! Any number of processes on one database may do so at the same time.
 
@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use forecourt_app::{App, audit_logs};
+use forecourt_app::{App, Error, audit_logs, events};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::jobs::{Job, Jobs};
@@ -35,7 +35,8 @@ pub fn start(app: App, jobs: Arc<Jobs>) -> AuditKeeping {
         let mut failing = false;
         while !*stopped.borrow() {
             if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                prune(&app, &jobs.audit_pruning, &stopped).await;
+                prune("audit_pruning", &jobs.audit_pruning, &stopped, || audit_logs::prune(&app)).await;
+                prune("event_pruning", &jobs.event_pruning, &stopped, || events::prune(&app)).await;
                 pruned_at = Some(Instant::now());
             }
             tokio::select! {
@@ -90,9 +91,13 @@ async fn write(app: &App, job: &Job, failing: &mut bool) {
     }
 }
 
-async fn prune(app: &App, job: &Job, stopped: &watch::Receiver<bool>) {
+/// Takes away what is old, `some` at a time, until there is nothing.
+async fn prune<F>(name: &str, job: &Job, stopped: &watch::Receiver<bool>, some: impl Fn() -> F)
+where
+    F: Future<Output = Result<bool, Error>>,
+{
     while !*stopped.borrow() {
-        let outcome = audit_logs::prune(app).await;
+        let outcome = some().await;
         job.ended(&outcome);
         match outcome {
             Ok(true) => {}
@@ -100,7 +105,8 @@ async fn prune(app: &App, job: &Job, stopped: &watch::Receiver<bool>) {
             Err(error) => {
                 tracing::warn!(
                     error.cause = %error,
-                    "old entries of the audit log could not be taken away; tried again in an hour"
+                    job.name = name,
+                    "what is old could not be taken away; tried again in an hour"
                 );
                 return;
             }

@@ -28,6 +28,8 @@ pub struct Jobs {
     pub audit_answers: Job,
     /// Old entries of the audit log are taken away.
     pub audit_pruning: Job,
+    /// Old events are taken away.
+    pub event_pruning: Job,
     /// Secrets are sealed anew after the master key was changed.
     pub resealing: Job,
 }
@@ -59,6 +61,7 @@ impl Jobs {
             ("delivering", &self.delivering),
             ("audit_answers", &self.audit_answers),
             ("audit_pruning", &self.audit_pruning),
+            ("event_pruning", &self.event_pruning),
             ("resealing", &self.resealing),
         ]
         .into_iter()

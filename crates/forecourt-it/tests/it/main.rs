@@ -31,6 +31,7 @@ mod dcr_removals;
 mod deletions;
 mod demos;
 mod deployments;
+mod events;
 mod every_read;
 mod external_sign_ins;
 mod full_disks;
