@@ -1,8 +1,11 @@
 //! What of a request, an answer or a stored row must not be in the audit log, and takes its place.
 //!
 //! A secret is known by the name of its member, by its place in a JSON Patch or a pair of name and value, by the type
-//! that it is stored as, or by its look: our own tokens, private keys, JSON Web Tokens, passwords in addresses. When in
-//! doubt a value is masked: a record that tells too little can be asked about, a leaked secret cannot be taken back.
+//! that it is stored as, or by its look: our own tokens, private keys, JSON Web Tokens, passwords in addresses; in
+//! conditions of routes by the variable (`masking/conditions.rs`). When in doubt a value is masked: a record that tells too
+//! little can be asked about, a leaked secret cannot be taken back.
+
+mod conditions;
 
 use serde_json::{Map, Value};
 
@@ -159,6 +162,7 @@ fn object(members: &Map<String, Value>, depth: usize) -> Value {
     let is_address = names_address(members);
     let masked = members.iter().map(|(name, given)| {
         let masked = match given {
+            _ if conditions::are_in(members, name) => conditions::masked(given, depth + 1),
             _ if is_pair_of_secret && name == "value" => hidden(given),
             _ if is_secret(name) => hidden(given),
             Value::Object(held) if is_holder(name) => {
@@ -186,6 +190,7 @@ fn names_secret(members: &Map<String, Value>) -> bool {
     let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
     text("path").split('/').any(|part| !part.is_empty() && (is_secret(part) || is_holder(part)))
         || ["name", "key", "header"].iter().any(|name| is_secret(text(name)))
+        || conditions::is_part(members)
 }
 
 /// Whether `value` is an address that may be a secret, in an operation of a JSON Patch.
