@@ -18,6 +18,8 @@ pub const MASK: &str = "******";
 const LONGEST_TEXT: usize = 4_096;
 /// What is left of them, characters.
 const LEFT: usize = 1_024;
+/// What is kept of a name that somebody typed, characters.
+const LONGEST_NAME: usize = 128;
 /// So many levels of a body are kept: a record must read back, and its reader goes no deeper than 127.
 const DEEPEST: usize = 32;
 /// What stands for what is deeper.
@@ -98,15 +100,31 @@ pub fn value(given: &Value) -> Value {
 /// The names of `given`, a body that was refused for its form: what stands in a wrong member may be a secret, so every text
 /// and number is masked. Empty texts stay.
 pub fn names(given: &Value) -> Value {
+    names_but(given, "")
+}
+
+/// The same of the body of a failed sign-in, of which the text `told` stays: what [`typed_name`] tells.
+pub fn names_but(given: &Value, told: &str) -> Value {
     match given {
         Value::Object(members) => {
-            members.iter().map(|(name, given)| (text(name), names(given))).collect::<Map<_, _>>().into()
+            let names = members.iter().map(|(name, given)| (text(name), names_but(given, told)));
+            names.collect::<Map<_, _>>().into()
         }
-        Value::Array(items) => items.iter().map(names).collect(),
-        Value::String(given) if given.is_empty() => Value::String(String::new()),
+        Value::Array(items) => items.iter().map(|item| names_but(item, told)).collect(),
+        Value::String(text) if text == told || text.is_empty() => given.clone(),
         Value::String(_) | Value::Number(_) => Value::String(MASK.to_owned()),
         Value::Null | Value::Bool(_) => given.clone(),
     }
+}
+
+/// What is told of a name under which somebody failed to sign in, at most 128 characters. One that no account has
+/// (`is_known`) may be a password that was typed in the wrong field: of that only the first character is told.
+pub fn typed_name(typed: &str, is_known: bool) -> String {
+    let mut shown = typed.chars().filter(|c| !c.is_control());
+    if is_known {
+        return shown.take(LONGEST_NAME).collect();
+    }
+    shown.next().map(|first| format!("{first}{MASK}")).unwrap_or_default()
 }
 
 fn at_depth(given: &Value, depth: usize) -> Value {

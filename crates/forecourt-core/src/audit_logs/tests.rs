@@ -107,12 +107,20 @@ fn the_endpoint_says_what_was_asked_for_and_the_event_that_fits_says_to_what() {
 }
 
 #[test]
-fn a_failed_sign_in_tells_the_name_that_was_typed_and_that_it_failed() {
-    let caller = Caller::system(Source::AdminApi, RequestId::known("req_1"));
-    let name = EventName::AdministratorSignInFailed;
-    let told = record(&caller, &[event(&caller, name, "administrator", "", json!({ "username": "eve" }))]);
-    assert_eq!((told.event_type.as_str(), told.operator.username.as_str()), ("Login", "eve"));
-    assert_eq!(told.error_message.as_deref(), Some("unauthorized"));
+fn a_failed_sign_in_tells_a_name_and_that_it_failed_and_nothing_else_that_was_typed() {
+    for (typed, told) in [("eve", "eve"), ("a password", "a******")] {
+        let journal = journal();
+        journal.note_body(&json!({ "username": typed, "password": "planted" }));
+        let caller = Caller { journal, ..Caller::system(Source::AdminApi, RequestId::known("req_1")) };
+        let name = EventName::AdministratorSignInFailed;
+        let failed = event(&caller, name, "administrator", "", json!({ "username": told }));
+        let told_of = record(&caller, &[failed]);
+        assert_eq!((told_of.event_type.as_str(), told_of.operator.username.as_str()), ("Login", told));
+        assert_eq!(told_of.error_message.as_deref(), Some("unauthorized"));
+        let kept = if typed == told { told } else { "******" };
+        let body = told_of.request.unwrap().body.unwrap();
+        assert_eq!(body, json!({ "username": kept, "password": "******" }));
+    }
 }
 
 #[test]

@@ -344,3 +344,20 @@ fn of_a_body_that_was_refused_for_its_form_only_names_are_kept() {
         json!({ "plugins": [{ "value": MASK }], "upstream": MASK, "weight": MASK, "on": true, "name": "" });
     assert_eq!(masking::names(&body), kept);
 }
+
+#[test]
+fn a_name_that_no_account_has_may_be_a_password_and_is_told_by_its_first_letter() {
+    assert_eq!(masking::typed_name("ada@example.com", true), "ada@example.com");
+    assert_eq!(masking::typed_name(&"é".repeat(200), true), "é".repeat(128));
+    assert_eq!(masking::typed_name("a\nb\0", true), "ab");
+    assert_eq!(masking::typed_name(PLANTED, false), "c******");
+    assert_eq!(masking::typed_name("\0épée", false), "é******");
+    assert_eq!(masking::typed_name("", false), "");
+}
+
+#[test]
+fn of_the_body_of_a_failed_sign_in_only_the_name_that_is_told_stays() {
+    let body = |name: &str| json!({ "username": name, "password": MASK, "next": "", "csrf": MASK });
+    assert_eq!(masking::names_but(&body("ada"), "ada"), body("ada"));
+    assert_eq!(masking::names_but(&body(PLANTED), "c******"), body(MASK));
+}
