@@ -46,7 +46,7 @@ fn journal() -> Journal {
         uri: "/api/api_products?portal_id=3f0a&token=hunter2".into(),
         user_agent: "curl/8".into(),
         is_change: true,
-        resource_id: None,
+        ..AuditedRequest::default()
     })
 }
 
@@ -135,6 +135,21 @@ fn a_call_that_changed_nothing_has_a_record_only_where_somebody_known_made_it() 
     assert_eq!((told.operator.id.as_str(), told.ip_address.as_deref()), ("usr_1", Some("10.0.0.5")));
     known.note_record(AuditRecordId::known("aud_2"));
     assert_eq!(known.unstored(AuditRecordId::known("aud_1"), at(1)), None, "it has one already");
+}
+
+#[test]
+fn the_gateway_group_of_the_path_goes_before_that_of_the_body() {
+    let body = json!({ "gateway_group_id": "of_body", "name": "a" });
+    let in_path = AuditedRequest {
+        is_change: true,
+        gateway_group_id: Some("of_path".into()),
+        ..AuditedRequest::default()
+    };
+    for (journal, expected) in [(journal(), "of_body"), (Journal::of(in_path), "of_path")] {
+        journal.note_body(&body);
+        assert_eq!(journal.gateway_group_id().as_deref(), Some(expected));
+    }
+    assert_eq!(journal().gateway_group_id(), None);
 }
 
 #[test]

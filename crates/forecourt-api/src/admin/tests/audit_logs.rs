@@ -93,6 +93,21 @@ async fn a_call_that_was_refused_or_found_nothing_is_recorded_with_its_error_mes
 }
 
 #[tokio::test]
+async fn a_refused_call_is_recorded_in_the_gateway_group_that_it_names() {
+    let stage = Stage::start().await;
+    for (method, path, body, expected) in [
+        ("PUT", "/api/gateway_groups/default", json!({ "name": "" }), json!("default")),
+        ("DELETE", "/apisix/admin/routes/none?gateway_group_id=default", Value::Null, json!("default")),
+        ("DELETE", "/apisix/admin/routes/none?gateway_group_id=unknown", Value::Null, Value::Null),
+        ("DELETE", "/api/gateway_groups/unknown", Value::Null, Value::Null),
+    ] {
+        assert!((400..500).contains(&stage.call(method, path, body).await.status), "{path}");
+        let record = stage.get(LOGS).await.list()[0].clone();
+        assert_eq!((&record["http_request"]["uri"], &record["gateway_group_id"]), (&json!(path), &expected));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_pair_in_a_header_is_recorded_whatever_was_asked_for() {
     let stage = Stage::start().await;
     // printf 'eve:planted-password' | base64
