@@ -2,6 +2,7 @@
 //!
 //! Invariant: whoever asks is told what was found last, at once, so that nobody waits for a database that is away. It
 //! counts as away when it did not answer three times in a row within two seconds each; one answer is enough to be back.
+//! An attempt without answer has all connections renewed once there is one: the server that they led to may be gone.
 
 use std::time::Duration;
 
@@ -62,11 +63,8 @@ pub fn start(app: App) -> DatabaseWatch {
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             turns.tick().await;
-            let now = look(&app).await;
-            if *away.borrow() && !now.is_away() {
-                // Before anybody is let in again.
-                let _renewed = timeout(PATIENCE, app.renew_connections()).await;
-            }
+            let was_away = *away.borrow();
+            let now = look(&app, was_away).await;
             away.send_if_modified(|before| std::mem::replace(before, now.is_away()) != now.is_away());
             found.send_if_modified(|before| {
                 let is_news = *before != now;
@@ -99,23 +97,29 @@ impl Drop for DatabaseWatch {
     }
 }
 
-async fn look(app: &App) -> DatabaseState {
+async fn look(app: &App, was_away: bool) -> DatabaseState {
     match answers(|| app.ping()).await {
-        Ok(()) => writable(app).await,
+        Ok(unanswered) => {
+            if was_away || unanswered > 0 {
+                // Before anybody is let in again.
+                app.renew_connections().await;
+            }
+            writable(app).await
+        }
         Err(problem) => DatabaseState::Away(problem),
     }
 }
 
-/// Whether one of the attempts is answered. An error: why the last one was not.
-async fn answers<F, E>(ping: impl Fn() -> F) -> Result<(), String>
+/// How many attempts were not answered before one was. An error: why the last one was not.
+async fn answers<F, E>(ping: impl Fn() -> F) -> Result<usize, String>
 where
     F: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
     let mut problem = String::new();
-    for _ in 0..ATTEMPTS {
+    for unanswered in 0..ATTEMPTS {
         match timeout(PATIENCE, ping()).await {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(())) => return Ok(unanswered),
             Ok(Err(error)) => problem = error.to_string(),
             Err(_) => problem = format!("it does not answer within {} s", PATIENCE.as_secs()),
         }
@@ -170,7 +174,7 @@ mod tests {
                 Ok::<(), &str>(())
             }
         };
-        assert_eq!(answers(late).await, Ok(()));
+        assert_eq!(answers(late).await, Ok(1));
         assert_eq!(attempts.load(Ordering::Relaxed), 2);
         assert_eq!(answers(|| async { Err::<(), _>("refused") }).await, Err("refused".into()));
     }
