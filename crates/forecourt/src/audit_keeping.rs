@@ -11,7 +11,10 @@ use std::{
 use forecourt_app::{App, audit_logs};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::{Job, Jobs};
+use crate::{
+    jobs::{Job, Jobs},
+    supervision,
+};
 
 /// How long answers are collected before they are written.
 const COLLECTING: Duration = Duration::from_millis(250);
@@ -29,29 +32,32 @@ pub struct AuditKeeping {
 
 /// Writes and takes away until [`AuditKeeping::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> AuditKeeping {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut pruned_at: Option<Instant> = None;
-        let mut failing = false;
-        while !*stopped.borrow() {
-            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                prune(&app, &jobs.audit_pruning, &stopped).await;
-                pruned_at = Some(Instant::now());
-            }
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(PRUNING) => continue,
-                () = news(&app, failing) => {}
-            }
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(if failing { AFTER_FAILURE } else { COLLECTING }) => {}
-            }
-            write(&app, &jobs.audit_answers, &mut failing).await;
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| keep(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.audit_answers, stopped, work);
+    AuditKeeping { stop, task }
+}
+
+async fn keep(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut pruned_at: Option<Instant> = None;
+    let mut failing = false;
+    while !*stopped.borrow() {
+        if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
+            prune(&app, &jobs.audit_pruning, &stopped).await;
+            pruned_at = Some(Instant::now());
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(PRUNING) => continue,
+            () = news(&app, failing) => {}
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(if failing { AFTER_FAILURE } else { COLLECTING }) => {}
         }
         write(&app, &jobs.audit_answers, &mut failing).await;
-    });
-    AuditKeeping { stop, task }
+    }
+    write(&app, &jobs.audit_answers, &mut failing).await;
 }
 
 impl AuditKeeping {

@@ -164,7 +164,7 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
     let jobs = Arc::new(Jobs::default());
     let (tracing, export) = start_export(settings)?;
-    let watch = database_watch::start(app.clone());
+    let watch = database_watch::start(app.clone(), Arc::clone(&jobs));
     let chores = sync_listener::start_chores(&app, &jobs);
     let gateway = match (bound.gateway, bound.gateway_tls) {
         (None, None) => None,

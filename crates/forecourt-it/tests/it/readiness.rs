@@ -22,7 +22,7 @@ const LOOKED_AT: Duration = Duration::from_secs(15);
 async fn every_part_is_told_apart() {
     let f = Forecourt::start().await;
     let ready = f.status().get("/readyz").await.expect(200);
-    for part in ["database", "writes", "migrations", "gateway"] {
+    for part in ["database", "writes", "migrations", "jobs", "gateway"] {
         assert_eq!(ready[part], "ok", "{part} of {ready}");
     }
     assert_eq!(ready["status"], "ready");
