@@ -192,7 +192,7 @@ impl App {
         Ok(self.0.store.ping().await?)
     }
 
-    /// Gives up connections that ended while the database was away.
+    /// Leaves connections that may lead to a server that is gone for new ones.
     pub async fn renew_connections(&self) {
         self.0.store.renew_connections().await;
     }

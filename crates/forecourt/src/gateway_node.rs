@@ -5,7 +5,7 @@
 
 mod told;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use forecourt_core::{addresses::Network, traces::Tracing};
@@ -164,7 +164,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let router = told::router(node_status.clone(), gateway.clone());
     let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
     let status_serving = status_serving.map_err(|error| error.to_string())?;
-    let quotas = limit_counts::start(gateway.clone(), &data_dir);
+    let quotas = limit_counts::start(gateway.clone(), &data_dir, Arc::default());
     let stop = watch::Sender::new(false);
     let (leave, left) = watch::channel(false);
     let following = tokio::spawn(node.run(left));

@@ -29,6 +29,7 @@ pub mod presences;
 pub mod serve;
 pub mod span_export;
 pub mod status;
+mod supervision;
 pub mod sync_listener;
 pub mod telemetry;
 pub mod usage_delivery;

@@ -86,6 +86,9 @@ metrics! {
         "OAuth clients whose removal at their provider is due, 1000 at most.";
     JOB_RUNS: Counter "forecourt_job_runs_total" ["job"] "How often a job of the background ran.";
     JOB_FAILURES: Counter "forecourt_job_failures_total" ["job"] "How often it failed.";
+    JOB_BREAKS: Counter "forecourt_job_breaks_total" ["job"]
+        "How often it panicked, or ended before it was told to, and was begun anew.";
+    JOB_DOWN: Gauge "forecourt_job_down" ["job"] "Whether it broke off so, and does not go on yet.";
     APPLIED_REVISION: Gauge "forecourt_gateway_applied_revision" [] "The revision that the gateway enforces.";
     ANSWERED: Counter "forecourt_gateway_answered_total" ["status"]
         "Requests that the gateway answered, its own refusals among them.";

@@ -180,7 +180,7 @@ pub async fn start_telling(
     }
     let jobs = Arc::new(Jobs::default());
     let (tracing, export) = start_export(settings)?;
-    let watch = database_watch::start(app.clone());
+    let watch = database_watch::start(app.clone(), Arc::clone(&jobs));
     let chores = sync_listener::start_chores(&app, &jobs);
     let gateway = match (bound.gateway, bound.gateway_tls) {
         (None, None) => None,

@@ -9,9 +9,9 @@ use forecourt_store::{Reader, StoreError};
 
 use crate::{App, Error, master_keys};
 
-/// How many entries are read at a time.
+/// How many entries are read at a time, or fewer where they are large.
 const PAGE: u64 = 1_000;
-/// How many are taken away at a time, so that others get their turn to write.
+/// How many are taken away at a time, or fewer where they are large, so that others get their turn to write.
 const PRUNED: u64 = 500;
 /// How much later than the oldest administrator the log may begin: clocks are set back.
 const CLOCKS_DIFFER: i64 = 86_400;
@@ -85,7 +85,8 @@ pub async fn verify(
         walk.take_findings().into_iter().for_each(&mut found);
         // An entry and the mark that it is the last are committed together: read afterwards, the mark is no older.
         head = read.audit_mark(MarkName::Head).await?;
-        if (page.len() as u64) < PAGE && head.as_ref().is_none_or(|head| head.number <= walk.number()) {
+        let is_at_head = head.as_ref().is_none_or(|head| head.number <= walk.number());
+        if is_at_head && read.audit_links(walk.number(), 1).await?.is_empty() {
             break;
         }
     }
@@ -163,7 +164,8 @@ where
         audit.hash = last.hash,
         "old entries of the audit log were taken away"
     );
-    Ok(links.len() as u64 == PRUNED)
+    // All that was read is gone: there may be more of it.
+    Ok(links.last().is_some_and(|read| read.number == last.number))
 }
 
 fn kept(finding: &Finding) {

@@ -11,6 +11,7 @@
 
 mod acts;
 mod applications;
+mod audit_exports;
 mod audit_logs;
 mod audit_tampering;
 mod backups;
