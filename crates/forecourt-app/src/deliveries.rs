@@ -60,6 +60,12 @@ pub async fn resend(app: &App, caller: &Caller, id: &DeliveryId) -> Result<Deliv
     Ok(again)
 }
 
+/// How many deliveries [`resend_all`] sends again with this filter.
+pub async fn resendable(app: &App, caller: &Caller, filter: DeliveryFilter) -> Result<u64, Error> {
+    access::permits(caller, Action::UpdateContactPoint, Target::Organization)?;
+    Ok(app.read().deliveries_to_begin_anew(&filter.checked_for_resending()?).await?)
+}
+
 /// Sends again whatever `filter` wants, of one state and one time; tells how many there are.
 pub async fn resend_all(app: &App, caller: &Caller, filter: DeliveryFilter) -> Result<u64, Error> {
     access::permits(caller, Action::UpdateContactPoint, Target::Organization)?;

@@ -9,8 +9,8 @@ use forecourt_core::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    prelude::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, prelude::Expr,
 };
 
 use crate::{Legible, Reader, StoreError, Tx, rows};
@@ -94,6 +94,11 @@ impl Reader {
         rows::page(self.connection(), select, filter.paging, delivery).await
     }
 
+    /// How many deliveries [`Tx::begin_deliveries_anew`] begins anew with this filter.
+    pub async fn deliveries_to_begin_anew(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find().filter(to_begin_anew(filter)).count(&self.connection()).await?)
+    }
+
     /// The attempts of a delivery, the first one first.
     pub async fn delivery_attempts(&self, id: &DeliveryId) -> Result<Vec<DeliveryAttempt>, StoreError> {
         let select = attempts::Entity::find().filter(attempts::Column::DeliveryId.eq(id.as_str()));
@@ -172,13 +177,7 @@ impl Tx {
             .col_expr(Column::BegunAt, Expr::value(now.micros()))
             .col_expr(Column::NextAttemptAt, Expr::value(now.micros()))
             .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
-            .filter(conditions(filter))
-            .filter(Column::State.ne(DeliveryState::Waiting.name()));
-        let with_links = NoticeEvent::ALL.iter().filter(|event| event.link_purpose().is_some());
-        let changed = match filter.event {
-            Some(_) => changed,
-            None => changed.filter(Column::Event.is_not_in(with_links.map(|event| event.name()))),
-        };
+            .filter(to_begin_anew(filter));
         Ok(changed.exec(&self.connection()).await?.rows_affected)
     }
 
@@ -208,6 +207,17 @@ fn conditions(filter: &DeliveryFilter) -> Condition {
         .add_option(filter.event.map(|event| Column::Event.eq(event.name())))
         .add_option(filter.start_at.map(|at| Column::CreatedAt.gte(at.micros())))
         .add_option(filter.end_at.map(|at| Column::CreatedAt.lt(at.micros())))
+}
+
+/// What [`Tx::begin_deliveries_anew`] is about.
+fn to_begin_anew(filter: &DeliveryFilter) -> Condition {
+    use entity::Column;
+    let ended = conditions(filter).add(Column::State.ne(DeliveryState::Waiting.name()));
+    let with_links = NoticeEvent::ALL.iter().filter(|event| event.link_purpose().is_some());
+    match filter.event {
+        Some(_) => ended,
+        None => ended.add(Column::Event.is_not_in(with_links.map(|event| event.name()))),
+    }
 }
 
 fn row(delivery: &Delivery) -> Result<entity::ActiveModel, StoreError> {

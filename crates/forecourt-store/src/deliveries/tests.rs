@@ -2,7 +2,7 @@
 
 use forecourt_core::{
     contact_points::ContactType,
-    deliveries::{Delivery, DeliveryState},
+    deliveries::{Delivery, DeliveryFilter, DeliveryState},
     ids::{ContactPointId, DeliveryId, EventId, PortalId},
     notices::{Notice, NoticeEvent},
     time::Timestamp,
@@ -90,6 +90,37 @@ async fn a_row_that_cannot_be_read_holds_up_no_other_and_stays() {
     assert_eq!(one.rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>(), ["row_3"]);
     let all = store.read().notices(10).await.unwrap();
     assert_eq!((all.rows.len(), all.unreadable.len()), (2, 3));
+}
+
+#[tokio::test]
+async fn as_many_deliveries_begin_anew_as_are_counted_before() {
+    let (store, _folder) = opened().await;
+    let of_verification = NoticeEvent::VerificationAsked;
+    let with_link = Delivery { event: of_verification, ..delivery("dlv_4", DeliveryState::Dead) };
+    let rows = [
+        delivery("dlv_1", DeliveryState::Dead),
+        delivery("dlv_2", DeliveryState::Delivered),
+        delivery("dlv_3", DeliveryState::Waiting),
+        with_link,
+    ];
+    let tx = store.begin().await.unwrap();
+    tx.insert_deliveries(&rows).await.unwrap();
+    tx.commit(NOW).await.unwrap();
+    for (state, event, expected) in [
+        (DeliveryState::Skipped, None, 0),
+        (DeliveryState::Waiting, None, 0),
+        (DeliveryState::Delivered, None, 1),
+        (DeliveryState::Dead, None, 1),
+        (DeliveryState::Dead, Some(of_verification), 1),
+        (DeliveryState::Dead, Some(of_verification), 0),
+    ] {
+        let filter = DeliveryFilter { state: Some(state), event, ..DeliveryFilter::default() };
+        let counted = store.read().deliveries_to_begin_anew(&filter).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        let begun = tx.begin_deliveries_anew(&filter, NOW).await.unwrap();
+        tx.commit(NOW).await.unwrap();
+        assert_eq!((counted, begun), (expected, expected), "{state:?} {event:?}");
+    }
 }
 
 #[tokio::test]
