@@ -23,8 +23,8 @@ use forecourt_store::{Listening, Reader, Store, StoreError, Tx};
 use tokio::sync::Notify;
 
 use crate::{
-    Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
-    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
+    Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, deliveries::Tallies,
+    gateway_feed::Feed, master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
     sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
 };
 
@@ -118,6 +118,7 @@ struct Parts {
     identity_providers: IdentityProviders,
     providers_due: Notify,
     messages_due: Notify,
+    delivery_tallies: Tallies,
     messenger: Outgoing,
     message_time: Duration,
     approval_links: bool,
@@ -160,6 +161,7 @@ impl App {
             identity_providers: IdentityProviders::default(),
             providers_due: Notify::new(),
             messages_due: Notify::new(),
+            delivery_tallies: Tallies::default(),
             messenger: Outgoing::with_time(config.outgoing.clone(), config.message_time),
             message_time: config.message_time,
             approval_links: config.approval_links,
@@ -345,6 +347,10 @@ impl App {
     /// What tells that somebody is to be told of something.
     pub(crate) fn messages_due(&self) -> &Notify {
         &self.0.messages_due
+    }
+
+    pub(crate) fn delivery_tallies(&self) -> &Tallies {
+        &self.0.delivery_tallies
     }
 
     /// What calls webhooks and mail servers, in the time that messages have.

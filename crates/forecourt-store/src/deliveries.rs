@@ -2,7 +2,7 @@
 
 use forecourt_core::{
     contact_points::ContactType,
-    deliveries::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState},
+    deliveries::{Delivery, DeliveryAttempt, DeliveryBacklog, DeliveryFilter, DeliveryState},
     ids::{ApprovalId, ContactPointId, DeliveryId, EventId, PortalId},
     lists::List,
     notices::NoticeEvent,
@@ -78,6 +78,8 @@ mod attempts {
 mod tests;
 
 const LINK: &str = "link of a delivery";
+/// Up to how many deliveries of a state are counted for metrics.
+const COUNTED: u64 = 1_000;
 
 impl Reader {
     /// The delivery with this id.
@@ -124,6 +126,37 @@ impl Reader {
             .order_by_asc(entity::Column::Id);
         let id_of = |row: &entity::Model| row.id.clone();
         rows::legible(self.connection(), select, most, id_of, delivery).await
+    }
+
+    /// How much is to be delivered and what was given up, by four looks at indexes.
+    pub async fn delivery_backlog(&self, now: Timestamp) -> Result<DeliveryBacklog, StoreError> {
+        let due_since: Option<i64> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::NextAttemptAt)
+            .filter(entity::Column::NextAttemptAt.lte(now.micros()))
+            .order_by_asc(entity::Column::NextAttemptAt)
+            .limit(1)
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        let noticed_at = self.oldest_notice_at().await?.filter(|at| *at <= now);
+        Ok(DeliveryBacklog {
+            waiting: self.counted_deliveries(DeliveryState::Waiting).await?,
+            dead: self.counted_deliveries(DeliveryState::Dead).await?,
+            due_since: due_since.map(Timestamp::from_micros).into_iter().chain(noticed_at).min(),
+        })
+    }
+
+    async fn counted_deliveries(&self, state: DeliveryState) -> Result<usize, StoreError> {
+        let ids: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .filter(entity::Column::State.eq(state.name()))
+            .limit(COUNTED)
+            .into_tuple()
+            .all(&self.connection())
+            .await?;
+        Ok(ids.len())
     }
 }
 

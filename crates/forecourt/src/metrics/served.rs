@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use forecourt_app::{App, dcr_removals, gateway_feed, nodes, usage};
+use forecourt_app::{App, dcr_removals, deliveries, gateway_feed, nodes, usage};
 use forecourt_core::{
     actors::{Caller, Source},
     nodes::{NodeConnection, NodeFilter},
@@ -10,10 +10,10 @@ use forecourt_core::{
 use forecourt_http::observations::Observations;
 
 use super::{
-    COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, Exposition,
-    HTTP_DURATION, HTTP_REQUESTS, HTTP_TURNED_AWAY, JOB_BREAKS, JOB_DOWN, JOB_FAILURES, JOB_RUNS, NODE_LAG,
-    NODES, PASSWORD_HASHES, REMOVALS_DUE, SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample,
-    USAGE_INBOX,
+    COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, DELIVERIES_DEAD,
+    DELIVERIES_OVERDUE, DELIVERIES_WAITING, DELIVERY_ATTEMPTS, Exposition, HTTP_DURATION, HTTP_REQUESTS,
+    HTTP_TURNED_AWAY, JOB_BREAKS, JOB_DOWN, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, PASSWORD_HASHES,
+    REMOVALS_DUE, SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample, USAGE_INBOX,
 };
 use crate::{
     database_watch::DatabaseState,
@@ -47,6 +47,9 @@ pub async fn of_process_that_serves(
     exposition.family(&COMMITTED_REVISION, [Sample::plain(committed)]);
     exposition.family(&SYNC_DIVERGED, [Sample::plain(gateway_feed::diverged(app))]);
     of_jobs(exposition, jobs);
+    let tried = deliveries::tried(app);
+    let tried = tried.into_iter().map(|(way, end, count)| Sample::labelled(&[way.name(), end], count));
+    exposition.family(&DELIVERY_ATTEMPTS, tried);
     if !database.is_away() {
         // One that hangs all the same costs these few lines and not the others.
         let _in_time = tokio::time::timeout(PATIENCE, of_database(exposition, app, committed)).await;
@@ -89,6 +92,13 @@ async fn of_database(exposition: &mut Exposition, app: &App, committed: i64) {
     }
     if let Ok(due) = dcr_removals::count_due(app).await {
         exposition.family(&REMOVALS_DUE, [Sample::plain(due)]);
+    }
+    if let Ok(backlog) = deliveries::backlog(app).await {
+        exposition.family(&DELIVERIES_WAITING, [Sample::plain(backlog.waiting)]);
+        exposition.family(&DELIVERIES_DEAD, [Sample::plain(backlog.dead)]);
+        let now = app.now().micros();
+        let overdue = backlog.due_since.map_or(0, |since| now.saturating_sub(since.micros()).max(0));
+        exposition.family(&DELIVERIES_OVERDUE, [Sample::plain(overdue / 1_000_000)]);
     }
     let caller = Caller::system(Source::Job, app.new_request_id());
     let Ok(listed) = nodes::list(app, &caller, NodeFilter::default()).await else { return };
