@@ -55,6 +55,8 @@ pub struct Config {
     pub audit_kept_days: u32,
     /// Where calls to identity providers may go.
     pub outgoing: OutgoingRules,
+    /// Whether OAuth clients are made, changed and removed at their providers.
+    pub calls_providers: bool,
     /// Where people reach the console: `http` or `https` and a host, no path; empty where nobody said.
     pub public_url: String,
     /// Whether mails about requests lead to a page on which whoever has the mail decides.
@@ -76,6 +78,7 @@ impl Default for Config {
             usage_kept: UsageKept::default(),
             audit_kept_days: AUDIT_KEPT_DAYS,
             outgoing: OutgoingRules::default(),
+            calls_providers: true,
             public_url: String::new(),
             approval_links: false,
             message_time: Duration::from_secs(20),
@@ -114,6 +117,7 @@ struct Parts {
     audit_kept_days: u32,
     pending_answers: audit_logs::Pending,
     outgoing: Outgoing,
+    calls_providers: bool,
     public_url: String,
     identity_providers: IdentityProviders,
     providers_due: Notify,
@@ -157,6 +161,7 @@ impl App {
             audit_kept_days: config.audit_kept_days,
             pending_answers: audit_logs::Pending::default(),
             outgoing: Outgoing::new(config.outgoing.clone()),
+            calls_providers: config.calls_providers,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             identity_providers: IdentityProviders::default(),
             providers_due: Notify::new(),
@@ -321,8 +326,17 @@ impl App {
         &self.0.pending_answers
     }
 
+    /// What asks those who sign people in, which changes nothing there.
     pub(crate) fn outgoing(&self) -> &Outgoing {
         &self.0.outgoing
+    }
+
+    /// What makes, changes and removes OAuth clients at their providers; nothing else calls those.
+    ///
+    /// # Errors
+    /// Where the operator keeps in what goes out.
+    pub(crate) fn provider_calls(&self) -> Result<&Outgoing, Error> {
+        if self.0.calls_providers { Ok(&self.0.outgoing) } else { Err(Error::kept_in()) }
     }
 
     /// Where people reach the console, where the operator said so.

@@ -21,6 +21,9 @@ use crate::queries::Query;
 /// What is sent by POST and changes nothing: searches of directories, and checks of what could be stored.
 const HARMLESS: [&str; 2] = ["/.search", "/apisix/admin/configs/validate"];
 
+/// The one GET that changes something: the script that it answers holds a fresh token.
+pub const CHANGING_READ: &str = "/api/gateway_groups/{id}/deployment/docker";
+
 /// Whether a request of this method may change something.
 pub const fn is_change(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)

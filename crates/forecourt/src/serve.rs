@@ -345,6 +345,7 @@ async fn open_app(
         audit_kept_days: settings.audit.retention_days,
         sign_in_limits: settings.security.failed_sign_ins.limits(),
         outgoing: settings.security.ssrf_protection.rules(),
+        calls_providers: settings.background.outgoing,
         public_url: settings.admin.public_url.clone(),
         approval_links: settings.notifications.approval_links,
         message_time: settings.notifications.timeout(),
