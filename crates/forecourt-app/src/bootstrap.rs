@@ -154,9 +154,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("forecourt.db"));
         let stores = [Store::open(&location).await.unwrap(), Store::open(&location).await.unwrap()];
+        let defaults = Config::default();
         let open = async |password: &str, store: &Store| {
             let store = store.clone();
-            let config = Config { admin_password: password.into(), ..Config::default() };
+            let config = Config { admin_password: password.into(), ..defaults.clone() };
             let clock = Arc::new(|| Timestamp::from_seconds(1_786_060_800));
             (App::open(store, &config, clock).await.unwrap(), password.to_owned())
         };

@@ -175,9 +175,7 @@ pub async fn start_telling(
     };
     let (presence, store) = open_to_serve(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
-    if let Some(password) = &first_password {
-        tell(password);
-    }
+    first_password.as_deref().map(tell);
     let jobs = Arc::new(Jobs::default());
     let (tracing, export) = start_export(settings)?;
     let watch = database_watch::start(app.clone(), Arc::clone(&jobs));
