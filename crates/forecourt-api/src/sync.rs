@@ -1,8 +1,8 @@
 //! The sync port: what gateway nodes on other machines ask of the control plane (docs/nodes.md).
 //!
-//! Invariant: nothing is answered but to the holder of an instance token, of whom alone a body is read, and a node speaks
-//! for itself alone. Wrong tokens are counted for the address that shows them. The stream itself is in `sync/stream.rs`, what ends it in
-//! `sync/endings.rs`.
+//! Invariant: nothing is answered but to the holder of an instance token, of whom alone a body is read, and a node
+//! speaks for itself alone. Wrong tokens are counted for the address that shows them. The stream itself is in
+//! `sync/stream.rs`, what ends it in `sync/endings.rs`.
 
 mod endings;
 mod stream;
