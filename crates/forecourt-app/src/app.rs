@@ -154,7 +154,7 @@ impl App {
             authorities: Authorities::default(),
             limits: crate::sign_in_limits::Failures::new(config.sign_in_limits),
             feed: Feed::new(revision),
-            nodes: Live::new(random_hex(16)),
+            nodes: Live::new(crate::random::hex(16)),
             csrf_key: made.csrf_key,
             sync_authority: made.sync_authority,
             usage_kept: config.usage_kept,
@@ -191,7 +191,7 @@ impl App {
 
     /// `bytes` random bytes as lower-case hex: nonces of pages and forms.
     pub fn random_hex(&self, bytes: usize) -> String {
-        random_hex(bytes)
+        crate::random::hex(bytes)
     }
 
     /// Whether the database answers.
@@ -393,11 +393,4 @@ impl App {
     pub(crate) fn downgrade(&self) -> WeakApp {
         WeakApp(Arc::downgrade(&self.0))
     }
-}
-
-fn random_hex(bytes: usize) -> String {
-    use forecourt_core::random::Random;
-    let mut drawn = vec![0; bytes];
-    OsRandom.fill(&mut drawn);
-    drawn.iter().map(|byte| format!("{byte:02x}")).collect()
 }

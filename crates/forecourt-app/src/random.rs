@@ -13,3 +13,10 @@ impl Random for OsRandom {
         }
     }
 }
+
+/// So many random bytes, in lower-case hex.
+pub(crate) fn hex(bytes: usize) -> String {
+    let mut drawn = vec![0; bytes];
+    OsRandom.fill(&mut drawn);
+    drawn.iter().map(|byte| format!("{byte:02x}")).collect()
+}
