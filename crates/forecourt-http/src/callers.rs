@@ -218,7 +218,8 @@ async fn prove(headers: &HeaderMap, context: &Context, call: &Call) -> Result<Ad
             return Ok(token(authentication::by_token(app, address, rest.trim()).await?));
         }
         let (username, password) = basic(scheme, rest).ok_or_else(Problem::unauthorized)?;
-        let caller = call.by(Actor::System, Source::AdminApi);
+        // A wrong pair is refused and put on record whatever it was shown for, also for a preview.
+        let caller = Caller { preview: None, ..call.by(Actor::System, Source::AdminApi) };
         let known = authentication::by_password_on_record(app, &caller, &username, &password).await?;
         return Ok(AdminProof::Administrator(known));
     }

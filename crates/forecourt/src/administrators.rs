@@ -2,7 +2,6 @@
 //! could open it.
 
 use forecourt_app::administrators;
-use forecourt_store::Reader;
 
 use crate::{config::Settings, master_key, serve};
 
@@ -11,13 +10,7 @@ use crate::{config::Settings, master_key, serve};
 /// # Errors
 /// In a sentence: where the database or the master key cannot be used, and where there is no such administrator.
 pub async fn reset_password(settings: &Settings, username: &str) -> Result<String, String> {
-    let reader = Reader::open(&settings.location()).await.map_err(text)?;
-    let known = reader.master_key_ids().await.map_err(text)?;
-    if known.is_empty() {
-        return Err("the database was never used, so it has no administrators".into());
-    }
-    let own = master_key::of(settings, &known).map_err(text)?;
-    let store = serve::open_store(settings).await.map_err(text)?;
+    let (store, own) = master_key::opened(settings).await?;
     let password = serve::random_password().map_err(text)?;
     let now = serve::system_clock()();
     let administrator = administrators::rescue(&store, &own, username, &password, now).await.map_err(text)?;

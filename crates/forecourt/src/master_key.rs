@@ -17,8 +17,9 @@ use std::{
 };
 
 use forecourt_identity::sealing::MasterKey;
+use forecourt_store::{Reader, Store};
 
-use crate::config::Settings;
+use crate::{config::Settings, serve};
 
 /// Why there is no master key to work with. No message quotes one.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,19 @@ pub(crate) fn is_own_file(settings: &Settings) -> bool {
     security.master_key.is_empty()
         && security.master_key_file.is_empty()
         && security.master_key_command.is_empty()
+}
+
+/// The database, whose schema must be this version's, and the master key of the settings: what commands beside a process
+/// that serves work with.
+pub(crate) async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let reader = Reader::open(&settings.location()).await.map_err(|error| text(&error))?;
+    let known = reader.master_key_ids().await.map_err(|error| text(&error))?;
+    if known.is_empty() {
+        return Err("the database was never used".into());
+    }
+    let own = of(settings, &known).map_err(|error| text(&error))?;
+    Ok((serve::open_store(settings).await.map_err(|error| text(&error))?, own))
 }
 
 /// The file that is made where no source is set.

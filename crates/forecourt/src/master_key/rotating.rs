@@ -15,7 +15,7 @@ use forecourt_app::master_keys::{self, Resealed, Rotation};
 use forecourt_identity::sealing::MasterKey;
 use forecourt_store::{Reader, Store};
 
-use super::{commands, is_own_file, of, of_file};
+use super::{commands, is_own_file, of_file, opened};
 use crate::{config::Settings, serve};
 
 /// Where the new master key comes from.
@@ -211,17 +211,6 @@ pub async fn retire(settings: &Settings, id: &str) -> Result<String, String> {
         true => Ok(format!("the master key {id} opens nothing here any more\n")),
         false => opens_nothing(store.read(), id).await,
     }
-}
-
-/// The database, whose schema must be this version's, and the master key of the settings.
-async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
-    let reader = Reader::open(&settings.location()).await.map_err(text)?;
-    let known = reader.master_key_ids().await.map_err(text)?;
-    if known.is_empty() {
-        return Err("the database was never used, so it has no keys".into());
-    }
-    let own = of(settings, &known).map_err(text)?;
-    Ok((serve::open_store(settings).await.map_err(text)?, own))
 }
 
 fn text(error: impl std::fmt::Display) -> String {
