@@ -234,7 +234,7 @@ fn sample(act: Act) -> Confirm {
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();
     let name = match act {
         Act::ResendDeliveries => {
-            "Given up, to Partner chat, made from 6 Aug 2026, 09:00 UTC to before 7 Aug 2026, 09:01 UTC"
+            "Given up, to Partner chat, made from 6 Aug 2026, 09:00 UTC and before 7 Aug 2026, 09:01 UTC"
         }
         _ => "Checkout frontend",
     };
