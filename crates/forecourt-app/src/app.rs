@@ -246,9 +246,7 @@ impl App {
     pub(crate) async fn begin<'a>(&'a self, caller: &'a Caller) -> Result<Write<'a>, Error> {
         let tx = self.0.store.begin().await?;
         // Nobody makes a data key meanwhile: what this write seals is sealed under the newest, and what it reads opens.
-        if tx.sealing_key_id().await?.is_some_and(|id| id != self.0.sealer.key_id()) {
-            self.learn_keys(&tx).await?;
-        }
+        master_keys::keep_up(&tx, &self.0.master_key, &self.0.sealer).await?;
         Ok(Write::new(self, caller, tx, self.now()))
     }
 

@@ -3,7 +3,8 @@
 //! `resealing.rs`.
 //!
 //! Invariant: every data key is wrapped under every master key that is valid; a write seals under the newest; and a key
-//! that some row names is never taken away.
+//! that some row names is never taken away. While the master key is changed there are two, of which `retire` takes away
+//! the older one and `abandon` the newer one, each for whoever holds the other.
 
 mod resealing;
 
@@ -15,7 +16,7 @@ use forecourt_core::{
     time::Timestamp,
 };
 use forecourt_identity::sealing::{DataKey, LastingSecrets, MasterKey, SealError, Sealer};
-use forecourt_store::{KeptLastingSecrets, KeyWrapping, Reader, Store, StoredDataKey, Tx};
+use forecourt_store::{DataKeyList, KeptLastingSecrets, KeyWrapping, Reader, Store, StoredDataKey, Tx};
 use serde_json::{Value, json};
 
 pub use self::resealing::{Resealed, reseal};
@@ -88,51 +89,78 @@ pub(crate) async fn load(tx: &Tx, master: &MasterKey, now: Timestamp) -> Result<
 /// # Errors
 /// Where `master` is another key than the database needs, or a key in it was changed.
 pub async fn opened(read: &Reader, master: &MasterKey) -> Result<Sealer, Error> {
-    let keys = data_keys(read, master).await?;
-    if keys.is_empty() {
+    let list = read.data_key_list().await?;
+    if list.keys.is_empty() {
         // Not started since there are data keys.
         return match read.master_key_id().await? {
             Some(id) if id != master.id() => Err(other_master_key(&[id], master)),
             _ => Ok(Sealer::new(master)),
         };
     }
-    let kept = read.lasting_secrets().await?.ok_or(SealError::Form)?;
+    let keys = unwrapped(read, &list, master).await?;
+    let kept = list.lasting.ok_or(SealError::Form)?;
     let opener = Sealer::with(keys.iter().cloned(), &LastingSecrets::of_master_key(master));
     let salts = opener.open(&kept.username_salts, OF_USERNAME_SALTS)?;
     let chain = opener.open(&kept.audit_chain, OF_AUDIT_CHAIN)?;
     let lasting = LastingSecrets::from_hex(&salts, &chain).ok_or(SealError::Form)?;
-    Ok(Sealer::with(keys, &lasting))
+    let sealer = Sealer::with([], &lasting);
+    sealer.learn(list.number, keys);
+    Ok(sealer)
 }
 
 /// Has `sealer` know every data key that `read` has.
 pub(crate) async fn learn(read: &Reader, master: &MasterKey, sealer: &Sealer) -> Result<(), Error> {
-    sealer.learn(data_keys(read, master).await?);
+    let list = read.data_key_list().await?;
+    sealer.learn(list.number, unwrapped(read, &list, master).await?);
     Ok(())
 }
 
-/// Learns the data keys that other processes made since, where there are any.
-pub async fn refresh(app: &App) -> Result<(), Error> {
+/// Has `sealer`, which a process seals by, know the newest data key while nobody else can make one.
+///
+/// # Errors
+/// Where `master` does not open it, and where the database was put back to an earlier state under this process: what it
+/// would seal would be under a key that is not there.
+pub(crate) async fn keep_up(tx: &Tx, master: &MasterKey, sealer: &Sealer) -> Result<(), Error> {
+    let Some(newest) = tx.sealing_key_id().await?.filter(|id| *id != sealer.key_id()) else { return Ok(()) };
+    learn(tx, master, sealer).await?;
+    if newest == sealer.key_id() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        "data_keys_behind",
+        "the database was put back to an earlier state while this process ran: restart it",
+    ))
+}
+
+/// Learns the data keys that other processes made since, where there are any, and tells whether this one seals under the
+/// newest.
+pub async fn refresh(app: &App) -> Result<bool, Error> {
     match app.read().sealing_key_id().await? {
-        Some(id) if id != app.sealer().key_id() => app.learn_keys(app.read()).await,
-        _ => Ok(()),
+        Some(id) if id != app.sealer().key_id() => {
+            app.learn_keys(app.read()).await?;
+            Ok(id == app.sealer().key_id())
+        }
+        _ => Ok(true),
     }
 }
 
 /// Re-seals, in this process, up to some rows that name a data key which no longer seals, and tells what is left.
 pub async fn reseal_some(app: &App, progress: &mut Resealed) -> Result<bool, Error> {
-    refresh(app).await?;
+    // A database that was put back knows of none that this process has: whoever writes is told to restart it.
+    if !refresh(app).await? {
+        return Ok(false);
+    }
     reseal(app.store(), app.sealer(), progress, app.now()).await
 }
 
-/// Every data key, opened; the one that seals last.
-async fn data_keys(read: &Reader, master: &MasterKey) -> Result<Vec<DataKey>, Error> {
-    let stored = read.data_keys().await?;
-    let wrappings = read.key_wrappings().await?;
+/// Every data key of `list`, opened; the one that seals last.
+async fn unwrapped(read: &Reader, list: &DataKeyList, master: &MasterKey) -> Result<Vec<DataKey>, Error> {
     let id = master.id();
-    let mut keys = Vec::with_capacity(stored.len());
-    for key in stored {
+    let mut keys = Vec::with_capacity(list.keys.len());
+    for key in &list.keys {
         let own = |wrapping: &&KeyWrapping| wrapping.data_key == key.id && wrapping.master_key == id;
-        let Some(own) = wrappings.iter().find(own) else {
+        let Some(own) = list.wrappings.iter().find(own) else {
             return Err(other_master_key(&read.master_key_ids().await?, master));
         };
         keys.push(DataKey::unwrapped(&key.id, &own.wrapped, master)?);
@@ -163,7 +191,7 @@ pub async fn rotate(
             let old = masters.iter().find(|id| **id != current).map_or("", String::as_str);
             return Err(refused(format!(
                 "the master key is being changed to {current} already: finish that with `forecourt master-key rotate` \
-                 and `forecourt master-key retire {old}`"
+                 and `forecourt master-key retire {old}`, or give it up with `forecourt master-key abandon {current}`"
             )));
         }
         _ if masters.contains(&new.id()) => {
@@ -171,8 +199,9 @@ pub async fn rotate(
         }
         _ => {}
     }
-    let number = tx.data_keys().await?.last().map_or(0, |key| key.number) + 1;
-    let mut keys = data_keys(&tx, own).await?;
+    let list = tx.data_key_list().await?;
+    let number = list.keys.last().map_or(0, |key| key.number) + 1;
+    let mut keys = unwrapped(&tx, &list, own).await?;
     let fresh = DataKey::issue(&mut OsRandom);
     tx.insert_data_key(fresh.id(), number, now).await?;
     tx.insert_key_wrapping(wrapping(&fresh, own)?).await?;
@@ -211,22 +240,24 @@ fn is_settled(newest: &StoredDataKey, now: Timestamp) -> bool {
 /// Takes away the master key `id`, and every data key that no longer seals. Where `id` opens nothing, nothing happens.
 ///
 /// # Errors
-/// Where `id` is the key that processes should be given, where `own`, which this process was given, is `id`, where a row
-/// still names an older data key, and within [`SETTLING_SECONDS`] after the newest data key was made.
+/// Where `id` is the key that processes should be given, where `own`, which this process was given, is another one than
+/// that, where a row still names an older data key, and within [`SETTLING_SECONDS`] after the newest data key was made.
 pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) -> Result<bool, Error> {
     let mut tx = store.begin().await?;
     if !tx.master_key_ids().await?.iter().any(|known| known == id) {
         return Ok(false);
     }
     let refused = |message: String| Err(Error::new(ErrorKind::Conflict, "master_key_retirement", message));
-    if tx.master_key_id().await?.as_deref() == Some(id) {
+    let current = tx.master_key_id().await?.unwrap_or_default();
+    if current == id {
         return refused(format!(
             "{id} is the master key in use: change it first with `forecourt master-key rotate`"
         ));
     }
-    if own.id() == id {
+    let own_id = own.id();
+    if own_id != current {
         return refused(format!(
-            "the settings still give the master key {id}: give every process the new one, restart it, then retire {id}"
+            "the settings still give the master key {own_id}: give every process {current}, restart it, then retire {id}"
         ));
     }
     let sealer = opened(&tx, own).await?;
@@ -257,30 +288,44 @@ pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) ->
     Ok(true)
 }
 
-/// Goes back to `own`, the older of two master keys: takes the newer one away, and tells its id; `None` where there is but
-/// one. The data key that the change made stays: `own` opens it too.
+/// Gives up the master key `id`, which a change leads to: takes away its wrappings and nothing else. The master key before
+/// it, which is `own`, opens every data key, also the one that the change made, which goes on sealing. Where `id` opens
+/// nothing, nothing happens.
 ///
 /// # Errors
-/// Where `own`, which this process was given, is the newer one, or none of both.
-pub async fn abandon(store: &Store, own: &MasterKey, now: Timestamp) -> Result<Option<String>, Error> {
+/// Where `id` is the only master key or the older of two, and where `own`, which this process was given, is `id` or does
+/// not open everything.
+pub async fn abandon(store: &Store, own: &MasterKey, id: &str, now: Timestamp) -> Result<bool, Error> {
     let mut tx = store.begin().await?;
-    let sealer = opened(&tx, own).await?;
     let masters = tx.master_key_ids().await?;
-    let current = tx.master_key_id().await?.unwrap_or_default();
-    let Some(old) = masters.iter().find(|id| **id != current) else { return Ok(None) };
-    if own.id() == current {
-        let message = format!(
-            "the settings give the new master key {current}: to go back, give this command the old one, {old}; to go on, \
-             run `forecourt master-key retire {old}`"
-        );
-        return Err(Error::new(ErrorKind::Conflict, "master_key_rotation", message));
+    if !masters.iter().any(|known| known == id) {
+        return Ok(false);
     }
-    tx.delete_key_wrappings(&current).await?;
+    let refused = |message: String| Err(Error::new(ErrorKind::Conflict, "master_key_abandonment", message));
+    let Some(other) = masters.iter().find(|known| *known != id) else {
+        return refused(format!(
+            "no change of the master key is going on: {id} is the only one that opens what is sealed here"
+        ));
+    };
+    if tx.master_key_id().await?.as_deref() != Some(id) {
+        return refused(format!(
+            "{id} is the old master key: `forecourt master-key retire {id}` takes it away; what can be abandoned is the \
+             change to {other}"
+        ));
+    }
+    if own.id() == id {
+        return refused(format!(
+            "the settings give the master key {id}, which would open nothing any more: give every process {other}, restart \
+             it, then abandon {id}"
+        ));
+    }
+    let sealer = opened(&tx, own).await?;
+    tx.delete_key_wrappings(id).await?;
     tx.save_master_key_id(&own.id()).await?;
     let detail = json!({ "in_use": own.id() });
-    tell(&mut tx, &sealer, EventName::MasterKeyRetired, &current, detail, now).await?;
+    tell(&mut tx, &sealer, EventName::MasterKeyAbandoned, id, detail, now).await?;
     tx.commit(now).await?;
-    Ok(Some(current))
+    Ok(true)
 }
 
 /// Which keys there are, and what names them.

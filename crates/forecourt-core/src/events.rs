@@ -85,6 +85,8 @@ named! {
         MasterKeyChanged = "master_key_changed",
         /// A master key that was exchanged opens nothing any more.
         MasterKeyRetired = "master_key_retired",
+        /// A change of the master key was given up: the key that it led to opens nothing any more.
+        MasterKeyAbandoned = "master_key_abandoned",
         /// A mail was sent to try the SMTP server.
         SmtpServerTried = "smtp_server_tried",
         /// A portal was made.

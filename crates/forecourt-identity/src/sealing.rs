@@ -3,7 +3,8 @@
 //!
 //! Invariant: a sealed text opens only under the key that sealed it and in the place that it was sealed for, so that
 //! neither another installation's text nor one moved to another row is ever taken for the secret. A sealer that learned
-//! a key never forgets it: what was read before a key was taken away opens afterwards.
+//! a key never forgets it: what was read before a key was taken away opens afterwards. It learns nothing of a list that is
+//! older than one that it knows, so that a key that was taken away never seals again.
 
 mod keys;
 
@@ -40,7 +41,11 @@ pub struct Sealer {
 }
 
 /// The data keys that are known; the newest is last.
-struct Ring(Vec<Cut>);
+struct Ring {
+    /// That of the latest list which they were learned from.
+    number: i64,
+    keys: Vec<Cut>,
+}
 
 /// A data key ready to be used.
 #[derive(Clone)]
@@ -92,26 +97,34 @@ impl Sealer {
         Self::with([DataKey::of_master_key(key)], &LastingSecrets::of_master_key(key))
     }
 
-    /// A sealer under the last of `keys`, the newest, that opens under all of them. Of none, nothing is sealed.
+    /// A sealer under the last of `keys`, the newest, that opens under all of them. Of none, nothing is sealed. Any list may
+    /// be learned afterwards: these count as the list 0.
     pub fn with(keys: impl IntoIterator<Item = DataKey>, lasting: &LastingSecrets) -> Self {
         let sealer = Self {
-            ring: Arc::new(RwLock::new(Ring(Vec::new()))),
+            ring: Arc::new(RwLock::new(Ring { number: 0, keys: Vec::new() })),
             salting: lasting.username_salts,
             audit_chain: ChainKey::new(lasting.audit_chain),
         };
-        sealer.learn(keys);
+        sealer.learn(0, keys);
         sealer
     }
 
-    /// Adds what is not known yet of `keys`, the newest of which is last, and seals under that from now on.
-    pub fn learn(&self, keys: impl IntoIterator<Item = DataKey>) {
+    /// Adds what is not known yet of the list `keys`, the newest of which is last, and seals under that from now on. Of two
+    /// lists the one with the higher `number` is the later one; one before the latest that was learned is passed over.
+    pub fn learn(&self, number: i64, keys: impl IntoIterator<Item = DataKey>) {
         let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        if number < ring.number {
+            return;
+        }
+        ring.number = number;
         for key in keys {
-            // What is known keeps its place: a list that was read earlier must not bring an older key to the front again.
-            if ring.0.iter().any(|known| *known.id == *key.id()) {
-                continue;
-            }
-            ring.0.push(Cut { id: key.id().into(), cipher: key.cipher() });
+            // What is known moves too: the list says which one is the newest.
+            let known = ring.keys.iter().position(|known| *known.id == *key.id());
+            let cut = match known {
+                Some(place) => ring.keys.remove(place),
+                None => Cut { id: key.id().into(), cipher: key.cipher() },
+            };
+            ring.keys.push(cut);
         }
     }
 
@@ -131,12 +144,12 @@ impl Sealer {
     }
 
     fn newest(&self) -> Option<Cut> {
-        self.ring.read().unwrap_or_else(PoisonError::into_inner).0.last().cloned()
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).keys.last().cloned()
     }
 
     fn key(&self, id: &str) -> Option<Cut> {
         let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        ring.0.iter().find(|key| *key.id == *id).cloned()
+        ring.keys.iter().find(|key| *key.id == *id).cloned()
     }
 
     /// `secret` as it may be stored at the place `context`, such as `certificate/ssl_…`: where the same context is
@@ -282,13 +295,30 @@ mod tests {
         let after = elsewhere.seal(&PlainSecret::presented("y"), "c", random).unwrap();
         assert!(old.open(&after, "c").is_err());
         let clone = old.clone();
-        old.learn([key.clone()]);
+        old.learn(1, [key.clone()]);
         assert_eq!(clone.key_id(), key.id(), "clones learn together");
         assert_eq!(clone.open(&after, "c").unwrap().reveal(), "y");
         assert_eq!(clone.open(&before, "c").unwrap().reveal(), "x");
         assert_eq!(clone.salt_of("ada"), sealer("0a").salt_of("ada"), "salts stay");
         let none = Sealer::with([], &LastingSecrets::issue(random));
         assert_eq!(none.seal(&PlainSecret::presented("x"), "c", random).unwrap_err(), SealError::NoKey);
+    }
+
+    #[test]
+    fn a_list_that_was_read_before_a_key_was_taken_away_teaches_nothing_afterwards() {
+        let random = &mut Counting(0);
+        let (first, retired, newest) =
+            (DataKey::issue(random), DataKey::issue(random), DataKey::issue(random));
+        let sealer = Sealer::with([first.clone()], &LastingSecrets::issue(random));
+        sealer.learn(7, [newest.clone()]);
+        sealer.learn(6, [first.clone(), retired.clone()]);
+        assert!(!sealer.knows(retired.id()));
+        assert_eq!(sealer.key_id(), newest.id());
+        assert!(sealer.knows(first.id()), "what was learned in time stays");
+        sealer.learn(7, [newest.clone()]);
+        assert_eq!(sealer.key_id(), newest.id(), "the same list changes nothing");
+        sealer.learn(8, [newest.clone(), first.clone()]);
+        assert_eq!(sealer.key_id(), first.id(), "the latest list says which one seals");
     }
 
     #[test]

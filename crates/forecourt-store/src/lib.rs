@@ -69,7 +69,7 @@ pub use error::StoreError;
 pub use labels::LabelledNoun;
 pub use listening::Listening;
 pub use master_keys::{
-    KeptLastingSecrets, KeyWrapping, SEALED_COLUMNS, SealedColumn, SealedRow, StoredDataKey,
+    DataKeyList, KeptLastingSecrets, KeyWrapping, SEALED_COLUMNS, SealedColumn, SealedRow, StoredDataKey,
 };
 pub use migrations::schema_steps;
 pub use nodes::{Alive, Applied, NodeNews};

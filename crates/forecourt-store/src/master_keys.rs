@@ -1,7 +1,7 @@
 //! Data keys, each wrapped under the master keys that open it; what is sealed under them is found in `sealed.rs`.
 //!
 //! Invariant: the data key with the highest number seals, and every data key is wrapped under every master key that is
-//! valid, so that a process with any of these opens all of them.
+//! valid, so that a process with any of these opens all of them. Each change of both gives their list its next number.
 
 mod sealed;
 
@@ -82,7 +82,33 @@ pub struct KeptLastingSecrets {
     pub audit_chain: KeptSecret,
 }
 
+/// The data keys as they were at one moment, with all that opens them.
+#[derive(Clone, Debug)]
+pub struct DataKeyList {
+    /// Of two lists the one with the higher number is the later one.
+    pub number: i64,
+    /// Every data key, the one that seals last.
+    pub keys: Vec<StoredDataKey>,
+    /// Every wrapping, by data key and master key.
+    pub wrappings: Vec<KeyWrapping>,
+    /// The secrets that no rotation changes, once they were kept.
+    pub lasting: Option<KeptLastingSecrets>,
+}
+
 impl Reader {
+    /// The data keys with all that opens them.
+    pub async fn data_key_list(&self) -> Result<DataKeyList, StoreError> {
+        loop {
+            let number = self.data_key_list_number().await?;
+            let (keys, wrappings) = (self.data_keys().await?, self.key_wrappings().await?);
+            let lasting = self.lasting_secrets().await?;
+            // Outside of a transaction each query sees the latest commit: what was changed in between is read again.
+            if self.data_key_list_number().await? == number {
+                return Ok(DataKeyList { number, keys, wrappings, lasting });
+            }
+        }
+    }
+
     /// Every data key, the one that seals last; none in a database that was never used since there are data keys.
     pub async fn data_keys(&self) -> Result<Vec<StoredDataKey>, StoreError> {
         let select = data_keys::Entity::find().order_by_asc(data_keys::Column::Number);
@@ -139,7 +165,7 @@ impl Tx {
             unused_since: Set(None),
         };
         data_keys::Entity::insert(row).exec_without_returning(&self.connection()).await?;
-        Ok(())
+        self.number_data_key_list().await
     }
 
     /// Adds a wrapping.
@@ -150,7 +176,7 @@ impl Tx {
             wrapped: Set(wrapping.wrapped),
         };
         wrappings::Entity::insert(row).exec_without_returning(&self.connection()).await?;
-        Ok(())
+        self.number_data_key_list().await
     }
 
     /// Notes that no row names a data key.
@@ -167,12 +193,12 @@ impl Tx {
     pub async fn delete_key_wrappings(&self, master_key: &str) -> Result<(), StoreError> {
         let all = wrappings::Entity::delete_many().filter(wrappings::Column::MasterKey.eq(master_key));
         all.exec(&self.connection()).await?;
-        Ok(())
+        self.number_data_key_list().await
     }
 
     /// Takes away a data key with its wrappings.
     pub async fn delete_data_key(&self, id: &str) -> Result<(), StoreError> {
         data_keys::Entity::delete_by_id(id.to_owned()).exec(&self.connection()).await?;
-        Ok(())
+        self.number_data_key_list().await
     }
 }

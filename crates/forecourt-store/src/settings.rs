@@ -31,6 +31,7 @@ const SCIM: &str = "scim";
 const SMTP_SERVER: &str = "smtp_server";
 const CSRF_KEY: &str = "csrf_key";
 const MASTER_KEY_ID: &str = "master_key_id";
+const DATA_KEY_LIST: &str = "data_key_list";
 const USERNAME_SALTS: &str = "username_salts";
 const AUDIT_CHAIN: &str = "audit_chain";
 const SYNC_AUTHORITY: &str = "sync_authority";
@@ -89,6 +90,13 @@ impl Reader {
         Ok(entity::Entity::find_by_id(MASTER_KEY_ID).one(&self.connection()).await?.map(|row| row.value))
     }
 
+    /// The number of the list of data keys: it grows with each change of these and of their wrappings; 0 where none was
+    /// counted yet.
+    pub async fn data_key_list_number(&self) -> Result<i64, StoreError> {
+        let row = entity::Entity::find_by_id(DATA_KEY_LIST).one(&self.connection()).await?;
+        row.map_or(Ok(0), |row| rows::from_json("number of the data keys", &row.value))
+    }
+
     /// A text that is another one after every change of who may do what; empty before the first.
     pub async fn permissions_mark(&self) -> Result<String, StoreError> {
         let row = entity::Entity::find_by_id(PERMISSIONS_MARK).one(&self.connection()).await?;
@@ -133,6 +141,12 @@ impl Tx {
     /// Notes which master key processes should be given.
     pub async fn save_master_key_id(&self, id: &str) -> Result<(), StoreError> {
         self.save_setting(MASTER_KEY_ID, id.to_owned()).await
+    }
+
+    /// Gives the list of data keys its next number.
+    pub(crate) async fn number_data_key_list(&self) -> Result<(), StoreError> {
+        let next = self.data_key_list_number().await?.saturating_add(1);
+        self.save_setting(DATA_KEY_LIST, rows::to_json("number of the data keys", &next)?).await
     }
 
     /// Tells every process that who may do what has changed; `mark` was never used before.

@@ -85,10 +85,12 @@ enum MasterKeyCommand {
         #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
         new_key_command: Vec<String>,
     },
-    /// Go back to the old master key, which the settings must give: nothing needs the new one any more.
+    /// Give a change of the master key up, while others serve: the key before it stays, and opens everything.
     Abandon {
         #[command(flatten)]
         config: ConfigFile,
+        /// The id of the new master key, which will open nothing any more, eight hex digits.
+        id: String,
     },
     /// Take away a master key that is not used any more, and the older data keys.
     Retire {
@@ -203,8 +205,8 @@ fn execute(command: Command) -> Result<(), String> {
                     let new = NewKey::of(new_key_file.as_deref(), new_key_command);
                     runtime()?.block_on(rotating::rotate(&settings(config)?, &new))
                 }
-                MasterKeyCommand::Abandon { config } => {
-                    runtime()?.block_on(rotating::abandon(&settings(config)?))
+                MasterKeyCommand::Abandon { config, id } => {
+                    runtime()?.block_on(rotating::abandon(&settings(config)?, id))
                 }
                 MasterKeyCommand::Retire { config, id } => {
                     runtime()?.block_on(rotating::retire(&settings(config)?, id))

@@ -47,7 +47,8 @@ pub enum MasterKeyError {
     /// The database is sealed under a key that is not here.
     #[error(
         "the secrets in this database are sealed under the master key {id}, and there is none here: set \
-         security.master_key, or copy the file master.key of the process that used this database first to {}",
+         security.master_key, or copy the file that holds it (of another process on this database, or kept with a backup) \
+         to {}",
         .path.display()
     )]
     Missing {
@@ -58,8 +59,9 @@ pub enum MasterKeyError {
     },
     /// The database is sealed under another key.
     #[error(
-        "the secrets in this database are sealed under the master key {id}, but {place} holds the master key {own}: \
-         give it the key of the process that used this database first"
+        "the secrets in this database are sealed under the master key {id}, but {place} holds the master key {own}, which \
+         opens nothing here, or nothing any more since the master key was changed or its change was abandoned: give it the \
+         key {id}"
     )]
     Other {
         /// The id of the key that is needed; while it is changed, one of two.

@@ -33,6 +33,13 @@ pub struct Resealed {
     pub left: u64,
 }
 
+impl Resealed {
+    /// Turns to what the data key `key` sealed.
+    fn begin(&mut self, key: &str) {
+        *self = Self { key: key.to_owned(), rows: self.rows, ..Self::default() };
+    }
+}
+
 /// Seals some rows anew, and tells whether there may be more.
 ///
 /// # Errors
@@ -49,16 +56,26 @@ pub async fn reseal(
         // Another process has just made one, which has yet to be learned.
         return Ok(true);
     }
-    let Some(old) = keys.into_iter().find(|key| key.unused_since.is_none()) else { return Ok(false) };
+    // More than one, where a change of the master key was given up and another one was begun.
+    keys.retain(|key| key.unused_since.is_none());
+    let place = keys.iter().position(|key| key.id == progress.key).unwrap_or_default();
+    let Some(old) = keys.get(place) else { return Ok(false) };
     if progress.key != old.id {
-        *progress = Resealed { key: old.id.clone(), rows: progress.rows, ..Resealed::default() };
+        progress.begin(&old.id);
     }
     let Some(column) = SEALED_COLUMNS.get(progress.column) else {
         // What was sealed under the old one before there was a newer may not be committed yet.
-        return match is_settled(&newest, now) {
-            true => finish(store, &old.id, progress, now).await,
-            false => Ok(false),
-        };
+        let is_settled = is_settled(&newest, now);
+        if is_settled && finish(store, &old.id, progress, now).await? {
+            return Ok(true);
+        }
+        // There is nothing more to do for this one now.
+        match keys.get(place + 1) {
+            Some(next) => progress.begin(&next.id),
+            None if is_settled => progress.begin(""),
+            None => {}
+        }
+        return Ok(place + 1 < keys.len());
     };
     let tx = store.begin().await?;
     let rows = tx.rows_sealed_under(column, &old.id, progress.after.as_deref(), ROWS).await?;
@@ -84,7 +101,7 @@ pub async fn reseal(
     Ok(true)
 }
 
-/// Ends a pass over all columns, and tells whether there is more to do.
+/// Ends a pass over all columns, and tells whether there is more to do but for what does not open.
 async fn finish(store: &Store, old: &str, progress: &mut Resealed, now: Timestamp) -> Result<bool, Error> {
     let tx = store.begin().await?;
     let named: u64 = naming(&tx, old).await?.iter().map(|(_, rows)| *rows).sum();
@@ -94,10 +111,9 @@ async fn finish(store: &Store, old: &str, progress: &mut Resealed, now: Timestam
         tx.commit(now).await?;
         return Ok(true);
     }
-    let left = progress.left;
-    *progress = Resealed { rows: progress.rows, ..Resealed::default() };
-    if named > left {
+    if named > progress.left {
         // Committed behind this pass.
+        progress.begin(old);
         return Ok(true);
     }
     tracing::warn!(
@@ -232,7 +248,7 @@ mod tests {
         let row = |text: String| SealedRow { key: vec!["dcr_1".into()], names: Vec::new(), text };
         let body = format!("{{ \"X-Key\" : {{\"sealed\":\"{text}\"}}, \"b\":1, \"a\":2}}");
         let fresh = forecourt_identity::sealing::DataKey::issue(&mut OsRandom);
-        old.learn([fresh.clone()]);
+        old.learn(1, [fresh.clone()]);
         let changed = anew(&old, column, &row(body.clone()), &id).unwrap();
         let (head, rest) = changed.split_at(24);
         assert!(body.starts_with(head) && rest.ends_with("\"}, \"b\":1, \"a\":2}"), "{changed}");

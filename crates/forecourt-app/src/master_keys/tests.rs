@@ -1,4 +1,7 @@
-//! Changes of the master key on a database with more rows than one transaction re-seals, by a clock that is moved.
+//! Changes of the master key on a database with more rows than one transaction re-seals, by a clock that is moved. Those
+//! that are given up are in `tests/abandoned.rs`.
+
+mod abandoned;
 
 use std::sync::{
     Arc,

@@ -83,6 +83,7 @@ impl EventName {
             Self::SmtpServerChanged | Self::SmtpServerTried => "UpdateSMTPServer",
             Self::MasterKeyChanged => "RotateMasterKey",
             Self::MasterKeyRetired => "RetireMasterKey",
+            Self::MasterKeyAbandoned => "AbandonMasterKey",
             Self::ContactPointCreated => "CreateContactPoint",
             Self::ContactPointUpdated
             | Self::ContactPointSecretIssued

@@ -1,8 +1,9 @@
 //! Where the master key comes from, and that it is changed while everything goes on.
 //!
-//! Who calls meanwhile is in `serving.rs`, who is killed in `killed.rs`, whose time is over in `retired.rs`, and which
-//! columns there are in `columns.rs`.
+//! Who calls meanwhile is in `serving.rs`, who is killed in `killed.rs`, whose time is over in `retired.rs`, who goes back
+//! in `abandoned.rs`, and which columns there are in `columns.rs`.
 
+mod abandoned;
 mod columns;
 mod killed;
 mod retired;

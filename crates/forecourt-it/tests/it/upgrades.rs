@@ -25,9 +25,10 @@ const FIRST: &str = "0012_sign_in_options";
 
 /// Rows that an earlier step did not have though it has their table: the step that they came with, the table, a column,
 /// and its text in them.
-const LATER: [(&str, &str, &str, &str); 2] = [
+const LATER: [(&str, &str, &str, &str); 3] = [
     ("0024_data_keys", "settings", "key", "username_salts"),
     ("0024_data_keys", "settings", "key", "audit_chain"),
+    ("0024_data_keys", "settings", "key", "data_key_list"),
 ];
 
 /// What was stored: each table with its rows, by its name.

@@ -1,11 +1,13 @@
-//! `forecourt master-key`: which keys there are, changing the master key, and taking the old one away.
+//! `forecourt master-key`: which keys there are, changing the master key, giving that up, and taking the old one away.
+//! What becomes of `data_dir/master.key` meanwhile is in `rotating/key_files.rs`.
 //!
-//! Invariant: a key is on the disk before anything is wrapped under it, and the old file is kept beside the new one.
-//! Whoever is ended in the middle runs the same command again.
+//! Invariant: a key is on the disk before anything is wrapped under it. Whoever is ended in the middle runs the same
+//! command again.
+
+mod key_files;
 
 use std::{
     fmt::Write as _,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +15,7 @@ use forecourt_app::master_keys::{self, Resealed, Rotation};
 use forecourt_identity::sealing::MasterKey;
 use forecourt_store::{Reader, Store};
 
-use super::{commands, is_own_file, make, of, of_file, own_file};
+use super::{commands, is_own_file, of, of_file};
 use crate::{config::Settings, serve};
 
 /// Where the new master key comes from.
@@ -48,6 +50,9 @@ pub async fn status(settings: &Settings) -> Result<String, String> {
     let mut told = String::new();
     for id in &status.master_keys {
         let note = match status.current.as_ref() == Some(id) {
+            true if status.master_keys.len() > 1 => {
+                format!("in use: `forecourt master-key abandon {id}` goes back to the old one")
+            }
             true => "in use".to_owned(),
             false => format!("old: `forecourt master-key retire {id}` takes it away"),
         };
@@ -74,18 +79,12 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
     let (store, own) = opened(settings).await?;
     let known = store.read().master_key_ids().await.map_err(text)?;
     let current = store.read().master_key_id().await.map_err(text)?.unwrap_or_default();
-    let draft = own_file(settings).with_extension("key.new");
     let new_key = match new {
         NewKey::File(path) => of_file(path).map_err(text)?,
         NewKey::Command(command) => steady(command)?,
         // The file was exchanged before, and the rest was not done.
         NewKey::Fresh if known.len() > 1 && own.id() == current => own.clone(),
-        NewKey::Fresh if is_own_file(settings) => {
-            if !draft.exists() {
-                make(&draft).map_err(|error| format!("{}: {error}", draft.display()))?;
-            }
-            of_file(&draft).map_err(text)?
-        }
+        NewKey::Fresh if is_own_file(settings) => key_files::drafted(settings)?,
         NewKey::Fresh => {
             return Err(
                 "say where the new master key is: --new-key-file FILE or --new-key-command PROGRAM".into()
@@ -94,10 +93,13 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
     };
     let now = serve::system_clock();
     let begun = master_keys::rotate(&store, &own, &new_key, now()).await.map_err(text)?;
-    if *new == NewKey::Fresh && draft.exists() {
-        take(settings, &draft, (&own, &new_key))?;
+    if *new == NewKey::Fresh {
+        key_files::take_draft(settings, (&own, &new_key))?;
     }
     let rows = seal_anew(&store, &new_key).await?;
+    if store.read().master_key_id().await.map_err(text)? != Some(new_key.id()) {
+        return Err(format!("the change of the master key to {} was abandoned meanwhile", new_key.id()));
+    }
     let known = store.read().master_key_ids().await.map_err(text)?;
     let old = known.into_iter().find(|id| *id != new_key.id()).unwrap_or_default();
     let begun = match begun {
@@ -106,9 +108,11 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
     };
     Ok(format!(
         "{begun} {}; {} rows were sealed anew. Give every process the new key, restart it, and run `forecourt master-key \
-         retire {old}`; keep the old key for backups that were taken before\n",
+         retire {old}`; keep the old key for backups that were taken before. Until then `forecourt master-key abandon {}` \
+         goes back to it\n",
         new_key.id(),
-        rows
+        rows,
+        new_key.id()
     ))
 }
 
@@ -149,6 +153,54 @@ fn steady(command: &[String]) -> Result<MasterKey, String> {
     }
 }
 
+/// Gives a change of the master key up. Where the file of the new key lies in the place of the old one, both are exchanged
+/// again.
+///
+/// # Errors
+/// Where there is no such change, and where the old key is not at hand.
+pub async fn abandon(settings: &Settings, id: &str) -> Result<String, String> {
+    let (store, own) = opened(settings).await?;
+    let own = match is_own_file(settings) && own.id() == id {
+        true => put_back(settings, store.read(), own).await?,
+        false => own,
+    };
+    let done = master_keys::abandon(&store, &own, id, serve::system_clock()()).await.map_err(text)?;
+    if is_own_file(settings) {
+        key_files::set_draft_aside(settings, id)?;
+    }
+    match done {
+        true => Ok(format!(
+            "the master key {id} opens nothing here any more, and {} opens everything. Give it to every process that had \
+             the other, and restart it; what backups since the change hold opens with either\n",
+            own.id()
+        )),
+        false => opens_nothing(store.read(), id).await,
+    }
+}
+
+/// The master key that was in use before the change to `new`, once its file is in its place again. Where that was not
+/// kept, or `new` is no key that a change led to, nothing is touched and `new` is given: it is refused later.
+async fn put_back(settings: &Settings, read: &Reader, new: MasterKey) -> Result<MasterKey, String> {
+    let is_current = read.master_key_id().await.map_err(text)? == Some(new.id());
+    let known = read.master_key_ids().await.map_err(text)?;
+    for id in known.iter().filter(|id| is_current && **id != new.id()) {
+        if let Some((file, old)) = key_files::kept(settings, id)? {
+            // It must open everything before the file of the one that does so now gives way.
+            master_keys::opened(read, &old).await.map_err(text)?;
+            key_files::exchange(settings, &file, &new)
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+            return Ok(old);
+        }
+    }
+    Ok(new)
+}
+
+/// What is said of a master key that was to go and is not there: it may have gone before, or be misspelled.
+async fn opens_nothing(read: &Reader, id: &str) -> Result<String, String> {
+    let known = read.master_key_ids().await.map_err(text)?.join(" and ");
+    Ok(format!("the master key {id} opens nothing here; what is sealed opens with {known}\n"))
+}
+
 /// Takes a master key away.
 ///
 /// # Errors
@@ -157,29 +209,8 @@ pub async fn retire(settings: &Settings, id: &str) -> Result<String, String> {
     let (store, own) = opened(settings).await?;
     match master_keys::retire(&store, &own, id, serve::system_clock()()).await.map_err(text)? {
         true => Ok(format!("the master key {id} opens nothing here any more\n")),
-        false => Ok(format!("the master key {id} opens nothing here\n")),
+        false => opens_nothing(store.read(), id).await,
     }
-}
-
-/// Goes back to the old master key, which the settings must give.
-///
-/// # Errors
-/// Where they give the new one, and where the database cannot be written.
-pub async fn abandon(settings: &Settings) -> Result<String, String> {
-    let (store, own) = opened(settings).await?;
-    let Some(id) = master_keys::abandon(&store, &own, serve::system_clock()()).await.map_err(text)? else {
-        return Ok(format!("the master key is {}, and it is not being changed\n", own.id()));
-    };
-    // A fresh key that was not put in its place yet: the next change is not to take it up.
-    let draft = own_file(settings).with_extension("key.new");
-    if draft.exists() {
-        fs::remove_file(&draft).map_err(|error| format!("{}: {error}", draft.display()))?;
-    }
-    Ok(format!(
-        "the master key is {} again; {id} opens nothing here any more. Restart every process that was given {id} with {}\n",
-        own.id(),
-        own.id()
-    ))
 }
 
 /// The database, whose schema must be this version's, and the master key of the settings.
@@ -191,28 +222,6 @@ async fn opened(settings: &Settings) -> Result<(Store, MasterKey), String> {
     }
     let own = of(settings, &known).map_err(text)?;
     Ok((serve::open_store(settings).await.map_err(text)?, own))
-}
-
-/// Exchanges the file for the draft where that holds the new key. One that an earlier attempt made and the database never
-/// heard of is taken away: it must not replace a key that opens it.
-fn take(settings: &Settings, draft: &Path, (own, new): (&MasterKey, &MasterKey)) -> Result<(), String> {
-    let done = match of_file(draft).map_err(text)?.id() == new.id() {
-        true => exchange(settings, draft, own),
-        false => fs::remove_file(draft),
-    };
-    done.map_err(|error| format!("{}: {error}", draft.display()))
-}
-
-/// Puts the new file in the place of the old one, which stays under another name.
-fn exchange(settings: &Settings, draft: &Path, old: &MasterKey) -> std::io::Result<()> {
-    let path = own_file(settings);
-    let kept = path.with_extension(format!("key.{}", old.id()));
-    match fs::hard_link(&path, kept) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    fs::rename(draft, &path)?;
-    fs::File::open(settings.data_folder())?.sync_all()
 }
 
 fn text(error: impl std::fmt::Display) -> String {
@@ -230,24 +239,5 @@ mod tests {
             sh("od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'").unwrap_err().contains("another key each time")
         );
         assert!(sh("printf %064d 7").is_ok());
-    }
-
-    #[test]
-    fn a_draft_that_holds_another_key_never_replaces_the_one_in_use() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { data_dir: folder.path().display().to_string(), ..Settings::default() };
-        let (file, draft) = (own_file(&settings), own_file(&settings).with_extension("key.new"));
-        make(&file).unwrap();
-        make(&draft).unwrap();
-        let (own, stale) = (of_file(&file).unwrap(), of_file(&draft).unwrap());
-        take(&settings, &draft, (&own, &own)).unwrap();
-        assert_eq!(of_file(&file).unwrap().id(), own.id());
-        assert!(!draft.exists());
-        make(&draft).unwrap();
-        let new = of_file(&draft).unwrap();
-        assert_ne!(new.id(), stale.id());
-        take(&settings, &draft, (&own, &new)).unwrap();
-        assert_eq!(of_file(&file).unwrap().id(), new.id());
-        assert_eq!(of_file(&file.with_extension(format!("key.{}", own.id()))).unwrap().id(), own.id());
     }
 }

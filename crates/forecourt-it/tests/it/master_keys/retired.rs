@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use super::{master, new, old, refused, with};
 use crate::store::location;
 
-const ADA: &str = "/apisix/admin/consumers/ada?gateway_group_id=default";
+pub(super) const ADA: &str = "/apisix/admin/consumers/ada?gateway_group_id=default";
 
 /// A database with something sealed under the old key, and what is answered of it.
-async fn lived(database: &TestDatabase) -> Value {
+pub(super) async fn lived(database: &TestDatabase) -> Value {
     let process = ForecourtProcess::start(with(&old(), &["serve"], database));
     let one_time = process.client("admin").with_basic("admin", "admin");
     one_time.put("/api/password", json!({ "new_password": ADMIN_PASSWORD })).await.expect(200);
@@ -31,13 +31,13 @@ async fn lived(database: &TestDatabase) -> Value {
 }
 
 /// A change that was begun long ago: nobody has to wait until it is settled.
-async fn begin(database: &TestDatabase) {
+pub(super) async fn begin(database: &TestDatabase) {
     let store = Store::open(&location(database)).await.unwrap();
     let long_ago = Timestamp::from_seconds(1_000_000_000);
     master_keys::rotate(&store, &master(&old()), &master(&new()), long_ago).await.unwrap();
 }
 
-fn finish(database: &TestDatabase) {
+pub(super) fn finish(database: &TestDatabase) {
     let file = database.folder().join("next");
     std::fs::write(&file, new()).unwrap();
     let rotate = ["master-key", "rotate", "--new-key-file", file.to_str().unwrap()];
@@ -49,7 +49,7 @@ fn retire(database: &TestDatabase) -> Ended {
     run(with(&new(), &["master-key", "retire", &master(&old()).id()], database))
 }
 
-async fn serves(key: &str, database: &TestDatabase, shown: &Value) {
+pub(super) async fn serves(key: &str, database: &TestDatabase, shown: &Value) {
     let process = ForecourtProcess::start(with(key, &["serve"], database));
     let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
     assert_eq!(&admin.get(ADA).await.expect(200), shown);
@@ -122,41 +122,4 @@ async fn a_backup_opens_with_the_keys_that_were_valid_when_it_was_taken() {
             refused(&ended, &["master key"]);
         }
     }
-}
-
-fn abandon(key: &str, database: &TestDatabase) -> Ended {
-    run(with(key, &["master-key", "abandon"], database))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_master_key_is_abandoned_by_the_old_one_and_another_may_follow() {
-    let database = TestDatabase::new();
-    let shown = lived(&database).await;
-    let idle = abandon(&old(), &database);
-    assert!(idle.stdout.contains("it is not being changed"), "{idle:?}");
-    for is_finished in [false, true] {
-        begin(&database).await;
-        if is_finished {
-            finish(&database);
-        }
-        // What is written meanwhile is sealed under the data key that the change made.
-        let process = ForecourtProcess::start(with(&new(), &["serve"], &database));
-        let admin = process.client("admin").with_basic("admin", ADMIN_PASSWORD);
-        let eve = "/apisix/admin/consumers/eve?gateway_group_id=default";
-        admin.put(eve, json!({ "plugins": { "key-auth": { "key": "eve's key" } } })).await.expect(200);
-        refused(&abandon(&new(), &database), &["the settings give the new master key", &master(&old()).id()]);
-        let ended = abandon(&old(), &database);
-        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-        assert!(ended.stdout.contains(&master(&new()).id()), "{ended:?}");
-        // It goes on until it is restarted, and not after.
-        assert!(admin.get(eve).await.expect(200).to_string().contains("eve's key"));
-        admin.put(eve, json!({ "plugins": { "key-auth": { "key": "eve's other key" } } })).await.expect(200);
-        process.stop("TERM");
-        refused(&run(with(&new(), &["serve"], &database)), &[&master(&old()).id(), &master(&new()).id()]);
-        serves(&old(), &database, &shown).await;
-    }
-    let status = run(with(&old(), &["master-key", "status"], &database));
-    assert!(!status.stdout.contains(&master(&new()).id()), "{status:?}");
-    let verified = run(with(&old(), &["audit", "verify"], &database));
-    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
 }
