@@ -112,6 +112,20 @@ async fn secret(
     }
 }
 
+/// Has `auth`, which a write stores at `context` and which was made before it, be sealed under the newest data key.
+///
+/// # Errors
+/// Where it does not open.
+pub(crate) async fn keep_up(app: &App, context: &str, auth: &mut ConsumerAuth) -> Result<(), Error> {
+    let kept = match auth {
+        ConsumerAuth::KeyAuth { key, .. } => key,
+        ConsumerAuth::BasicAuth { password, .. } => password,
+        ConsumerAuth::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => secret,
+        ConsumerAuth::JwtAuth { secret: TokenSecret::Public { .. }, .. } => return Ok(()),
+    };
+    sealing::keep_up(app, kept, context).await
+}
+
 /// `kept` as it is answered: secrets in clear where `reveals`, else masked. One that does not open is masked too.
 pub(crate) async fn open(app: &App, context: &str, kept: &ConsumerAuth, reveals: bool) -> OpenAuth {
     match kept {

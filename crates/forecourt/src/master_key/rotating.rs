@@ -101,7 +101,9 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
         return Err(format!("the change of the master key to {} was abandoned meanwhile", new_key.id()));
     }
     let known = store.read().master_key_ids().await.map_err(text)?;
-    let old = known.into_iter().find(|id| *id != new_key.id()).unwrap_or_default();
+    let Some(old) = known.into_iter().find(|id| *id != new_key.id()) else {
+        return Ok(format!("the master key is {}; the old one was retired meanwhile\n", new_key.id()));
+    };
     let begun = match begun {
         Rotation::Begun => "the master key was changed to",
         Rotation::GoesOn => "the master key is",
