@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use forecourt_core::impacts::{Impact, Preview};
-use forecourt_http::{callers::Call, problem::Problem, queries::Query};
+use forecourt_http::{audits::CHANGING_READ, callers::Call, problem::Problem, queries::Query};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -32,9 +32,6 @@ const OTHERS: [(Method, &str); 8] = [
     (Method::POST, "/api/portals/{portal}/approvals/{id}/reject"),
     (Method::PUT, "/api/applications/{id}/credentials/{credential_id}/regenerate"),
 ];
-
-/// The script that it answers holds a fresh token.
-const CHANGING_READ: &str = "/api/gateway_groups/{id}/deployment/docker";
 
 /// Whether calls of this endpoint can be previewed.
 pub(crate) fn is_previewed(method: &Method, path: &str) -> bool {

@@ -3,25 +3,27 @@
 use std::collections::{BTreeSet, HashMap};
 
 use forecourt_core::{
-    actors::Caller,
+    actors::{Caller, Source},
     administrators::{
         Administrator, AdministratorFilter, AdministratorRefusal, StoredPassword, sign_in_text,
     },
-    events::EventName,
-    ids::{AdministratorId, GatewayGroupId, PermissionPolicyId, RoleId},
+    events::{Event, EventName},
+    ids::{AdministratorId, EventId, GatewayGroupId, PermissionPolicyId, RequestId, RoleId},
     lists::List,
     permissions::{Action, Target},
     roles::{AssignedRole, Role},
     sessions::SessionOwner,
     text,
+    time::Timestamp,
 };
-use forecourt_store::RuledNoun;
+use forecourt_identity::{passwords::Passwords, sealing::MasterKey};
+use forecourt_store::{RuledNoun, Store};
 use serde_json::{Value, json};
 
 use crate::{
-    App, Error, access,
+    App, Error, ErrorKind, access, audit_logs,
     authentication::{KnownAdministrator, proved_again},
-    permissions,
+    master_keys, permissions,
     random::OsRandom,
 };
 
@@ -161,6 +163,42 @@ pub async fn reset_password(
     write.delete_sessions_of(&SessionOwner::Administrator(id.clone()), None).await?;
     tell(&mut write, EventName::AdministratorPasswordReset, &administrator, Value::Null);
     write.commit().await?;
+    Ok(administrator)
+}
+
+/// The same from the command line, for when no administrator is left who can: whoever may read the settings may do it.
+/// Needs no running process, and does not disturb one.
+///
+/// # Errors
+/// Where `own` is another master key than the database needs, where nobody has exactly this user name, and where that
+/// administrator was deactivated.
+pub async fn rescue(
+    store: &Store,
+    own: &MasterKey,
+    username: &str,
+    password: &str,
+    now: Timestamp,
+) -> Result<Administrator, Error> {
+    let hash = Passwords::new(1).hash(password).await?;
+    let mut tx = store.begin().await?;
+    let sealer = master_keys::opened(&tx, own).await?;
+    let refused = |problem: &str| {
+        Error::new(ErrorKind::NotFound, "no_such_administrator", format!("{username:?} {problem}"))
+    };
+    let found = tx.administrator_by_username(username).await?;
+    let found = found.ok_or_else(|| refused("is no administrator's user name"))?;
+    if !found.active {
+        return Err(refused("was deactivated: that is for another administrator to change"));
+    }
+    let password = Some(StoredPassword { hash, one_time: true });
+    let administrator = Administrator { password, updated_at: now, ..found };
+    tx.save_administrator(&administrator).await?;
+    tx.delete_sessions_of(&SessionOwner::Administrator(administrator.id.clone()), None).await?;
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    let (event, name) = (EventId::issue(now, &mut OsRandom), EventName::AdministratorPasswordReset);
+    tx.record(Event::new(event, now, &caller, name, "administrator", administrator.id.as_str()));
+    audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
+    tx.commit(now).await?;
     Ok(administrator)
 }
 

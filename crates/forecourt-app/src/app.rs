@@ -23,8 +23,8 @@ use forecourt_store::{Listening, Reader, Store, StoreError, Tx};
 use tokio::sync::Notify;
 
 use crate::{
-    Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, gateway_feed::Feed,
-    master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
+    Error, SignInLimits, audit_logs, authentication::VerifiedPasswords, bootstrap, deliveries::Tallies,
+    gateway_feed::Feed, master_keys, nodes::Live, permissions::Authorities, random::OsRandom, sealing,
     sync_authority::SyncAuthority, usage::UsageKept, writes::Write,
 };
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub audit_kept_days: u32,
     /// Where calls to identity providers may go.
     pub outgoing: OutgoingRules,
+    /// Whether OAuth clients are made, changed and removed at their providers.
+    pub calls_providers: bool,
     /// Where people reach the console: `http` or `https` and a host, no path; empty where nobody said.
     pub public_url: String,
     /// Whether mails about requests lead to a page on which whoever has the mail decides.
@@ -76,6 +78,7 @@ impl Default for Config {
             usage_kept: UsageKept::default(),
             audit_kept_days: AUDIT_KEPT_DAYS,
             outgoing: OutgoingRules::default(),
+            calls_providers: true,
             public_url: String::new(),
             approval_links: false,
             message_time: Duration::from_secs(20),
@@ -114,13 +117,16 @@ struct Parts {
     audit_kept_days: u32,
     pending_answers: audit_logs::Pending,
     outgoing: Outgoing,
+    calls_providers: bool,
     public_url: String,
     identity_providers: IdentityProviders,
     providers_due: Notify,
     messages_due: Notify,
+    delivery_tallies: Tallies,
     messenger: Outgoing,
     message_time: Duration,
     approval_links: bool,
+    first_administrator: bool,
 }
 
 impl std::fmt::Debug for App {
@@ -155,13 +161,16 @@ impl App {
             audit_kept_days: config.audit_kept_days,
             pending_answers: audit_logs::Pending::default(),
             outgoing: Outgoing::new(config.outgoing.clone()),
+            calls_providers: config.calls_providers,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             identity_providers: IdentityProviders::default(),
             providers_due: Notify::new(),
             messages_due: Notify::new(),
+            delivery_tallies: Tallies::default(),
             messenger: Outgoing::with_time(config.outgoing.clone(), config.message_time),
             message_time: config.message_time,
             approval_links: config.approval_links,
+            first_administrator: made.first_administrator,
         })))
     }
 
@@ -190,7 +199,7 @@ impl App {
         Ok(self.0.store.ping().await?)
     }
 
-    /// Gives up connections that ended while the database was away.
+    /// Leaves connections that may lead to a server that is gone for new ones.
     pub async fn renew_connections(&self) {
         self.0.store.renew_connections().await;
     }
@@ -300,6 +309,11 @@ impl App {
         &self.0.sync_authority
     }
 
+    /// Whether [`App::open`] made the first administrator: whoever else opens the same database at once did not.
+    pub fn made_first_administrator(&self) -> bool {
+        self.0.first_administrator
+    }
+
     pub(crate) fn usage_kept(&self) -> &UsageKept {
         &self.0.usage_kept
     }
@@ -312,8 +326,17 @@ impl App {
         &self.0.pending_answers
     }
 
+    /// What asks those who sign people in, which changes nothing there.
     pub(crate) fn outgoing(&self) -> &Outgoing {
         &self.0.outgoing
+    }
+
+    /// What makes, changes and removes OAuth clients at their providers; nothing else calls those.
+    ///
+    /// # Errors
+    /// Where the operator keeps in what goes out.
+    pub(crate) fn provider_calls(&self) -> Result<&Outgoing, Error> {
+        if self.0.calls_providers { Ok(&self.0.outgoing) } else { Err(Error::kept_in()) }
     }
 
     /// Where people reach the console, where the operator said so.
@@ -338,6 +361,10 @@ impl App {
     /// What tells that somebody is to be told of something.
     pub(crate) fn messages_due(&self) -> &Notify {
         &self.0.messages_due
+    }
+
+    pub(crate) fn delivery_tallies(&self) -> &Tallies {
+        &self.0.delivery_tallies
     }
 
     /// What calls webhooks and mail servers, in the time that messages have.

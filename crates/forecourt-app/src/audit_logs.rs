@@ -24,11 +24,12 @@ use crate::{App, Error, access};
 
 pub(crate) use answers::Pending;
 pub use answers::{answered, due, flush};
+pub(crate) use keeping::kept_from;
 pub use keeping::{Verified, prune, verify};
 pub use names::{RecordNames, names};
 pub(crate) use recording::{append, append_bare};
 
-/// How many records an export reads at a time.
+/// How many records an export reads at a time, or fewer where they are large.
 const EXPORTED_AT_ONCE: u64 = 500;
 
 /// A record, and the administrator who did it as they are called now.
@@ -40,7 +41,8 @@ pub struct ListedRecord {
     pub operator: Option<Administrator>,
 }
 
-/// An export that is under way: the records of a filter, some hundred at a time, so that none are collected.
+/// An export that is under way: the records of a filter, some hundred and about a megabyte at a time, so that none are
+/// collected.
 #[derive(Clone, Debug)]
 pub struct Export {
     filter: AuditFilter,
@@ -90,15 +92,16 @@ impl Export {
 
     /// The next records; none at the end.
     pub async fn next(&mut self, app: &App) -> Result<Vec<ListedRecord>, Error> {
-        if self.is_done {
-            return Ok(Vec::new());
+        while !self.is_done {
+            let page = app.read().audit_records_behind(&self.filter, self.place, EXPORTED_AT_ONCE).await?;
+            self.is_done = page.end.is_none();
+            self.place = page.end.or(self.place);
+            // Those of a page may all have been taken away, because they are old, while it was read.
+            if !page.rows.is_empty() {
+                return with_operators(app, page.rows).await;
+            }
         }
-        let found = app.read().audit_records_behind(&self.filter, self.place, EXPORTED_AT_ONCE).await?;
-        self.is_done = (found.len() as u64) < EXPORTED_AT_ONCE;
-        let last = found.last();
-        self.place =
-            last.map(|last| AuditPlace { at: last.record.at.micros(), number: last.number }).or(self.place);
-        with_operators(app, found).await
+        Ok(Vec::new())
     }
 }
 

@@ -7,6 +7,7 @@ mod proofs;
 use forecourt_core::{
     actors::{Actor, Caller},
     administrators::Administrator,
+    audit_logs::masking,
     developers::Developer,
     events::EventName,
     ids::{DeveloperName, PortalId, SignInOptionId},
@@ -117,11 +118,15 @@ pub async fn by_password_on_record(
 }
 
 async fn tell_failure(app: &App, caller: &Caller, username: &str) -> Result<(), Error> {
+    let detail = json!({ "username": typed_name(app, username).await? });
     let mut write = app.begin(caller).await?;
-    let shown: String = username.chars().take(128).filter(|c| !c.is_control()).collect();
-    let detail = json!({ "username": shown });
     write.tell(EventName::AdministratorSignInFailed, "administrator", "", None, detail);
     write.commit().await
+}
+
+/// What is told of the name under which somebody failed to sign in as an administrator.
+pub(crate) async fn typed_name(app: &App, username: &str) -> Result<String, Error> {
+    Ok(masking::typed_name(username, named(app, username).await?.is_some()))
 }
 
 pub(crate) fn new_session(
@@ -196,6 +201,15 @@ pub(crate) async fn known(
     Ok(KnownAdministrator { administrator, authority, session, token_name: None })
 }
 
+/// The administrator with this user name.
+async fn named(app: &App, username: &str) -> Result<Option<Administrator>, Error> {
+    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
+    match username.contains('\0') {
+        true => Ok(None),
+        false => Ok(app.read().administrator_by_username(username).await?),
+    }
+}
+
 /// The administrator whose password this is, where administrators may sign in with one.
 async fn proved(
     app: &App,
@@ -204,11 +218,7 @@ async fn proved(
     username: &str,
     password: &str,
 ) -> Result<Option<Administrator>, Error> {
-    // PostgreSQL cannot even be asked for a text with NUL; no account has one.
-    let found = match username.contains('\0') {
-        true => None,
-        false => app.read().administrator_by_username(username).await?,
-    };
+    let found = named(app, username).await?;
     let option = app.read().built_in_sign_in(None).await?;
     let found = found.filter(|_| option.is_some_and(|option| !option.disable));
     let stored = found.as_ref().and_then(|administrator| administrator.password.as_ref());

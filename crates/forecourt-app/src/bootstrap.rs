@@ -29,6 +29,8 @@ pub(crate) struct Made {
     pub(crate) sync_authority: SyncAuthority,
     /// What seals and opens secrets.
     pub(crate) sealer: Sealer,
+    /// Whether the first administrator was made just now, with the password of the configuration.
+    pub(crate) first_administrator: bool,
 }
 
 /// Makes what is missing, and returns what every process needs of it.
@@ -51,9 +53,12 @@ pub(crate) async fn run(
     };
     let sync_authority = sync_authority::load(&tx, &sealer).await?;
     tx.complete_change_log(now).await?;
+    // Where several processes start at once, one of them makes the administrator, and its password is the one.
+    let mut is_first = false;
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {
+        is_first = true;
         let first = first_administrator(config, hash, now);
         tx.insert_administrator(&first).await?;
         tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
@@ -72,7 +77,7 @@ pub(crate) async fn run(
     }
     audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
     tx.commit(now).await?;
-    Ok(Made { csrf_key: key.into_bytes(), sync_authority, sealer })
+    Ok(Made { csrf_key: key.into_bytes(), sync_authority, sealer, first_administrator: is_first })
 }
 
 /// Makes the administrators' built-in sign-in option, and enables it where the configuration says so.
@@ -133,4 +138,35 @@ async fn make_default_portal(tx: &mut Tx, caller: &Caller, now: Timestamp) -> Re
             .of_portal(&portal.id),
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use forecourt_core::time::Timestamp;
+    use forecourt_store::{Location, Store};
+
+    use crate::{App, Config, authentication};
+
+    #[tokio::test]
+    async fn of_processes_that_start_at_once_the_one_whose_password_holds_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("forecourt.db"));
+        let stores = [Store::open(&location).await.unwrap(), Store::open(&location).await.unwrap()];
+        let defaults = Config::default();
+        let open = async |password: &str, store: &Store| {
+            let store = store.clone();
+            let config = Config { admin_password: password.into(), ..defaults.clone() };
+            let clock = Arc::new(|| Timestamp::from_seconds(1_786_060_800));
+            (App::open(store, &config, clock).await.unwrap(), password.to_owned())
+        };
+        let (one, other) = tokio::join!(open("the first one", &stores[0]), open("the other one", &stores[1]));
+        let made: Vec<_> =
+            [&one, &other].into_iter().filter(|(app, _)| app.made_first_administrator()).collect();
+        let [(_, password)] = made.as_slice() else { panic!("{} of them", made.len()) };
+        let (app, _) = open("a later one", &stores[0]).await;
+        assert!(!app.made_first_administrator());
+        authentication::by_password(&app, None, "admin", password).await.unwrap();
+    }
 }

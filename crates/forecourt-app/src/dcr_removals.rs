@@ -176,13 +176,14 @@ struct Failed {
 async fn attempt(app: &App, removal: &DcrRemoval) -> Result<Removed, Failed> {
     let failed = |error: Error| Failed { text: error.to_string(), maybe_gone: false, hopeless: false };
     let hopeless = |text: &str| Failed { text: text.to_owned(), maybe_gone: false, hopeless: true };
+    let outgoing = app.provider_calls().map_err(failed)?;
     let provider = provider_of(app, removal).await.map_err(failed)?;
     let provider = provider.ok_or_else(|| hopeless("nothing is known of its provider any more"))?;
     let client_id = removal.client_id.as_ref().ok_or_else(|| hopeless("its id is not known"))?;
     let registrar = dcr_providers::registrar(app, &provider).await.map_err(failed)?;
     let known = oauth_clients::opened(app, &removal.provider_id, client_id, removal.management.as_ref());
     let known = known.await.map_err(failed)?;
-    let removed = registrar.remove(app.outgoing(), &known, removal.maybe_gone).await;
+    let removed = registrar.remove(outgoing, &known, removal.maybe_gone).await;
     removed.map_err(|error| Failed {
         text: error.to_string(),
         maybe_gone: error.may_have_arrived(),
@@ -254,11 +255,11 @@ pub(crate) async fn unwanted(
 ) {
     let Err(error) = left(app, caller, intent, provider, known).await else { return };
     tracing::warn!(error.cause = %error, dcr_removal.id = %intent.id, "a client that is to be removed could not be written down; it is removed now or never");
-    let removed = match dcr_providers::registrar(app, provider).await {
-        Ok(registrar) => registrar.remove(app.outgoing(), known, false).await.map_err(Error::from),
-        Err(error) => Err(error),
+    let removed = async {
+        let registrar = dcr_providers::registrar(app, provider).await?;
+        Ok::<_, Error>(registrar.remove(app.provider_calls()?, known, false).await?)
     };
-    if let Err(error) = removed {
+    if let Err(error) = removed.await {
         tracing::error!(error.cause = %error, dcr_provider.id = %provider.id, oauth_client.id = known.client_id, "an OAuth client is left behind at its provider; remove it there by hand");
     }
 }

@@ -7,11 +7,12 @@
 mod attempts;
 mod couriers;
 mod fan_out;
+mod tallies;
 
 use forecourt_core::{
     actors::Caller,
-    contact_points::ContactPoint,
-    deliveries::{Delivery, DeliveryAttempt, DeliveryFilter},
+    contact_points::{ContactPoint, ContactType},
+    deliveries::{Delivery, DeliveryAttempt, DeliveryBacklog, DeliveryFilter},
     events::EventName,
     ids::DeliveryId,
     lists::List,
@@ -24,6 +25,7 @@ use serde_json::json;
 
 pub(crate) use attempts::mail as send_mail;
 pub use couriers::Courier;
+pub(crate) use tallies::Tallies;
 
 use crate::{App, Error, access, sealing};
 
@@ -60,6 +62,12 @@ pub async fn resend(app: &App, caller: &Caller, id: &DeliveryId) -> Result<Deliv
     Ok(again)
 }
 
+/// How many deliveries [`resend_all`] sends again with this filter.
+pub async fn resendable(app: &App, caller: &Caller, filter: DeliveryFilter) -> Result<u64, Error> {
+    access::permits(caller, Action::UpdateContactPoint, Target::Organization)?;
+    Ok(app.read().deliveries_to_begin_anew(&filter.checked_for_resending()?).await?)
+}
+
 /// Sends again whatever `filter` wants, of one state and one time; tells how many there are.
 pub async fn resend_all(app: &App, caller: &Caller, filter: DeliveryFilter) -> Result<u64, Error> {
     access::permits(caller, Action::UpdateContactPoint, Target::Organization)?;
@@ -78,6 +86,20 @@ pub async fn resend_all(app: &App, caller: &Caller, filter: DeliveryFilter) -> R
     write.owes_messages = true;
     write.commit().await?;
     Ok(count)
+}
+
+/// How much is to be delivered, and what was given up.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn backlog(app: &App) -> Result<DeliveryBacklog, Error> {
+    Ok(app.read().delivery_backlog(app.now()).await?)
+}
+
+/// How many attempts of this process ended so, by the way that they took: `delivered`, `retried`, `dead` (given up) or
+/// `skipped`.
+pub fn tried(app: &App) -> Vec<(ContactType, &'static str, u64)> {
+    app.delivery_tallies().read()
 }
 
 /// What a call of this contact point is signed with at `now`, the newest first.

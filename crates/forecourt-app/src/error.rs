@@ -79,6 +79,15 @@ impl Error {
         Self::new(ErrorKind::Conflict, "previewed", "nothing was changed: only a preview was asked for")
     }
 
+    /// A provider would be called, and the operator keeps in what goes out. Nothing was changed.
+    pub(crate) fn kept_in() -> Self {
+        Self::new(
+            ErrorKind::Conflict,
+            "outgoing_off",
+            "no identity provider is called about OAuth clients here: background.outgoing is off",
+        )
+    }
+
     /// What was given is wrong, in these words.
     pub fn invalid(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, code, message)

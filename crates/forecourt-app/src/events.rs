@@ -1,4 +1,6 @@
-//! The event log, read by administrators.
+//! The event log: read by administrators, and kept as long as the audit log.
+//!
+//! Invariant: an event is there for as long as its audit record, and as whoever is to be told of it may still be.
 
 use std::collections::HashMap;
 
@@ -9,7 +11,10 @@ use forecourt_core::{
     permissions::{Action, Target},
 };
 
-use crate::{App, Error, access, applications};
+use crate::{App, Error, access, applications, audit_logs};
+
+/// How many are taken away at a time, so that others get their turn to write.
+const PRUNED: u64 = 500;
 
 /// An event with the name of who did it.
 #[derive(Clone, Debug)]
@@ -78,6 +83,27 @@ pub async fn told_of_object(
         told.push(ToldEvent { event, actor_name });
     }
     Ok(told)
+}
+
+/// Takes away some of the events that are older than the audit log is kept and that nothing needs any more, the oldest
+/// first, and tells whether there are more.
+///
+/// Where older entries are in the audit log still, since it was changed, what they were made of stays with them.
+pub async fn prune(app: &App) -> Result<bool, Error> {
+    let kept_from = audit_logs::kept_from(app);
+    let before = app.read().oldest_audit_record().await?.map_or(kept_from, |oldest| oldest.min(kept_from));
+    // Looked for before the turn to write is taken: those that are needed still are passed over each time.
+    let ids = app.read().unneeded_events(before, PRUNED).await?;
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    let tx = app.begin_bare().await?;
+    let gone = tx.delete_unneeded_events(&ids, before).await?;
+    tx.commit(app.now()).await?;
+    if gone > 0 {
+        tracing::info!(events.count = gone, "old events were taken away");
+    }
+    Ok(ids.len() as u64 == PRUNED)
 }
 
 async fn actor_name(app: &App, event: &Event) -> Result<Option<String>, Error> {

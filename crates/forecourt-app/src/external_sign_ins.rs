@@ -12,6 +12,7 @@ pub mod saml;
 use forecourt_core::{
     actors::Caller,
     administrators::Administrator,
+    audit_logs::masking,
     events::EventName,
     external_sign_ins::{ExternalPerson, PendingSignIn, free_username, own_page},
     ids::{AdministratorId, SignInOptionId},
@@ -369,13 +370,12 @@ async fn tell_failure(
     username: Option<&str>,
     reason: &str,
 ) -> Result<(), Error> {
-    let shown =
-        |text: &str, most| -> String { text.chars().filter(|c| !c.is_control()).take(most).collect() };
-    let mut write = app.begin(caller).await?;
-    let mut detail = json!({ "option_id": option.id, "reason": shown(reason, 500) });
+    let reason: String = masking::text(reason).chars().filter(|c| !c.is_control()).take(500).collect();
+    let mut detail = json!({ "option_id": option.id, "reason": reason });
     if let (Some(username), Some(detail)) = (username, detail.as_object_mut()) {
-        detail.insert("username".into(), shown(username, 128).into());
+        detail.insert("username".into(), authentication::typed_name(app, username).await?.into());
     }
+    let mut write = app.begin(caller).await?;
     write.tell(EventName::AdministratorSignInFailed, "administrator", "", None, detail);
     write.commit().await
 }

@@ -22,8 +22,8 @@ use tokio::sync::watch;
 pub(crate) use self::live::Live;
 pub use self::{
     joining::{
-        Admitted, EmbeddedNode, Standing, acknowledge, admit, connected, disconnected, heard, recognise,
-        register_embedded, standing,
+        Admitted, EmbeddedNode, Standing, acknowledge, admit, check_token, connected, disconnected, heard,
+        recognise, register_embedded, standing,
     },
     live::write_down,
 };

@@ -131,6 +131,7 @@ async fn register(
     provider: DcrProvider,
     redirect_uris: RedirectUris,
 ) -> Result<IssuedCredential, Error> {
+    let outgoing = app.provider_calls()?;
     let registrar = dcr_providers::registrar(app, &provider).await?;
     let client = NewClient {
         client_name: application.name.clone(),
@@ -142,7 +143,7 @@ async fn register(
         },
     };
     let intent = dcr_removals::intend(app, caller, &provider, &application).await?;
-    let registered = match registrar.register(app.outgoing(), &client).await {
+    let registered = match registrar.register(outgoing, &client).await {
         Ok(registered) => registered,
         Err(error) => {
             dcr_removals::registration_failed(app, caller, &intent, &error).await;
@@ -283,10 +284,11 @@ async fn rotate(app: &App, caller: &Caller, found: NamedCredential) -> Result<Is
         // A preview asks the provider nothing: what that did could not be undone.
         return rotated(app, caller, &found.credential, &client, None).await;
     }
+    let outgoing = app.provider_calls()?;
     let held = holds::hold(app, caller, &found.credential.id).await?;
     let issued = async {
         let registrar = dcr_providers::registrar(app, &provider).await?;
-        Ok::<_, Error>(registrar.rotate_secret(app.outgoing(), &known(app, &held).await?).await?)
+        Ok::<_, Error>(registrar.rotate_secret(outgoing, &known(app, &held).await?).await?)
     };
     let outcome = match issued.await {
         Ok(issued) => rotated(app, caller, &found.credential, &held, Some(issued)).await,

@@ -21,7 +21,7 @@ use forecourt_core::{
 use forecourt_store::Reader;
 use serde_json::{Value, json};
 
-use crate::{App, Error, authentication, notices, writes::Write};
+use crate::{App, Error, ErrorKind, authentication, notices, writes::Write};
 
 /// Whether persons of the portal are mailed links: mail is sent, and it is known where the portal's site is.
 pub(crate) async fn are_mailed(read: &Reader, portal: &PortalId) -> Result<bool, Error> {
@@ -147,14 +147,20 @@ async fn ask(
 /// in mails use nothing up.
 ///
 /// # Errors
-/// Not found for whatever is no link that works.
+/// Not found for whatever is no link that works; `Limit` for an address that shows too many of those.
 pub async fn linked(
     app: &App,
+    caller: &Caller,
     portal: &PortalId,
     purpose: LinkPurpose,
     token: &PlainSecret,
 ) -> Result<Person, Error> {
-    found(app, app.read(), portal, purpose, token).await
+    match found(app, app.read(), portal, purpose, token).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(authentication::failed_as(app, caller, error))
+        }
+        found => found,
+    }
 }
 
 async fn found(
@@ -185,7 +191,7 @@ pub async fn verify(
     password: &str,
 ) -> Result<(), Error> {
     let purpose = LinkPurpose::Verification;
-    let shown = linked(app, portal, purpose, token).await?;
+    let shown = linked(app, caller, portal, purpose, token).await?;
     if let Some(stored) = &shown.password {
         let password = persons::presented_password(password);
         if !authentication::proved_again(app, caller, shown.id.as_str(), &password, &stored.hash).await? {
@@ -220,7 +226,7 @@ pub async fn reset(
     new: &str,
 ) -> Result<(), Error> {
     let purpose = LinkPurpose::Reset;
-    let person = linked(app, portal, purpose, token).await?;
+    let person = linked(app, caller, portal, purpose, token).await?;
     let forbidden = [person.email.as_deref(), person.username.as_deref(), Some(person.name.as_str())];
     let forbidden: Vec<_> = forbidden.into_iter().flatten().collect();
     let new = persons::new_password("new_password", new, &forbidden)?;

@@ -4,6 +4,7 @@ use forecourt_core::{
     actors::{Actor, Caller},
     administrators::{StoredPassword, sign_in_text},
     approvals::{Approval, ApprovalSubject},
+    audit_logs::masking,
     developers::{Developer, DeveloperStatus},
     events::EventName,
     ids::{ApprovalId, PersonId, PortalId},
@@ -129,6 +130,7 @@ pub async fn sign_up(
     let owner = SessionOwner::Person(person.id.clone());
     let session = authentication::new_session(&token, owner, option.id, caller, user_agent, write.now);
     write.insert_session(&session).await?;
+    write.delete_ended_sessions(write.now).await?;
     write.commit().await?;
     Ok(Some(SignedIn { owner: person.id, token }))
 }
@@ -163,16 +165,10 @@ fn registration(developer: &Developer, now: forecourt_core::time::Timestamp) -> 
     }
 }
 
-/// The person whose password this is, where the portal lets people sign in with one.
-async fn proved(
-    app: &App,
-    address: Option<&str>,
-    portal: &PortalId,
-    login: &str,
-    password: &str,
-) -> Result<Option<Person>, Error> {
+/// The person who signs in with this name, where the portal lets people sign in with a password.
+async fn named(app: &App, portal: &PortalId, login: &str) -> Result<Option<Person>, Error> {
     let option = app.read().built_in_sign_in(Some(portal)).await?;
-    let found = match option.and_then(|option| option.offered_built_in()) {
+    Ok(match option.and_then(|option| option.offered_built_in()) {
         // PostgreSQL cannot even be asked for a text with NUL; no account has one.
         Some(_) if login.contains('\0') => None,
         // A user name, which an administrator gave, may be an address too: what somebody registers stays behind it.
@@ -183,7 +179,18 @@ async fn proved(
             named => named,
         },
         None => None,
-    };
+    })
+}
+
+/// The person whose password this is, where the portal lets people sign in with one.
+async fn proved(
+    app: &App,
+    address: Option<&str>,
+    portal: &PortalId,
+    login: &str,
+    password: &str,
+) -> Result<Option<Person>, Error> {
+    let found = named(app, portal, login).await?;
     let stored = found.as_ref().and_then(|person| person.password.as_ref());
     let stored = stored.map(|stored| stored.hash.as_str());
     let _turn = app.limits().turn(address, app.now()).await?;
@@ -225,7 +232,7 @@ pub async fn sign_in(
     };
     let Some(person) = person else {
         drop(attempt);
-        return Err(refused(app, caller, portal, unproved.as_ref()).await?);
+        return Err(refused(app, caller, portal, login, unproved.as_ref()).await?);
     };
     attempt.succeeded();
     let token = TokenKind::Session.issue(&mut OsRandom);
@@ -241,6 +248,7 @@ pub async fn sign_in(
     let owner = SessionOwner::Person(person.id.clone());
     let session = authentication::new_session(&token, owner, option, caller, user_agent, now);
     write.insert_session(&session).await?;
+    write.delete_ended_sessions(write.now).await?;
     write.tell(EventName::PersonSignedIn, "person", person.id.as_str(), Some(portal), Value::Null);
     write.commit().await?;
     Ok(SignedIn { owner: person.id, token })
@@ -251,13 +259,16 @@ async fn refused(
     app: &App,
     caller: &Caller,
     portal: &PortalId,
+    login: &str,
     unproved: Option<&Person>,
 ) -> Result<Error, Error> {
     let error = app.limits().failed(caller.address.as_deref(), app.now());
     // Who is told to wait leaves no further record: that would be a write for everybody who asks.
     if error.kind() == ErrorKind::Unauthenticated {
+        let shown = masking::typed_name(login, named(app, portal, login).await?.is_some());
         let mut write = app.begin(caller).await?;
-        write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), Value::Null);
+        let detail = json!({ "username": shown });
+        write.tell(EventName::PersonSignInFailed, "person", "", Some(portal), detail);
         if let Some(person) = unproved {
             person_links::remind(&mut write, person).await?;
         }

@@ -27,7 +27,13 @@ impl Network {
             }
         };
         let most = if address.is_ipv4() { 32 } else { 128 };
-        (bits <= most).then_some(Self { address, bits })
+        // IPv4 addresses written as IPv6 count as IPv4, as in `contains`.
+        match address.to_canonical() {
+            IpAddr::V4(own) if address.is_ipv6() && (96..=most).contains(&bits) => {
+                Some(Self { address: own.into(), bits: bits - 96 })
+            }
+            _ => (bits <= most).then_some(Self { address, bits }),
+        }
     }
 
     /// Whether `address` lies in this range. IPv4 addresses written as IPv6 count as IPv4.

@@ -5,6 +5,7 @@
 //! `audit_logs/chains.rs` makes that visible, and nothing in an entry is a secret (`audit_logs/masking.rs`).
 
 pub mod chains;
+mod columns;
 mod event_types;
 mod journals;
 pub mod masking;
@@ -23,6 +24,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub use columns::{AuditColumns, LONGEST_SEARCHED};
 pub use event_types::{EventType, all_event_types};
 pub use journals::{AnsweredCall, AuditedRequest, Journal, Proof};
 
@@ -36,7 +38,7 @@ pub struct AuditOperator {
     pub kind: String,
     /// An administrator's id, a developer's public id, the id of a portal or of a gateway group; empty for the others.
     pub id: String,
-    /// What they are called, as it was then; for a failed sign-in, what was typed.
+    /// What they are called, as it was then; for a failed sign-in, what [`masking::typed_name`] tells of what was typed.
     pub username: String,
 }
 
@@ -154,28 +156,6 @@ pub enum AuditEntry {
     Further(AuditFurther),
     /// What it was answered.
     Answer(AuditAnswer),
-}
-
-/// The longest text that can be searched, bytes: PostgreSQL's indexes take no row above 2,700.
-pub const LONGEST_SEARCHED: usize = 256;
-
-/// What of an entry can be searched. Stored beside the entry, and compared with it by whoever verifies the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditColumns {
-    /// `record`, `further` or `answer`.
-    pub kind: String,
-    /// The record's id.
-    pub record_id: String,
-    /// When, microseconds.
-    pub at: i64,
-    /// Empty but in records, as are those that follow.
-    pub event_type: String,
-    /// The operator's id.
-    pub operator_id: String,
-    /// What it was done to.
-    pub resource_id: String,
-    /// Its gateway group.
-    pub gateway_group_id: String,
 }
 
 /// What is in a text that should be an entry.
@@ -297,8 +277,13 @@ impl AuditRecord {
             }
             if event.name.is_failed_sign_in() {
                 let typed = event.detail.get("username").and_then(Value::as_str);
-                self.operator.username = typed.unwrap_or_default().to_owned();
+                let typed = typed.unwrap_or_default();
+                self.operator.username = typed.to_owned();
                 self.error_message = Some("unauthorized".to_owned());
+                // What was typed may stand in any field of it.
+                if let Some(body) = self.request.as_mut().and_then(|request| request.body.as_mut()) {
+                    *body = masking::names_but(body, typed);
+                }
             } else if self.operator.id.is_empty() && event.name.is_sign_in_or_out() {
                 self.operator.id.clone_from(&event.noun_id);
                 self.operator.kind.clone_from(&event.noun);
@@ -327,35 +312,6 @@ fn gateway_group_of(events: &[Event], changes: &[AuditChange]) -> Option<String>
     };
     let told = |event: &Event| event.detail.get("gateway_group_id")?.as_str().map(str::to_owned);
     changes.iter().rev().find_map(of).or_else(|| events.iter().rev().find_map(told))
-}
-
-/// `text` as a column and an index of either engine take it: without NUL, and not too long.
-fn searched(text: &str) -> String {
-    let end = text.floor_char_boundary(LONGEST_SEARCHED);
-    text.get(..end).unwrap_or_default().replace('\0', "")
-}
-
-impl AuditEntry {
-    /// What of it can be searched.
-    pub fn columns(&self) -> AuditColumns {
-        let of = |kind: &str, id: &AuditRecordId, at: Timestamp| AuditColumns {
-            kind: kind.to_owned(),
-            record_id: id.to_string(),
-            at: at.micros(),
-            ..AuditColumns::default()
-        };
-        match self {
-            Self::Record(record) => AuditColumns {
-                event_type: searched(&record.event_type),
-                operator_id: searched(&record.operator.id),
-                resource_id: searched(&record.resource_id),
-                gateway_group_id: searched(&record.gateway_group_id),
-                ..of("record", &record.id, record.at)
-            },
-            Self::Further(further) => of("further", &further.id, further.at),
-            Self::Answer(answer) => of("answer", &answer.id, answer.at),
-        }
-    }
 }
 
 impl NumberedEntry {

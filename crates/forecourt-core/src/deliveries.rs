@@ -232,6 +232,17 @@ impl Delivery {
     }
 }
 
+/// How much is to be delivered, and what was given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryBacklog {
+    /// How many wait, for their turn or for the next attempt, 1000 at most.
+    pub waiting: usize,
+    /// How many were given up and are kept, 1000 at most.
+    pub dead: usize,
+    /// Since when the one is due, or still to be made of what happened, that is so longest; `None`: none is.
+    pub due_since: Option<Timestamp>,
+}
+
 /// Which deliveries a list shows, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {

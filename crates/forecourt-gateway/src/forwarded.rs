@@ -89,13 +89,13 @@ impl Hop {
         if !self.is_trusted {
             return self.peer;
         }
-        let hops = if headers.contains_key(X_FORWARDED_FOR) {
-            joined(headers, &X_FORWARDED_FOR).and_then(|chain| addresses(&chain))
-        } else {
-            joined(headers, &FORWARDED).and_then(|chain| forwarded_for(&chain))
+        // The last hops are those that proxies added: what their callers wrote before, readable or not, hides none of them.
+        let hops = match read(headers, &X_FORWARDED_FOR) {
+            Some(chain) => chain.rsplit(',').map(|hop| address(hop.trim())).collect(),
+            None => read(headers, &FORWARDED).map(|chain| last_forwarded_for(&chain)).unwrap_or_default(),
         };
         let mut caller = self.peer;
-        for hop in hops.into_iter().flatten().rev() {
+        for hop in hops {
             // A name that hides an address ends what can be known.
             let Some(address) = hop else { break };
             caller = address;
@@ -196,6 +196,13 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     texts.ok().filter(|texts| !texts.is_empty()).map(|texts| texts.join(", "))
 }
 
+/// The same for reading alone: what is no text in them is replaced.
+fn read(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let texts: Vec<_> =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
+
 /// The hops of `X-Forwarded-For`; `None`: one of them is no address.
 fn addresses(chain: &str) -> Option<Vec<Option<IpAddr>>> {
     chain.split(',').map(|hop| address(hop.trim()).map(Some)).collect()
@@ -234,6 +241,16 @@ fn forwarded_for(chain: &str) -> Option<Vec<Option<IpAddr>>> {
             Some(node.and_then(address))
         })
         .collect()
+}
+
+/// The `for` of each element of `Forwarded`, the last one first. Of a malformed list each element is read by itself, so that
+/// a quote which a caller left open takes nothing away that a proxy added.
+fn last_forwarded_for(chain: &str) -> Vec<Option<IpAddr>> {
+    let alone = |element| forwarded_for(element).and_then(|hops| hops.into_iter().next().flatten());
+    match forwarded_for(chain) {
+        Some(hops) => hops.into_iter().rev().collect(),
+        None => chain.rsplit(',').map(alone).collect(),
+    }
 }
 
 /// The parts of a list whose quoted texts may hold the separator; `None`: a quote is not closed.
@@ -278,7 +295,10 @@ mod tests {
             ("10.0.0.1", &[(xff, "6.6.6.6, 203.0.113.7:5000, 10.1.1.1")], "203.0.113.7"),
             ("10.0.0.1", &[(xff, "6.6.6.6"), (xff, "[2001:db8::1]:1")], "2001:db8::1"),
             ("10.0.0.1", &[(xff, "10.0.0.9, 10.0.0.8")], "10.0.0.9"),
-            ("10.0.0.1", &[(xff, "nonsense, 203.0.113.7")], "10.0.0.1"),
+            ("10.0.0.1", &[(xff, "nonsense, 203.0.113.7")], "203.0.113.7"),
+            ("10.0.0.1", &[(xff, "203.0.113.7, nonsense")], "10.0.0.1"),
+            ("10.0.0.1", &[("forwarded", "for=\"6.6.6.6, for=203.0.113.7;host=\"a\"")], "203.0.113.7"),
+            ("10.0.0.1", &[("forwarded", "nonsense, for=203.0.113.7, for=10.0.0.3")], "203.0.113.7"),
             ("10.0.0.1", &[(xff, "")], "10.0.0.1"),
             ("10.0.0.1", &[("forwarded", "for=6.6.6.6, For=\"[2001:db8::1]:80\";proto=http")], "2001:db8::1"),
             ("10.0.0.1", &[("forwarded", "for=6.6.6.6, for=_hidden, for=10.0.0.3")], "10.0.0.3"),

@@ -78,8 +78,9 @@ fn is_host_and_port(text: &str) -> bool {
 pub fn client(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> Option<IpAddr> {
     let mut client = peer(extensions)?;
     let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
-    let named: Vec<_> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    // Whatever a client put into the field, the last hops are those that the proxies added.
+    let named = headers.get_all("x-forwarded-for").iter();
+    let named: Vec<_> = named.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     let named = named.join(",");
     for hop in named.rsplit(',').map(str::trim) {
         if !is_trusted(client) {
@@ -107,6 +108,8 @@ fn named_address(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn seen(peer: &str, lines: &[&str], trusted: &[&str]) -> Option<String> {
@@ -114,7 +117,7 @@ mod tests {
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         let trusted: Vec<_> = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
         client(&headers, &extensions, &trusted).map(|address| address.to_string())
@@ -183,6 +186,16 @@ mod tests {
             "line by line"
         );
         assert_eq!(seen("10.0.0.1", &[], proxies).unwrap(), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_a_client_wrote_before_hides_no_hop_that_a_proxy_added() {
+        let proxies = &["10.0.0.0/8"][..];
+        for lines in [&["ä, 203.0.113.7"][..], &["ä", "203.0.113.7"], &["x,\u{ff}, 203.0.113.7, 10.1.1.1"]]
+        {
+            assert_eq!(seen("10.0.0.1", lines, proxies).as_deref(), Some("203.0.113.7"), "{lines:?}");
+        }
+        assert_eq!(seen("10.0.0.1", &["ä"], proxies), None);
     }
 
     #[test]

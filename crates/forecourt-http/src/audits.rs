@@ -12,7 +12,7 @@ use forecourt_app::{App, audit_logs};
 use forecourt_core::audit_logs::{
     AnsweredCall, AuditedRequest, Journal, LARGEST_BODY, LONGEST_SEARCHED, masking,
 };
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
@@ -20,6 +20,9 @@ use crate::queries::Query;
 
 /// What is sent by POST and changes nothing: searches of directories, and checks of what could be stored.
 const HARMLESS: [&str; 2] = ["/.search", "/apisix/admin/configs/validate"];
+
+/// The one GET that changes something: the script that it answers holds a fresh token.
+pub const CHANGING_READ: &str = "/api/gateway_groups/{id}/deployment/docker";
 
 /// Whether a request of this method may change something.
 pub const fn is_change(method: &Method) -> bool {
@@ -39,6 +42,7 @@ pub fn begin(request: &Request) -> Journal {
         user_agent: agent.unwrap_or_default().to_owned(),
         is_change,
         resource_id: pattern.filter(|_| is_change).and_then(|pattern| last_id(pattern, uri.path())),
+        gateway_group_id: pattern.filter(|_| is_change).and_then(|pattern| gateway_group(pattern, uri)),
     })
 }
 
@@ -48,8 +52,26 @@ fn last_id(pattern: &str, path: &str) -> Option<String> {
     let pairs: Vec<_> = pattern.split('/').zip(path.split('/')).collect();
     let (_, id) = pairs.into_iter().rev().find(is_variable)?;
     let id = percent_encoding::percent_decode(id.as_bytes()).decode_utf8().ok()?;
-    let is_id = id.len() <= LONGEST_SEARCHED && !id.chars().any(char::is_control);
-    is_id.then(|| masking::text(&id))
+    as_id(&id)
+}
+
+/// What can be an id of something, and is no secret.
+fn as_id(text: &str) -> Option<String> {
+    let is_id = text.len() <= LONGEST_SEARCHED && !text.chars().any(char::is_control);
+    is_id.then(|| masking::text(text))
+}
+
+/// The gateway group that the path of `uri` names where `pattern` has one, or its query.
+fn gateway_group(pattern: &str, uri: &Uri) -> Option<String> {
+    let before = std::iter::once("").chain(pattern.split('/'));
+    let is_group =
+        |before: &str, part: &str| part == "{group}" || (before == "gateway_groups" && part.starts_with('{'));
+    let mut parts = before.zip(pattern.split('/')).zip(uri.path().split('/'));
+    let in_path = parts.find(|((before, part), _)| is_group(before, part)).map(|(_, id)| id);
+    match in_path {
+        Some(id) => as_id(&percent_encoding::percent_decode(id.as_bytes()).decode_utf8().ok()?),
+        None => as_id(Query::parse(uri.query()?).ok()?.text("gateway_group_id")?),
+    }
 }
 
 /// The fields of a form as an object, to be noted as the request's body.
@@ -136,6 +158,22 @@ mod tests {
         for wrong in ["a%00b", "a%0Ab", "%C2%85", &format!("{long}a")] {
             assert_eq!(last_id("/c/{id}", &format!("/c/{wrong}")), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_gateway_group_of_a_call_stands_in_its_path_or_its_query() {
+        let of = |pattern: &str, uri: &str| gateway_group(pattern, &uri.parse().unwrap());
+        let group = Some("edge 1".to_owned());
+        let key = "/api/gateway_groups/{id}/services/{service}";
+        assert_eq!(of(key, "/api/gateway_groups/edge%201/services/a"), group);
+        let page = "/gateway/groups/{group}/services/new";
+        assert_eq!(of(page, "/gateway/groups/edge%201/services/new?gateway_group_id=b"), group);
+        let route = "/apisix/admin/routes/{id}";
+        assert_eq!(of(route, "/apisix/admin/routes/gateway_groups?gateway_group_id=edge%201"), group);
+        for uri in ["/apisix/admin/routes/a", "/apisix/admin/routes/a?gateway_group_id=%00"] {
+            assert_eq!(of(route, uri), None, "{uri}");
+        }
+        assert_eq!(of("/api/gateway_groups", "/api/gateway_groups"), None);
     }
 
     #[test]

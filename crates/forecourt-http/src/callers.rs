@@ -2,7 +2,7 @@
 //! extractors add who is calling.
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
+    extract::{FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use crate::{
     Context, addresses,
-    audits::{self, is_change},
+    audits::{self, CHANGING_READ, is_change},
     cookies,
     problem::Problem,
 };
@@ -162,7 +162,7 @@ impl AnyAdminCaller {
         call.journal.note_proof(proof.told(&parts.headers));
         let by_cookie =
             parts.headers.get("x-api-key").is_none() && parts.headers.get(header::AUTHORIZATION).is_none();
-        if by_cookie && is_change(&parts.method) && is_cross_site(&parts.headers) {
+        if by_cookie && is_foreign_change(parts) {
             return Err(Error::forbidden("cross-site requests cannot change anything").into());
         }
         let actor = match &proof {
@@ -235,6 +235,17 @@ fn basic(scheme: &str, rest: &str) -> Option<(String, String)> {
     }
     let decoded = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
     decoded.split_once(':').map(|(username, password)| (username.to_owned(), password.to_owned()))
+}
+
+/// Whether a browser says that another site would change something. What no page of ours links to, another origin of
+/// the same site may not link to either: such a GET names no origin.
+fn is_foreign_change(parts: &Parts) -> bool {
+    let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let headers = &parts.headers;
+    match path == Some(CHANGING_READ) {
+        true => is_cross_site(headers) || is_form_of_another_site(headers),
+        false => is_change(&parts.method) && is_cross_site(headers),
+    }
 }
 
 /// Whether a browser says that another site made this request.

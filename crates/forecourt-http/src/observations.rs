@@ -22,7 +22,7 @@ use http::{Method, StatusCode};
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The faces whose requests are turned away while the database is away.
-const TURNED_AWAY: [&str; 4] = ["admin", "console", "portal_api", "site"];
+const TURNED_AWAY: [&str; 5] = ["admin", "console", "portal_api", "scim", "site"];
 
 /// Everything that was counted in this process. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +37,7 @@ struct Counts {
 /// An extension of requests: which face they came to, and where they are counted.
 #[derive(Clone, Debug)]
 pub struct ObservedFace {
-    /// `admin`, `console`, `portal_api` or `site`.
+    /// `admin`, `console`, `portal_api`, `scim` or `site`.
     pub face: &'static str,
     /// Where they are counted.
     pub observations: Observations,

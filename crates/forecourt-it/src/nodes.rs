@@ -1,6 +1,12 @@
 //! A gateway node that speaks the sync protocol and nothing else: it keeps what it is told, and counts it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use forecourt_core::{
@@ -9,8 +15,11 @@ use forecourt_core::{
 };
 use forecourt_wire::sync::{Hello, Message, Position, SnapshotReason, WATCH};
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, client::conn::http2};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    body::{Body, Frame, Incoming},
+    client::conn::http2,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{
     ClientConfig, RootCertStore,
@@ -24,7 +33,28 @@ use crate::deadlines::PATIENCE;
 
 /// A connection to a sync port, over TLS and HTTP/2.
 #[derive(Debug)]
-pub struct SyncConnection(http2::SendRequest<Full<Bytes>>);
+pub struct SyncConnection(http2::SendRequest<BoxBody<Bytes, Infallible>>);
+
+/// A body that begins and never goes on.
+struct Endless {
+    has_begun: bool,
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.has_begun {
+            return Poll::Pending;
+        }
+        self.has_begun = true;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"{")))))
+    }
+}
 
 /// An open stream with what it has told.
 #[derive(Debug)]
@@ -88,11 +118,25 @@ impl SyncConnection {
         token: Option<&str>,
         body: &Value,
     ) -> Result<(StatusCode, Incoming), String> {
+        self.send(path, token, Full::new(Bytes::from(body.to_string())).boxed()).await
+    }
+
+    /// Posts a body that begins and never goes on, and returns the status.
+    pub async fn begin(&self, path: &str, token: &str) -> u16 {
+        self.send(path, Some(token), Endless { has_begun: false }.boxed()).await.unwrap().0.as_u16()
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        body: BoxBody<Bytes, Infallible>,
+    ) -> Result<(StatusCode, Incoming), String> {
         let mut request = Request::post(format!("https://localhost{path}"));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Full::new(Bytes::from(body.to_string()))).unwrap();
+        let request = request.body(body).unwrap();
         let answer = self.0.clone().send_request(request).await.map_err(|error| error.to_string())?;
         Ok((answer.status(), answer.into_body()))
     }

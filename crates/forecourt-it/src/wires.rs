@@ -34,6 +34,7 @@ struct State {
     cut: AtomicBool,
     ends: watch::Sender<u64>,
     silent: watch::Sender<bool>,
+    forsaken: watch::Sender<u64>,
     /// So many bytes may come from the far end of the next connection.
     budget: AtomicU64,
     /// How many connections ended because theirs was used up.
@@ -49,6 +50,7 @@ impl Wire {
             cut: AtomicBool::new(false),
             ends: watch::Sender::new(0),
             silent: watch::Sender::new(false),
+            forsaken: watch::Sender::new(0),
             budget: AtomicU64::new(UNLIMITED),
             used_up: AtomicU64::new(0),
         });
@@ -81,6 +83,12 @@ impl Wire {
         self.state.silent.send_replace(is);
     }
 
+    /// Nothing passes any more on the connections that are open, and their near ends hear nothing of it; new ones pass: as
+    /// where another machine takes the place of one that lost power.
+    pub fn forsake(&self) {
+        self.state.forsaken.send_modify(|times| *times += 1);
+    }
+
     /// Cuts the next connection once so many bytes have come from the far end.
     pub fn cut_next_after(&self, bytes: u64) {
         self.state.budget.store(bytes, Ordering::SeqCst);
@@ -93,7 +101,7 @@ impl Wire {
 }
 
 async fn pass(near: TcpStream, target: SocketAddr, state: Arc<State>) {
-    let mut end = state.ends.subscribe();
+    let (mut end, mut forsaken) = (state.ends.subscribe(), state.forsaken.subscribe());
     let budget = state.budget.swap(UNLIMITED, Ordering::SeqCst);
     let Ok(far) = TcpStream::connect(target).await else { return };
     // A wire delays nothing: small messages would wait for the acknowledgement of earlier ones.
@@ -109,14 +117,20 @@ async fn pass(near: TcpStream, target: SocketAddr, state: Arc<State>) {
         std::future::pending::<()>().await;
     };
     let mut near_write = near_write;
-    tokio::select! {
-        () = towards => {}
+    let is_forsaken = tokio::select! {
+        () = towards => false,
         is_used_up = carry(far_read, &mut near_write, budget, state.silent.subscribe()) => {
             if is_used_up {
                 state.used_up.fetch_add(1, Ordering::SeqCst);
             }
+            false
         }
-        _ = end.changed() => {}
+        _ = end.changed() => false,
+        _ = forsaken.changed() => true,
+    };
+    if is_forsaken {
+        // The near end stays open as long as its half does.
+        let _cut = end.changed().await;
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod names;
 mod nouns;
+mod pages;
 mod starts;
 #[cfg(test)]
 mod tests;
@@ -22,9 +23,11 @@ use forecourt_core::{
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::OnConflict,
 };
+
+pub use pages::{AUDIT_PAGE_BYTES, AuditPage, AuditPlace};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -76,15 +79,6 @@ mod marks {
 /// The words of the column `kind`.
 const RECORD: &str = "record";
 
-/// Where a reader that goes through records one by one is: behind this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditPlace {
-    /// Its time, microseconds.
-    pub at: i64,
-    /// Its number.
-    pub number: i64,
-}
-
 impl Reader {
     /// The records that `filter` wants, each with all that followed.
     pub async fn audit_records(&self, filter: &AuditFilter) -> Result<List<ToldRecord>, StoreError> {
@@ -94,30 +88,6 @@ impl Reader {
             .order_by(entity::Column::Number, order);
         let found = rows::page(self.connection(), select, filter.paging, Ok).await?;
         Ok(List { rows: self.told(found.rows).await?, total: found.total })
-    }
-
-    /// The next records that `filter` wants behind `place`, at most `most`; its paging is left out.
-    pub async fn audit_records_behind(
-        &self,
-        filter: &AuditFilter,
-        place: Option<AuditPlace>,
-        most: u64,
-    ) -> Result<Vec<ToldRecord>, StoreError> {
-        use entity::Column;
-        let is_ascending = filter.direction == forecourt_core::lists::Direction::Ascending;
-        let mut select = wanted(filter);
-        if let Some(AuditPlace { at, number }) = place {
-            let (later, same_moment) = match is_ascending {
-                true => (Column::At.gt(at), Column::Number.gt(number)),
-                false => (Column::At.lt(at), Column::Number.lt(number)),
-            };
-            let same_moment = Condition::all().add(Column::At.eq(at)).add(same_moment);
-            select = select.filter(Condition::any().add(later).add(same_moment));
-        }
-        let order = rows::order(filter.direction);
-        let select = select.order_by(Column::At, order.clone()).order_by(Column::Number, order).limit(most);
-        let found = select.all(&self.connection()).await?;
-        self.told(found).await
     }
 
     /// The record with this id, with all that followed.
@@ -133,7 +103,7 @@ impl Reader {
     /// `records` with what followed them.
     async fn told(&self, records: Vec<entity::Model>) -> Result<Vec<ToldRecord>, StoreError> {
         use entity::Column;
-        let mut followed: HashMap<String, (Vec<AuditChange>, u64, Option<AuditAnswer>)> = HashMap::new();
+        let mut followers = Vec::new();
         for ids in records.chunks(rows::CHUNK) {
             let entries = entity::Entity::find()
                 .filter(Column::RecordId.is_in(ids.iter().map(|row| row.record_id.as_str())))
@@ -141,35 +111,9 @@ impl Reader {
                 .order_by_asc(Column::Number)
                 .all(&self.connection())
                 .await?;
-            for row in entries {
-                let (changes, left_out, answer) = followed.entry(row.record_id).or_default();
-                match NumberedEntry::read(&row.content).map(|read| read.entry) {
-                    Some(AuditEntry::Further(further)) => {
-                        let listed = further.changes.len() as u64;
-                        *left_out += further.change_count.unwrap_or_default().saturating_sub(listed);
-                        changes.extend(further.changes);
-                    }
-                    Some(AuditEntry::Answer(given)) => {
-                        answer.get_or_insert(given);
-                    }
-                    Some(AuditEntry::Record(_)) | None => {}
-                }
-            }
+            followers.extend(entries);
         }
-        let told = records.into_iter().map(|row| {
-            let (further, further_left_out, answer) = followed.remove(&row.record_id).unwrap_or_default();
-            ToldRecord { number: row.number, record: record(row), further, further_left_out, answer }
-        });
-        Ok(told.collect())
-    }
-
-    /// Entries with a number above `number`, in their order, at most `most`.
-    pub async fn audit_links(&self, number: i64, most: u64) -> Result<Vec<Link>, StoreError> {
-        let select = entity::Entity::find()
-            .filter(entity::Column::Number.gt(number))
-            .order_by_asc(entity::Column::Number)
-            .limit(most);
-        Ok(select.all(&self.connection()).await?.into_iter().map(link).collect())
+        Ok(told(records, followers))
     }
 
     /// The mark with this name, whoever made it.
@@ -177,6 +121,30 @@ impl Reader {
         let row = marks::Entity::find_by_id(name.name()).one(&self.connection()).await?;
         Ok(row.map(|row| Mark { number: row.number, hash: row.hash, seal: row.seal }))
     }
+}
+
+/// `records` with those of `followers`, which are in the log's order, that followed them.
+fn told(records: Vec<entity::Model>, followers: Vec<entity::Model>) -> Vec<ToldRecord> {
+    let mut followed: HashMap<String, (Vec<AuditChange>, u64, Option<AuditAnswer>)> = HashMap::new();
+    for row in followers {
+        let (changes, left_out, answer) = followed.entry(row.record_id).or_default();
+        match NumberedEntry::read(&row.content).map(|read| read.entry) {
+            Some(AuditEntry::Further(further)) => {
+                let listed = further.changes.len() as u64;
+                *left_out += further.change_count.unwrap_or_default().saturating_sub(listed);
+                changes.extend(further.changes);
+            }
+            Some(AuditEntry::Answer(given)) => {
+                answer.get_or_insert(given);
+            }
+            Some(AuditEntry::Record(_)) | None => {}
+        }
+    }
+    let told = records.into_iter().map(|row| {
+        let (further, further_left_out, answer) = followed.remove(&row.record_id).unwrap_or_default();
+        ToldRecord { number: row.number, record: record(row), further, further_left_out, answer }
+    });
+    told.collect()
 }
 
 /// The records that `filter` wants, in no order.

@@ -1,6 +1,7 @@
 //! Opening the database, and reading from it.
 
 mod options;
+mod pools;
 
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -9,7 +10,10 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use self::options::{postgres, sqlite};
+use self::{
+    options::{postgres, sqlite},
+    pools::{Pools, Probe},
+};
 use crate::{
     StoreError, Tx, dialect, migrations, schemas,
     writings::{Outcome, Writings},
@@ -30,9 +34,8 @@ pub struct Store {
     reader: Arc<Reader>,
     /// What a writer looks back with; never waited for by anybody but who has the turn to write.
     before: Arc<Reader>,
-    writer: DatabaseConnection,
-    /// What asks whether the database answers: a connection of its own, so that nobody who works is waited for.
-    probe: DatabaseConnection,
+    writer: Arc<Pools>,
+    probe: Arc<Probe>,
     writings: Arc<Writings>,
 }
 
@@ -44,7 +47,7 @@ pub struct Reader {
 
 #[derive(Debug)]
 enum Source {
-    Pool(DatabaseConnection),
+    Pool(Arc<Pools>),
     Transaction(DatabaseTransaction),
 }
 
@@ -93,19 +96,21 @@ impl Store {
                 let reader = Database::connect(sqlite(path, READERS, true)).await?;
                 let before = Database::connect(sqlite(path, 1, true)).await?;
                 let probe = Database::connect(sqlite(path, 1, true)).await?;
-                (reader, before, writer, probe)
+                let [reader, before, writer] =
+                    [reader, before, writer].map(|pool| Arc::new(Pools::lasting(pool)));
+                (reader, before, writer, Probe::File(probe))
             }
             Location::Postgres(url) => {
-                let pool = Database::connect(postgres(url, SERVING, READERS + LISTENER + 2)).await?;
-                migrate_in_turn(&pool).await?;
-                let before = Database::connect(postgres(url, SERVING, 1)).await?;
-                let probe = Database::connect(postgres(url, SERVING, 1)).await?;
-                (pool.clone(), before, pool, probe)
+                let pools = Pools::connected(postgres(url, SERVING, READERS + LISTENER + 2)).await?;
+                migrate_in_turn(pools.pool()).await?;
+                let before = Pools::connected(postgres(url, SERVING, 1)).await?;
+                let pools = Arc::new(pools);
+                (Arc::clone(&pools), Arc::new(before), pools, Probe::server(url))
             }
         };
-        let reading = |pool| Arc::new(Reader { source: Source::Pool(pool) });
+        let reading = |pools| Arc::new(Reader { source: Source::Pool(pools) });
         let (reader, before) = (reading(reader), reading(before));
-        Ok(Self { reader, before, writer, probe, writings: Arc::default() })
+        Ok(Self { reader, before, writer, probe: Arc::new(probe), writings: Arc::default() })
     }
 
     /// What reads outside of a transaction: each query sees the latest commit.
@@ -122,7 +127,7 @@ impl Store {
     /// Starts a write. Writers take turns, over all processes; see `docs/adr/0008-writers-take-turns.md`.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let since = Instant::now();
-        let begun = begin(&self.writer).await.map_err(StoreError::from);
+        let begun = begin(self.writer()).await.map_err(StoreError::from);
         let transaction = begun.inspect_err(|error| self.writings.failed(error))?;
         self.writings.waited(since);
         let reader = Reader { source: Source::Transaction(transaction) };
@@ -133,13 +138,14 @@ impl Store {
         &self.writings
     }
 
-    pub(crate) const fn writer(&self) -> &DatabaseConnection {
-        &self.writer
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        self.writer.pool()
     }
 
     /// How many connections are open to read, and how many of them are idle.
     pub fn connections(&self) -> (usize, usize) {
-        let Source::Pool(pool) = &self.reader.source else { return (0, 0) };
+        let Source::Pool(pools) = &self.reader.source else { return (0, 0) };
+        let pool = pools.pool();
         let (open, idle) = match pool.get_database_backend() {
             DbBackend::Postgres => {
                 let pool = pool.get_postgres_connection_pool();
@@ -153,21 +159,20 @@ impl Store {
         (usize::try_from(open).unwrap_or(usize::MAX), idle)
     }
 
-    /// Whether the database answers, however busy this process is.
+    /// Whether the database answers, however busy this process is. Whoever stops waiting for the answer may ask again at
+    /// once: the connection that did not answer is thrown away.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.probe.ping().await?;
+        self.probe.ask().await?;
         Ok(())
     }
 
-    /// Gives up connections that ended while the database was away, so that nobody meets them afterwards.
+    /// Leaves all connections to a PostgreSQL for new ones, after it did not answer: they may lead to nobody, of which
+    /// they would hear minutes later. What is under way on them goes on. Those to a file stay.
     pub async fn renew_connections(&self) {
-        let (_, idle) = self.connections();
-        for _ in 0..idle {
-            // A connection that does not answer is closed; the next one is asked all the same.
-            let _answered = self.writer.ping().await;
-        }
-        if let Source::Pool(before) = &self.before.source {
-            let _answered = before.ping().await;
+        for reader in [&self.reader, &self.before] {
+            if let Source::Pool(pools) = &reader.source {
+                pools.renew().await;
+            }
         }
     }
 }
@@ -189,12 +194,12 @@ impl Reader {
         if found != newest {
             return Err(ReadingError::OtherSchema { found, newest });
         }
-        Ok(Self { source: Source::Pool(pool) })
+        Ok(Self { source: Source::Pool(Arc::new(Pools::lasting(pool))) })
     }
 
-    pub(crate) const fn connection(&self) -> DatabaseExecutor<'_> {
+    pub(crate) fn connection(&self) -> DatabaseExecutor<'_> {
         match &self.source {
-            Source::Pool(pool) => DatabaseExecutor::Connection(pool),
+            Source::Pool(pools) => DatabaseExecutor::Connection(pools.pool()),
             Source::Transaction(transaction) => DatabaseExecutor::Transaction(transaction),
         }
     }
@@ -230,6 +235,8 @@ pub(crate) async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTra
 /// the first find nothing to do.
 async fn migrate_in_turn(pool: &DatabaseConnection) -> Result<(), StoreError> {
     let turn = pool.begin_with_options(TransactionOptions::default()).await?;
+    // The turn is held by a connection that waits while another one works: for as long as that takes.
+    turn.execute_unprepared("SET LOCAL idle_in_transaction_session_timeout = 0").await?;
     dialect::wait_to_migrate(&turn).await?;
     migrate(pool).await?;
     Ok(turn.commit().await?)
@@ -255,10 +262,10 @@ mod tests {
     async fn whoever_has_the_turn_to_write_looks_back_while_all_readers_are_busy() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
-        let Source::Pool(pool) = &store.read().source else { panic!("not a pool") };
+        let Source::Pool(pools) = &store.read().source else { panic!("not a pool") };
         let mut busy = Vec::new();
         for _ in 0..READERS {
-            busy.push(pool.begin().await.unwrap());
+            busy.push(pools.pool().begin().await.unwrap());
         }
         let _tx = store.begin().await.unwrap();
         let looking = store.before().audit_mark(MarkName::Head);
@@ -297,7 +304,7 @@ mod tests {
         let location = Location::Sqlite(folder.path().join("db"));
         let store = Store::open(&location).await.unwrap();
         let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('9999_later', 0)";
-        store.writer.execute_unprepared(newer).await.unwrap();
+        store.writer().execute_unprepared(newer).await.unwrap();
         let refused = Store::open(&location).await.unwrap_err();
         assert!(matches!(&refused, StoreError::Newer { found, .. } if found == "9999_later"), "{refused}");
         assert!(refused.to_string().contains(migrations::newest()), "{refused}");

@@ -2,20 +2,20 @@
 
 use forecourt_core::{
     contact_points::ContactType,
-    deliveries::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState},
+    deliveries::{Delivery, DeliveryAttempt, DeliveryBacklog, DeliveryFilter, DeliveryState},
     ids::{ApprovalId, ContactPointId, DeliveryId, EventId, PortalId},
     lists::List,
     notices::NoticeEvent,
     time::Timestamp,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    prelude::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, prelude::Expr,
 };
 
 use crate::{Legible, Reader, StoreError, Tx, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -78,6 +78,8 @@ mod attempts {
 mod tests;
 
 const LINK: &str = "link of a delivery";
+/// Up to how many deliveries of a state are counted for metrics.
+const COUNTED: u64 = 1_000;
 
 impl Reader {
     /// The delivery with this id.
@@ -92,6 +94,11 @@ impl Reader {
         let select =
             rows::sorted(select, filter.direction, by, entity::Column::CreatedAt, entity::Column::Id);
         rows::page(self.connection(), select, filter.paging, delivery).await
+    }
+
+    /// How many deliveries [`Tx::begin_deliveries_anew`] begins anew with this filter.
+    pub async fn deliveries_to_begin_anew(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
+        Ok(entity::Entity::find().filter(to_begin_anew(filter)).count(&self.connection()).await?)
     }
 
     /// The attempts of a delivery, the first one first.
@@ -119,6 +126,37 @@ impl Reader {
             .order_by_asc(entity::Column::Id);
         let id_of = |row: &entity::Model| row.id.clone();
         rows::legible(self.connection(), select, most, id_of, delivery).await
+    }
+
+    /// How much is to be delivered and what was given up, by four looks at indexes.
+    pub async fn delivery_backlog(&self, now: Timestamp) -> Result<DeliveryBacklog, StoreError> {
+        let due_since: Option<i64> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::NextAttemptAt)
+            .filter(entity::Column::NextAttemptAt.lte(now.micros()))
+            .order_by_asc(entity::Column::NextAttemptAt)
+            .limit(1)
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        let noticed_at = self.oldest_notice_at().await?.filter(|at| *at <= now);
+        Ok(DeliveryBacklog {
+            waiting: self.counted_deliveries(DeliveryState::Waiting).await?,
+            dead: self.counted_deliveries(DeliveryState::Dead).await?,
+            due_since: due_since.map(Timestamp::from_micros).into_iter().chain(noticed_at).min(),
+        })
+    }
+
+    async fn counted_deliveries(&self, state: DeliveryState) -> Result<usize, StoreError> {
+        let ids: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .filter(entity::Column::State.eq(state.name()))
+            .limit(COUNTED)
+            .into_tuple()
+            .all(&self.connection())
+            .await?;
+        Ok(ids.len())
     }
 }
 
@@ -172,13 +210,7 @@ impl Tx {
             .col_expr(Column::BegunAt, Expr::value(now.micros()))
             .col_expr(Column::NextAttemptAt, Expr::value(now.micros()))
             .col_expr(Column::UpdatedAt, Expr::value(now.micros()))
-            .filter(conditions(filter))
-            .filter(Column::State.ne(DeliveryState::Waiting.name()));
-        let with_links = NoticeEvent::ALL.iter().filter(|event| event.link_purpose().is_some());
-        let changed = match filter.event {
-            Some(_) => changed,
-            None => changed.filter(Column::Event.is_not_in(with_links.map(|event| event.name()))),
-        };
+            .filter(to_begin_anew(filter));
         Ok(changed.exec(&self.connection()).await?.rows_affected)
     }
 
@@ -208,6 +240,17 @@ fn conditions(filter: &DeliveryFilter) -> Condition {
         .add_option(filter.event.map(|event| Column::Event.eq(event.name())))
         .add_option(filter.start_at.map(|at| Column::CreatedAt.gte(at.micros())))
         .add_option(filter.end_at.map(|at| Column::CreatedAt.lt(at.micros())))
+}
+
+/// What [`Tx::begin_deliveries_anew`] is about.
+fn to_begin_anew(filter: &DeliveryFilter) -> Condition {
+    use entity::Column;
+    let ended = conditions(filter).add(Column::State.ne(DeliveryState::Waiting.name()));
+    let with_links = NoticeEvent::ALL.iter().filter(|event| event.link_purpose().is_some());
+    match filter.event {
+        Some(_) => ended,
+        None => ended.add(Column::Event.is_not_in(with_links.map(|event| event.name()))),
+    }
 }
 
 fn row(delivery: &Delivery) -> Result<entity::ActiveModel, StoreError> {

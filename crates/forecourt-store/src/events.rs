@@ -1,9 +1,14 @@
 //! The event table: what happened, in the transaction that made it happen.
+//!
+//! Events are taken away once they are old and nothing needs them; nothing changes one.
 
-use forecourt_core::events::Event;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use forecourt_core::{events::Event, ids::EventId, portals::Portal, time::Timestamp};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, sea_query::Expr,
+};
 
-use crate::{Reader, StoreError, Tx, rows};
+use crate::{Reader, StoreError, Tx, deliveries, notices, rows};
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -46,9 +51,34 @@ impl Reader {
             .await?;
         rows.into_iter().map(event).collect()
     }
+
+    /// The ids of up to `most` events from before this that nothing needs, the oldest first.
+    pub async fn unneeded_events(&self, before: Timestamp, most: u64) -> Result<Vec<EventId>, StoreError> {
+        let select = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Id)
+            .filter(unneeded(before))
+            .order_by_asc(entity::Column::At)
+            .limit(most);
+        let ids: Vec<String> = select.into_tuple().all(&self.connection()).await?;
+        Ok(ids.into_iter().map(EventId::known).collect())
+    }
 }
 
 impl Tx {
+    /// Removes those of these events, at most 1,000, that are from before this and that nothing needs; tells how many
+    /// there were.
+    pub async fn delete_unneeded_events(
+        &self,
+        ids: &[EventId],
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let gone = entity::Entity::delete_many()
+            .filter(entity::Column::Id.is_in(ids.iter().map(EventId::as_str)))
+            .filter(unneeded(before));
+        Ok(gone.exec(&self.connection()).await?.rows_affected)
+    }
+
     pub(crate) async fn insert_events(
         &self,
         events: &[Event],
@@ -61,6 +91,25 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// What happened before this and is needed by nothing: no notice waits that tells of it, no delivery is kept that does,
+/// and no start asks for it.
+fn unneeded(before: Timestamp) -> Condition {
+    use entity::Column;
+    let id = (entity::Entity, Column::Id);
+    let waits = notices::entity::Entity::find()
+        .filter(Expr::col((notices::entity::Entity, notices::entity::Column::EventId)).equals(id));
+    let told = deliveries::entity::Entity::find()
+        .filter(Expr::col((deliveries::entity::Entity, deliveries::entity::Column::EventId)).equals(id));
+    // A start makes the first portal where no event tells that it was made once.
+    let asked_for =
+        Condition::all().add(Column::Noun.eq("portal")).add(Column::NounId.eq(Portal::DEFAULT_NAME));
+    Condition::all()
+        .add(Column::At.lt(before.micros()))
+        .add(asked_for.not())
+        .add(Expr::exists(waits.into_query()).not())
+        .add(Expr::exists(told.into_query()).not())
 }
 
 fn row(event: &Event, revision: Option<i64>) -> Result<entity::ActiveModel, StoreError> {

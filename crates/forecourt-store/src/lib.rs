@@ -60,7 +60,7 @@ mod transactions;
 mod usage;
 mod writings;
 
-pub use audit_logs::AuditPlace;
+pub use audit_logs::{AUDIT_PAGE_BYTES, AuditPage, AuditPlace};
 pub use change_log::{Committed, LoggedChange, PagePlace, RevisionMark};
 pub use connections::{Location, Reader, ReadingError, Store};
 pub use copies::{Cell, CopyError, Filling, Original, Rows, serving_processes};

@@ -1,11 +1,11 @@
 //! Notices: what is to be told of, until deliveries are made of it.
 
-use forecourt_core::{ids::EventId, notices::Notice};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use forecourt_core::{ids::EventId, notices::Notice, time::Timestamp};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{Legible, Reader, StoreError, Tx, rows};
 
-mod entity {
+pub(crate) mod entity {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -32,6 +32,19 @@ impl Reader {
         let id_of = |row: &entity::Model| row.event_id.clone();
         let read = |row: entity::Model| rows::from_json("notice", &row.body);
         rows::legible(self.connection(), select, most, id_of, read).await
+    }
+
+    /// When the oldest notice was made.
+    pub(crate) async fn oldest_notice_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let oldest: Option<i64> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::CreatedAt)
+            .order_by_asc(entity::Column::CreatedAt)
+            .limit(1)
+            .into_tuple()
+            .one(&self.connection())
+            .await?;
+        Ok(oldest.map(Timestamp::from_micros))
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{
     templates::View,
 };
 
-/// Asks whether `act` shall happen to the thing called `name`. Its form posts `confirm` where
-/// `type_name` is set.
+/// Asks whether `act` shall happen to the thing called `name`, or to those that it describes. Its form posts `confirm`
+/// where `type_name` is set.
 #[derive(Clone, Debug, Serialize)]
 pub struct Confirm {
     /// What would happen.
@@ -97,6 +97,8 @@ pub enum Act {
     DeleteContactPoint,
     /// Take an OAuth client off the list of those that are left behind.
     DismissDcrRemoval,
+    /// Send deliveries of a time again.
+    ResendDeliveries,
 }
 
 impl Act {
@@ -147,7 +149,7 @@ impl View for Confirm {
     const TEMPLATE: &'static str = "confirm.html";
 
     fn samples() -> Vec<Sample<Self>> {
-        let acts = Act::DESTRUCTIVE.into_iter().chain([Act::PublishProduct]);
+        let acts = Act::DESTRUCTIVE.into_iter().chain([Act::PublishProduct, Act::ResendDeliveries]);
         acts.map(|act| {
             let name = sample_name(act);
             let view = sample(act);
@@ -190,6 +192,7 @@ fn sample_name(act: Act) -> &'static str {
         Act::DeleteSignInOption => "delete_sign_in_option",
         Act::DeleteContactPoint => "delete_contact_point",
         Act::DismissDcrRemoval => "dismiss_dcr_removal",
+        Act::ResendDeliveries => "resend_deliveries",
         Act::ResetPassword => "reset_password",
         Act::ResetDeveloperPassword => "reset_developer_password",
         Act::DeleteAdministrator => "delete_administrator",
@@ -225,16 +228,17 @@ fn sample(act: Act) -> Confirm {
         Act::DeleteInstanceToken => &[(ImpactKind::Nodes, 1)],
         Act::DeleteDcrProvider => &[(ImpactKind::Credentials, 4)],
         Act::DeleteSignInOption => &[(ImpactKind::People, 4)],
+        Act::ResendDeliveries => &[(ImpactKind::Deliveries, 12)],
         _ => &[],
     };
     let impact = counted.iter().map(|&(kind, count)| Impact { kind, count }).collect();
-    Confirm {
-        act,
-        name: "Checkout frontend".to_owned(),
-        impact,
-        type_name: !counted.is_empty() && !matches!(act, Act::RemoveNode | Act::DeleteInstanceToken),
-        action,
-        back,
-        form: Form::new(),
-    }
+    let name = match act {
+        Act::ResendDeliveries => {
+            "Given up, to Partner chat, made from 6 Aug 2026, 09:00 UTC to before 7 Aug 2026, 09:01 UTC"
+        }
+        _ => "Checkout frontend",
+    };
+    let is_typed = !matches!(act, Act::RemoveNode | Act::DeleteInstanceToken | Act::ResendDeliveries)
+        && !counted.is_empty();
+    Confirm { act, name: name.to_owned(), impact, type_name: is_typed, action, back, form: Form::new() }
 }

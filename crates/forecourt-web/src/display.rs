@@ -3,7 +3,7 @@
 //! Pages never see core types; the handlers turn those into these.
 
 use forecourt_core::time::Timestamp;
-use jiff::{fmt::strtime, tz::TimeZone};
+use jiff::{civil::DateTime, fmt::strtime, tz::TimeZone};
 use serde::Serialize;
 
 use crate::links::Link;
@@ -20,11 +20,28 @@ pub struct When {
 impl When {
     /// The moment `at`; what no calendar holds becomes the Unix epoch.
     pub fn of(at: Timestamp) -> Self {
-        let at = jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        let at = at.to_zoned(TimeZone::UTC);
-        let format = |pattern| strtime::format(pattern, &at).unwrap_or_default();
-        Self { iso: format("%Y-%m-%dT%H:%M:%SZ"), text: format("%-d %b %Y, %H:%M UTC") }
+        Self { iso: formatted(at, "%Y-%m-%dT%H:%M:%SZ"), text: formatted(at, "%-d %b %Y, %H:%M UTC") }
     }
+}
+
+/// `at` in UTC; what no calendar holds becomes the Unix epoch.
+fn formatted(at: Timestamp, pattern: &str) -> String {
+    let at = jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    strtime::format(pattern, &at.to_zoned(TimeZone::UTC)).unwrap_or_default()
+}
+
+/// What a field of the kind `datetime-local` holds for the minute of `at`, in UTC.
+pub fn minute(at: Timestamp) -> String {
+    formatted(at, "%Y-%m-%dT%H:%M")
+}
+
+/// The moment in UTC that such a field names, with or without seconds; `None`: it names none.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    // Where a browser does not know the kind, people type it.
+    let text = text.trim().replacen(' ', "T", 1);
+    let read = |pattern: &str| DateTime::strptime(pattern, &text).ok();
+    let named = read("%Y-%m-%dT%H:%M").or_else(|| read("%Y-%m-%dT%H:%M:%S"))?;
+    Some(Timestamp::from_micros(named.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond()))
 }
 
 /// A status as a badge shows it; its text is `status.*` in the catalogue.
@@ -142,6 +159,8 @@ pub enum ImpactKind {
     People,
     /// Sessions that end.
     Sessions,
+    /// Deliveries that are sent again.
+    Deliveries,
 }
 
 #[cfg(test)]
@@ -153,5 +172,19 @@ mod tests {
         let when = When::of(Timestamp::from_seconds(1_786_060_800));
         assert_eq!(when.iso, "2026-08-07T00:00:00Z");
         assert_eq!(when.text, "7 Aug 2026, 00:00 UTC");
+    }
+
+    #[test]
+    fn a_field_for_a_moment_is_read_as_it_is_shown() {
+        let at = Timestamp::from_seconds(1_786_060_800);
+        assert_eq!(minute(at.plus_seconds(59)), "2026-08-07T00:00");
+        for text in ["2026-08-07T00:00", " 2026-08-07 00:00", "2026-08-07T00:00:00"] {
+            assert_eq!(moment(text), Some(at), "{text}");
+        }
+        for text in
+            ["", "2026-08-07", "2026-02-30T00:00", "2026-08-07T00:00Z", "2026-08-07T00:00+02:00", "now"]
+        {
+            assert_eq!(moment(text), None, "{text}");
+        }
     }
 }

@@ -8,6 +8,8 @@ mod administrators;
 mod audit_logs;
 #[path = "console/browsers.rs"]
 mod browsers;
+#[path = "console/deliveries.rs"]
+mod deliveries;
 #[path = "console/foreign_forms.rs"]
 mod foreign_forms;
 #[path = "console/gateway.rs"]

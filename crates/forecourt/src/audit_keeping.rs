@@ -1,5 +1,5 @@
 //! What happens to the audit log in the background: answers are written a quarter of a second after they were given, many
-//! at a time, and what is older than is kept is taken away every hour.
+//! at a time, and what is older than is kept is taken away every hour, and then the events that it was made of.
 //!
 //! Any number of processes on one database may do so at the same time.
 
@@ -8,10 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use forecourt_app::{App, audit_logs};
+use forecourt_app::{App, Error, audit_logs, events};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::{Job, Jobs};
+use crate::{
+    jobs::{Job, Jobs},
+    supervision,
+};
 
 /// How long answers are collected before they are written.
 const COLLECTING: Duration = Duration::from_millis(250);
@@ -29,29 +32,33 @@ pub struct AuditKeeping {
 
 /// Writes and takes away until [`AuditKeeping::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> AuditKeeping {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut pruned_at: Option<Instant> = None;
-        let mut failing = false;
-        while !*stopped.borrow() {
-            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                prune(&app, &jobs.audit_pruning, &stopped).await;
-                pruned_at = Some(Instant::now());
-            }
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(PRUNING) => continue,
-                () = news(&app, failing) => {}
-            }
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(if failing { AFTER_FAILURE } else { COLLECTING }) => {}
-            }
-            write(&app, &jobs.audit_answers, &mut failing).await;
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| keep(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.audit_answers, stopped, work);
+    AuditKeeping { stop, task }
+}
+
+async fn keep(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut pruned_at: Option<Instant> = None;
+    let mut failing = false;
+    while !*stopped.borrow() {
+        if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
+            prune(&jobs.audit_pruning, &stopped, || audit_logs::prune(&app)).await;
+            prune(&jobs.event_pruning, &stopped, || events::prune(&app)).await;
+            pruned_at = Some(Instant::now());
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(PRUNING) => continue,
+            () = news(&app, failing) => {}
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(if failing { AFTER_FAILURE } else { COLLECTING }) => {}
         }
         write(&app, &jobs.audit_answers, &mut failing).await;
-    });
-    AuditKeeping { stop, task }
+    }
+    write(&app, &jobs.audit_answers, &mut failing).await;
 }
 
 impl AuditKeeping {
@@ -90,9 +97,13 @@ async fn write(app: &App, job: &Job, failing: &mut bool) {
     }
 }
 
-async fn prune(app: &App, job: &Job, stopped: &watch::Receiver<bool>) {
+/// Takes away what is old, `some` at a time, until there is nothing.
+async fn prune<F>(job: &Job, stopped: &watch::Receiver<bool>, some: impl Fn() -> F)
+where
+    F: Future<Output = Result<bool, Error>>,
+{
     while !*stopped.borrow() {
-        let outcome = audit_logs::prune(app).await;
+        let outcome = some().await;
         job.ended(&outcome);
         match outcome {
             Ok(true) => {}
@@ -100,7 +111,8 @@ async fn prune(app: &App, job: &Job, stopped: &watch::Receiver<bool>) {
             Err(error) => {
                 tracing::warn!(
                     error.cause = %error,
-                    "old entries of the audit log could not be taken away; tried again in an hour"
+                    job.name = job.name(),
+                    "what is old could not be taken away; tried again in an hour"
                 );
                 return;
             }

@@ -1,5 +1,5 @@
 //! What the binary is asked to do: `serve`, `gateway`, `demo`, `migrate`, `backup`, `restore`, `config`, `audit verify`,
-//! `master-key`.
+//! `master-key`, `administrator`.
 //!
 //! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
 //! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
@@ -16,6 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
+    administrators,
     audit_verifying::{self, Noted},
     backups::{self, Copied},
     config::Settings,
@@ -56,6 +57,9 @@ enum Command {
     /// The record of what was changed.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Who may open the console.
+    #[command(subcommand)]
+    Administrator(AdministratorCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +71,17 @@ enum AuditCommand {
         /// An end that an earlier verification told, NUMBER:HASH, which must still be there.
         #[arg(long, value_name = "NUMBER:HASH")]
         noted: Option<Noted>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AdministratorCommand {
+    /// Give an administrator a one-time password, which is printed, while others serve; for when nobody can do it in the console.
+    ResetPassword {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The user name, exactly.
+        username: String,
     },
 }
 
@@ -198,10 +213,14 @@ fn execute(command: Command) -> Result<(), String> {
             lines.into_iter().collect::<Result<(), _>>()?;
             print(&outcome?)
         }
+        Command::Administrator(AdministratorCommand::ResetPassword { config, username }) => {
+            print(&runtime()?.block_on(administrators::reset_password(&settings(&config)?, &username))?)
+        }
         Command::MasterKey(command) => {
             let told = match &command {
                 MasterKeyCommand::Status(config) => runtime()?.block_on(rotating::status(&settings(config)?)),
                 MasterKeyCommand::Rotate { config, new_key_file, new_key_command } => {
+                    own_option(new_key_command)?;
                     let new = NewKey::of(new_key_file.as_deref(), new_key_command);
                     runtime()?.block_on(rotating::rotate(&settings(config)?, &new))
                 }
@@ -223,6 +242,15 @@ fn execute(command: Command) -> Result<(), String> {
             let settings = settings(&options.config)?;
             runtime()?.block_on(demo_until_stopped(settings, options.data_dir.as_deref()))
         }
+    }
+}
+
+/// Refuses what follows `--new-key-command` and is meant for this program: all of it goes to the other one.
+fn own_option(new_key_command: &[String]) -> Result<(), String> {
+    let is_ours = |argument: &String| argument == "--config" || argument.starts_with("--config=");
+    match new_key_command.iter().any(is_ours) {
+        true => Err("--new-key-command takes all that follows it: put --config before it".into()),
+        false => Ok(()),
     }
 }
 
@@ -258,14 +286,12 @@ fn counted(copied: Copied) -> String {
 
 async fn serve_until_stopped(settings: &Settings) -> Result<(), String> {
     let mut stop = StopSignal::new()?;
-    let server = serve::start(settings, serve::system_clock()).await.map_err(text)?;
+    let tell_password = |password: &str| {
+        let name = &settings.bootstrap.admin_username;
+        tell(&format!("The first administrator is {name:?} with the one-time password {password}"));
+    };
+    let server = serve::start_telling(settings, serve::system_clock(), tell_password).await.map_err(text)?;
     announce(&server)?;
-    if let Some(password) = &server.first_password {
-        tell(&format!(
-            "The first administrator is {:?} with the one-time password {password}",
-            settings.bootstrap.admin_username
-        ));
-    }
     tracing::info!(version = serve::VERSION, "ready");
     stop.wait().await;
     tracing::info!("stopping");

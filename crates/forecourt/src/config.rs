@@ -368,24 +368,22 @@ fn is_loopback(address: &str) -> bool {
     })
 }
 
-/// A database URL that may be shown: its password, wherever it stands, becomes stars.
+/// A database URL that may be shown: its password, wherever it stands, becomes stars. Of one that is malformed rather too
+/// much is hidden than too little.
 pub fn mask_password(url: &str) -> String {
-    let (url, query) = url.split_once('?').map_or((url, None), |(url, query)| (url, Some(query)));
-    let shown = match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
-    {
+    let url = match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
         Some((scheme, (who, place))) => {
             let user = who.split_once(':').map_or(who.to_owned(), |(user, _)| format!("{user}:******"));
             format!("{scheme}://{user}@{place}")
         }
         None => url.to_owned(),
     };
-    let Some(query) = query else { return shown };
-    let pairs: Vec<_> = query
-        .split('&')
-        .map(|pair| match pair.split_once('=') {
-            Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=******"),
-            _ => pair.to_owned(),
-        })
-        .collect();
-    format!("{shown}?{}", pairs.join("&"))
+    let pieces = url.split_inclusive(['?', '&']).map(|piece| match piece.split_once('=') {
+        Some((name, value)) if name.to_lowercase().contains("password") => {
+            let end = value.rfind(['?', '&']).map_or("", |at| &value[at..]);
+            format!("{name}=******{end}")
+        }
+        _ => piece.to_owned(),
+    });
+    pieces.collect()
 }

@@ -2,8 +2,9 @@
 //!
 //! Invariant: whoever asks is told what was found last, at once, so that nobody waits for a database that is away. It
 //! counts as away when it did not answer three times in a row within two seconds each; one answer is enough to be back.
+//! An attempt without answer has all connections renewed once there is one: the server that they led to may be gone.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use forecourt_app::App;
 use tokio::{
@@ -11,6 +12,8 @@ use tokio::{
     task::JoinHandle,
     time::{MissedTickBehavior, timeout},
 };
+
+use crate::{jobs::Jobs, supervision};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -50,35 +53,44 @@ impl DatabaseState {
 pub struct DatabaseWatch {
     state: watch::Receiver<DatabaseState>,
     is_away: watch::Receiver<bool>,
+    /// Nobody tells it to stop.
+    _stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 /// Looks after the database of `app` from now on.
-pub fn start(app: App) -> DatabaseWatch {
-    let (found, state) = watch::channel(DatabaseState::Well);
-    let (away, is_away) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut turns = tokio::time::interval(INTERVAL);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            turns.tick().await;
-            let now = look(&app).await;
-            if *away.borrow() && !now.is_away() {
-                // Before anybody is let in again.
-                let _renewed = timeout(PATIENCE, app.renew_connections()).await;
+pub fn start(app: App, jobs: Arc<Jobs>) -> DatabaseWatch {
+    let (found, away) = (watch::Sender::new(DatabaseState::Well), watch::Sender::new(false));
+    let (state, is_away) = (found.subscribe(), away.subscribe());
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, _| look_again(app.clone(), jobs, found.clone(), away.clone());
+    let task = supervision::start(jobs, |jobs| &jobs.database_watch, stopped, work);
+    DatabaseWatch { state, is_away, _stop: stop, task }
+}
+
+async fn look_again(
+    app: App,
+    jobs: Arc<Jobs>,
+    found: watch::Sender<DatabaseState>,
+    away: watch::Sender<bool>,
+) {
+    let mut turns = tokio::time::interval(INTERVAL);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        let was_away = *away.borrow();
+        let now = look(&app, was_away).await;
+        away.send_if_modified(|before| std::mem::replace(before, now.is_away()) != now.is_away());
+        jobs.database_watch.ended(&Ok::<(), ()>(()));
+        found.send_if_modified(|before| {
+            let is_news = *before != now;
+            if is_news {
+                report(before, &now);
+                *before = now;
             }
-            away.send_if_modified(|before| std::mem::replace(before, now.is_away()) != now.is_away());
-            found.send_if_modified(|before| {
-                let is_news = *before != now;
-                if is_news {
-                    report(before, &now);
-                    *before = now;
-                }
-                is_news
-            });
-        }
-    });
-    DatabaseWatch { state, is_away, task }
+            is_news
+        });
+    }
 }
 
 impl DatabaseWatch {
@@ -99,23 +111,29 @@ impl Drop for DatabaseWatch {
     }
 }
 
-async fn look(app: &App) -> DatabaseState {
+async fn look(app: &App, was_away: bool) -> DatabaseState {
     match answers(|| app.ping()).await {
-        Ok(()) => writable(app).await,
+        Ok(unanswered) => {
+            if was_away || unanswered > 0 {
+                // Before anybody is let in again.
+                app.renew_connections().await;
+            }
+            writable(app).await
+        }
         Err(problem) => DatabaseState::Away(problem),
     }
 }
 
-/// Whether one of the attempts is answered. An error: why the last one was not.
-async fn answers<F, E>(ping: impl Fn() -> F) -> Result<(), String>
+/// How many attempts were not answered before one was. An error: why the last one was not.
+async fn answers<F, E>(ping: impl Fn() -> F) -> Result<usize, String>
 where
     F: Future<Output = Result<(), E>>,
     E: std::fmt::Display,
 {
     let mut problem = String::new();
-    for _ in 0..ATTEMPTS {
+    for unanswered in 0..ATTEMPTS {
         match timeout(PATIENCE, ping()).await {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(())) => return Ok(unanswered),
             Ok(Err(error)) => problem = error.to_string(),
             Err(_) => problem = format!("it does not answer within {} s", PATIENCE.as_secs()),
         }
@@ -170,7 +188,7 @@ mod tests {
                 Ok::<(), &str>(())
             }
         };
-        assert_eq!(answers(late).await, Ok(()));
+        assert_eq!(answers(late).await, Ok(1));
         assert_eq!(attempts.load(Ordering::Relaxed), 2);
         assert_eq!(answers(|| async { Err::<(), _>("refused") }).await, Err("refused".into()));
     }
@@ -181,7 +199,7 @@ mod tests {
         let settings = Settings { data_dir: folder.path().display().to_string(), ..Settings::default() };
         let store = serve::open_store(&settings).await.unwrap();
         let app = App::open(store.clone(), &Config::default(), serve::system_clock()).await.unwrap();
-        let watch = start(app);
+        let watch = start(app, Arc::default());
         let held = store.begin().await.unwrap();
         let mut is_away = watch.is_away();
         let found = timeout(PATIENCE * 3, is_away.wait_for(|is_away| *is_away)).await;

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use forecourt_app::{App, Error, dcr_removals, oauth_clients};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::Jobs;
+use crate::{jobs::Jobs, supervision};
 
 /// How often is looked for what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -24,28 +24,31 @@ pub struct Removing {
 
 /// Removes until [`Removing::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> Removing {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut failing = false;
-        loop {
-            // Never left half way: a provider's answer may hold the token that every later call needs.
-            let outcome = work(&app).await;
-            jobs.dcr_removing.ended(&outcome);
-            report(&mut failing, &outcome);
-            let pause = match outcome {
-                Ok(true) if !*stopped.borrow() => continue,
-                Ok(true) => break,
-                Ok(false) => INTERVAL,
-                Err(_) => AFTER_FAILURE,
-            };
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = dcr_removals::due(&app) => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| remove(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.dcr_removing, stopped, work);
     Removing { stop, task }
+}
+
+async fn remove(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut failing = false;
+    loop {
+        // Never left half way: a provider's answer may hold the token that every later call needs.
+        let outcome = work(&app).await;
+        jobs.dcr_removing.ended(&outcome);
+        report(&mut failing, &outcome);
+        let pause = match outcome {
+            Ok(true) if !*stopped.borrow() => continue,
+            Ok(true) => break,
+            Ok(false) => INTERVAL,
+            Err(_) => AFTER_FAILURE,
+        };
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = dcr_removals::due(&app) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }
 
 /// Whether there was anything to do.

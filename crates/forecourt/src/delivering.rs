@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use forecourt_app::{App, Error, deliveries::Courier};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::Jobs;
+use crate::{jobs::Jobs, supervision};
 
 /// How often is looked for what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,29 +26,32 @@ pub struct Delivering {
 
 /// Delivers until [`Delivering::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> Delivering {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut courier = Courier::new(app);
-        let mut failing = false;
-        loop {
-            let outcome = courier.round().await;
-            jobs.delivering.ended(&outcome);
-            report(&mut failing, &outcome);
-            let pause = match outcome {
-                Ok(true) if !*stopped.borrow() => continue,
-                Ok(true) => break,
-                Ok(false) => INTERVAL,
-                Err(_) => AFTER_FAILURE,
-            };
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = courier.changed() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-        courier.drain(DRAIN).await;
-    });
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| deliver(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.delivering, stopped, work);
     Delivering { stop, task }
+}
+
+async fn deliver(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut courier = Courier::new(app);
+    let mut failing = false;
+    loop {
+        let outcome = courier.round().await;
+        jobs.delivering.ended(&outcome);
+        report(&mut failing, &outcome);
+        let pause = match outcome {
+            Ok(true) if !*stopped.borrow() => continue,
+            Ok(true) => break,
+            Ok(false) => INTERVAL,
+            Err(_) => AFTER_FAILURE,
+        };
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = courier.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    courier.drain(DRAIN).await;
 }
 
 impl Delivering {

@@ -4,7 +4,10 @@
 //! That state comes in pages, of which one is held at a time, and before anybody is served. A change by this process
 //! wakes the loop at once; changes by others on the same database are found by looking.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use forecourt_app::{
     App, ErrorKind,
@@ -17,7 +20,12 @@ use forecourt_wire::{
     changes::{Change, ChangeBatch},
     sync::{Acknowledgement, Position, SnapshotReason},
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
+
+use crate::{jobs::Jobs, supervision};
 
 /// How often the change log is read when nobody wakes the loop.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -74,10 +82,11 @@ pub async fn follow(
     app: App,
     gateway: Gateway,
     embedded: EmbeddedNode,
+    jobs: Arc<Jobs>,
 ) -> Result<Feed, forecourt_app::Error> {
     let (node, instance) = (embedded.id.clone(), embedded.instance.clone());
     // Taken before the state, so that a change while it is read is seen as one.
-    let mut latest = gateway_feed::latest(&app);
+    let latest = gateway_feed::latest(&app);
     let mut follower = Follower {
         app: app.clone(),
         gateway,
@@ -92,31 +101,42 @@ pub async fn follow(
     follower.register().await;
     follower.acknowledge().await;
     gateway_feed::embed(&app, follower.gateway.applied());
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut is_away = false;
-        loop {
-            tokio::select! {
-                _ = stopped.changed() => return,
-                _ = tokio::time::sleep(LOOK_AGAIN) => {}
-                changed = latest.changed(), if !is_away => if changed.is_err() { return },
-            }
-            let outcome = follower.apply().await;
-            match &outcome {
-                Err(error) if !is_away => tracing::warn!(
-                    error.cause = %error,
-                    "the change log cannot be read; the gateway goes on with what it knows"
-                ),
-                Ok(()) if is_away => tracing::info!("the change log can be read again"),
-                _ => {}
-            }
-            is_away = outcome.is_err();
-            if !is_away {
-                follower.acknowledge().await;
-            }
-        }
-    });
+    let follower = Arc::new(Mutex::new(follower));
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| go_on(Arc::clone(&follower), latest.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.gateway_feed, stopped, work);
     Ok(Feed { stop, task, app, node, instance })
+}
+
+async fn go_on(
+    follower: Arc<Mutex<Follower>>,
+    mut latest: watch::Receiver<i64>,
+    jobs: Arc<Jobs>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut follower = follower.lock().await;
+    let mut is_away = false;
+    loop {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            changed = latest.changed(), if !is_away => if changed.is_err() { return },
+        }
+        let outcome = follower.apply().await;
+        jobs.gateway_feed.ended(&outcome);
+        match &outcome {
+            Err(error) if !is_away => tracing::warn!(
+                error.cause = %error,
+                "the change log cannot be read; the gateway goes on with what it knows"
+            ),
+            Ok(()) if is_away => tracing::info!("the change log can be read again"),
+            _ => {}
+        }
+        is_away = outcome.is_err();
+        if !is_away {
+            follower.acknowledge().await;
+        }
+    }
 }
 
 impl Feed {
@@ -149,6 +169,8 @@ impl Follower {
         let mut following = match self.following.take() {
             Some(following) => following,
             None => {
+                // Something is there where this loop broke off while it arrived.
+                self.arriving = Arriving::Changes(Vec::new());
                 let held = Held { position: self.in_force.clone(), ..Held::default() };
                 Following::begin(&self.app, &self.embedded.group, held).await?
             }

@@ -5,7 +5,7 @@
 
 mod told;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use forecourt_core::{addresses::Network, traces::Tracing};
@@ -18,7 +18,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
 use crate::{
-    config::LimitSettings,
+    config::{LimitSettings, SsrfProtectionSettings},
     durations, limit_counts,
     listeners::{GRACE, Listener, Serving},
     node_folder,
@@ -95,6 +95,9 @@ pub struct GatewayOptions {
     /// Proxies whose word counts on where a request came from.
     #[arg(long, env = "FORECOURT_GATEWAY_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',')]
     trusted_proxies: Vec<String>,
+    /// Where its own calls may go, for the keys of issuers.
+    #[command(flatten)]
+    ssrf_protection: SsrfProtectionSettings,
     /// What callers may ask of it.
     #[command(flatten)]
     limits: LimitSettings,
@@ -164,7 +167,7 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let router = told::router(node_status.clone(), gateway.clone());
     let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
     let status_serving = status_serving.map_err(|error| error.to_string())?;
-    let quotas = limit_counts::start(gateway.clone(), &data_dir);
+    let quotas = limit_counts::start(gateway.clone(), &data_dir, Arc::default());
     let stop = watch::Sender::new(false);
     let (leave, left) = watch::channel(false);
     let following = tokio::spawn(node.run(left));
@@ -293,6 +296,7 @@ fn limits(options: &GatewayOptions) -> Result<Config, String> {
     Ok(Config {
         shared_limits: shared.map_err(|problem| format!("--redis-url {problem}"))?,
         trusted_proxies: trusted_proxies.collect::<Result<_, _>>()?,
+        outgoing: options.ssrf_protection.rules(),
         max_staleness: options.max_staleness,
         drain_timeout: GRACE,
         ..options.limits.on(Config::default())
@@ -321,14 +325,42 @@ mod tests {
         }
     }
 
+    fn parse(more: &[&str]) -> Result<GatewayOptions, clap::Error> {
+        let command = GatewayOptions::augment_args(clap::Command::new("gateway"));
+        let given = ["gateway", "--control-plane", "h:1", "--token", "t", "--data-dir", "d"];
+        let matches = command.try_get_matches_from(given.iter().chain(more))?;
+        <GatewayOptions as clap::FromArgMatches>::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn where_a_node_may_call_is_told_in_the_words_of_the_control_plane() {
+        let none = limits(&parse(&[]).unwrap()).unwrap().outgoing;
+        assert_eq!(none, SsrfProtectionSettings::default().rules());
+        let lists = [
+            "--ssrf-protection-enable",
+            "--ssrf-protection-allow-list",
+            "10.0.0.0/8, *.idp.example",
+            "--ssrf-protection-deny-list",
+            "vault.internal",
+        ];
+        let told = SsrfProtectionSettings {
+            enable: true,
+            allow_list: vec!["10.0.0.0/8".into(), "*.idp.example".into()],
+            deny_list: vec!["vault.internal".into()],
+        };
+        assert_eq!(limits(&parse(&lists).unwrap()).unwrap().outgoing, told.rules());
+        // A variable that is set to nothing is an empty list.
+        let empty = parse(&["--ssrf-protection-enable", "true", "--ssrf-protection-deny-list", ""]).unwrap();
+        let empty = limits(&empty).unwrap().outgoing;
+        assert!(empty.enable && empty.deny_list.is_empty());
+        for list in ["--ssrf-protection-allow-list", "--ssrf-protection-deny-list"] {
+            let refused = parse(&[list, "10.0.0.1,http://x/"]).unwrap_err().to_string();
+            assert!(refused.contains(list) && refused.contains("\"http://x/\" is none"), "{refused}");
+        }
+    }
+
     #[test]
     fn limits_are_those_of_the_embedded_gateway_unless_told_and_out_of_range_they_are_refused() {
-        let parse = |more: &[&str]| {
-            let command = GatewayOptions::augment_args(clap::Command::new("gateway"));
-            let given = ["gateway", "--control-plane", "h:1", "--token", "t", "--data-dir", "d"];
-            let matches = command.try_get_matches_from(given.iter().chain(more))?;
-            <GatewayOptions as clap::FromArgMatches>::from_arg_matches(&matches)
-        };
         assert_eq!(parse(&[]).unwrap().limits, LimitSettings::default());
         let config =
             limits(&parse(&["--max-connections", "7", "--header-timeout-ms", "250"]).unwrap()).unwrap();

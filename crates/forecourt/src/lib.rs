@@ -4,6 +4,7 @@
 //! `serve.rs` puts the parts together; `command_line.rs` is what the binary runs, and stories run the same `serve.rs`
 //! in their own process.
 
+mod administrators;
 mod audit_keeping;
 mod audit_verifying;
 pub mod backups;
@@ -28,6 +29,7 @@ pub mod presences;
 pub mod serve;
 pub mod span_export;
 pub mod status;
+mod supervision;
 pub mod sync_listener;
 pub mod telemetry;
 pub mod usage_delivery;

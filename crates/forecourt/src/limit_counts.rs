@@ -8,12 +8,15 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use forecourt_gateway::{Gateway, QuotaCount};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{jobs::Jobs, supervision};
 
 /// How often counts are written, if there are new ones.
 pub const INTERVAL: Duration = Duration::from_secs(3);
@@ -45,27 +48,34 @@ struct Writer {
 }
 
 /// Gives `gateway` what was kept below `data_dir`, and keeps what it counts there until [`Keeper::stop`].
-pub fn start(gateway: Gateway, data_dir: &Path) -> Keeper {
+pub fn start(gateway: Gateway, data_dir: &Path, jobs: Arc<Jobs>) -> Keeper {
     let folder = data_dir.join(FOLDER);
     restore(&gateway, &folder.join(FILE));
     let written = gateway.quota_changes();
-    let mut writer = Writer { gateway, folder, written, is_failing: false };
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut pause = INTERVAL;
-        let mut is_stopping = false;
-        while !is_stopping {
-            tokio::select! {
-                _ = stopped.changed() => is_stopping = true,
-                () = tokio::time::sleep(pause) => {}
-            }
-            let began = Instant::now();
-            let Ok(back) = tokio::task::spawn_blocking(move || writer.written()).await else { return };
-            writer = back;
-            pause = INTERVAL.max(began.elapsed() * 20);
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| {
+        let writer = Writer { gateway: gateway.clone(), folder: folder.clone(), written, is_failing: false };
+        keep(writer, jobs, stopped)
+    };
+    let task = supervision::start(jobs, |jobs| &jobs.quota_keeping, stopped, work);
     Keeper { stop, task }
+}
+
+async fn keep(mut writer: Writer, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut pause = INTERVAL;
+    let mut is_stopping = false;
+    while !is_stopping {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => is_stopping = true,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let began = Instant::now();
+        // An error: it panicked, which ends this too, so that it is begun anew.
+        let Ok(back) = tokio::task::spawn_blocking(move || writer.written()).await else { return };
+        writer = back;
+        jobs.quota_keeping.ended(&if writer.is_failing { Err(()) } else { Ok(()) });
+        pause = INTERVAL.max(began.elapsed() * 20);
+    }
 }
 
 impl Keeper {

@@ -84,8 +84,19 @@ metrics! {
         "Pieces of counted calls that wait to be added up.";
     REMOVALS_DUE: Gauge "forecourt_dcr_removals_due" []
         "OAuth clients whose removal at their provider is due, 1000 at most.";
+    DELIVERIES_WAITING: Gauge "forecourt_deliveries_waiting" []
+        "Mails and webhooks that wait for their turn or for the next attempt, 1000 at most.";
+    DELIVERIES_OVERDUE: Gauge "forecourt_deliveries_overdue_seconds" []
+        "For how long the one has been due, or unmade, that is so longest; 0 without one.";
+    DELIVERIES_DEAD: Gauge "forecourt_deliveries_dead" []
+        "Mails and webhooks that were given up, of the last 30 days, 1000 at most.";
+    DELIVERY_ATTEMPTS: Counter "forecourt_delivery_attempts_total" ["type", "outcome"]
+        "Attempts of this process at mails and webhooks, by how they ended.";
     JOB_RUNS: Counter "forecourt_job_runs_total" ["job"] "How often a job of the background ran.";
     JOB_FAILURES: Counter "forecourt_job_failures_total" ["job"] "How often it failed.";
+    JOB_BREAKS: Counter "forecourt_job_breaks_total" ["job"]
+        "How often it panicked, or ended before it was told to, and was begun anew.";
+    JOB_DOWN: Gauge "forecourt_job_down" ["job"] "Whether it broke off so, and does not go on yet.";
     APPLIED_REVISION: Gauge "forecourt_gateway_applied_revision" [] "The revision that the gateway enforces.";
     ANSWERED: Counter "forecourt_gateway_answered_total" ["status"]
         "Requests that the gateway answered, its own refusals among them.";

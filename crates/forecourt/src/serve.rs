@@ -149,6 +149,19 @@ pub fn system_clock() -> Clock {
 /// # Errors
 /// See [`StartError`].
 pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartError> {
+    start_telling(settings, clock, |_| ()).await
+}
+
+/// As [`start`]; where a one-time password was made up for the first administrator, `tell` is told of it as soon as it
+/// holds: what fails afterwards does not fail at the next start, and the password is never told again.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start_telling(
+    settings: &Settings,
+    clock: Clock,
+    tell: impl FnOnce(&str),
+) -> Result<Server, StartError> {
     let process = Process::starts(system_clock()());
     let bound = Bound::new(settings)?;
     let addresses = bound.addresses();
@@ -162,9 +175,10 @@ pub async fn start(settings: &Settings, clock: Clock) -> Result<Server, StartErr
     };
     let (presence, store) = open_to_serve(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
+    first_password.as_deref().map(tell);
     let jobs = Arc::new(Jobs::default());
     let (tracing, export) = start_export(settings)?;
-    let watch = database_watch::start(app.clone());
+    let watch = database_watch::start(app.clone(), Arc::clone(&jobs));
     let chores = sync_listener::start_chores(&app, &jobs);
     let gateway = match (bound.gateway, bound.gateway_tls) {
         (None, None) => None,
@@ -329,16 +343,19 @@ async fn open_app(
         audit_kept_days: settings.audit.retention_days,
         sign_in_limits: settings.security.failed_sign_ins.limits(),
         outgoing: settings.security.ssrf_protection.rules(),
+        calls_providers: settings.background.outgoing,
         public_url: settings.admin.public_url.clone(),
         approval_links: settings.notifications.approval_links,
         message_time: settings.notifications.timeout(),
         ..forecourt_app::Config::default()
     };
     let app = App::open(store, &config, clock).await.map_err(|error| failures::of_app(settings, &error))?;
-    Ok((app, is_first.then_some(admin_password)))
+    let made = is_first && app.made_first_administrator();
+    Ok((app, made.then_some(admin_password)))
 }
 
-fn random_password() -> Result<String, StartError> {
+/// A one-time password, 32 hex digits.
+pub(crate) fn random_password() -> Result<String, StartError> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| StartError::System(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

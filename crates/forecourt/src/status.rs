@@ -24,6 +24,10 @@ use crate::{
     metrics::{self, Exposition, Process},
 };
 
+/// The jobs without which requests are better sent elsewhere: health is not known, the gateway does not hear of changes,
+/// and answers are not written to the audit log.
+const NEEDED: [&str; 3] = ["database_watch", "gateway_feed", "audit_answers"];
+
 /// What is asked about.
 #[derive(Clone)]
 pub struct Status {
@@ -68,13 +72,25 @@ async fn readiness(State(status): State<Status>) -> Response {
         DatabaseState::Away(problem) => (problem.clone(), "unknown".to_owned()),
     };
     let is_stale = status.gateway.as_ref().is_some_and(Gateway::is_stale);
-    let mut parts = json!({ "database": answers, "writes": writes, "migrations": "ok" });
+    let (jobs, is_working) = jobs(&status.jobs);
+    let mut parts = json!({ "database": answers, "writes": writes, "migrations": "ok", "jobs": jobs });
     if let (Some(gateway), Some(members)) = (&status.gateway, parts.as_object_mut()) {
         let word = if is_stale { "stale" } else { "ok" };
         members.insert("gateway".into(), word.into());
         members.insert("gateway_revision".into(), (*gateway.applied().borrow()).into());
     }
-    answer(database.is_well() && !is_stale, parts)
+    answer(database.is_well() && !is_stale && is_working, parts)
+}
+
+/// Which jobs broke off, and whether requests can be answered all the same: all processes meet the same bad row, and would
+/// be taken out of service together.
+fn jobs(jobs: &Jobs) -> (String, bool) {
+    let down: Vec<_> = jobs.down().collect();
+    let is_working = !down.iter().any(|name| NEEDED.contains(name));
+    match down[..] {
+        [] => ("ok".to_owned(), is_working),
+        _ => (format!("broke off: {}", down.join(", ")), is_working),
+    }
 }
 
 /// Whether callers of the gateway may be sent here: it goes on without its database until it knows too little.
@@ -118,4 +134,45 @@ async fn told(State(status): State<Status>) -> Response {
 /// Metrics as an answer.
 pub(crate) fn text(exposition: Exposition) -> Response {
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], exposition.finish()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use forecourt_app::Config;
+
+    use super::*;
+    use crate::{config::Settings, serve};
+
+    #[tokio::test]
+    async fn readiness_names_a_job_that_broke_off_until_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: folder.path().display().to_string(), ..Settings::default() };
+        let store = serve::open_store(&settings).await.unwrap();
+        let app = App::open(store, &Config::default(), serve::system_clock()).await.unwrap();
+        let (_found, database) = watch::channel(DatabaseState::Well);
+        let status = Status {
+            app,
+            gateway: None,
+            database,
+            observations: Observations::default(),
+            jobs: Arc::default(),
+            process: Process::starts(serve::system_clock()()),
+            version: "0",
+        };
+        let told = async || {
+            let answer = readiness(State(status.clone())).await;
+            let code = answer.status();
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await.unwrap();
+            (code, serde_json::from_slice::<Value>(&body).unwrap()["jobs"].clone())
+        };
+        assert_eq!(told().await, (StatusCode::OK, json!("ok")));
+        status.jobs.delivering.broke_off();
+        assert_eq!(told().await, (StatusCode::OK, json!("broke off: delivering")));
+        status.jobs.audit_answers.broke_off();
+        let both = json!("broke off: delivering, audit_answers");
+        assert_eq!(told().await, (StatusCode::SERVICE_UNAVAILABLE, both));
+        status.jobs.audit_answers.ended(&Ok::<(), ()>(()));
+        status.jobs.delivering.ended(&Err::<(), ()>(()));
+        assert_eq!(told().await, (StatusCode::OK, json!("ok")));
+    }
 }

@@ -25,6 +25,7 @@ use crate::{
     config::SyncSettings,
     jobs::Jobs,
     listeners::{Listener, Serving},
+    supervision,
 };
 
 /// How often the change log is looked through for what may be forgotten.
@@ -58,7 +59,11 @@ pub struct SyncListener {
 
 /// What keeps the change log in shape and hears of what other processes commit.
 #[derive(Debug)]
-pub struct Chores(Vec<JoinHandle<()>>);
+pub struct Chores {
+    /// Nobody tells them to stop.
+    _stop: watch::Sender<bool>,
+    tasks: [JoinHandle<()>; 2],
+}
 
 /// Serves nodes on `listener` until [`SyncListener::stop`].
 ///
@@ -85,25 +90,36 @@ impl SyncListener {
 
 /// Starts what goes on beside: hearing of other processes' commits, and forgetting.
 pub fn start_chores(app: &App, jobs: &Arc<Jobs>) -> Chores {
-    let (listening, forgetting, jobs) = (app.clone(), app.clone(), Arc::clone(jobs));
-    let listening = tokio::spawn(async move { match gateway_feed::listen(&listening).await {} });
-    let forgetting = tokio::spawn(async move {
-        let mut turns = tokio::time::interval(FORGET_EVERY);
-        loop {
-            turns.tick().await;
-            let outcome = gateway_feed::forget(&forgetting).await;
-            jobs.change_log_upkeep.ended(&outcome);
-            if let Err(error) = outcome {
-                tracing::warn!(error.cause = %error, "the change log could not be looked through");
-            }
+    let (stop, stopped) = watch::channel(false);
+    let (listening, forgetting) = (app.clone(), app.clone());
+    let listen = move |_, _| listen(listening.clone());
+    let forget = move |jobs, _| forget(forgetting.clone(), jobs);
+    let tasks = [
+        supervision::start(Arc::clone(jobs), |jobs| &jobs.revision_listening, stopped.clone(), listen),
+        supervision::start(Arc::clone(jobs), |jobs| &jobs.change_log_upkeep, stopped, forget),
+    ];
+    Chores { _stop: stop, tasks }
+}
+
+async fn listen(app: App) {
+    match gateway_feed::listen(&app).await {}
+}
+
+async fn forget(app: App, jobs: Arc<Jobs>) {
+    let mut turns = tokio::time::interval(FORGET_EVERY);
+    loop {
+        turns.tick().await;
+        let outcome = gateway_feed::forget(&app).await;
+        jobs.change_log_upkeep.ended(&outcome);
+        if let Err(error) = outcome {
+            tracing::warn!(error.cause = %error, "the change log could not be looked through");
         }
-    });
-    Chores(vec![listening, forgetting])
+    }
 }
 
 impl Drop for Chores {
     fn drop(&mut self) {
-        for task in &self.0 {
+        for task in &self.tasks {
             task.abort();
         }
     }

@@ -11,9 +11,12 @@ use forecourt_gateway::{
     Gateway,
     sync::{Folder, Spool, SpooledUsage},
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 
-use crate::jobs::Jobs;
+use crate::{jobs::Jobs, supervision};
 
 /// How often counts are taken.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -40,19 +43,24 @@ struct Courier {
 /// When the folder cannot be read or written.
 pub fn start(app: App, gateway: Gateway, folder: Folder, jobs: Arc<Jobs>) -> std::io::Result<Delivery> {
     let spool = Spool::open(folder.path(), folder.node().clone(), Spool::MOST)?;
-    let mut courier = Courier { app, gateway, usage: SpooledUsage::new(spool), _folder: folder };
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut is_stopping = false;
-        while !is_stopping {
-            tokio::select! {
-                _ = stopped.changed() => is_stopping = true,
-                _ = tokio::time::sleep(INTERVAL) => {}
-            }
-            jobs.usage_delivery.ended(&courier.deliver().await);
-        }
-    });
+    let courier = Courier { app, gateway, usage: SpooledUsage::new(spool), _folder: folder };
+    let courier = Arc::new(Mutex::new(courier));
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| deliver(Arc::clone(&courier), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.usage_delivery, stopped, work);
     Ok(Delivery { stop, task })
+}
+
+async fn deliver(courier: Arc<Mutex<Courier>>, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut courier = courier.lock().await;
+    let mut is_stopping = false;
+    while !is_stopping {
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => is_stopping = true,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+        jobs.usage_delivery.ended(&courier.deliver().await);
+    }
 }
 
 impl Delivery {

@@ -12,7 +12,7 @@ use std::{
 use forecourt_app::{App, usage};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::Jobs;
+use crate::{jobs::Jobs, supervision};
 
 /// How often the inbox is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -35,38 +35,41 @@ pub struct Keeping {
 
 /// Adds up and takes away until [`Keeping::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> Keeping {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut pruned_at: Option<Instant> = None;
-        let (mut failing, mut has_routes) = (false, false);
-        loop {
-            let begun = Instant::now();
-            let outcome = add_up(&app, &mut has_routes, &stopped).await;
-            jobs.usage_keeping.ended(&outcome);
-            report(&mut failing, &outcome);
-            if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
-                jobs.usage_pruning.ended(&prune(&app, &stopped).await);
-                pruned_at = Some(Instant::now());
-            }
-            let pause = (begun.elapsed() * SHARE).clamp(INTERVAL, LONGEST_PAUSE);
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-        let deadline = Instant::now() + LAST_WORK;
-        while Instant::now() < deadline {
-            match usage::add_up(&app).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(error.cause = %error, "counted calls wait for the next start");
-                    break;
-                }
-            }
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| keep(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.usage_keeping, stopped, work);
     Keeping { stop, task }
+}
+
+async fn keep(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut pruned_at: Option<Instant> = None;
+    let (mut failing, mut has_routes) = (false, false);
+    loop {
+        let begun = Instant::now();
+        let outcome = add_up(&app, &mut has_routes, &stopped).await;
+        jobs.usage_keeping.ended(&outcome);
+        report(&mut failing, &outcome);
+        if pruned_at.is_none_or(|at| at.elapsed() >= PRUNING) {
+            jobs.usage_pruning.ended(&prune(&app, &stopped).await);
+            pruned_at = Some(Instant::now());
+        }
+        let pause = (begun.elapsed() * SHARE).clamp(INTERVAL, LONGEST_PAUSE);
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    let deadline = Instant::now() + LAST_WORK;
+    while Instant::now() < deadline {
+        match usage::add_up(&app).await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                tracing::warn!(error.cause = %error, "counted calls wait for the next start");
+                break;
+            }
+        }
+    }
 }
 
 impl Keeping {

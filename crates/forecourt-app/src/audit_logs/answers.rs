@@ -10,8 +10,8 @@ use std::sync::{
 };
 
 use forecourt_core::{
-    audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, Journal, masking},
-    ids::AuditRecordId,
+    audit_logs::{AnsweredCall, AuditAnswer, AuditEntry, AuditOperator, Journal, masking},
+    ids::{AuditRecordId, GatewayGroupId},
 };
 use tokio::sync::Notify;
 
@@ -106,6 +106,10 @@ pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
             {
                 *body = masking::names(body);
             }
+            // Of a database that is away nothing more is asked.
+            if answer.status_code < 500 {
+                record.gateway_group_id = gateway_group(app, journal, &record.operator).await;
+            }
             entries.push(AuditEntry::Record(Box::new(record)));
             id
         }
@@ -125,6 +129,19 @@ pub async fn answered(app: &App, journal: &Journal, answer: &AnsweredCall) {
         && let Err(error) = flush(app).await
     {
         tracing::error!(error.cause = %error, "answers cannot be written to the audit log; they wait");
+    }
+}
+
+/// The gateway group that a call named which changed nothing; where it named none, that of the admin key that it showed.
+/// Empty: neither, or there is no such group.
+async fn gateway_group(app: &App, journal: &Journal, operator: &AuditOperator) -> String {
+    let of_key = || Some(operator.id.clone()).filter(|_| operator.kind == "gateway_group_key");
+    let named = journal.gateway_group_id().or_else(of_key);
+    let Some(id) = named.as_deref().and_then(GatewayGroupId::parse) else { return String::new() };
+    match app.read().gateway_group(&id).await {
+        Ok(Some(group)) => group.id.to_string(),
+        // The record is worth more than its place in a filter.
+        Ok(None) | Err(_) => String::new(),
     }
 }
 

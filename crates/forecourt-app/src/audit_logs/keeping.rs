@@ -1,14 +1,17 @@
 //! Keeping the log in shape: old entries are taken away, and whether the others are as they were written is found out.
 
-use forecourt_core::audit_logs::chains::{Finding, Link, Mark, MarkName, Walk};
+use forecourt_core::{
+    audit_logs::chains::{Finding, Link, Mark, MarkName, Walk},
+    time::Timestamp,
+};
 use forecourt_identity::sealing::MasterKey;
-use forecourt_store::Reader;
+use forecourt_store::{Reader, StoreError};
 
 use crate::{App, Error, master_keys};
 
-/// How many entries are read at a time.
+/// How many entries are read at a time, or fewer where they are large.
 const PAGE: u64 = 1_000;
-/// How many are taken away at a time, so that others get their turn to write.
+/// How many are taken away at a time, or fewer where they are large, so that others get their turn to write.
 const PRUNED: u64 = 500;
 /// How much later than the oldest administrator the log may begin: clocks are set back.
 const CLOCKS_DIFFER: i64 = 86_400;
@@ -82,7 +85,8 @@ pub async fn verify(
         walk.take_findings().into_iter().for_each(&mut found);
         // An entry and the mark that it is the last are committed together: read afterwards, the mark is no older.
         head = read.audit_mark(MarkName::Head).await?;
-        if (page.len() as u64) < PAGE && head.as_ref().is_none_or(|head| head.number <= walk.number()) {
+        let is_at_head = head.as_ref().is_none_or(|head| head.number <= walk.number());
+        if is_at_head && read.audit_links(walk.number(), 1).await?.is_empty() {
             break;
         }
     }
@@ -107,7 +111,20 @@ async fn is_emptied(read: &Reader) -> Result<bool, Error> {
 /// What was changed by somebody stays, with all that came after it, until somebody has looked: taking it away would take
 /// the evidence away.
 pub async fn prune(app: &App) -> Result<bool, Error> {
-    let oldest = app.now().plus_seconds(-i64::from(app.audit_kept_days()) * 86_400).micros();
+    prune_read(app, |number| app.read().audit_links(number, PRUNED)).await
+}
+
+/// Since when entries are kept, and with them the events that they were made of.
+pub(crate) fn kept_from(app: &App) -> Timestamp {
+    app.now().plus_seconds(-i64::from(app.audit_kept_days()) * 86_400)
+}
+
+/// [`prune`] with what `read` gives: the first [`PRUNED`] entries above a number.
+async fn prune_read<F>(app: &App, read: impl FnOnce(i64) -> F) -> Result<bool, Error>
+where
+    F: Future<Output = Result<Vec<Link>, StoreError>>,
+{
+    let oldest = kept_from(app).micros();
     let key = app.sealer().audit_chain();
     let checkpoint = app.read().audit_mark(MarkName::Checkpoint).await?;
     let mut walk = Walk::new(key, checkpoint.as_ref());
@@ -115,7 +132,7 @@ pub async fn prune(app: &App) -> Result<bool, Error> {
         kept(&Finding::Stray { number });
         return Ok(false);
     }
-    let links = app.read().audit_links(walk.number(), PRUNED).await?;
+    let links = read(walk.number()).await?;
     // Another process may have taken some away between the readings: nothing is missing then.
     if app.read().audit_mark(MarkName::Checkpoint).await? != checkpoint {
         return Ok(true);
@@ -147,7 +164,8 @@ pub async fn prune(app: &App) -> Result<bool, Error> {
         audit.hash = last.hash,
         "old entries of the audit log were taken away"
     );
-    Ok(links.len() as u64 == PRUNED)
+    // All that was read is gone: there may be more of it.
+    Ok(links.last().is_some_and(|read| read.number == last.number))
 }
 
 fn kept(finding: &Finding) {
@@ -155,4 +173,77 @@ fn kept(finding: &Finding) {
         audit.finding = %finding,
         "old entries of the audit log are kept, since it was changed; `forecourt audit verify` tells more"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    };
+
+    use forecourt_core::{
+        audit_logs::{AuditAnswer, AuditEntry},
+        ids::AuditRecordId,
+    };
+    use forecourt_store::{Location, Store};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::Config;
+
+    async fn append_two(app: &App) {
+        let answer = || {
+            AuditEntry::Answer(AuditAnswer {
+                id: AuditRecordId::known("aud_1"),
+                at: app.now(),
+                status_code: 200,
+                body: None,
+                error_message: None,
+            })
+        };
+        let tx = app.begin_bare().await.unwrap();
+        tx.append_to_audit_log(app.sealer().audit_chain(), vec![answer(), answer()]).await.unwrap();
+        tx.commit(app.now()).await.unwrap();
+    }
+
+    /// An installation with some entries that are too old, and behind them two that are not.
+    async fn aged() -> (App, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let seconds = Arc::new(AtomicI64::new(1_786_060_800));
+        let told = Arc::clone(&seconds);
+        let clock = Arc::new(move || Timestamp::from_seconds(told.load(Relaxed)));
+        let app = App::open(store, &Config::default(), clock).await.unwrap();
+        append_two(&app).await;
+        seconds.fetch_add(61 * 86_400, Relaxed);
+        append_two(&app).await;
+        (app, folder)
+    }
+
+    /// The numbers of the entries that are there.
+    async fn numbers(app: &App) -> Vec<i64> {
+        let links = app.read().audit_links(0, PAGE).await.unwrap();
+        links.iter().map(|link| link.number).collect()
+    }
+
+    #[tokio::test]
+    async fn what_another_process_takes_away_between_two_readings_is_no_tampering() {
+        for is_read_before in [true, false] {
+            let (app, _folder) = aged().await;
+            let app = &app;
+            let all = numbers(app).await;
+            let young = all.get(all.len() - 2..).unwrap();
+            // The checkpoint was read, and now the other process is faster.
+            let raced = prune_read(app, |number| async move {
+                let before = app.read().audit_links(number, PRUNED).await;
+                assert!(!prune(app).await.unwrap(), "the other takes all away that is old");
+                if is_read_before { before } else { app.read().audit_links(number, PRUNED).await }
+            });
+            assert!(raced.await.unwrap(), "it is looked at again, and nothing is missed");
+            assert_eq!(numbers(app).await, young);
+            assert!(!prune(app).await.unwrap());
+            assert_eq!(numbers(app).await, young);
+        }
+    }
 }

@@ -238,6 +238,7 @@ async fn settle(
     write.insert_delivery_attempt(&tried.id, attempt).await?;
     // Whoever took it when our lease was over tells how it is.
     let is_ours = delivery.attempts == tried.attempts && delivery.state == DeliveryState::Waiting;
+    let is_taken = outcome.is_ok();
     let settled = match outcome {
         Ok(Taken { .. }) => delivery.delivered(now),
         Err(Problem::Failure(failure)) => delivery.failed(&failure, chance(), now),
@@ -246,6 +247,12 @@ async fn settle(
             false => delivery.failed(&Failure::later(attempts::MOVED), chance(), now),
         },
     };
+    let state = match (is_ours, is_taken) {
+        (true, _) => settled.state,
+        (false, true) => DeliveryState::Delivered,
+        (false, false) => DeliveryState::Waiting,
+    };
+    app.delivery_tallies().count(tried.contact_type, state);
     if is_ours {
         write.save_delivery(&settled).await?;
     }

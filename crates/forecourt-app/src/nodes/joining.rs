@@ -138,6 +138,20 @@ pub async fn admit(app: &App, token_text: &str, hello: &Hello) -> Result<Admitte
     Ok(admitted)
 }
 
+/// Refuses a text that is no live instance token (unauthenticated), whoever shows it. It is asked before anything is read
+/// of what its holder sends; [`admit`] or [`recognise`] follows.
+///
+/// Answered from memory while this process holds a stream that was opened with the token.
+pub async fn check_token(app: &App, token_text: &str) -> Result<(), Error> {
+    let digest = digest_of_text(token_text);
+    let is_shown = |live: &LiveNode| live.shown.as_ref().is_some_and(|(known, _)| *known == digest);
+    let is_in_use = app.nodes().lock().values().any(is_shown);
+    if is_in_use || app.read().instance_token_by_digest(&digest).await?.is_some() {
+        return Ok(());
+    }
+    Err(unknown_token())
+}
+
 /// The node that a further request speaks for, where its token is that of [`admit`].
 ///
 /// Answered from memory while this process holds the node's stream.

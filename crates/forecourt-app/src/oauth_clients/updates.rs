@@ -129,10 +129,11 @@ pub(super) async fn tell(
     held: &OauthClient,
     redirect_uris: &[String],
 ) -> Result<Option<KeptManagement>, Untold> {
+    let outgoing = app.provider_calls()?;
     let name = name(app, held).await?;
     let provider = app.read().dcr_provider(&held.provider_id).await.map_err(Error::from)?;
     let registrar = dcr_providers::registrar(app, &provider.ok_or_else(Error::not_found)?).await?;
-    let renewed = registrar.update(app.outgoing(), &known(app, held).await?, &name, redirect_uris).await?;
+    let renewed = registrar.update(outgoing, &known(app, held).await?, &name, redirect_uris).await?;
     Ok(kept(app, &held.provider_id, &held.client_id, renewed.as_ref())?)
 }
 

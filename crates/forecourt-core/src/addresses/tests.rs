@@ -21,6 +21,21 @@ fn what_is_no_range_is_none() {
 }
 
 #[test]
+fn ranges_of_ipv4_addresses_written_as_ipv6_are_ranges_of_those() {
+    for (text, inside, outside) in [
+        ("::ffff:192.0.2.5", "192.0.2.5", "192.0.2.6"),
+        ("::ffff:192.0.2.0/120", "192.0.2.255", "192.0.3.0"),
+        ("::ffff:0:0/96", "203.0.113.7", "2001:db8::1"),
+    ] {
+        let network = Network::parse(text).unwrap();
+        let holds = |address: &str| network.contains(address.parse().unwrap());
+        assert!(holds(inside) && holds(&format!("::ffff:{inside}")), "{text}");
+        assert!(!holds(outside), "{text}");
+    }
+    assert_eq!(Network::parse("::ffff:192.0.2.5/129"), None);
+}
+
+#[test]
 fn link_local_addresses_are_refused_in_every_form_whatever_is_set() {
     for rules in [
         rules(false, &[], &[]),

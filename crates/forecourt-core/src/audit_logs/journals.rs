@@ -31,6 +31,8 @@ pub struct AuditedRequest {
     pub is_change: bool,
     /// The last id in the path.
     pub resource_id: Option<String>,
+    /// The gateway group that path or query name, whether or not there is such a one.
+    pub gateway_group_id: Option<String>,
 }
 
 /// How a caller of the Admin API proved who they are.
@@ -199,6 +201,13 @@ impl Journal {
         self.0.as_ref()?.request.resource_id.clone()
     }
 
+    /// The gateway group that path, query or body name, whether or not there is such a one.
+    pub fn gateway_group_id(&self) -> Option<String> {
+        let named = &self.0.as_ref()?.request.gateway_group_id;
+        let in_body = || Some(self.noted()?.body.as_ref()?.get("gateway_group_id")?.as_str()?.to_owned());
+        named.clone().or_else(in_body)
+    }
+
     /// What was asked, masked.
     pub(crate) fn call(&self) -> Option<AuditedCall> {
         let request = &self.0.as_ref()?.request;
@@ -218,8 +227,8 @@ impl Journal {
         noted.record.is_some() || (call.request.is_change && noted.teller.is_some())
     }
 
-    /// The record of a call that stored none: it was refused, failed, or had nothing to change. `None` where nobody known
-    /// made it, or it only read.
+    /// The record of a call that stored none: it was refused, failed, or had nothing to change; in no gateway group yet.
+    /// `None` where nobody known made it, or it only read.
     pub fn unstored(&self, id: AuditRecordId, at: Timestamp) -> Option<AuditRecord> {
         let call = self.0.as_ref().filter(|call| call.request.is_change)?;
         let (operator, source, ip_address, request_id) = {

@@ -1,8 +1,11 @@
 //! What of a request, an answer or a stored row must not be in the audit log, and takes its place.
 //!
 //! A secret is known by the name of its member, by its place in a JSON Patch or a pair of name and value, by the type
-//! that it is stored as, or by its look: our own tokens, private keys, JSON Web Tokens, passwords in addresses. When in
-//! doubt a value is masked: a record that tells too little can be asked about, a leaked secret cannot be taken back.
+//! that it is stored as, or by its look: our own tokens, private keys, JSON Web Tokens, passwords in addresses; in
+//! conditions of routes by the variable (`masking/conditions.rs`). When in doubt a value is masked: a record that tells too
+//! little can be asked about, a leaked secret cannot be taken back.
+
+mod conditions;
 
 use serde_json::{Map, Value};
 
@@ -15,6 +18,8 @@ pub const MASK: &str = "******";
 const LONGEST_TEXT: usize = 4_096;
 /// What is left of them, characters.
 const LEFT: usize = 1_024;
+/// What is kept of a name that somebody typed, characters.
+const LONGEST_NAME: usize = 128;
 /// So many levels of a body are kept: a record must read back, and its reader goes no deeper than 127.
 const DEEPEST: usize = 32;
 /// What stands for what is deeper.
@@ -95,15 +100,31 @@ pub fn value(given: &Value) -> Value {
 /// The names of `given`, a body that was refused for its form: what stands in a wrong member may be a secret, so every text
 /// and number is masked. Empty texts stay.
 pub fn names(given: &Value) -> Value {
+    names_but(given, "")
+}
+
+/// The same of the body of a failed sign-in, of which the text `told` stays: what [`typed_name`] tells.
+pub fn names_but(given: &Value, told: &str) -> Value {
     match given {
         Value::Object(members) => {
-            members.iter().map(|(name, given)| (text(name), names(given))).collect::<Map<_, _>>().into()
+            let names = members.iter().map(|(name, given)| (text(name), names_but(given, told)));
+            names.collect::<Map<_, _>>().into()
         }
-        Value::Array(items) => items.iter().map(names).collect(),
-        Value::String(given) if given.is_empty() => Value::String(String::new()),
+        Value::Array(items) => items.iter().map(|item| names_but(item, told)).collect(),
+        Value::String(text) if text == told || text.is_empty() => given.clone(),
         Value::String(_) | Value::Number(_) => Value::String(MASK.to_owned()),
         Value::Null | Value::Bool(_) => given.clone(),
     }
+}
+
+/// What is told of a name under which somebody failed to sign in, at most 128 characters. One that no account has
+/// (`is_known`) may be a password that was typed in the wrong field: of that only the first character is told.
+pub fn typed_name(typed: &str, is_known: bool) -> String {
+    let mut shown = typed.chars().filter(|c| !c.is_control());
+    if is_known {
+        return shown.take(LONGEST_NAME).collect();
+    }
+    shown.next().map(|first| format!("{first}{MASK}")).unwrap_or_default()
 }
 
 fn at_depth(given: &Value, depth: usize) -> Value {
@@ -159,6 +180,7 @@ fn object(members: &Map<String, Value>, depth: usize) -> Value {
     let is_address = names_address(members);
     let masked = members.iter().map(|(name, given)| {
         let masked = match given {
+            _ if conditions::are_in(members, name) => conditions::masked(given, depth + 1),
             _ if is_pair_of_secret && name == "value" => hidden(given),
             _ if is_secret(name) => hidden(given),
             Value::Object(held) if is_holder(name) => {
@@ -186,6 +208,7 @@ fn names_secret(members: &Map<String, Value>) -> bool {
     let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
     text("path").split('/').any(|part| !part.is_empty() && (is_secret(part) || is_holder(part)))
         || ["name", "key", "header"].iter().any(|name| is_secret(text(name)))
+        || conditions::is_part(members)
 }
 
 /// Whether `value` is an address that may be a secret, in an operation of a JSON Patch.

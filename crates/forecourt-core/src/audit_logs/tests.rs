@@ -46,7 +46,7 @@ fn journal() -> Journal {
         uri: "/api/api_products?portal_id=3f0a&token=hunter2".into(),
         user_agent: "curl/8".into(),
         is_change: true,
-        resource_id: None,
+        ..AuditedRequest::default()
     })
 }
 
@@ -107,12 +107,20 @@ fn the_endpoint_says_what_was_asked_for_and_the_event_that_fits_says_to_what() {
 }
 
 #[test]
-fn a_failed_sign_in_tells_the_name_that_was_typed_and_that_it_failed() {
-    let caller = Caller::system(Source::AdminApi, RequestId::known("req_1"));
-    let name = EventName::AdministratorSignInFailed;
-    let told = record(&caller, &[event(&caller, name, "administrator", "", json!({ "username": "eve" }))]);
-    assert_eq!((told.event_type.as_str(), told.operator.username.as_str()), ("Login", "eve"));
-    assert_eq!(told.error_message.as_deref(), Some("unauthorized"));
+fn a_failed_sign_in_tells_a_name_and_that_it_failed_and_nothing_else_that_was_typed() {
+    for (typed, told) in [("eve", "eve"), ("a password", "a******")] {
+        let journal = journal();
+        journal.note_body(&json!({ "username": typed, "password": "planted" }));
+        let caller = Caller { journal, ..Caller::system(Source::AdminApi, RequestId::known("req_1")) };
+        let name = EventName::AdministratorSignInFailed;
+        let failed = event(&caller, name, "administrator", "", json!({ "username": told }));
+        let told_of = record(&caller, &[failed]);
+        assert_eq!((told_of.event_type.as_str(), told_of.operator.username.as_str()), ("Login", told));
+        assert_eq!(told_of.error_message.as_deref(), Some("unauthorized"));
+        let kept = if typed == told { told } else { "******" };
+        let body = told_of.request.unwrap().body.unwrap();
+        assert_eq!(body, json!({ "username": kept, "password": "******" }));
+    }
 }
 
 #[test]
@@ -127,6 +135,21 @@ fn a_call_that_changed_nothing_has_a_record_only_where_somebody_known_made_it() 
     assert_eq!((told.operator.id.as_str(), told.ip_address.as_deref()), ("usr_1", Some("10.0.0.5")));
     known.note_record(AuditRecordId::known("aud_2"));
     assert_eq!(known.unstored(AuditRecordId::known("aud_1"), at(1)), None, "it has one already");
+}
+
+#[test]
+fn the_gateway_group_of_the_path_goes_before_that_of_the_body() {
+    let body = json!({ "gateway_group_id": "of_body", "name": "a" });
+    let in_path = AuditedRequest {
+        is_change: true,
+        gateway_group_id: Some("of_path".into()),
+        ..AuditedRequest::default()
+    };
+    for (journal, expected) in [(journal(), "of_body"), (Journal::of(in_path), "of_path")] {
+        journal.note_body(&body);
+        assert_eq!(journal.gateway_group_id().as_deref(), Some(expected));
+    }
+    assert_eq!(journal().gateway_group_id(), None);
 }
 
 #[test]

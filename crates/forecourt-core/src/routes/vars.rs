@@ -87,6 +87,11 @@ impl From<Vars> for Vec<Value> {
     }
 }
 
+/// Whether `word` is an operator, or the `!` before one.
+pub(crate) fn is_operator(word: &str) -> bool {
+    word == "!" || Operator::of(word).is_some()
+}
+
 fn shapeless() -> Invalid {
     let example = r#"[["arg_kind", "==", "new"]]"#;
     let problem = format!(

@@ -3,7 +3,8 @@
 //!
 //! What is left open, because an installation that runs comes to be so: pieces that wait in the inbox; sums of a shorter
 //! step that were taken away, or not written any more, since they are older than is kept; routes whose sums an earlier
-//! version did not begin; series whose calls were all older than is kept. `docs/adr/0012-usage-in-chunks.md` says why.
+//! version did not begin; series whose calls were all older than is kept, or of something that is gone and older than its
+//! events are kept. `docs/adr/0012-usage-in-chunks.md` says why.
 
 mod cells;
 mod sums;
@@ -16,7 +17,8 @@ use std::{
 use forecourt_core::{gateway_state::Resource, ids::is_chosen_id, usage::Step};
 use forecourt_wire::usage::UsageCount;
 
-use super::{Findings, Row, Snapshot};
+use self::cells::Cells;
+use super::{Findings, Row, Snapshot, records};
 
 /// What a kind of series tells apart beside the portal.
 struct Grain {
@@ -70,7 +72,7 @@ fn check_at(snapshot: &Snapshot, now: i64, findings: &mut Findings) {
     subjects(snapshot, findings);
     sums::of_grains(&series, &cells, findings);
     sums::of_steps(snapshot, &cells, now, findings);
-    existed(snapshot, findings);
+    existed(snapshot, &cells, findings);
     owners(snapshot, findings);
     names(snapshot, findings);
     deliveries(snapshot, findings);
@@ -120,8 +122,27 @@ fn subjects(snapshot: &Snapshot, findings: &mut Findings) {
     }
 }
 
-/// Whatever calls are counted for was made once: it is there, or an event tells that it was.
-fn existed(snapshot: &Snapshot, findings: &mut Findings) {
+/// By series until when it was called, in microseconds, as closely as its steps tell.
+fn last_calls(cells: &Cells) -> BTreeMap<i64, i64> {
+    let mut ends: BTreeMap<(i64, Step), i64> = BTreeMap::new();
+    for (series, step, number, _) in cells.keys() {
+        let end = step.start(number + 1).micros();
+        let last = ends.entry((*series, *step)).or_insert(end);
+        *last = end.max(*last);
+    }
+    let mut closest: BTreeMap<i64, i64> = BTreeMap::new();
+    for ((series, _), end) in ends {
+        let last = closest.entry(series).or_insert(end);
+        *last = end.min(*last);
+    }
+    closest
+}
+
+/// Whatever calls are counted for was made once: it is there, or an event tells that it was, or was so long ago that it
+/// may have been taken away.
+fn existed(snapshot: &Snapshot, cells: &Cells, findings: &mut Findings) {
+    let (last_calls, kept_from) = (last_calls(cells), records::kept_from(snapshot));
+    let is_old = |row: &Row| last_calls.get(&row.count("id")).is_none_or(|end| *end <= kept_from);
     let events = snapshot.rows("events").iter();
     let told: BTreeSet<_> = events.map(|row| (row.text("noun"), row.text("noun_id"))).collect();
     for (column, table, noun) in [
@@ -135,6 +156,7 @@ fn existed(snapshot: &Snapshot, findings: &mut Findings) {
         for row in snapshot.rows("usage_series") {
             let id = row.text(column);
             let is_known = id.is_empty() || known.contains_key(id) || told.contains(&(noun, id));
+            let is_known = is_known || is_old(row);
             findings.expect(is_known, "usage of nothing", row, || format!("there never was a {noun} {id:?}"));
         }
     }

@@ -105,3 +105,59 @@ async fn beyond_loopback_the_first_password_is_random_and_told_once() {
     admin.put("/api/password", serde_json::json!({ "new_password": "chosen by me" })).await.expect(200);
     assert!(!process.stop("TERM").stderr.contains("one-time password"), "told at the first start alone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_password_is_told_also_where_the_start_fails_after_it_holds() {
+    let database = TestDatabase::new();
+    let serve = |client_ca: &str| {
+        let mut serve = command(&binary(), &["serve"], &database);
+        serve.env("FORECOURT__ADMIN__LISTEN", "0.0.0.0:0").env("FORECOURT__SYNC__LISTEN", "127.0.0.1:0");
+        serve.env("FORECOURT__SYNC__CLIENT_CA", client_ca);
+        serve
+    };
+    let missing = database.folder().join("missing.pem");
+    let failed = run(serve(missing.to_str().unwrap()));
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let (_, password) = failed.stderr.split_once("with the one-time password ").expect(&failed.stderr);
+    let password = password.split_whitespace().next().unwrap();
+    let process = ForecourtProcess::start(serve(""));
+    let admin = process.client("admin").with_basic("admin", password);
+    admin.put("/api/password", serde_json::json!({ "new_password": "chosen by me" })).await.expect(200);
+    process.stop("TERM");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_runs_the_machine_opens_the_console_again_where_the_only_password_is_lost() {
+    let database = TestDatabase::new();
+    let reset = |name: &str| run(command(&binary(), &["administrator", "reset-password", name], &database));
+    let early = reset("admin");
+    assert_eq!(early.status.code(), Some(1), "there is nobody yet: {early:?}");
+    let process = ForecourtProcess::serve(&database);
+    let as_admin = |password: &str| process.client("admin").with_basic("admin", password);
+    let chosen = serde_json::json!({ "new_password": "chosen and forgotten" });
+    as_admin("admin").put("/api/password", chosen).await.expect(200);
+    let guest = process.client("admin");
+    let pair = serde_json::json!({ "username": "admin", "password": "chosen and forgotten" });
+    let signed_in = guest.post("/api/login", pair).await;
+    assert_eq!(signed_in.status, 200, "{signed_in:?}");
+    let cookie = signed_in.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let in_session = guest.with("cookie", &cookie);
+    in_session.get("/api/me").await.expect(200);
+
+    let unknown = reset("Admin");
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(unknown.stderr.contains("\"Admin\" is no administrator's user name"), "{unknown:?}");
+    let done = reset("admin");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let (_, password) = done.stdout.split_once("the one-time password ").expect(&done.stdout);
+    let password = password.split(',').next().unwrap();
+    in_session.get("/api/me").await.expect(401);
+    as_admin("chosen and forgotten").get("/api/me").await.expect(401);
+    let fresh = as_admin(password);
+    fresh.put("/api/password", serde_json::json!({ "new_password": "chosen again" })).await.expect(200);
+    let logs = as_admin("chosen again").get("/api/audit_logs?event_type=ResetPassword").await.expect(200);
+    assert!(logs.to_string().contains("command_line") && !logs.to_string().contains(password), "{logs}");
+    process.stop("TERM");
+    let verified = run(command(&binary(), &["audit", "verify"], &database));
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}

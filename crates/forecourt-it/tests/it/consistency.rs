@@ -1,5 +1,8 @@
 //! The check of a whole installation finds what is wrong, and names it: each row here is broken by hand in a copy.
 
+use std::time::Duration;
+
+use forecourt_app::{audit_logs, events};
 use forecourt_it::{
     Forecourt, TestDatabase, Webhook,
     consistency::{self, Snapshot, assert_consistent, copied_with, counted_calls, untold},
@@ -225,4 +228,36 @@ async fn what_waits_to_be_told_is_named_until_it_is() {
     .await;
     let found = untold(&Snapshot::of(&copy.location()).await);
     assert_eq!(found.iter().filter(|violation| violation.check == "untold").count(), 1, "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_away_because_it_is_old_is_not_missed_and_what_is_younger_is() {
+    let (f, _hook) = lived().await;
+    f.advance(Duration::from_secs(61 * 86_400));
+    f.admin().await.post("/api/roles", json!({ "name": "the oldest of what is left" })).await.expect(200);
+    f.advance(Duration::from_secs(2 * 3_600));
+    let young = f.developer("grace").await.application("young").await.id;
+    while audit_logs::prune(&f.app()).await.unwrap() {}
+    while events::prune(&f.app()).await.unwrap() {}
+    let left = Snapshot::of(&f.database().location()).await;
+    let applications: Vec<_> =
+        left.rows("events").iter().filter(|row| row.text("noun") == "application").collect();
+    assert!(!applications.is_empty() && applications.iter().all(|row| row.text("noun_id") == young));
+    assert_consistent(f.database(), "after what is old was taken away").await;
+
+    let forgotten =
+        broken(&f, |rows| rows.rows_mut("events").retain(|row| row.text("noun_id") != young)).await;
+    let unrecorded = broken(&f, |rows| {
+        let events = rows.rows_mut("events").iter_mut().filter(|row| row.text("noun_id") == young);
+        events.for_each(|row| row.set("request_id", Cell::Text("req_nobody".into())));
+    })
+    .await;
+    for (copy, checks) in [
+        (forgotten, ["event of a change", "event of an audit entry"].as_slice()),
+        (unrecorded, ["audit of an event"].as_slice()),
+    ] {
+        let found = consistency::of_rows(&Snapshot::of(&copy.location()).await);
+        let named: Vec<_> = found.iter().map(|violation| violation.check).collect();
+        assert_eq!(named, checks, "{found:#?}");
+    }
 }

@@ -195,3 +195,43 @@ async fn clients_go_with_their_developer_and_with_their_provider_even_when_that_
     let last = bridge.heads().pop().unwrap();
     assert_eq!(last["x-key"], "of the bridge", "with the headers of the provider that was deleted");
 }
+
+#[tokio::test]
+async fn a_copy_that_keeps_to_itself_asks_nothing_of_a_provider_and_removes_later_what_was_deleted() {
+    let mut f = Forecourt::start().await;
+    let bridge = Bridge::start().await;
+    let id = add(&f, &bridge).await;
+    let application = f.developer("ada").await.application("mobile").await;
+    let made = register(&application, &id, &["https://a.example/cb"]).await.expect(201);
+    let application = format!("/api/applications/{}", application.id);
+    let credential = format!("{application}/credentials/{}", text(&made["id"]));
+    f.restart_with(|settings| settings.background.outgoing = false).await;
+    let ada = f.portal_api().await.with("x-portal-developer-id", "ada");
+    let (asked, clients) = (bridge.heads().len(), bridge.clients());
+
+    let why = "background.outgoing is off";
+    let oauth = |members: Value| json!({ "type": "oauth", "desc": "drill", "oauth": members });
+    let new = oauth(json!({ "dcr_provider_id": id, "redirect_uris": [] }));
+    ada.post(&format!("{application}/credentials"), new).await.refused(400, why);
+    let elsewhere = oauth(json!({ "redirect_uris": ["https://a.example/other"] }));
+    ada.put(&credential, elsewhere).await.refused(400, why);
+    ada.put(&format!("{credential}/regenerate"), json!({ "type": "oauth" })).await.refused(400, why);
+    let kept = ada.get(&credential).await.expect(200);
+    assert_eq!(kept["oauth"]["redirect_uris"], json!(["https://a.example/cb"]));
+    assert_eq!(ada.get("/api/credentials").await.expect(200)["total"], 1);
+    assert_eq!(left_behind(&f).await, Vec::<Value>::new(), "nothing was begun");
+    // What is here alone changes, and what the provider is told of that waits.
+    ada.put(&credential, oauth(json!({}))).await.expect(200);
+    ada.put(&application, json!({ "name": "tablet" })).await.expect(200);
+    ada.delete(&credential).await.empty(204);
+    assert_eq!(left_behind(&f).await.len(), 1);
+    // A worker would look at once after each act, and every second.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!((bridge.heads().len(), bridge.clients()), (asked, clients));
+
+    f.restart_with(|settings| settings.background.outgoing = true).await;
+    eventually("the client is gone, and nothing is left", async || {
+        (bridge.clients().is_empty() && left_behind(&f).await.is_empty()).then_some(())
+    })
+    .await;
+}

@@ -5,10 +5,15 @@
 
 use std::time::Duration;
 
-use forecourt_app::{App, Config, dcr_removals, gateway_feed, oauth_clients, usage};
+use forecourt_app::{App, Config, audit_logs, dcr_removals, events, gateway_feed, oauth_clients, usage};
 use forecourt_core::ids::NodeId;
 use forecourt_identity::sealing::MasterKey;
-use forecourt_it::{Bridge, Forecourt, TestDatabase, Trouble, deadlines::eventually, installations::text};
+use forecourt_it::{
+    Bridge, Forecourt, TestDatabase, Trouble,
+    consistency::{Snapshot, assert_consistent},
+    deadlines::eventually,
+    installations::text,
+};
 use forecourt_store::Store;
 use forecourt_wire::usage::UsageBatch;
 use serde_json::json;
@@ -103,6 +108,35 @@ async fn upkeep_by_several_processes_at_once_takes_away_no_more_than_by_one() {
     }
     f.call(&orders, &kept).await.expect(200);
     f.call(&orders, &gone).await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_several_processes_take_away_at_once_because_it_is_old_leaves_the_rest_whole() {
+    let f = Forecourt::start_with(|settings| settings.audit.retention_days = 60).await;
+    let roles = async |names: [&str; 4]| {
+        for name in names {
+            f.admin().await.post("/api/roles", json!({ "name": name })).await.expect(200);
+        }
+    };
+    roles(["one", "two", "three", "four"]).await;
+    f.advance(Duration::from_secs(61 * 24 * 3_600));
+    roles(["five", "six", "seven", "eight"]).await;
+    let working: Vec<_> = [f.app(), other(&f).await, other(&f).await]
+        .into_iter()
+        .map(|app| {
+            tokio::spawn(async move {
+                while audit_logs::prune(&app).await.unwrap() {}
+                while events::prune(&app).await.unwrap() {}
+            })
+        })
+        .collect();
+    for worked in working {
+        worked.await.unwrap();
+    }
+    let left = Snapshot::of(&f.database().location()).await;
+    let made: Vec<_> = left.rows("events").iter().filter(|row| row.text("noun") == "role").collect();
+    assert_eq!(made.len(), 4, "{made:?}");
+    assert_consistent(f.database(), "after all of them took away").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@
 
 mod acts;
 mod applications;
+mod audit_exports;
 mod audit_logs;
 mod audit_tampering;
 mod backups;
@@ -31,6 +32,7 @@ mod dcr_removals;
 mod deletions;
 mod demos;
 mod deployments;
+mod events;
 mod every_read;
 mod external_sign_ins;
 mod full_disks;

@@ -1,9 +1,12 @@
 //! `/metrics` as it is told: everything that the list has, nothing that it has not, in a form that Prometheus reads.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use forecourt::metrics::{ALL, Kind, Metric};
-use forecourt_it::{Forecourt, deadlines::eventually};
+use forecourt_it::{Forecourt, HookAnswer, Webhook, deadlines::eventually, installations::text};
+use serde_json::json;
+
+use crate::notifications::{asks, telling};
 
 /// The families of a text: name, type, and each line's labels with its value.
 fn families(text: &str) -> BTreeMap<String, (String, Vec<(String, f64)>)> {
@@ -132,4 +135,63 @@ async fn jobs_are_counted_and_nothing_waits_in_the_end() {
     assert!((0.0..10.0).contains(&lag), "{lag}");
     let answered = &told["forecourt_gateway_answered_total"].1;
     assert!(answered.iter().any(|(labels, value)| labels.contains("2xx") && *value >= 1.0), "{answered:?}");
+}
+
+/// Waits until these values are told, each by its metric and a part of its labels.
+async fn tells(f: &Forecourt, wanted: &[(&str, &str, f64)]) {
+    eventually(&format!("{wanted:?} is told"), || async {
+        let told = families(&f.status().get("/metrics").await.text());
+        let is_told = |(name, labels, wanted): &(&str, &str, f64)| {
+            let mut samples = told.get(*name).into_iter().flat_map(|(_, samples)| samples);
+            samples.any(|(found, value)| found.contains(labels) && value == wanted)
+        };
+        wanted.iter().all(is_told).then_some(())
+    })
+    .await;
+}
+
+/// A contact point that calls this hook: its id.
+async fn calling(f: &Forecourt, hook: &Webhook) -> String {
+    let body = json!({ "name": "Chat", "type": "webhook", "url": hook.url() });
+    text(&f.admin().await.post("/api/contact_points", body).await.expect(200)["value"]["id"])
+}
+
+#[tokio::test]
+async fn notifications_that_wait_and_that_were_given_up_are_told_and_attempts_by_their_outcome() {
+    let f = Forecourt::start().await;
+    let (well, ill) = (Webhook::start().await, Webhook::start().await);
+    ill.answers(HookAnswer::Status(500));
+    let ids = [calling(&f, &well).await, calling(&f, &ill).await];
+    asks(&f, &telling(&f, "webhook", &[&ids[0], &ids[1]]).await).await;
+    let attempts = "forecourt_delivery_attempts_total";
+    let before = [
+        (attempts, "type=\"webhook\",outcome=\"delivered\"", 1.0),
+        (attempts, "type=\"webhook\",outcome=\"retried\"", 1.0),
+        (attempts, "type=\"email\",outcome=\"delivered\"", 0.0),
+        ("forecourt_deliveries_waiting", "", 1.0),
+        ("forecourt_deliveries_overdue_seconds", "", 0.0),
+        ("forecourt_deliveries_dead", "", 0.0),
+    ];
+    tells(&f, &before).await;
+    ill.answers(HookAnswer::Status(410));
+    f.advance(Duration::from_secs(30));
+    let after = [
+        (attempts, "type=\"webhook\",outcome=\"dead\"", 1.0),
+        (attempts, "type=\"webhook\",outcome=\"retried\"", 1.0),
+        ("forecourt_deliveries_waiting", "", 0.0),
+        ("forecourt_deliveries_dead", "", 1.0),
+    ];
+    tells(&f, &after).await;
+}
+
+#[tokio::test]
+async fn what_nobody_sends_is_told_with_its_age() {
+    let f = Forecourt::start_with(|settings| settings.background.outgoing = false).await;
+    let hook = Webhook::start().await;
+    let id = calling(&f, &hook).await;
+    asks(&f, &telling(&f, "webhook", &[&id]).await).await;
+    f.advance(Duration::from_secs(600));
+    let told = families(&f.status().get("/metrics").await.text());
+    let overdue = told["forecourt_deliveries_overdue_seconds"].1[0].1;
+    assert!((600.0..700.0).contains(&overdue), "{overdue}");
 }

@@ -1,13 +1,20 @@
 //! Where our own calls go when the operator closes what is inside: of no kind of address that people give does a byte
 //! reach a listener on loopback, and nobody is told whether there is one. Webhooks and mail: `notifications/webhooks.rs`.
 
-use std::{io::ErrorKind, net::TcpListener};
+use std::{
+    io::{BufRead, BufReader, ErrorKind},
+    net::TcpListener,
+    process::Command,
+};
 
 use forecourt::config::SsrfProtectionSettings;
-use forecourt_it::{Browser, Forecourt, installations::text};
+use forecourt_it::{Browser, Forecourt, ForecourtProcess, deadlines::eventually, installations::text};
 use serde_json::{Value, json};
 
-use super::oauth_clients::register;
+use super::{
+    gateway_node::{node, sync, token},
+    oauth_clients::register,
+};
 
 /// Something inside that must not be reached.
 struct Inside(TcpListener);
@@ -21,6 +28,10 @@ impl Inside {
 
     fn port(&self) -> u16 {
         self.0.local_addr().unwrap().port()
+    }
+
+    fn was_reached(&self) -> bool {
+        self.0.accept().is_ok()
     }
 
     #[track_caller]
@@ -140,4 +151,46 @@ async fn no_client_is_registered_at_a_provider_or_bridge_inside() {
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     inside.was_not_reached();
+}
+
+/// What a node says of a key set that it could not fetch.
+async fn says_of_keys(mut command: Command) -> String {
+    let mut child = command.spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let said = tokio::task::spawn_blocking(move || {
+        stderr.lines().map_while(Result::ok).find(|line| line.contains("no key set could be fetched"))
+    });
+    let said = said.await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said.expect("it says why it has no keys")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_gateway_node_asks_an_issuer_inside_for_its_keys_where_its_operator_closes_that() {
+    // The control plane is closed too, so that its own gateway does not ask either.
+    let f = Forecourt::start_with(|settings| {
+        settings.sync.listen = "127.0.0.1:0".into();
+        settings.security.ssrf_protection =
+            SsrfProtectionSettings { enable: true, ..SsrfProtectionSettings::default() };
+    })
+    .await;
+    let inside = Inside::start();
+    let issuer = format!("http://127.0.0.1:{}", inside.port());
+    let provider = json!({ "name": "Inside", "issuer": issuer });
+    let made = f.admin().await.post("/api/dcr_providers", provider).await.expect(200);
+    let dcr = json!({ "dcr_provider_id": text(&made["value"]["id"]) });
+    f.product_with("Orders", json!({ "auth": { "dcr": dcr } })).await;
+    let token = token(&f).await;
+    for closed in [["--ssrf-protection-enable", "true"], ["--ssrf-protection-deny-list", "127.0.0.1"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let said = says_of_keys(node(&sync(&f), &token, folder.path(), &closed)).await;
+        assert!(said.contains("security.ssrf_protection"), "{said}");
+        inside.was_not_reached();
+    }
+    // A node that nobody told goes there: the setting of the control plane is not that of its nodes.
+    let folder = tempfile::tempdir().unwrap();
+    let open = ForecourtProcess::start(node(&sync(&f), &token, folder.path(), &[]));
+    eventually("the issuer is asked", async || inside.was_reached().then_some(())).await;
+    drop(open);
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use forecourt_it::{Browser, Forecourt, MailSink, Page, PageForm};
+use forecourt_store::Store;
 
 use super::{
     notifications::{deliveries, started},
     registrations_by_mail::{
         FRESH, PASSWORD, asks_for_mail, is_verified, link, mails_links_by, opened, signs_in, signs_up,
     },
+    store::location,
 };
 
 const NEW: &str = "another good password";
@@ -176,4 +178,38 @@ async fn a_page_whose_address_is_a_secret_tells_it_to_nobody_and_is_kept_by_nobo
     let browser = Browser::new();
     let form = form_at(&f, &browser, &own).await;
     assert_eq!(chooses(&browser, &form, NEW).await.status, 303);
+}
+
+#[tokio::test]
+async fn whoever_tries_tokens_waits_after_a_hundred_and_a_link_still_works() {
+    let (f, sink, _ada) = registered().await;
+    let own = asks(&f, &sink, 1).await;
+    let mut last = 0;
+    for n in 0..102 {
+        let path = if n % 2 == 0 { "/reset/new" } else { "/verify" };
+        let page = f.site().get(&format!("{path}?token=made-up-{n}")).await;
+        last = page.status.into();
+        assert!(last == 404 || (last == 429 && n >= 99), "{n}: {page:?}");
+    }
+    assert_eq!(last, 429);
+    assert_eq!(opened(&f, &Browser::new(), &own).await.status, 200, "whoever has a link has not failed");
+}
+
+#[tokio::test]
+async fn sessions_that_ended_are_gone_once_somebody_registers_or_signs_in() {
+    let f = started().await;
+    let store = Store::open(&location(f.database())).await.unwrap();
+    let left = async || {
+        let tx = store.begin().await.unwrap();
+        tx.delete_ended_sessions(f.app().now()).await.unwrap()
+    };
+    signs_up(&f, &Browser::new(), "ada@example.com").await;
+    f.advance(Duration::from_hours(24 * 400));
+    assert_eq!(left().await, 1, "it has ended, and is there");
+    signs_up(&f, &Browser::new(), "bob@example.com").await;
+    assert_eq!(left().await, 0);
+    let browser = Browser::new();
+    signs_in(&f, &browser, "ada@example.com", PASSWORD).await;
+    assert!(browser.cookie("portal_session").is_some());
+    assert_eq!(left().await, 0);
 }

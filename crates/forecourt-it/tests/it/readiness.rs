@@ -9,15 +9,20 @@ use forecourt_it::{Forecourt, TestDatabase, deadlines::eventually, wires::Wire};
 use forecourt_store::Store;
 use http::Method;
 use serde_json::json;
+use tokio::time::timeout;
 
 /// How long somebody may wait to be told that the database is away, once that is known.
 const AT_ONCE: Duration = Duration::from_secs(2);
+/// How soon all is well after a server vanished without a word and another took its place, and for how long that is
+/// looked at: long enough for it to count as away if nobody let go of the old connections.
+const WELL_AGAIN: Duration = Duration::from_secs(10);
+const LOOKED_AT: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn every_part_is_told_apart() {
     let f = Forecourt::start().await;
     let ready = f.status().get("/readyz").await.expect(200);
-    for part in ["database", "writes", "migrations", "gateway"] {
+    for part in ["database", "writes", "migrations", "jobs", "gateway"] {
         assert_eq!(ready[part], "ok", "{part} of {ready}");
     }
     assert_eq!(ready["status"], "ready");
@@ -126,6 +131,44 @@ async fn a_database_that_is_away_closes_the_faces_at_once_and_leaves_the_gateway
         (f.call(&orders, &key).await.status != 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_vanishes_without_a_word_is_left_within_seconds_for_the_one_in_its_place() {
+    let place = TestDatabase::new();
+    if !place.is_postgres() {
+        return;
+    }
+    let address = authority(&place.url()).to_socket_addrs().unwrap().next().unwrap();
+    let wire = Wire::to(address).await;
+    let near = wire.address.to_string();
+    let f = Forecourt::start_with(|settings| {
+        let url = settings.database.url.clone();
+        settings.database.url = url.replace(authority(&url), &near);
+    })
+    .await;
+    let admin = f.admin().await;
+    // So that several connections are open and idle.
+    let portals = "/api/portals";
+    let (one, two, three) = tokio::join!(admin.get(portals), admin.get(portals), admin.get(portals));
+    for answer in [one, two, three] {
+        answer.expect(200);
+    }
+
+    wire.forsake();
+    let begun = Instant::now();
+    let mut last_trouble = Duration::ZERO;
+    while begun.elapsed() < LOOKED_AT {
+        let ready = f.status().get("/readyz").await.status == 200;
+        let read = timeout(AT_ONCE, admin.try_send(Method::GET, portals, None)).await;
+        let read = read.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 200));
+        if !ready || !read {
+            last_trouble = begun.elapsed();
+        }
+    }
+    assert!(last_trouble < WELL_AGAIN, "trouble until {last_trouble:?}");
+    let made = admin.post("/api/settings/tokens", json!({ "name": "later", "expires_at": 0 }));
+    timeout(AT_ONCE, made).await.expect("a write is answered").expect(200);
 }
 
 /// `HOST:PORT` of `postgres://USER@HOST:PORT/NAME`.

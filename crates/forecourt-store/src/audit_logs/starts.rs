@@ -25,6 +25,19 @@ impl Reader {
         Ok(select.into_tuple().all(&self.connection()).await?)
     }
 
+    /// When the oldest record that is there was written.
+    pub async fn oldest_audit_record(&self) -> Result<Option<Timestamp>, StoreError> {
+        use entity::Column;
+        let select = entity::Entity::find()
+            .select_only()
+            .column(Column::At)
+            .filter(Column::Kind.eq(super::RECORD))
+            .order_by_asc(Column::At)
+            .limit(1);
+        let at: Option<i64> = select.into_tuple().one(&self.connection()).await?;
+        Ok(at.map(Timestamp::from_micros))
+    }
+
     /// When the oldest administrator was made of those who were made since there is a data key, and so a log too: each of
     /// them is on record.
     pub async fn audited_since(&self) -> Result<Option<Timestamp>, StoreError> {

@@ -13,7 +13,7 @@ use forecourt_core::{
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
-use super::AuditPlace;
+use super::AUDIT_PAGE_BYTES;
 use crate::{Location, Store};
 
 struct Log {
@@ -241,13 +241,62 @@ async fn an_export_goes_through_records_of_one_moment_without_losing_or_repeatin
         let (mut place, mut seen) = (None, Vec::new());
         loop {
             let page = log.store.read().audit_records_behind(&filter, place, 2).await.unwrap();
-            let Some(last) = page.last() else { break };
-            place = Some(AuditPlace { at: last.record.at.micros(), number: last.number });
-            seen.extend(page.iter().map(|told| told.number));
+            if page.end.is_none() {
+                break;
+            }
+            place = page.end;
+            seen.extend(page.rows.iter().map(|told| told.number));
         }
         assert_eq!(seen, log.found(&filter).await);
         assert_eq!(seen.len(), 11);
     }
+}
+
+/// A record whose entry has a little more than so many bytes.
+fn large(number: i64, bytes: usize) -> AuditEntry {
+    let AuditEntry::Record(mut large) = record(number) else { unreachable!() };
+    large.error_message = Some("x".repeat(bytes));
+    AuditEntry::Record(large)
+}
+
+#[tokio::test]
+async fn pages_of_large_entries_are_cut_by_bytes_and_the_largest_stands_alone() {
+    let log = Log::of_ten().await;
+    let third = usize::try_from(AUDIT_PAGE_BYTES).unwrap() / 3;
+    // Entries 11 to 16: five records, the third of which is answered.
+    for number in 6..=10 {
+        log.append(vec![large(number, if number == 9 { 4 * third } else { third })]).await;
+        if number == 8 {
+            log.append(vec![answer(number)]).await;
+        }
+    }
+    let read = log.store.read();
+    let filter = AuditFilter { direction: Direction::Ascending, ..AuditFilter::default() };
+    let (mut place, mut pages) = (None, Vec::new());
+    loop {
+        let page = read.audit_records_behind(&filter, place, 500).await.unwrap();
+        if page.end.is_none() {
+            break;
+        }
+        place = page.end;
+        pages.push(page.rows.iter().map(|told| (told.number, told.answer.is_some())).collect::<Vec<_>>());
+    }
+    let small = [1, 3, 5, 7, 9].map(|number| (number, true));
+    let beside = [(11, false), (12, false)];
+    let wanted = [[&small[..], &beside].concat(), vec![(13, true)], vec![(15, false)], vec![(16, false)]];
+    assert_eq!(pages, wanted);
+
+    let (mut number, mut pages) = (0, Vec::new());
+    loop {
+        let page = read.audit_links(number, 1_000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        number = last.number;
+        pages.push(number);
+        let bytes: usize = page.iter().map(|link| link.content.len()).sum();
+        assert!(page.len() == 1 || bytes as u64 <= AUDIT_PAGE_BYTES, "{bytes} bytes up to {number}");
+    }
+    assert_eq!(pages, [12, 14, 15, 16]);
+    assert!(log.findings().await.is_empty());
 }
 
 #[tokio::test]

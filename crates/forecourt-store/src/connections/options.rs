@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions,
+    ConnectOptions, SqlxError,
     sqlx::{
-        Connection, Executor,
+        ConnectOptions as _, Connection, Executor,
+        postgres::{PgConnectOptions, PgConnection},
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -60,6 +61,11 @@ const KEEP_ALIVE: &str =
 /// As well for processes that serve: one that is only stopped holds it no longer.
 const NOT_IDLE: &str = "SET idle_in_transaction_session_timeout = '60s'";
 
+/// For how long an idle connection is believed to lead to the server that answered it last.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// How long one that was idle for longer may take to answer before it is used.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// A server; `name` is what its connections call themselves there.
 pub(super) fn postgres(url: &str, name: &'static str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
@@ -67,15 +73,37 @@ pub(super) fn postgres(url: &str, name: &'static str, connections: u32) -> Conne
     options.acquire_timeout(Duration::from_secs(10));
     options.map_sqlx_postgres_opts(move |options| options.application_name(name));
     options.map_sqlx_postgres_pool_opts(move |pool| {
-        pool.after_connect(move |connection, _| {
+        let pool =
+            pool.after_connect(move |connection, _| Box::pin(async move { prepare(connection, name).await }));
+        pool.before_acquire(|connection, known| {
             Box::pin(async move {
-                connection.execute(KEEP_ALIVE).await?;
-                if name == SERVING {
-                    connection.execute(NOT_IDLE).await?;
+                if known.idle_for < TRUSTED {
+                    return Ok(true);
                 }
-                Ok(())
+                // An error closes it at once and has another one made.
+                match tokio::time::timeout(ANSWER, connection.ping()).await {
+                    Ok(answered) => answered.map(|()| true),
+                    Err(_) => Err(SqlxError::Io(std::io::ErrorKind::TimedOut.into())),
+                }
             })
         })
     });
     options
+}
+
+/// A connection to a server that belongs to no pool.
+pub(super) async fn connection(url: &str, name: &'static str) -> Result<PgConnection, SqlxError> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.application_name(name).disable_statement_logging();
+    let mut made = PgConnection::connect_with(&options).await?;
+    prepare(&mut made, name).await?;
+    Ok(made)
+}
+
+async fn prepare(connection: &mut PgConnection, name: &'static str) -> Result<(), SqlxError> {
+    connection.execute(KEEP_ALIVE).await?;
+    if name == SERVING {
+        connection.execute(NOT_IDLE).await?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use forecourt_core::{
     contact_points::ContactType,
-    deliveries::{Delivery, DeliveryState},
+    deliveries::{Delivery, DeliveryBacklog, DeliveryFilter, DeliveryState},
     ids::{ContactPointId, DeliveryId, EventId, PortalId},
     notices::{Notice, NoticeEvent},
     time::Timestamp,
@@ -93,6 +93,37 @@ async fn a_row_that_cannot_be_read_holds_up_no_other_and_stays() {
 }
 
 #[tokio::test]
+async fn as_many_deliveries_begin_anew_as_are_counted_before() {
+    let (store, _folder) = opened().await;
+    let of_verification = NoticeEvent::VerificationAsked;
+    let with_link = Delivery { event: of_verification, ..delivery("dlv_4", DeliveryState::Dead) };
+    let rows = [
+        delivery("dlv_1", DeliveryState::Dead),
+        delivery("dlv_2", DeliveryState::Delivered),
+        delivery("dlv_3", DeliveryState::Waiting),
+        with_link,
+    ];
+    let tx = store.begin().await.unwrap();
+    tx.insert_deliveries(&rows).await.unwrap();
+    tx.commit(NOW).await.unwrap();
+    for (state, event, expected) in [
+        (DeliveryState::Skipped, None, 0),
+        (DeliveryState::Waiting, None, 0),
+        (DeliveryState::Delivered, None, 1),
+        (DeliveryState::Dead, None, 1),
+        (DeliveryState::Dead, Some(of_verification), 1),
+        (DeliveryState::Dead, Some(of_verification), 0),
+    ] {
+        let filter = DeliveryFilter { state: Some(state), event, ..DeliveryFilter::default() };
+        let counted = store.read().deliveries_to_begin_anew(&filter).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        let begun = tx.begin_deliveries_anew(&filter, NOW).await.unwrap();
+        tx.commit(NOW).await.unwrap();
+        assert_eq!((counted, begun), (expected, expected), "{state:?} {event:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_ended_long_ago_is_removed_some_at_a_time() {
     let (store, _folder) = opened().await;
     let tx = store.begin().await.unwrap();
@@ -108,4 +139,29 @@ async fn what_ended_long_ago_is_removed_some_at_a_time() {
         tx.commit(NOW).await.unwrap();
     }
     assert!(store.read().delivery(&DeliveryId::known("dlv_6")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_backlog_tells_what_waits_what_was_given_up_and_what_is_due_longest() {
+    let (store, _folder) = opened().await;
+    let backlog = async |now| store.read().delivery_backlog(now).await.unwrap();
+    assert_eq!(backlog(NOW).await, DeliveryBacklog::default());
+    let due_at = |id: &str, seconds: i64| Delivery {
+        next_attempt_at: Some(NOW.plus_seconds(seconds)),
+        ..delivery(id, DeliveryState::Waiting)
+    };
+    let mut all = vec![due_at("dlv_1", -5), due_at("dlv_2", -7), due_at("dlv_3", 60)];
+    all.push(delivery("dlv_4", DeliveryState::Delivered));
+    all.extend((5..1_006).map(|number| delivery(&format!("dlv_{number}"), DeliveryState::Dead)));
+    let tx = store.begin().await.unwrap();
+    tx.insert_deliveries(&all).await.unwrap();
+    tx.commit(NOW).await.unwrap();
+    let due_since = Some(NOW.plus_seconds(-7));
+    assert_eq!(backlog(NOW).await, DeliveryBacklog { waiting: 3, dead: 1_000, due_since });
+    assert_eq!(backlog(NOW.plus_seconds(-10)).await.due_since, None);
+    // What no delivery was made of yet is due as well.
+    let tx = store.begin().await.unwrap();
+    tx.insert_notice(&Notice { at: NOW.plus_seconds(-9), ..notice("evt_1") }).await.unwrap();
+    tx.commit(NOW).await.unwrap();
+    assert_eq!(backlog(NOW).await.due_since, Some(NOW.plus_seconds(-9)));
 }

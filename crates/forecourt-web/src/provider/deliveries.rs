@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    developer::products::Choice,
     display::{Status, When},
     forms::Form,
     links::provider,
@@ -11,8 +12,9 @@ use crate::{
     templates::View,
 };
 
-/// `GET /settings/deliveries`, with the query `state`, `contact_point` and `page`. `POST /settings/deliveries/resend`
-/// takes `state` and `days`, and answers with a redirect to it.
+/// `GET /settings/deliveries`, with the query `state`, `contact_point` and `page`. `GET /settings/deliveries/resend` takes
+/// `state`, `contact_point`, `start_at` and `end_at`, and asks; `POST` with the same query answers with a redirect to the
+/// list.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeliveryList {
     /// Filters by how far they are.
@@ -23,8 +25,19 @@ pub struct DeliveryList {
     pub paging: Paging,
     /// Whether a filter narrows the list.
     pub filtered: bool,
-    /// The state whose deliveries can be sent again together; `None`: those shown cannot.
-    pub resendable: Option<&'static str>,
+    /// Sending those of a state again together; `None`: those shown cannot be.
+    pub resend: Option<ResendForm>,
+}
+
+/// The form that asks for deliveries of a time.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResendForm {
+    /// How far they are.
+    pub state: &'static str,
+    /// The contact points to choose from.
+    pub contact_points: Vec<Choice>,
+    /// `contact_point`, `start_at` and `end_at`, the times in UTC and to the minute.
+    pub form: Form,
 }
 
 /// One delivery.
@@ -99,6 +112,20 @@ fn sample_row(number: u32, status: Status, error: &str) -> DeliveryRow {
     }
 }
 
+fn sample_resend(start_at: &str, end_at: &str) -> ResendForm {
+    ResendForm {
+        state: "dead",
+        contact_points: vec![
+            Choice::new(id("ctp", 1), "Partner chat"),
+            Choice::new(id("ctp", 2), "Operations of the north-western region"),
+        ],
+        form: Form::new()
+            .with("contact_point", id("ctp", 1))
+            .with("start_at", start_at)
+            .with("end_at", end_at),
+    }
+}
+
 impl View for DeliveryList {
     const TEMPLATE: &'static str = "provider/deliveries/list.html";
 
@@ -132,21 +159,25 @@ impl View for DeliveryList {
             deliveries: vec![to_developer, waiting, off, dead.clone()],
             paging: Paging::new(1, 20, 4, page),
             filtered: false,
-            resendable: None,
+            resend: None,
         };
         let given_up = Self {
             states: vec![chip("All", "", false), chip("Given up", "dead", true)],
             deliveries: vec![dead],
             paging: Paging::new(1, 20, 1, page),
             filtered: true,
-            resendable: Some("dead"),
+            resend: Some(sample_resend("2026-08-06T00:00", "2026-08-07T00:01")),
         };
+        let typed = sample_resend("2026-08-06T00:00", "2026-08-05T00:00");
+        let form = typed.form.clone().refused("end_at", "This must be later than the beginning.");
+        let refused = Self { resend: Some(ResendForm { form, ..typed }), ..given_up.clone() };
         let empty = Self { deliveries: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
         let none = Self { filtered: true, ..empty.clone() };
         vec![
             Sample::provider("full", full),
             Sample::provider("given_up", given_up.clone()),
             Sample::provider("reading", given_up).reading(),
+            Sample::provider("resend_refused", refused),
             Sample::provider("empty", empty),
             Sample::provider("none", none),
         ]

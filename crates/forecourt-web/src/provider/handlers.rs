@@ -152,7 +152,7 @@ fn settings_pages() -> Router<Web> {
         .route(paths::SMTP_SERVER, get(smtp_servers::form).post(smtp_servers::save))
         .route(paths::TRY_SMTP_SERVER, axum::routing::post(smtp_servers::try_out))
         .route(paths::DELIVERIES, get(deliveries::list))
-        .route(paths::RESEND_DELIVERIES, axum::routing::post(deliveries::resend_all))
+        .route(paths::RESEND_DELIVERIES, get(deliveries::ask_resend_all).post(deliveries::resend_all))
         .route(paths::DELIVERY, get(deliveries::page))
         .route(paths::RESEND_DELIVERY, axum::routing::post(deliveries::resend))
         .route(paths::CONTACT_POINT_SECRET, axum::routing::post(contact_points::issue_secret))

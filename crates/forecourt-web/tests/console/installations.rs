@@ -39,7 +39,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Installation {
     pub app: App,
     pub portal: PortalId,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Installation {
@@ -48,7 +48,7 @@ impl Installation {
         let folder = tempfile::tempdir().unwrap();
         let app = open(folder.path()).await;
         let found = portals::list(&app, &system(&app), &PortalFilter::default()).await.unwrap();
-        Self { portal: found.rows.first().unwrap().id.clone(), app, _folder: folder }
+        Self { portal: found.rows.first().unwrap().id.clone(), app, folder }
     }
 
     pub fn browser(&self) -> Browser {
@@ -58,6 +58,11 @@ impl Installation {
             ..Default::default()
         };
         Browser::new(forecourt_web::provider::router(context, config))
+    }
+
+    /// The same store once more, for what no use case makes.
+    pub async fn store(&self) -> Store {
+        Store::open(&Location::Sqlite(self.folder.path().join("forecourt.db"))).await.unwrap()
     }
 
     /// A browser whose administrator has a password of their own.

@@ -1,7 +1,8 @@
 //! A person's own account: passwords, sessions, signing out.
 
 use axum::http::StatusCode;
-use forecourt_app::developers;
+use forecourt_app::{audit_logs, developers};
+use forecourt_core::audit_logs::AuditFilter;
 
 use super::harness::{PASSWORD, Site};
 
@@ -103,6 +104,26 @@ async fn a_wrong_password_keeps_the_name_and_tells_nothing() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(refused.holds(name) && refused.holds("is not right"));
         answers.push(refused);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_is_on_record_under_a_name_that_is_known_or_the_first_letter_of_another() {
+    let site = Site::open().await;
+    site.member("Ada").await;
+    for (typed, told) in [("ada@example.com", "ada@example.com"), (PASSWORD, "c******")] {
+        site.browser().submit("/sign-in", &[("username", typed), ("password", "planted")]).await;
+        let filter = AuditFilter { event_type: Some("Login".to_owned()), ..AuditFilter::default() };
+        let found = audit_logs::list(&site.app, &site.administrator(), &filter).await.unwrap();
+        let mut records = found.rows.iter().map(|listed| &listed.told.record);
+        let record = records.find(|record| record.operator.username == told).unwrap();
+        assert_eq!(
+            (record.source.as_str(), record.error_message.as_deref()),
+            ("portal", Some("unauthorized"))
+        );
+        let whole = format!("{record:?}");
+        assert_eq!(whole.contains(typed), typed == told, "{whole}");
+        assert!(!whole.contains("planted"), "{whole}");
     }
 }
 

@@ -124,6 +124,29 @@ fn beyond_loopback_the_first_password_is_random_unless_it_is_set() {
 }
 
 #[test]
+fn a_password_that_makes_its_url_malformed_is_not_shown_either() {
+    for url in [
+        "postgres://ann:s3cret?x@db/f",
+        "postgres://ann:x?s3cret@db/f",
+        "postgres://ann:s3cret@db/f?sslpassword=s3cret",
+        "postgres://ann:a/s3cret@s3cret@db/f",
+        "postgres://db/f?PASSWORD=s3cret@x&password=s3cret",
+        "postgres://ann:s3cret?password=s3cret@db/f",
+    ] {
+        let shown = super::mask_password(url);
+        assert!(!shown.contains("s3cret") && shown.starts_with("postgres://"), "{url}: {shown}");
+    }
+    assert_eq!(
+        super::mask_password("postgres://db/f?sslmode=require&x=1"),
+        "postgres://db/f?sslmode=require&x=1"
+    );
+    assert_eq!(
+        super::mask_password("postgres://ann@db/f?password=a&sslmode=require"),
+        "postgres://ann@db/f?password=******&sslmode=require"
+    );
+}
+
+#[test]
 fn what_is_printed_holds_no_password() {
     let url = "postgres://ann:s3cret@db.example.com/forecourt?sslmode=require&password=s3cret";
     let key = "5a".repeat(32);

@@ -11,7 +11,7 @@ use forecourt_app::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::jobs::Jobs;
+use crate::{jobs::Jobs, supervision};
 
 /// How often it is looked for new data keys, and for what they did not seal.
 const LOOKING: Duration = Duration::from_secs(1);
@@ -27,31 +27,34 @@ pub struct Resealing {
 
 /// Works until [`Resealing::stop`].
 pub fn start(app: App, jobs: Arc<Jobs>) -> Resealing {
-    let (stop, mut stopped) = watch::channel(false);
-    let task = tokio::spawn(async move {
-        let mut progress = Resealed::default();
-        while !*stopped.borrow() {
-            let before = progress.left;
-            let outcome = master_keys::reseal_some(&app, &mut progress).await;
-            let pause = match &outcome {
-                Ok(true) => Duration::ZERO,
-                Ok(false) if before > 0 => AFTER_FAILURE,
-                Ok(false) => LOOKING,
-                Err(error) => {
-                    tracing::warn!(error.cause = %error, "secrets cannot be sealed anew; tried again in a minute");
-                    AFTER_FAILURE
-                }
-            };
-            if outcome.is_err() || matches!(outcome, Ok(true)) {
-                jobs.resealing.ended(&outcome);
-            }
-            tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let work = move |jobs, stopped| reseal(app.clone(), jobs, stopped);
+    let task = supervision::start(jobs, |jobs| &jobs.resealing, stopped, work);
     Resealing { stop, task }
+}
+
+async fn reseal(app: App, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut progress = Resealed::default();
+    while !*stopped.borrow() {
+        let before = progress.left;
+        let outcome = master_keys::reseal_some(&app, &mut progress).await;
+        let pause = match &outcome {
+            Ok(true) => Duration::ZERO,
+            Ok(false) if before > 0 => AFTER_FAILURE,
+            Ok(false) => LOOKING,
+            Err(error) => {
+                tracing::warn!(error.cause = %error, "secrets cannot be sealed anew; tried again in a minute");
+                AFTER_FAILURE
+            }
+        };
+        if outcome.is_err() || matches!(outcome, Ok(true)) {
+            jobs.resealing.ended(&outcome);
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => break,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
 }
 
 impl Resealing {

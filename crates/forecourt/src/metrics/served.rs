@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use forecourt_app::{App, dcr_removals, gateway_feed, nodes, usage};
+use forecourt_app::{App, dcr_removals, deliveries, gateway_feed, nodes, usage};
 use forecourt_core::{
     actors::{Caller, Source},
     nodes::{NodeConnection, NodeFilter},
@@ -10,11 +10,15 @@ use forecourt_core::{
 use forecourt_http::observations::Observations;
 
 use super::{
-    COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, Exposition,
-    HTTP_DURATION, HTTP_REQUESTS, HTTP_TURNED_AWAY, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, PASSWORD_HASHES,
+    COMMITTED_REVISION, DATABASE_CONNECTIONS, DATABASE_UP, DATABASE_WAIT, DATABASE_WRITABLE, DELIVERIES_DEAD,
+    DELIVERIES_OVERDUE, DELIVERIES_WAITING, DELIVERY_ATTEMPTS, Exposition, HTTP_DURATION, HTTP_REQUESTS,
+    HTTP_TURNED_AWAY, JOB_BREAKS, JOB_DOWN, JOB_FAILURES, JOB_RUNS, NODE_LAG, NODES, PASSWORD_HASHES,
     REMOVALS_DUE, SIGN_IN_FAILURES, SIGN_IN_REFUSALS, SYNC_DIVERGED, Sample, USAGE_INBOX,
 };
-use crate::{database_watch::DatabaseState, jobs::Jobs};
+use crate::{
+    database_watch::DatabaseState,
+    jobs::{Job, Jobs},
+};
 
 /// How long the database may take to say what waits in it; longer, and that is left out.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,17 +46,24 @@ pub async fn of_process_that_serves(
     let committed = *gateway_feed::latest(app).borrow();
     exposition.family(&COMMITTED_REVISION, [Sample::plain(committed)]);
     exposition.family(&SYNC_DIVERGED, [Sample::plain(gateway_feed::diverged(app))]);
-    for (metric, of) in [(&JOB_RUNS, true), (&JOB_FAILURES, false)] {
-        let samples = jobs.all().map(|(name, job)| {
-            let (runs, failures) = job.counts();
-            Sample::labelled(&[name], if of { runs } else { failures })
-        });
-        exposition.family(metric, samples);
-    }
+    of_jobs(exposition, jobs);
+    let tried = deliveries::tried(app);
+    let tried = tried.into_iter().map(|(way, end, count)| Sample::labelled(&[way.name(), end], count));
+    exposition.family(&DELIVERY_ATTEMPTS, tried);
     if !database.is_away() {
         // One that hangs all the same costs these few lines and not the others.
         let _in_time = tokio::time::timeout(PATIENCE, of_database(exposition, app, committed)).await;
     }
+}
+
+fn of_jobs(exposition: &mut Exposition, jobs: &Jobs) {
+    let mut family = |metric, told: fn(&Job) -> u64| {
+        exposition.family(metric, jobs.all().map(|job| Sample::labelled(&[job.name()], told(job))));
+    };
+    family(&JOB_RUNS, |job| job.counts().0);
+    family(&JOB_FAILURES, |job| job.counts().1);
+    family(&JOB_BREAKS, Job::broken_off);
+    family(&JOB_DOWN, |job| u64::from(job.is_down()));
 }
 
 fn of_faces(exposition: &mut Exposition, observations: &Observations) {
@@ -81,6 +92,13 @@ async fn of_database(exposition: &mut Exposition, app: &App, committed: i64) {
     }
     if let Ok(due) = dcr_removals::count_due(app).await {
         exposition.family(&REMOVALS_DUE, [Sample::plain(due)]);
+    }
+    if let Ok(backlog) = deliveries::backlog(app).await {
+        exposition.family(&DELIVERIES_WAITING, [Sample::plain(backlog.waiting)]);
+        exposition.family(&DELIVERIES_DEAD, [Sample::plain(backlog.dead)]);
+        let now = app.now().micros();
+        let overdue = backlog.due_since.map_or(0, |since| now.saturating_sub(since.micros()).max(0));
+        exposition.family(&DELIVERIES_OVERDUE, [Sample::plain(overdue / 1_000_000)]);
     }
     let caller = Caller::system(Source::Job, app.new_request_id());
     let Ok(listed) = nodes::list(app, &caller, NodeFilter::default()).await else { return };

@@ -165,6 +165,31 @@ async fn a_cookie_from_another_site_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_cookie_from_another_site_gets_no_script_with_a_fresh_token() {
+    let stage = Stage::start().await;
+    let cookie = stage.sign_in("admin", "changed").await;
+    let path = "/api/gateway_groups/default/deployment/docker";
+    let tokens = async || stage.get("/api/forecourt/instance_tokens").await.list().len();
+    let asked = async |method: &str, evidence: (&str, &str)| {
+        let headers = [("cookie", cookie.as_str()), ("host", "127.0.0.1:7080"), evidence];
+        stage.with_headers(method, path, &headers, Value::Null).await.status
+    };
+    for evidence in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+    ] {
+        assert_eq!(asked("GET", evidence).await, 403, "{evidence:?}");
+        asked("HEAD", evidence).await;
+        assert_eq!(tokens().await, 0, "{evidence:?}");
+    }
+    for (own, count) in [("same-origin", 1), ("none", 2)] {
+        assert_eq!(asked("GET", ("sec-fetch-site", own)).await, 200, "{own}");
+        assert_eq!(tokens().await, count);
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_and_wrong_methods_answer_alike_signed_in_or_not() {
     let stage = Stage::start().await;
     for key in [stage.token.as_str(), "a7ee-wrong"] {

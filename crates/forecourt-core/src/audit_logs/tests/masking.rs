@@ -126,6 +126,82 @@ fn secrets_of_plugins_credentials_certificates_and_sign_in_options_are_masked() 
     }
 }
 
+/// A route with this condition, as bodies hold it.
+fn route_that_compares(condition: Value) -> Value {
+    json!({ "name": "Orders", "vars": [condition] })
+}
+
+#[test]
+fn what_headers_and_arguments_with_the_names_of_secrets_are_compared_with_is_masked() {
+    for variable in ["http_x_key", "http_x_api_key", "http_X-Api-Key", "http_cookie", "arg_token", "arg_key"]
+    {
+        for (test, kept) in [
+            (json!([variable, "==", PLANTED]), json!([variable, "==", MASK])),
+            (json!([variable, "!", "~~", PLANTED]), json!([variable, "!", "~~", MASK])),
+            (json!([variable, "in", [PLANTED, "b"]]), json!([variable, "in", MASK])),
+            (json!([variable, ">", 7]), json!([variable, ">", MASK])),
+            (json!([variable, "==", null]), json!([variable, "==", null])),
+            // Refused, perhaps for another reason than its form.
+            (json!([variable, PLANTED, PLANTED]), json!([variable, MASK, MASK])),
+        ] {
+            assert_eq!(masking::value(&route_that_compares(test)), route_that_compares(kept));
+        }
+    }
+}
+
+#[test]
+fn whatever_the_authorization_header_and_cookies_are_compared_with_is_masked() {
+    for variable in ["http_authorization", "http_authorization_2", "cookie_theme", "cookie_a"] {
+        let test = json!(["OR", ["uri", "==", "/a"], ["!AND", [variable, "==", PLANTED]]]);
+        let kept = json!(["OR", ["uri", "==", "/a"], ["!AND", [variable, "==", MASK]]]);
+        assert_eq!(masking::value(&json!({ "vars": test })), json!({ "vars": kept }));
+    }
+}
+
+#[test]
+fn what_else_routes_compare_stays() {
+    for test in [
+        json!(["arg_version", "==", "2"]),
+        json!(["http_x_tenant", "!", "in", ["a", "b"]]),
+        json!(["arg_token_type", "==", "bearer"]),
+        json!(["uri", "~~", "^/[a-z]+$"]),
+        json!(["remote_addr", "ipmatch", ["10.0.0.0/8"]]),
+    ] {
+        let route = route_that_compares(test);
+        assert_eq!(masking::value(&route), route);
+    }
+}
+
+#[test]
+fn conditions_in_forms_and_json_patches_are_masked_as_those_in_bodies_are() {
+    let typed = |conditions: &Value| json!({ "name": "Orders", "vars": conditions.to_string() });
+    let given = json!([["uri", "==", "/a"], ["http_x_key", "==", PLANTED]]);
+    let kept = json!([["uri", "==", "/a"], ["http_x_key", "==", MASK]]);
+    assert_eq!(masking::value(&typed(&given)), typed(&kept));
+    assert_eq!(masking::value(&json!({ "vars": " " })), json!({ "vars": "" }));
+    let unended = json!({ "vars": format!("[[\"http_x_key\",\"==\",\"{PLANTED}\"]") });
+    assert_eq!(masking::value(&unended), json!({ "vars": MASK }));
+    let operation = |path: &str, value: &Value| json!([{ "op": "add", "path": path, "value": value }]);
+    assert_eq!(masking::value(&operation("/vars", &given)), operation("/vars", &kept));
+    for (path, part) in [
+        ("/vars/1/2", json!(PLANTED)),
+        ("/vars/-", json!(["http_x_key", "==", PLANTED])),
+        ("/routes/0/vars/0", json!([PLANTED])),
+    ] {
+        assert_eq!(masking::value(&operation(path, &part)), operation(path, &json!(MASK)), "{path}");
+    }
+}
+
+#[test]
+fn conditions_that_are_nested_too_deeply_are_left_out() {
+    let mut condition = json!(["http_x_key", "==", PLANTED]);
+    for _ in 0..60 {
+        condition = json!(["AND", condition]);
+    }
+    let shown = masked(&json!({ "vars": condition }));
+    assert!(shown.contains("nested too deeply") && !shown.contains(PLANTED), "{shown}");
+}
+
 #[test]
 fn secrets_are_known_by_their_look_wherever_they_stand() {
     let random = "0123456789abcdefABCDEF0123456789abcdefABCDE";
@@ -267,4 +343,21 @@ fn of_a_body_that_was_refused_for_its_form_only_names_are_kept() {
     let kept =
         json!({ "plugins": [{ "value": MASK }], "upstream": MASK, "weight": MASK, "on": true, "name": "" });
     assert_eq!(masking::names(&body), kept);
+}
+
+#[test]
+fn a_name_that_no_account_has_may_be_a_password_and_is_told_by_its_first_letter() {
+    assert_eq!(masking::typed_name("ada@example.com", true), "ada@example.com");
+    assert_eq!(masking::typed_name(&"é".repeat(200), true), "é".repeat(128));
+    assert_eq!(masking::typed_name("a\nb\0", true), "ab");
+    assert_eq!(masking::typed_name(PLANTED, false), "c******");
+    assert_eq!(masking::typed_name("\0épée", false), "é******");
+    assert_eq!(masking::typed_name("", false), "");
+}
+
+#[test]
+fn of_the_body_of_a_failed_sign_in_only_the_name_that_is_told_stays() {
+    let body = |name: &str| json!({ "username": name, "password": MASK, "next": "", "csrf": MASK });
+    assert_eq!(masking::names_but(&body("ada"), "ada"), body("ada"));
+    assert_eq!(masking::names_but(&body(PLANTED), "c******"), body(MASK));
 }

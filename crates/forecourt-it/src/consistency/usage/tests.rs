@@ -107,6 +107,8 @@ fn counted() -> Snapshot {
             "events",
             vec![event("application", "app_1"), event("credential", "crd_1"), event("route", "rte_1")],
         ),
+        ("audit_entries", vec![row("audit_entries", &[("kind", "record")], &[("at", HOUR * 3_600_000_000)])]),
+        ("audit_marks", Vec::new()),
         ("portals", vec![row("portals", &[("id", "prt_1")], &[])]),
         ("products", vec![row("products", &[("id", "prd_1"), ("name", "prd_1")], &[])]),
         ("applications", Vec::new()),
@@ -209,6 +211,17 @@ fn routes_that_an_earlier_version_did_not_add_up_wait_to_be_begun() {
         without(rows, |row| row.count("series") == id);
     };
     assert!(found(NOW, nothing_begun).is_empty());
+}
+
+#[test]
+fn what_was_called_before_the_oldest_record_may_have_no_event_any_more() {
+    let forget = |rows: &mut Snapshot| rows.rows_mut("events").retain(|row| row.text("noun") != "credential");
+    assert_eq!(found(NOW, forget), ["usage of nothing"]);
+    let long_ago = |rows: &mut Snapshot| {
+        forget(rows);
+        rows.rows_mut("audit_entries")[0].set("at", Cell::Integer((HOUR + 1) * 3_600_000_000));
+    };
+    assert!(found(NOW, long_ago).is_empty());
 }
 
 #[test]

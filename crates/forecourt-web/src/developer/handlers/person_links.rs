@@ -57,7 +57,8 @@ pub(super) async fn ask_verify(visitor: Visitor, asked: Asked) -> Result<Respons
 async fn proof(visitor: &Visitor, token: &str) -> Result<Verification, Error> {
     let secret = PlainSecret::presented(token);
     let (app, portal) = (visitor.visit.web.app(), &visitor.portal.id);
-    let person = person_links::linked(app, portal, LinkPurpose::Verification, &secret).await?;
+    let caller = guest(visitor);
+    let person = person_links::linked(app, &caller, portal, LinkPurpose::Verification, &secret).await?;
     Ok(Verification {
         asks_password: person.password.is_some(),
         email: person.email.unwrap_or_default(),
@@ -119,7 +120,8 @@ pub(super) async fn ask_password(visitor: Visitor, asked: Asked) -> Result<Respo
 async fn show_password(visitor: &Visitor, token: &str, wrong: Option<Form>) -> Result<Response, Failed> {
     let visit = &visitor.visit;
     let secret = PlainSecret::presented(token);
-    let found = person_links::linked(visit.web.app(), &visitor.portal.id, LinkPurpose::Reset, &secret).await;
+    let (app, portal, caller) = (visit.web.app(), &visitor.portal.id, guest(visitor));
+    let found = person_links::linked(app, &caller, portal, LinkPurpose::Reset, &secret).await;
     let email = match found {
         Ok(person) => person.email.unwrap_or_default(),
         Err(error) => return unknown(visit, error, true),

@@ -1,27 +1,37 @@
-//! Deliveries: the list, one with its attempts, and sending again one or all that ended alike.
+//! Deliveries: the list, one with its attempts, and sending again one, or all of a time that ended alike. Those are
+//! counted and asked about first.
 
 use axum::extract::Path;
-use forecourt_app::{ErrorKind, deliveries};
+use forecourt_app::{Error, ErrorKind, contact_points, deliveries};
 use forecourt_core::{
+    contact_points::ContactPointFilter,
     deliveries::{Delivery, DeliveryAttempt, DeliveryFilter, DeliveryState},
     ids::{ContactPointId, DeliveryId},
+    time::Timestamp,
 };
 
 use super::{Answer, Console, PAGE_SIZE, rows};
 use crate::{
-    display::{Status, When},
+    confirm::{Act, Confirm},
+    developer::products::Choice,
+    display::{Impact, ImpactKind, Status, When, minute, moment},
     errors::FailureKind,
     forms::Form,
     handling::{Asked, Failed, Posted},
-    links::provider,
+    links::{Link, provider},
     page::Tone,
-    provider::deliveries::{AttemptRow, DeliveryList, DeliveryPage, DeliveryRow},
+    provider::deliveries::{AttemptRow, DeliveryList, DeliveryPage, DeliveryRow, ResendForm},
 };
 
-/// How far back deliveries are sent again together, days; they are kept no longer.
-const DAYS: [i64; 3] = [1, 7, 30];
+/// What is offered to be sent again together: so many seconds back.
+const OFFERED: i64 = 86_400;
 
 pub(super) async fn list(console: Console, asked: Asked) -> Answer {
+    console.visit.show(&list_view(&console, &asked, None).await?)
+}
+
+/// The list that is asked for; `refused` is the form for sending again, where something was wrong with it.
+async fn list_view(console: &Console, asked: &Asked, refused: Option<Form>) -> Result<DeliveryList, Failed> {
     let state = DeliveryState::from_name(asked.text("state"));
     let contact_point = asked.given("contact_point").and_then(ContactPointId::parse);
     let filter = DeliveryFilter {
@@ -43,16 +53,45 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
         chip(console.say("status.given_up", &[]), DeliveryState::Dead.name()),
         chip(console.say("status.skipped", &[]), DeliveryState::Skipped.name()),
     ];
-    let ended = matches!(state, Some(DeliveryState::Dead | DeliveryState::Skipped));
+    let has_ended = state.is_some_and(|state| state != DeliveryState::Waiting);
+    let resend = if has_ended && (found.total > 0 || refused.is_some()) {
+        let form = refused.unwrap_or_else(|| offered(console.app().now(), narrowed));
+        let contact_points = recipients(console, narrowed, &found.rows).await?;
+        Some(ResendForm { state: chosen, contact_points, form })
+    } else {
+        None
+    };
     let query = [("state", chosen), ("contact_point", narrowed)];
-    console.visit.show(&DeliveryList {
+    Ok(DeliveryList {
         states,
         paging: rows::paging(&list, &query, asked.page(), found.total),
         filtered: state.is_some() || contact_point.is_some(),
-        // All of a state are sent again, so they are offered where nothing else narrows the list.
-        resendable: (ended && contact_point.is_none() && found.total > 0).then_some(chosen),
+        resend,
         deliveries: found.rows.into_iter().map(row).collect(),
     })
+}
+
+/// The form for sending again as it is offered: for the last day.
+fn offered(now: Timestamp, contact_point: &str) -> Form {
+    Form::new()
+        .with("contact_point", contact_point)
+        .with("start_at", minute(now.plus_seconds(-OFFERED)))
+        // Those of this minute are in it.
+        .with("end_at", minute(now.plus_seconds(60)))
+}
+
+/// The contact points to choose from, with the one called `narrowed` also where it is deleted.
+async fn recipients(console: &Console, narrowed: &str, shown: &[Delivery]) -> Result<Vec<Choice>, Failed> {
+    let filter = ContactPointFilter::default();
+    let mut found = contact_points::list(console.app(), &console.caller, &filter).await?.rows;
+    found.sort_by_key(|contact_point| contact_point.name.to_lowercase());
+    let mut choices: Vec<_> =
+        found.into_iter().map(|one| Choice::new(one.id.as_str(), one.name.as_str())).collect();
+    if !narrowed.is_empty() && !choices.iter().any(|choice| choice.value == narrowed) {
+        let name = shown.first().map_or(narrowed, |delivery| delivery.contact_point_name.as_str());
+        choices.push(Choice::new(narrowed, name));
+    }
+    Ok(choices)
 }
 
 fn row(delivery: Delivery) -> DeliveryRow {
@@ -119,26 +158,110 @@ pub(super) async fn resend(console: Console, Path(id): Path<String>, posted: Pos
     }
 }
 
-pub(super) async fn resend_all(console: Console, posted: Posted) -> Answer {
-    let days = posted.text("days").parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(1);
-    let now = console.app().now();
-    let state = DeliveryState::from_name(posted.text("state"));
-    let filter = DeliveryFilter {
-        state,
-        start_at: Some(now.plus_seconds(-days * 86_400)),
-        end_at: Some(now.plus_seconds(1)),
-        ..DeliveryFilter::default()
+/// The query that asks for deliveries to be sent again.
+fn range_query(asked: &Asked) -> [(&'static str, &str); 4] {
+    ["state", "contact_point", "start_at", "end_at"].map(|name| (name, asked.text(name)))
+}
+
+/// Which deliveries are to be sent again, or the form with what is wrong beside its fields.
+fn range(console: &Console, asked: &Asked) -> Result<DeliveryFilter, Form> {
+    let (start_at, end_at) = (moment(asked.text("start_at")), moment(asked.text("end_at")));
+    let given = asked.given("contact_point");
+    let contact_point_id = given.and_then(ContactPointId::parse);
+    let mut form = typed(asked);
+    if given.is_some() && contact_point_id.is_none() {
+        form = form.refused("contact_point", console.say("delivery.no_contact_point", &[]));
+    }
+    for (name, _) in [("start_at", start_at), ("end_at", end_at)].iter().filter(|(_, at)| at.is_none()) {
+        form = form.refused(name, console.say("delivery.no_moment", &[]));
+    }
+    if start_at.zip(end_at).is_some_and(|(start, end)| start >= end) {
+        form = form.refused("end_at", console.say("delivery.ends_first", &[]));
+    }
+    let state = DeliveryState::from_name(asked.text("state"));
+    let filter = DeliveryFilter { state, contact_point_id, start_at, end_at, ..DeliveryFilter::default() };
+    if form.errors.is_empty() { Ok(filter) } else { Err(form) }
+}
+
+/// What was typed into the form for sending again.
+fn typed(asked: &Asked) -> Form {
+    let fields = range_query(asked).into_iter().filter(|(name, _)| *name != "state");
+    fields.fold(Form::new(), |form, (name, value)| form.with(name, value))
+}
+
+/// Where the list stands that the form for sending again belongs to.
+fn list_of(asked: &Asked) -> Link {
+    let [state, contact_point, ..] = range_query(asked);
+    provider::deliveries().with_query(&[state, contact_point])
+}
+
+async fn refused(console: &Console, asked: &Asked, form: Form) -> Answer {
+    console.visit.show_refused(&list_view(console, asked, Some(form)).await?)
+}
+
+/// Only a form that was tampered with asks for those that wait, or for no state.
+fn turned_down(console: &Console, asked: &Asked, error: Error) -> Answer {
+    match error.kind() {
+        ErrorKind::Invalid | ErrorKind::Conflict => {
+            let visit = &console.visit;
+            Ok(visit.say_then(visit.go(&list_of(asked)), Tone::Warning, &error.to_string()))
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// What is to be sent again, in words.
+async fn described(console: &Console, filter: &DeliveryFilter) -> Result<String, Failed> {
+    let state = match filter.state {
+        Some(DeliveryState::Dead) => console.say("status.given_up", &[]),
+        Some(DeliveryState::Skipped) => console.say("status.skipped", &[]),
+        Some(DeliveryState::Delivered) => console.say("status.delivered", &[]),
+        Some(DeliveryState::Waiting) | None => String::new(),
     };
-    let back = provider::deliveries().with_query(&[("state", state.map_or("", DeliveryState::name))]);
+    let text = |at: Option<Timestamp>| at.map(|at| When::of(at).text).unwrap_or_default();
+    let (start, end) = (text(filter.start_at), text(filter.end_at));
+    let spoken = [("state", state.as_str()), ("start", start.as_str()), ("end", end.as_str())];
+    let Some(id) = &filter.contact_point_id else { return Ok(console.say("delivery.chosen", &spoken)) };
+    let choices = recipients(console, id.as_str(), &[]).await?;
+    let name = choices.iter().find(|choice| choice.value == id.as_str());
+    let [state, start, end] = spoken;
+    let contact_point = ("contact_point", name.map_or(id.as_str(), |choice| choice.text.as_str()));
+    Ok(console.say("delivery.chosen_to", &[state, contact_point, start, end]))
+}
+
+pub(super) async fn ask_resend_all(console: Console, asked: Asked) -> Answer {
+    let filter = match range(&console, &asked) {
+        Ok(filter) => filter,
+        Err(form) => return refused(&console, &asked, form).await,
+    };
+    match deliveries::resendable(console.app(), &console.caller, filter.clone()).await {
+        Ok(0) => {
+            let form = typed(&asked).failed(console.say("delivery.none_to_resend", &[]));
+            refused(&console, &asked, form).await
+        }
+        Ok(count) => console.visit.show(&Confirm {
+            act: Act::ResendDeliveries,
+            name: described(&console, &filter).await?,
+            impact: vec![Impact { kind: ImpactKind::Deliveries, count }],
+            type_name: false,
+            action: provider::resend_deliveries().with_query(&range_query(&asked)),
+            back: list_of(&asked),
+            form: Form::new(),
+        }),
+        Err(error) => turned_down(&console, &asked, error),
+    }
+}
+
+pub(super) async fn resend_all(console: Console, asked: Asked, _posted: Posted) -> Answer {
+    let filter = match range(&console, &asked) {
+        Ok(filter) => filter,
+        Err(form) => return refused(&console, &asked, form).await,
+    };
     match deliveries::resend_all(console.app(), &console.caller, filter).await {
         Ok(count) => {
             let text = console.say("flash.deliveries_resent", &[("count", &count.to_string())]);
-            Ok(console.visit.done(&back, &text))
+            Ok(console.visit.done(&list_of(&asked), &text))
         }
-        // Only a form that was tampered with asks for those that wait.
-        Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Conflict) => {
-            Ok(console.visit.say_then(console.visit.go(&back), Tone::Warning, &error.to_string()))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => turned_down(&console, &asked, error),
     }
 }
