@@ -148,6 +148,11 @@ async fn the_file_of_the_old_key_is_in_its_place_again_once_a_change_was_given_u
     let now = Timestamp::from_seconds(1_000_000_000);
     master_keys::rotate(&store, &own, &master(&new()), now).await.unwrap();
     let third = master(&new()).id();
+    let taken = database.folder().join(format!("master.key.{third}"));
+    std::fs::write(&taken, old()).unwrap();
+    refused(&master_key(&["abandon", &third]), &["does not hold the master key"]);
+    assert_eq!(store.read().master_key_ids().await.unwrap().len(), 2, "nothing goes before the draft did");
+    std::fs::remove_file(&taken).unwrap();
     succeeded(&master_key(&["abandon", &third]), &format!("{first} opens everything"));
     assert_eq!(id_in("master.key.new"), None, "the next change is to another key");
     succeeded(&master_key(&["rotate"]), "master-key abandon");
