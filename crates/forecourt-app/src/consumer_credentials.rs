@@ -142,8 +142,9 @@ async fn write(
     let given = input.auth()?;
     let known = app.read().consumer_credential(group, username, &id).await?.map(|known| known.auth);
     let context = sealing::of_consumer(group, username, Some(id.as_str()));
-    let auth = secrets::kept(app, &context, &given, known.as_ref(), Hashing::Done).await?;
+    let mut auth = secrets::kept(app, &context, &given, known.as_ref(), Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
+    secrets::keep_up(app, &context, &mut auth).await?;
     may_put(&write, caller, (group, username), &id).await?;
     let consumer = write.consumer(group, username).await?.ok_or_else(Error::not_found)?;
     let old = write.consumer_credential(group, username, &id).await?;

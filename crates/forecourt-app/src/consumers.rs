@@ -222,9 +222,12 @@ async fn write(
         return Err(ConsumerRefusal::UsernameTaken(username.to_owned()).into());
     }
     let known = before.as_ref().map_or(&[][..], |before| &before.plugins.auth);
-    let plugins =
-        kept(app, &sealing::of_consumer(&group, username, None), &given, known, Hashing::Done).await?;
+    let context = sealing::of_consumer(&group, username, None);
+    let mut plugins = kept(app, &context, &given, known, Hashing::Done).await?;
     let mut write = app.begin(caller).await?;
+    for auth in &mut plugins.auth {
+        secrets::keep_up(app, &context, auth).await?;
+    }
     write.gateway_group(&group).await?.ok_or_else(Error::not_found)?;
     may_put(&write, caller, (!must_be_new).then_some(username), &group).await?;
     let old = write.consumer(&group, username).await?;

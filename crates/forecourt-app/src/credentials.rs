@@ -126,6 +126,16 @@ fn token_secret(
     }
 }
 
+/// Has `version` of the credential `id`, which a write stores and which was made before it, be sealed under the newest
+/// data key.
+async fn keep_up(app: &App, id: &CredentialId, version: &mut CredentialVersion) -> Result<(), Error> {
+    if let CredentialSecret::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } = &mut version.secret
+    {
+        sealing::keep_up(app, secret, &sealing::of_credential(id)).await?;
+    }
+    Ok(())
+}
+
 /// The credentials of the caller's applications that `filter` wants.
 pub async fn list(
     app: &App,
@@ -168,8 +178,9 @@ pub async fn create(
     // Ownership comes before the slow hash, and again within the transaction, where it counts.
     applications::application(app, caller, application).await?;
     let id = CredentialId::issue(app.now(), &mut OsRandom);
-    let (plain, version) = secret.issue(app, &id).await?;
+    let (plain, mut version) = secret.issue(app, &id).await?;
     let mut write = app.begin(caller).await?;
+    keep_up(app, &id, &mut version).await?;
     let application = applications::own(caller, write.application(application).await?)?;
     let credential = Credential::new(id, application.id.clone(), input, version, write.now)?;
     write.insert_credential(&credential).await?;
@@ -209,8 +220,9 @@ pub async fn regenerate(
 ) -> Result<IssuedCredential, Error> {
     let known = credential(app, caller, application, id).await?;
     known.credential.expect_type(secret.credential_type())?;
-    let (plain, version) = secret.issue(app, id).await?;
+    let (plain, mut version) = secret.issue(app, id).await?;
     let mut write = app.begin(caller).await?;
+    keep_up(app, id, &mut version).await?;
     let known = found(&write, caller, application, id).await?;
     let credential = known.credential.regenerated(version, write.now)?;
     write.save_credential(&credential).await?;

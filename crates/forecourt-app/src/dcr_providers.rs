@@ -160,6 +160,14 @@ fn sealed(app: &App, mut provider: DcrProvider) -> Result<DcrProvider, Error> {
     Ok(provider)
 }
 
+/// `provider`, which was read before a write that stores it, with its headers sealed under the newest data key.
+pub(crate) async fn kept_up(app: &App, mut provider: DcrProvider) -> Result<DcrProvider, Error> {
+    for (name, value) in &mut provider.headers {
+        sealing::keep_up(app, value, &sealing::of_dcr_header(&provider.id, name)).await?;
+    }
+    Ok(provider)
+}
+
 async fn refuse_taken(write: &Write<'_>, provider: &DcrProvider) -> Result<(), Error> {
     match write.dcr_provider_by_name(&provider.name).await? {
         Some(other) if other.id != provider.id => {

@@ -272,9 +272,9 @@ async fn left(
     known: &KnownClient,
 ) -> Result<(), Error> {
     let KnownClient { client_id, management } = known;
-    let management = oauth_clients::kept(app, &intent.provider_id, client_id, management.as_ref())?;
     let mut write = app.begin(caller).await?;
     let now = write.now;
+    let management = oauth_clients::kept(app, &intent.provider_id, client_id, management.as_ref())?;
     let found = write.dcr_removal(&intent.id).await?;
     if write.oauth_client_by_id(&intent.provider_id, client_id).await?.is_some() {
         write.delete_dcr_removal(&intent.id).await?;
@@ -282,9 +282,12 @@ async fn left(
         write.save_dcr_removal(&intent.registered(client_id.clone(), management, now)).await?;
     } else {
         // It was taken off the list as lost, and its provider may be gone since.
-        let is_there = write.dcr_provider(&provider.id).await?.is_some();
+        let departed_provider = match write.dcr_provider(&provider.id).await? {
+            Some(_) => None,
+            None => Some(dcr_providers::kept_up(app, provider.clone()).await?),
+        };
         let again = intent.clone().registered(client_id.clone(), management, now);
-        let again = DcrRemoval { departed_provider: (!is_there).then(|| provider.clone()), ..again };
+        let again = DcrRemoval { departed_provider, ..again };
         write.insert_dcr_removal(&again).await?;
     }
     write.owes_providers = true;

@@ -2,9 +2,9 @@
 //! key (`docs/adr/0025-data-keys-under-a-master-key.md`). What is sealed under an older one is re-sealed in
 //! `resealing.rs`.
 //!
-//! Invariant: every data key is wrapped under every master key that is valid; a write seals under the newest; and a key
-//! that some row names is never taken away. While the master key is changed there are two, of which `retire` takes away
-//! the older one and `abandon` the newer one, each for whoever holds the other.
+//! Invariant: every data key is wrapped under every master key that is valid; a write stores what is sealed under the
+//! newest; and a key that some row names is never taken away. While the master key is changed there are two, of which
+//! `retire` takes away the older one and `abandon` the newer one, each for whoever holds the other.
 
 mod resealing;
 

@@ -181,8 +181,8 @@ async fn store(
     Registering { intent, provider, registered, name }: Registering<'_>,
     redirect_uris: RedirectUris,
 ) -> Result<NamedCredential, Error> {
-    let management = kept(app, &provider.id, &registered.client_id, registered.management.as_ref())?;
     let mut write = app.begin(caller).await?;
+    let management = kept(app, &provider.id, &registered.client_id, registered.management.as_ref())?;
     let application = applications::own(caller, write.application(application).await?)?;
     let provider = write
         .dcr_provider(&provider.id)
@@ -264,6 +264,7 @@ async fn redirected(
     let credential = found.credential.replaced(input, write.now)?;
     let mut detail = found.oauth.ok_or_else(Error::not_found)?;
     let held = holds::as_kept(app, held, &detail.client).await;
+    let renewed = holds::kept_up(app, &held, renewed).await?;
     detail.client = detail.client.released(&held, renewed, HoldEnd::Told, write.now);
     detail.client.redirect_uris = redirect_uris.into_vec();
     write.owes_providers = detail.client.pending_update.is_some();

@@ -86,6 +86,18 @@ pub(crate) fn seal(app: &App, secret: &PlainSecret, context: &str) -> Result<Kep
     Ok(app.sealer().seal(secret, context, &mut OsRandom)?)
 }
 
+/// Has `kept`, which a write stores at `context`, be sealed under the newest data key. To be called within the write: what
+/// was sealed before that had its turn may name a data key that was taken away meanwhile.
+///
+/// # Errors
+/// Where it does not open.
+pub(crate) async fn keep_up(app: &App, kept: &mut KeptSecret, context: &str) -> Result<(), Error> {
+    if key_of(kept).is_some_and(|id| id != app.sealer().key_id()) {
+        *kept = seal(app, &app.opened(kept, context).await?, context)?;
+    }
+    Ok(())
+}
+
 /// Which kept secrets would not open: each is told once, though every node asks for it again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Unopened(Mutex<HashSet<String>>);
@@ -108,9 +120,14 @@ pub(crate) fn lacks_key(sealer: &Sealer, resource: &Resource) -> bool {
 
 /// Whether `sealer` lacks the key that `kept` is sealed under.
 pub(crate) fn lacks_key_of(sealer: &Sealer, kept: &KeptSecret) -> bool {
+    key_of(kept).is_some_and(|id| !sealer.knows(id))
+}
+
+/// The id of the data key that `kept` is sealed under; `None`: it is clear.
+fn key_of(kept: &KeptSecret) -> Option<&str> {
     match kept {
-        KeptSecret::Sealed(text) => text.split('.').nth(1).is_some_and(|id| !sealer.knows(id)),
-        KeptSecret::Clear(_) => false,
+        KeptSecret::Sealed(text) => text.split('.').nth(1),
+        KeptSecret::Clear(_) => None,
     }
 }
 

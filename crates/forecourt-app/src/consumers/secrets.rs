@@ -112,6 +112,20 @@ async fn secret(
     }
 }
 
+/// Has `auth`, which a write stores at `context` and which was made before it, be sealed under the newest data key.
+///
+/// # Errors
+/// Where it does not open.
+pub(crate) async fn keep_up(app: &App, context: &str, auth: &mut ConsumerAuth) -> Result<(), Error> {
+    let kept = match auth {
+        ConsumerAuth::KeyAuth { key, .. } => key,
+        ConsumerAuth::BasicAuth { password, .. } => password,
+        ConsumerAuth::JwtAuth { secret: TokenSecret::Shared { secret, .. }, .. } => secret,
+        ConsumerAuth::JwtAuth { secret: TokenSecret::Public { .. }, .. } => return Ok(()),
+    };
+    sealing::keep_up(app, kept, context).await
+}
+
 /// `kept` as it is answered: secrets in clear where `reveals`, else masked. One that does not open is masked too.
 pub(crate) async fn open(app: &App, context: &str, kept: &ConsumerAuth, reveals: bool) -> OpenAuth {
     match kept {
@@ -153,17 +167,57 @@ async fn shown(app: &App, context: &str, kept: &KeptSecret, reveals: bool) -> Op
 mod tests {
     use std::sync::Arc;
 
-    use forecourt_core::{secrets::SecretDigest, time::Timestamp};
+    use forecourt_core::{gateway_state::JwtAlgorithm, secrets::SecretDigest, time::Timestamp};
+    use forecourt_identity::sealing::DataKey;
     use forecourt_store::{Location, Store};
+    use tempfile::TempDir;
 
     use super::*;
-    use crate::Config;
+    use crate::{Config, random::OsRandom};
+
+    async fn app() -> (App, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("forecourt.db"))).await.unwrap();
+        (App::open(store, &Config::default(), Arc::new(Timestamp::default)).await.unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn what_was_sealed_before_its_write_is_sealed_anew_where_there_is_a_newer_data_key() {
+        let (app, _folder) = app().await;
+        let kept = sealing::seal(&app, &PlainSecret::presented("hunter2"), "here").unwrap();
+        let secret = TokenSecret::Shared { algorithm: JwtAlgorithm::Hs256, secret: kept.clone() };
+        let all = [
+            ConsumerAuth::KeyAuth { key: kept.clone(), digest: SecretDigest::of(b"hunter2") },
+            ConsumerAuth::BasicAuth {
+                username: "ada".into(),
+                password: kept.clone(),
+                password_hash: String::new(),
+            },
+            ConsumerAuth::JwtAuth { key: "ada".into(), secret },
+        ];
+        for auth in &all {
+            let mut same = auth.clone();
+            keep_up(&app, "here", &mut same).await.unwrap();
+            assert_eq!(same, *auth, "it is under the newest");
+        }
+        app.sealer().learn(1_000, [DataKey::issue(&mut OsRandom)]);
+        let newest = format!("v1.{}.", app.sealer().key_id());
+        for mut auth in all {
+            keep_up(&app, "here", &mut auth).await.unwrap();
+            let (ConsumerAuth::KeyAuth { key: kept, .. }
+            | ConsumerAuth::BasicAuth { password: kept, .. }
+            | ConsumerAuth::JwtAuth { secret: TokenSecret::Shared { secret: kept, .. }, .. }) = &auth
+            else {
+                panic!("a sealed secret")
+            };
+            assert!(matches!(kept, KeptSecret::Sealed(text) if text.starts_with(&newest)));
+            assert_eq!(app.opened(kept, "here").await.unwrap().reveal(), "hunter2");
+        }
+    }
 
     #[tokio::test]
     async fn only_those_who_may_change_a_consumer_see_its_secrets() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Location::Sqlite(folder.path().join("forecourt.db"))).await.unwrap();
-        let app = App::open(store, &Config::default(), Arc::new(Timestamp::default)).await.unwrap();
+        let (app, _folder) = app().await;
         let key = sealing::seal(&app, &PlainSecret::presented("hunter2"), "here").unwrap();
         let kept = ConsumerAuth::KeyAuth { key, digest: SecretDigest::of(b"hunter2") };
         let key = async |place: &str, reveals: bool| match open(&app, place, &kept, reveals).await {

@@ -13,7 +13,7 @@ use forecourt_core::{
 };
 
 use super::known;
-use crate::{App, Error, error::ErrorKind};
+use crate::{App, Error, error::ErrorKind, sealing};
 
 /// How often is looked whether a client is free, and how many times: longer than one call to a provider may last.
 const LOOK: Duration = Duration::from_millis(50);
@@ -92,14 +92,15 @@ async fn released(
 ) -> Result<(), Error> {
     let mut write = app.begin(caller).await?;
     let now = write.now;
+    let renewed = kept_up(app, held, renewed.cloned()).await?;
     if let Some(found) = write.oauth_client(&held.credential_id).await? {
         let held = as_kept(app, held, &found).await;
-        let released = found.released(&held, renewed.cloned(), end, now);
+        let released = found.released(&held, renewed, end, now);
         write.owes_providers = released.pending_update.is_some();
         write.save_oauth_client(&released).await?;
     } else if let Some(removal) = write.dcr_removal_of(&held.provider_id, &held.client_id).await? {
         // Its credential was deleted meanwhile: the removal waited for this, and needs the newer token.
-        let management = renewed.cloned().or(removal.management.clone());
+        let management = renewed.or(removal.management.clone());
         let due = DcrRemoval { management, next_attempt_at: Some(now), ..removal };
         write.owes_providers = true;
         write.save_dcr_removal(&due).await?;
@@ -110,6 +111,19 @@ async fn released(
         app.providers_due().notify_one();
     }
     Ok(())
+}
+
+/// The management `renewed` of the client `held`, which a write stores: it was sealed before, maybe long ago, and is sealed
+/// under the newest data key now.
+pub(super) async fn kept_up(
+    app: &App,
+    held: &OauthClient,
+    mut renewed: Option<KeptManagement>,
+) -> Result<Option<KeptManagement>, Error> {
+    if let Some(KeptManagement { token, .. }) = &mut renewed {
+        sealing::keep_up(app, token, &sealing::of_oauth_client(&held.provider_id, &held.client_id)).await?;
+    }
+    Ok(renewed)
 }
 
 /// `held` with the management that `found` has, where that was only sealed anew since.

@@ -101,7 +101,9 @@ pub async fn rotate(settings: &Settings, new: &NewKey) -> Result<String, String>
         return Err(format!("the change of the master key to {} was abandoned meanwhile", new_key.id()));
     }
     let known = store.read().master_key_ids().await.map_err(text)?;
-    let old = known.into_iter().find(|id| *id != new_key.id()).unwrap_or_default();
+    let Some(old) = known.into_iter().find(|id| *id != new_key.id()) else {
+        return Ok(format!("the master key is {}; the old one was retired meanwhile\n", new_key.id()));
+    };
     let begun = match begun {
         Rotation::Begun => "the master key was changed to",
         Rotation::GoesOn => "the master key is",
@@ -164,11 +166,11 @@ pub async fn abandon(settings: &Settings, id: &str) -> Result<String, String> {
         true => put_back(settings, store.read(), own).await?,
         false => own,
     };
-    let done = master_keys::abandon(&store, &own, id, serve::system_clock()()).await.map_err(text)?;
-    if is_own_file(settings) {
+    // First: whoever is ended in between may change the master key next, and must not be led to this key again.
+    if is_own_file(settings) && own.id() != id {
         key_files::set_draft_aside(settings, id)?;
     }
-    match done {
+    match master_keys::abandon(&store, &own, id, serve::system_clock()()).await.map_err(text)? {
         true => Ok(format!(
             "the master key {id} opens nothing here any more, and {} opens everything. Give it to every process that had \
              the other, and restart it; what backups since the change hold opens with either\n",

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     master, new, old, refused,
-    retired::{ADA, finish, lived, serves},
+    retired::{ADA, begin, finish, lived, serves},
     sealed, with,
 };
 use crate::store::location;
@@ -75,6 +75,26 @@ async fn a_change_is_given_up_while_a_process_serves_with_the_new_key_and_the_ol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_given_up_half_done_or_done_and_the_same_key_may_be_taken_up_again() {
+    let database = TestDatabase::new();
+    let shown = lived(&database).await;
+    let (old_id, new_id) = (master(&old()).id(), master(&new()).id());
+    for is_finished in [false, true] {
+        begin(&database).await;
+        if is_finished {
+            finish(&database);
+        }
+        succeeded(&abandon(&old(), &new_id, &database), &format!("{old_id} opens everything"));
+        refused(&run(with(&new(), &["serve"], &database)), &[&old_id, &new_id]);
+        serves(&old(), &database, &shown).await;
+    }
+    let status = run(with(&old(), &["master-key", "status"], &database));
+    assert!(!status.stdout.contains(&new_id), "{status:?}");
+    let verified = run(with(&old(), &["audit", "verify"], &database));
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_change_was_given_up_the_next_one_seals_anew_what_both_older_keys_sealed() {
     let database = TestDatabase::new();
     let shown = lived(&database).await;
@@ -128,6 +148,11 @@ async fn the_file_of_the_old_key_is_in_its_place_again_once_a_change_was_given_u
     let now = Timestamp::from_seconds(1_000_000_000);
     master_keys::rotate(&store, &own, &master(&new()), now).await.unwrap();
     let third = master(&new()).id();
+    let taken = database.folder().join(format!("master.key.{third}"));
+    std::fs::write(&taken, old()).unwrap();
+    refused(&master_key(&["abandon", &third]), &["does not hold the master key"]);
+    assert_eq!(store.read().master_key_ids().await.unwrap().len(), 2, "nothing goes before the draft did");
+    std::fs::remove_file(&taken).unwrap();
     succeeded(&master_key(&["abandon", &third]), &format!("{first} opens everything"));
     assert_eq!(id_in("master.key.new"), None, "the next change is to another key");
     succeeded(&master_key(&["rotate"]), "master-key abandon");

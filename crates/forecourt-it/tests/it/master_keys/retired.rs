@@ -31,7 +31,7 @@ pub(super) async fn lived(database: &TestDatabase) -> Value {
 }
 
 /// A change that was begun long ago: nobody has to wait until it is settled.
-async fn begin(database: &TestDatabase) {
+pub(super) async fn begin(database: &TestDatabase) {
     let store = Store::open(&location(database)).await.unwrap();
     let long_ago = Timestamp::from_seconds(1_000_000_000);
     master_keys::rotate(&store, &master(&old()), &master(&new()), long_ago).await.unwrap();

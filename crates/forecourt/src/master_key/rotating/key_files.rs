@@ -54,11 +54,12 @@ pub(super) fn set_draft_aside(settings: &Settings, id: &str) -> Result<(), Strin
     if !draft.exists() {
         return Ok(());
     }
-    let key = of_file(&draft).map_err(text)?.id();
-    if key != id {
+    let key = of_file(&draft).map_err(text)?;
+    if key.id() != id {
         return Ok(());
     }
-    fs::rename(&draft, beside(settings, &key)).map_err(|error| told(&draft, &error))
+    let aside = keep_beside(settings, &draft, &key).and_then(|()| fs::remove_file(&draft));
+    aside.map_err(|error| told(&draft, &error))
 }
 
 /// The file that was kept of the key `id`, and the key in it; `None`: there is none.
@@ -77,25 +78,30 @@ pub(super) fn kept(settings: &Settings, id: &str) -> Result<Option<(PathBuf, Mas
 /// Puts `file` in the place of the key file, which holds `old` and stays under another name.
 pub(super) fn exchange(settings: &Settings, file: &Path, old: &MasterKey) -> io::Result<()> {
     let path = own_file(settings);
-    let kept = beside(settings, &old.id());
-    match fs::hard_link(&path, &kept) {
+    keep_beside(settings, &path, old)?;
+    fs::rename(file, &path)?;
+    File::open(settings.data_folder())?.sync_all()
+}
+
+/// Gives `file`, which holds `key`, the name that is kept of this key too, on the disk. A file that has the name already is
+/// left as it is, and must hold the key.
+fn keep_beside(settings: &Settings, file: &Path, key: &MasterKey) -> io::Result<()> {
+    let kept = beside(settings, &key.id());
+    match fs::hard_link(file, &kept) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    if !of_file(&kept).is_ok_and(|held| is_same(&held, old)) {
+    if !of_file(&kept).is_ok_and(|held| is_same(&held, key)) {
         let problem = format!("{} does not hold the master key that it is named after", kept.display());
         return Err(io::Error::other(problem));
     }
-    let folder = File::open(settings.data_folder())?;
-    folder.sync_all()?;
-    fs::rename(file, &path)?;
-    folder.sync_all()
+    File::open(settings.data_folder())?.sync_all()
 }
 
-/// Gives `file`, which root may have made, to the owner of `other`.
+/// Gives `file`, which root may have made, to the owner of `other`. Where that is root, whoever made the file reads both.
 fn give_to_owner_of(other: &Path, file: &Path) -> io::Result<()> {
     let (owner, own) = (fs::metadata(other)?, fs::symlink_metadata(file)?);
-    match owner.uid() == own.uid() {
+    match owner.uid() == own.uid() || owner.uid() == 0 {
         true => Ok(()),
         // Whoever owns the folder could have put a link there: what it leads to stays as it is.
         false => lchown(file, Some(owner.uid()), Some(owner.gid())),
@@ -176,6 +182,11 @@ mod tests {
         let given_up = drafted(&settings).unwrap();
         set_draft_aside(&settings, "00000000").unwrap();
         assert_eq!(drafted(&settings).unwrap().id(), given_up.id());
+        make(&beside(&settings, &given_up.id())).unwrap();
+        let refused = set_draft_aside(&settings, &given_up.id()).unwrap_err();
+        assert!(refused.contains("does not hold the master key"), "{refused}");
+        assert_eq!(drafted(&settings).unwrap().id(), given_up.id(), "its only file stays");
+        fs::remove_file(beside(&settings, &given_up.id())).unwrap();
         set_draft_aside(&settings, &given_up.id()).unwrap();
         assert_ne!(drafted(&settings).unwrap().id(), given_up.id());
         let (file, key) = kept(&settings, &given_up.id()).unwrap().unwrap();
