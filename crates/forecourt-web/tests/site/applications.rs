@@ -31,19 +31,19 @@ async fn callback_urls_and_attributes_are_written_one_a_line_and_come_back_to_be
     let fields = [
         ("name", "Shop"),
         ("callback_urls", " https://shop.example/cb \r\n\r\nshop.app:/cb"),
-        ("attributes", "cost center: 4711\r\nowner: Zoë: shop"),
+        ("attributes", "cost center: HQ 4711\r\nowner: Zoë: shop"),
     ];
     let path = application(&mut ada, &fields).await;
     let page = ada.get(&path).await;
-    for shown in ["https://shop.example/cb", "shop.app:/cb", "cost center", "4711", "Zoë: shop"] {
+    for shown in ["https://shop.example/cb", "shop.app:/cb", "cost center", "HQ 4711", "Zoë: shop"] {
         assert!(shows(&page, shown), "{shown}: {}", page.text);
     }
     let edit = format!("{path}/edit");
     let form = ada.get(&edit).await;
     assert!(shows(&form, "https://shop.example/cb\nshop.app:/cb</textarea>"), "{}", form.text);
-    assert!(shows(&form, "cost center: 4711\nowner: Zoë: shop</textarea>"), "{}", form.text);
+    assert!(shows(&form, "cost center: HQ 4711\nowner: Zoë: shop</textarea>"), "{}", form.text);
     let saved = ada.submit(&edit, &[("name", "Shop"), ("attributes", "owner: Bob")]).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
     let page = ada.get(&path).await;
-    assert!(page.holds("Bob") && !page.holds("shop.app:/cb") && !page.holds("4711"), "{}", page.text);
+    assert!(page.holds("Bob") && !page.holds("shop.app:/cb") && !page.holds("HQ 4711"), "{}", page.text);
 }
