@@ -14,6 +14,7 @@ use forecourt_core::{
 };
 use forecourt_identity::{passwords::Passwords, sealing::Sealer};
 use forecourt_store::{Store, Tx};
+use serde_json::json;
 
 use crate::{
     Config, Error, audit_logs, master_keys,
@@ -55,17 +56,14 @@ pub(crate) async fn run(
     tx.complete_change_log(now).await?;
     // Where several processes start at once, one of them makes the administrator, and its password is the one.
     let mut is_first = false;
+    // The events of a start and their record are of one request.
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {
         is_first = true;
-        let first = first_administrator(config, hash, now);
-        tx.insert_administrator(&first).await?;
-        tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
-        tx.date_built_in_permissions(now).await?;
+        make_first_administrator(&mut tx, config, hash, &caller, now).await?;
     }
-    // The events of a start and their record are of one request.
-    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     offer_passwords(&mut tx, config, &caller, now).await?;
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
@@ -107,21 +105,28 @@ async fn make_csrf_key(tx: &Tx) -> Result<String, Error> {
     Ok(key)
 }
 
-fn first_administrator(config: &Config, hash: String, now: Timestamp) -> Administrator {
-    Administrator {
-        id: AdministratorId::issue(now, &mut OsRandom),
-        username: config.admin_username.clone(),
-        email: String::new(),
-        first_name: String::new(),
-        last_name: String::new(),
+async fn make_first_administrator(
+    tx: &mut Tx,
+    config: &Config,
+    hash: String,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let username = config.admin_username.clone();
+    let first = Administrator {
         password: Some(StoredPassword { hash, one_time: true }),
-        active: true,
         activated: true,
-        boundary: None,
         initial: true,
-        created_at: now,
-        updated_at: now,
-    }
+        ..Administrator::new(AdministratorId::issue(now, &mut OsRandom), username, now)
+    };
+    tx.insert_administrator(&first).await?;
+    tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
+    tx.date_built_in_permissions(now).await?;
+    let event = EventId::issue(now, &mut OsRandom);
+    let event =
+        Event::new(event, now, caller, EventName::AdministratorCreated, "administrator", first.id.as_str());
+    tx.record(event.with_detail(json!({ "username": first.username })));
+    Ok(())
 }
 
 async fn make_default_portal(tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {
@@ -144,7 +149,7 @@ async fn make_default_portal(tx: &mut Tx, caller: &Caller, now: Timestamp) -> Re
 mod tests {
     use std::sync::Arc;
 
-    use forecourt_core::time::Timestamp;
+    use forecourt_core::{audit_logs::AuditFilter, time::Timestamp};
     use forecourt_store::{Location, Store};
 
     use crate::{App, Config, authentication};
@@ -168,5 +173,12 @@ mod tests {
         let (app, _) = open("a later one", &stores[0]).await;
         assert!(!app.made_first_administrator());
         authentication::by_password(&app, None, "admin", password).await.unwrap();
+
+        let made = AuditFilter { event_type: Some("CreateUser".into()), ..AuditFilter::default() };
+        let made = stores[0].read().audit_records(&made).await.unwrap();
+        let [logged] = made.rows.as_slice() else { panic!("{} records", made.total) };
+        assert_eq!(logged.record.source, "command_line");
+        let told = format!("{:?}", logged.record);
+        assert!(told.contains("administrator_created") && told.contains("\"admin\""), "{told}");
     }
 }

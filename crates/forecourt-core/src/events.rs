@@ -19,6 +19,8 @@ named! {
         AdministratorSignInFailed = "administrator_sign_in_failed",
         /// An administrator signed out.
         AdministratorSignedOut = "administrator_signed_out",
+        /// The first administrator was made, at the first start.
+        AdministratorCreated = "administrator_created",
         /// An administrator was invited.
         AdministratorInvited = "administrator_invited",
         /// An administrator's names changed.

@@ -37,8 +37,9 @@ fn signature(id: &str, second: &str, body: &[u8], secret: &PlainSecret) -> Optio
 /// How many seconds a receiver asks to wait from `now` on (RFC 9110 §10.2.3): a number, or a date.
 pub fn retry_after(value: &str, now: Timestamp) -> Option<i64> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u32>() {
-        return Some(i64::from(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is as long as can be asked for.
+        return Some(value.parse().unwrap_or(i64::MAX));
     }
     let date = jiff::fmt::rfc2822::parse(value).ok()?;
     Some((date.timestamp().as_second() - now.seconds()).max(0))
@@ -96,7 +97,10 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
             ("-1", None),
             ("soon", None),
-            ("99999999999999999999", None),
+            ("4294967296", Some(4_294_967_296)),
+            ("99999999999999999999", Some(i64::MAX)),
+            ("", None),
+            ("+5", None),
         ] {
             assert_eq!(retry_after(value, now), seconds, "{value}");
         }

@@ -63,7 +63,9 @@ impl EventName {
             Self::AdministratorPasswordReset | Self::PersonPasswordReset | Self::PersonPasswordForgotten => {
                 "ResetPassword"
             }
-            Self::AdministratorRecognized | Self::AdministratorProvisioned => "CreateUser",
+            Self::AdministratorCreated | Self::AdministratorRecognized | Self::AdministratorProvisioned => {
+                "CreateUser"
+            }
             Self::AdministratorUpdatedByDirectory
             | Self::AdministratorActivated
             | Self::AdministratorDeactivated => "UpdateUser",
