@@ -2,7 +2,7 @@
 //!
 //! Invariant: whoever shows a token that nobody issued learns nothing, nor does a recipient whom the product no longer
 //! tells of requests. A link that was used, is too old, or is about something decided already says so, and decides
-//! nothing.
+//! nothing; nor does any while `notifications.approval_links` is off.
 
 use forecourt_core::{
     actors::{Actor, Caller},
@@ -39,7 +39,7 @@ pub struct LinkedApproval {
 /// shows too many of those.
 pub async fn linked(app: &App, caller: &Caller, token: &PlainSecret) -> Result<LinkedApproval, Error> {
     let (link, approval) = shown(app, caller, token).await?;
-    let refusal = link.check(&approval, app.now()).err();
+    let refusal = link.check(&approval, app.now()).and_then(|()| enabled(app)).err();
     Ok(LinkedApproval { approval, refusal })
 }
 
@@ -60,10 +60,16 @@ pub async fn decide(
     let (link, approval) = found(&write, token).await?;
     let operator = Operator { id: OPERATOR.to_owned(), name: link.recipient.clone(), metadata: None };
     let used = link.used(&approval, write.now)?;
+    enabled(app)?;
     let approval = approvals::settle(&mut write, approval, verdict, operator, reason).await?;
     write.save_approval_link(&used).await?;
     write.commit().await?;
     Ok(approval)
+}
+
+/// Whether links decide here: one that was mailed while they did is of no use once the operator has switched them off.
+fn enabled(app: &App) -> Result<(), ApprovalLinkRefusal> {
+    app.links_approvals().map(drop).ok_or(ApprovalLinkRefusal::Disabled)
 }
 
 /// What the token leads to; one that leads nowhere counts against the caller's address.

@@ -55,15 +55,14 @@ pub(crate) async fn run(
     let sync_authority = sync_authority::load(&tx, &sealer).await?;
     tx.complete_change_log(now).await?;
     // Where several processes start at once, one of them makes the administrator, and its password is the one.
-    let mut is_first = false;
-    // The events of a start and their record are of one request.
-    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
+    let mut first = None;
     if let Some(hash) = hash
         && tx.administrator_count().await? == 0
     {
-        is_first = true;
-        make_first_administrator(&mut tx, config, hash, &caller, now).await?;
+        first = Some(make_first_administrator(&tx, config, hash, now).await?);
     }
+    // The events of a start and their record are of one request.
+    let caller = Caller::system(Source::CommandLine, RequestId::issue(now, &mut OsRandom));
     offer_passwords(&mut tx, config, &caller, now).await?;
     if tx.gateway_group(&GatewayGroupId::default_group()).await?.is_none() {
         let input = GatewayGroupInput { name: Some("default".into()), ..Default::default() };
@@ -73,9 +72,16 @@ pub(crate) async fn run(
     if tx.all_portals().await?.is_empty() && tx.events_of("portal", "default", 1).await?.is_empty() {
         make_default_portal(&mut tx, &caller, now).await?;
     }
+    if let Some(first) = &first {
+        // Told last, so that the record of the first start is the one of who was made first.
+        let event = EventId::issue(now, &mut OsRandom);
+        let name = EventName::AdministratorCreated;
+        let event = Event::new(event, now, &caller, name, "administrator", first.id.as_str());
+        tx.record(event.with_detail(json!({ "username": first.username })));
+    }
     audit_logs::append_bare(&tx, sealer.audit_chain(), &caller, now).await?;
     tx.commit(now).await?;
-    Ok(Made { csrf_key: key.into_bytes(), sync_authority, sealer, first_administrator: is_first })
+    Ok(Made { csrf_key: key.into_bytes(), sync_authority, sealer, first_administrator: first.is_some() })
 }
 
 /// Makes the administrators' built-in sign-in option, and enables it where the configuration says so.
@@ -106,12 +112,11 @@ async fn make_csrf_key(tx: &Tx) -> Result<String, Error> {
 }
 
 async fn make_first_administrator(
-    tx: &mut Tx,
+    tx: &Tx,
     config: &Config,
     hash: String,
-    caller: &Caller,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Administrator, Error> {
     let username = config.admin_username.clone();
     let first = Administrator {
         password: Some(StoredPassword { hash, one_time: true }),
@@ -122,11 +127,7 @@ async fn make_first_administrator(
     tx.insert_administrator(&first).await?;
     tx.save_assigned_roles(&first.id, &[AssignedRole::super_admin()]).await?;
     tx.date_built_in_permissions(now).await?;
-    let event = EventId::issue(now, &mut OsRandom);
-    let event =
-        Event::new(event, now, caller, EventName::AdministratorCreated, "administrator", first.id.as_str());
-    tx.record(event.with_detail(json!({ "username": first.username })));
-    Ok(())
+    Ok(first)
 }
 
 async fn make_default_portal(tx: &mut Tx, caller: &Caller, now: Timestamp) -> Result<(), Error> {

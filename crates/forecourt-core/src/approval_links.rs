@@ -105,6 +105,9 @@ pub enum ApprovalLinkRefusal {
     /// It works for a week.
     #[error("this link is older than a week; sign in to decide")]
     Expired,
+    /// The operator lets mails decide no more.
+    #[error("links in mails decide nothing here any more; sign in to decide")]
+    Disabled,
 }
 
 impl Refusal for ApprovalLinkRefusal {
@@ -117,6 +120,7 @@ impl Refusal for ApprovalLinkRefusal {
             Self::Used => "approval_link_used",
             Self::Decided => "approval_link_decided",
             Self::Expired => "approval_link_expired",
+            Self::Disabled => "approval_link_disabled",
         }
     }
 }

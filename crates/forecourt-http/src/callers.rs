@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, header, request::Parts};
 use crate::{
     Context, addresses,
     audits::{self, CHANGING_READ, is_change},
-    cookies,
+    cookies, in_flight,
     problem::Problem,
 };
 
@@ -90,8 +90,7 @@ pub async fn begin(State(context): State<Context>, mut request: Request, next: N
         journal: audits::begin(&request),
     };
     request.extensions_mut().insert(call.clone());
-    let response = next.run(request).await;
-    let mut response = audits::answered(&context.app, &call.journal, response).await;
+    let mut response = in_flight::answer(&context, &call.journal, request, next).await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(call.request_id.as_str()) {
         headers.insert("x-request-id", id);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use forecourt_app::App;
 
-use crate::{addresses::Network, restrictions::IpRestriction};
+use crate::{InFlight, addresses::Network, restrictions::IpRestriction};
 
 /// Marks a request that came over TLS: an extension that the listener sets. Its cookies are `Secure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +32,13 @@ pub struct Context {
     pub app: App,
     /// How the faces are set up.
     pub config: Arc<Config>,
+    /// Calls that are answered whether or not anybody waits.
+    pub in_flight: InFlight,
 }
 
 impl Context {
     /// A context for `app`.
     pub fn new(app: App, config: Config) -> Self {
-        Self { app, config: Arc::new(config) }
+        Self { app, config: Arc::new(config), in_flight: InFlight::default() }
     }
 }

@@ -11,6 +11,7 @@ pub mod callers;
 mod context;
 pub mod cookies;
 pub mod forms;
+mod in_flight;
 pub mod lists;
 pub mod observations;
 pub mod paths;
@@ -22,3 +23,4 @@ pub mod times;
 pub mod transport;
 
 pub use context::{Config, Context, Tls};
+pub use in_flight::InFlight;

@@ -14,11 +14,12 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 pub use forecourt_app::{App, Clock};
 use forecourt_core::{time::Timestamp, traces::Tracing};
-use forecourt_http::{Context, observations::Observations};
+use forecourt_http::{Context, InFlight, observations::Observations};
 use forecourt_store::{Location, Store};
 use serde::Serialize;
 
@@ -29,7 +30,7 @@ use crate::{
     database_watch::{self, DatabaseWatch},
     faces::{self, Urls, Watching},
     jobs::Jobs,
-    listeners::Serving,
+    listeners::{GRACE, Serving},
     master_key::{self, MasterKeyError},
     metrics::Process,
     presences::{self, Presence},
@@ -124,6 +125,7 @@ pub struct Server {
     /// The one-time password of the first administrator, where one was made up at this start.
     pub first_password: Option<String>,
     serving: Vec<Serving>,
+    in_flight: InFlight,
     gateway: Option<RunningGateway>,
     sync: Option<SyncListener>,
     _chores: Chores,
@@ -213,6 +215,7 @@ pub async fn start_telling(
         app,
         first_password,
         serving,
+        in_flight: context.in_flight,
         gateway,
         sync,
         _chores: chores,
@@ -245,8 +248,9 @@ fn http_config(settings: &Settings, addresses: &Addresses) -> forecourt_http::Co
 
 impl Server {
     /// Drains every listener, delivers the last counted calls, and returns when all is done: at most about
-    /// [`GRACE`](crate::listeners::GRACE) later.
+    /// [`GRACE`] later.
     pub async fn stop(self) {
+        let begun = Instant::now();
         if let Some(gateway) = &self.gateway {
             gateway.stop.send_replace(true);
         }
@@ -257,6 +261,10 @@ impl Server {
             if let Err(error) = drained.await {
                 tracing::error!(error.cause = %error, "a listener was not drained");
             }
+        }
+        let left = GRACE.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
+        if !self.in_flight.drained(left).await {
+            tracing::error!("calls whose callers hung up were not answered in time");
         }
         // The feed outlives the use cases, which wait for it.
         if let Some(gateway) = self.gateway {

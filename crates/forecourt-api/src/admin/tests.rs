@@ -1,6 +1,7 @@
 //! Tests of the Admin API over its router: exact bodies and statuses, one file per noun, and the matrix of permissions.
 
 mod accounts;
+mod audit_answers;
 mod audit_logs;
 mod bodies;
 mod certificates;

@@ -15,7 +15,7 @@ use forecourt_core::{
     contact_points::ContactTarget,
     deliveries::{Delivery, DeliveryAttempt, DeliveryState, Failure, KEPT_FOR},
     events::EventName,
-    ids::ContactPointId,
+    ids::{ContactPointId, EventId},
     random::Random,
 };
 use forecourt_store::{Legible, Unreadable};
@@ -28,8 +28,12 @@ use super::{
     attempts::{self, Problem, Taken},
     fan_out,
 };
-use crate::{App, Error, contact_points, random::OsRandom, writes::Write};
+use crate::{App, Error, ErrorKind, contact_points, random::OsRandom, writes::Write};
 
+/// How many notices are looked at at once.
+const NOTICES_AT_ONCE: usize = 20;
+/// For how long a notice that could not be spread is passed over.
+const SET_ASIDE: Duration = Duration::from_secs(60);
 /// How many deliveries one process tries at the same time.
 const AT_ONCE: usize = 16;
 /// How often full lanes are passed over in one look.
@@ -49,6 +53,8 @@ pub struct Courier {
     /// The lane of each attempt that runs.
     lanes: HashMap<Id, String>,
     cleaned: Option<Instant>,
+    /// Notices that could not be spread, and when each has its turn again.
+    set_aside: HashMap<EventId, Instant>,
     /// The rows that cannot be read and that were logged.
     logged: HashSet<String>,
 }
@@ -56,7 +62,14 @@ pub struct Courier {
 impl Courier {
     /// One that does nothing yet.
     pub fn new(app: App) -> Self {
-        Self { app, running: JoinSet::new(), lanes: HashMap::new(), cleaned: None, logged: HashSet::new() }
+        Self {
+            app,
+            running: JoinSet::new(),
+            lanes: HashMap::new(),
+            cleaned: None,
+            set_aside: HashMap::new(),
+            logged: HashSet::new(),
+        }
     }
 
     /// Makes deliveries of what happened, and begins with what is due. Whether there may be more to begin with at once.
@@ -78,10 +91,26 @@ impl Courier {
         Ok(told)
     }
 
+    /// Makes deliveries of the oldest notices; whether there was one. The first error is told once each had its turn; a
+    /// notice that the database takes and that fails all the same is passed over for a minute, and so holds up no other.
     async fn spread(&mut self, caller: &Caller) -> Result<bool, Error> {
-        let waiting = self.app.read().notices(fan_out::AT_ONCE).await?;
-        let waiting = self.legible("a notice", waiting);
-        fan_out::work(&self.app, caller, &waiting).await
+        let most = NOTICES_AT_ONCE + self.set_aside.len();
+        let waiting = self.app.read().notices(most as u64).await?;
+        let mut waiting = self.legible("a notice", waiting);
+        // What somebody else has told of meanwhile need not be remembered.
+        self.set_aside.retain(|id, _| waiting.iter().any(|notice| notice.event_id == *id));
+        let now = Instant::now();
+        waiting.retain(|notice| self.set_aside.get(&notice.event_id).is_none_or(|until| *until <= now));
+        waiting.truncate(NOTICES_AT_ONCE);
+        let mut outcome = Ok(!waiting.is_empty());
+        for notice in waiting {
+            let told = fan_out::told(&self.app, caller, &notice).await;
+            if told.as_ref().is_err_and(|error| error.kind() != ErrorKind::Unavailable) {
+                self.set_aside.insert(notice.event_id, now + SET_ASIDE);
+            }
+            outcome = outcome.and(told.map(|()| true));
+        }
+        outcome
     }
 
     /// What can be read; the rest is logged, once.

@@ -8,35 +8,25 @@ use forecourt_core::{
     approval_links::ApprovalLink,
     contact_points::{ContactPoint, ContactType},
     deliveries::{Delivery, DeliveryState},
-    ids::DeliveryId,
+    ids::{ContactPointId, DeliveryId},
     notices::{Addressee, Notice, NoticeEvent},
     notifications,
     person_links::PersonLink,
     secrets,
 };
 use forecourt_notify::messages::{self, Words};
+use forecourt_store::StoreError;
 
 use crate::{App, Error, random::OsRandom, sealing, writes::Write};
-
-/// How many notices are looked at at once.
-pub(super) const AT_ONCE: u64 = 20;
 
 /// Why a mail is not sent.
 pub(super) const NO_MAIL: &str = "no mail is sent: the SMTP server is not enabled";
 
-/// Makes deliveries of what waits to be told. Whether there was anything.
+/// Makes deliveries of `notice`, unless somebody else did.
 ///
 /// # Errors
-/// The first one, once every notice had its turn.
-pub(super) async fn work(app: &App, caller: &Caller, waiting: &[Notice]) -> Result<bool, Error> {
-    let mut outcome = Ok(!waiting.is_empty());
-    for notice in waiting {
-        outcome = outcome.and(told(app, caller, notice).await.map(|()| true));
-    }
-    outcome
-}
-
-async fn told(app: &App, caller: &Caller, notice: &Notice) -> Result<(), Error> {
+/// When the database cannot be read or written, or holds something that this is about and that cannot be read.
+pub(super) async fn told(app: &App, caller: &Caller, notice: &Notice) -> Result<(), Error> {
     let write = app.begin(caller).await?;
     // Somebody else may have been faster.
     if write.delete_notice(&notice.event_id).await? {
@@ -58,8 +48,16 @@ async fn spread(app: &App, write: &Write<'_>, notice: &Notice) -> Result<(), Err
     ids.sort();
     ids.dedup();
     let mut contact_points = Vec::with_capacity(ids.len());
+    let mut unreadable = Vec::new();
     for id in ids {
-        contact_points.extend(write.contact_point(id).await?);
+        match write.contact_point(id).await {
+            Ok(found) => contact_points.extend(found),
+            Err(error @ StoreError::Unreadable { .. }) => {
+                tracing::error!(error.cause = %error, row.id = %id, "a contact point cannot be read; the others are told");
+                unreadable.push(id);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     let sends_mail = write.smtp_server().await?.enable;
     let asks = notice.event.asks() && is_open(write, notice).await?;
@@ -72,6 +70,7 @@ async fn spread(app: &App, write: &Write<'_>, notice: &Notice) -> Result<(), Err
         }
         made.push(delivery);
     }
+    made.extend(unreadable.into_iter().filter_map(|id| to_unreadable(write, notice, id)));
     if let (Some(address), Some(words)) = (&notice.developer_address, messages::developer_mail(notice)) {
         let delivery = new(write, notice, None, Some(address), words);
         made.extend(to_developer(app, write, notice, delivery).await?);
@@ -143,6 +142,14 @@ fn to_contact_point(app: &App, write: &Write<'_>, notice: &Notice, addressee: Ad
         skip(&mut delivery, super::attempts::GONE);
     }
     delivery
+}
+
+/// What is told to a contact point of which nobody knows who it is, as if it were a webhook: it is tried, fails and is
+/// listed, until the contact point is mended or it is given up.
+fn to_unreadable(write: &Write<'_>, notice: &Notice, id: &ContactPointId) -> Option<Delivery> {
+    let rule = notice.rules.iter().find(|rule| rule.contact_point_ids.contains(id))?;
+    let words = Words { subject: String::new(), text: messages::webhook(notice, rule) };
+    Some(Delivery { contact_point_id: Some(id.clone()), ..new(write, notice, None, None, words) })
 }
 
 fn new(

@@ -1,5 +1,6 @@
 //! Who is told of what: mails to contact points and developers, sent in the background whatever becomes of them.
 
+mod damaged;
 mod links;
 mod mail_servers;
 mod restarts;

@@ -45,6 +45,8 @@ pub enum LinkState {
     Decided,
     /// It is too old.
     Expired,
+    /// Links decide nothing here any more.
+    Disabled,
 }
 
 /// What is shown for whatever is no link of ours.
@@ -83,6 +85,7 @@ impl View for ApprovalLinkPage {
             Sample::provider("used", page(LinkState::Used)).guest(),
             Sample::provider("decided", page(LinkState::Decided)).guest(),
             Sample::provider("expired", page(LinkState::Expired)).guest(),
+            Sample::provider("disabled", page(LinkState::Disabled)).guest(),
         ]
     }
 }

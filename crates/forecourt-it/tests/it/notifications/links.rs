@@ -106,6 +106,24 @@ async fn a_link_is_too_old_after_a_week_and_one_that_is_none_leads_nowhere() {
 }
 
 #[tokio::test]
+async fn a_link_that_was_mailed_decides_nothing_while_links_are_switched_off() {
+    let (mut f, _sink, mails) = asked().await;
+    let (own, browser) = (link(&mails[0]), Browser::new());
+    let form = PageForm::on(&opened(&f, &browser, &own).await);
+    f.restart_with(|settings| settings.notifications.approval_links = false).await;
+    let page = opened(&f, &browser, &own).await;
+    assert!(page.text.contains("decide nothing here any more") && !page.text.contains("<form"), "{page:?}");
+    let action = format!("{}{own}", f.guest().base()).parse().unwrap();
+    let form = PageForm { action, ..form };
+    let refused = browser.posts_form(&form.with("verdict", "accept")).await;
+    assert!(refused.status == 409 && refused.text.contains("decide nothing here any more"), "{refused:?}");
+    assert_eq!(status_of_approval(&f).await["status"], "pending");
+    f.restart_with(|settings| settings.notifications.approval_links = true).await;
+    let page = opened(&f, &browser, &own).await;
+    assert!(page.text.contains("<form"), "it works again: {page:?}");
+}
+
+#[tokio::test]
 async fn a_decision_elsewhere_ends_every_link() {
     let (f, _sink, mails) = asked().await;
     decide(&f, "reject", json!({})).await;

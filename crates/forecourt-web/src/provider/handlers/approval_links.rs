@@ -72,6 +72,7 @@ fn state(linked: &LinkedApproval) -> LinkState {
         Some(ApprovalLinkRefusal::Used) => LinkState::Used,
         Some(ApprovalLinkRefusal::Decided) => LinkState::Decided,
         Some(ApprovalLinkRefusal::Expired) => LinkState::Expired,
+        Some(ApprovalLinkRefusal::Disabled) => LinkState::Disabled,
     }
 }
 
