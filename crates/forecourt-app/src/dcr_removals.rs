@@ -154,8 +154,8 @@ async fn settle(app: &App, caller: &Caller, tried: DcrRemoval) -> Result<(), Err
         Err(problem) => {
             tracing::warn!(dcr_removal.id = %place.0, dcr_provider.id = %place.1, attempts = removal.attempts, error.cause = problem.text, "an OAuth client could not be removed at its provider");
             let changed = match problem {
-                Failed { text, hopeless: true, .. } => removal.given_up(text),
-                Failed { text, maybe_gone, .. } => removal.failed(text, maybe_gone, now),
+                Failed { text, hopeless: true, .. } => removal.given_up(&text),
+                Failed { text, maybe_gone, .. } => removal.failed(&text, maybe_gone, now),
             };
             write.save_dcr_removal(&changed).await?;
         }

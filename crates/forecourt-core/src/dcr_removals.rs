@@ -9,7 +9,7 @@ use crate::{
     ids::{ApplicationId, DcrProviderId, DcrRemovalId},
     lists::{Paging, Readable},
     oauth_clients::{KeptManagement, OauthClient},
-    pauses,
+    pauses, text,
     time::Timestamp,
 };
 
@@ -17,6 +17,9 @@ use crate::{
 const REGISTERING_SECONDS: i64 = 120;
 /// How long whoever tries a removal has it for themselves: longer than the call can last.
 const LEASE_SECONDS: i64 = 60;
+
+/// How many characters of what went wrong are kept.
+const PROBLEM: usize = 500;
 
 /// What a lost registration is told to the administrator in.
 const LOST: &str = "the registration was asked for and its answer was lost; if the provider made a client of this \
@@ -119,6 +122,7 @@ impl DcrRemoval {
     /// A registration of which nobody will ever know how it ended.
     #[must_use]
     pub fn lost(self, problem: &str) -> Self {
+        let problem = text::quoted(problem, PROBLEM);
         let last_error = if problem.is_empty() { LOST.to_owned() } else { format!("{problem}: {LOST}") };
         Self { registering: false, next_attempt_at: None, last_error, ..self }
     }
@@ -136,9 +140,9 @@ impl DcrRemoval {
     /// The same after an attempt that failed; tried again after a pause that grows from 10 seconds to an hour.
     /// `maybe_gone`: the provider may have removed it although it did not say so.
     #[must_use]
-    pub fn failed(self, problem: String, maybe_gone: bool, now: Timestamp) -> Self {
+    pub fn failed(self, problem: &str, maybe_gone: bool, now: Timestamp) -> Self {
         Self {
-            last_error: problem,
+            last_error: text::quoted(problem, PROBLEM),
             maybe_gone: self.maybe_gone || maybe_gone,
             next_attempt_at: Some(now.plus_seconds(pauses::after(self.attempts))),
             ..self
@@ -147,8 +151,8 @@ impl DcrRemoval {
 
     /// The same where Forecourt has no way to remove the client, for this reason.
     #[must_use]
-    pub fn given_up(self, problem: String) -> Self {
-        Self { last_error: problem, next_attempt_at: None, ..self }
+    pub fn given_up(self, problem: &str) -> Self {
+        Self { last_error: text::quoted(problem, PROBLEM), next_attempt_at: None, ..self }
     }
 }
 
@@ -173,7 +177,7 @@ mod tests {
         assert_eq!(removal.next_attempt_at, Some(now), "due at once");
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            removal = removal.leased(now).failed("away".into(), false, now);
+            removal = removal.leased(now).failed("away", false, now);
             pauses.push(removal.next_attempt_at.unwrap().seconds() - now.seconds());
         }
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600, 3_600]);
@@ -192,7 +196,7 @@ mod tests {
     fn an_attempt_that_may_have_come_through_is_remembered() {
         let now = Timestamp::from_seconds(5_000);
         let removal = intent().registered("c".into(), None, now);
-        let removal = removal.failed("timeout".into(), true, now).failed("away".into(), false, now);
+        let removal = removal.failed("timeout", true, now).failed("away", false, now);
         assert!(removal.maybe_gone);
     }
 }

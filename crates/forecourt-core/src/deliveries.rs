@@ -11,7 +11,7 @@ use crate::{
     notices::NoticeEvent,
     refusals::{Refusal, RefusalKind},
     secrets::KeptSecret,
-    text::Invalid,
+    text::{self, Invalid},
     time::Timestamp,
 };
 
@@ -37,6 +37,8 @@ const LONGEST_PAUSE: i64 = 12 * 3_600;
 const LONGEST_ASKED: i64 = 24 * 3_600;
 /// How long a delivery is tried, seconds: five days, as mail servers do (RFC 5321 §4.5.4.1).
 const TRIED_FOR: i64 = 5 * 24 * 3_600;
+/// No delivery waits longer than so, seconds: where one does, the clock was set back since.
+pub const LONGEST_WAIT: i64 = LONGEST_ASKED + 3_600;
 /// How many characters of an error are kept.
 const ERROR: usize = 500;
 
@@ -138,6 +140,11 @@ impl Failure {
     pub fn never(text: impl Into<String>) -> Self {
         Self { text: text.into(), status: None, outlook: Outlook::Never }
     }
+
+    /// What of its text is kept.
+    pub fn kept(&self) -> String {
+        text::quoted(&self.text, ERROR)
+    }
 }
 
 impl Delivery {
@@ -190,7 +197,7 @@ impl Delivery {
     /// days; or given up. `chance`, 0 to 999, spreads the pauses of many by a fifth to either side.
     #[must_use]
     pub fn failed(self, failure: &Failure, chance: u16, now: Timestamp) -> Self {
-        let last_error: String = failure.text.chars().take(ERROR).collect();
+        let last_error = failure.kept();
         let ended = |state| Self {
             state,
             next_attempt_at: None,

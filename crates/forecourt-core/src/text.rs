@@ -60,6 +60,12 @@ pub fn free(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
     Ok(text.to_owned())
 }
 
+/// What somebody else said, as it is kept: its first `most` characters, control characters as spaces. PostgreSQL cannot
+/// store NUL, and a refusal that cannot be stored would be asked for again for ever.
+pub fn quoted(said: &str, most: usize) -> String {
+    said.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// An address that our own calls can be sent to, as given: `http` or `https`, a host, perhaps a port and a path; neither
 /// user name nor query nor fragment; at most 2048 characters.
 pub fn web_address(field: &str, text: &str) -> Result<String, Invalid> {

@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, header, request::Parts};
 use crate::{
     Context, addresses,
     audits::{self, CHANGING_READ, is_change},
-    cookies, in_flight,
+    cookies, in_flight, origins,
     problem::Problem,
 };
 
@@ -241,34 +241,10 @@ fn basic(scheme: &str, rest: &str) -> Option<(String, String)> {
 /// the same site may not link to either: such a GET names no origin.
 fn is_foreign_change(parts: &Parts) -> bool {
     let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
-    let headers = &parts.headers;
     match path == Some(CHANGING_READ) {
-        true => is_cross_site(headers) || is_form_of_another_site(headers),
-        false => is_change(&parts.method) && is_cross_site(headers),
+        true => origins::is_link_of_another_site(&parts.headers),
+        false => is_change(&parts.method) && origins::is_cross_site(&parts.headers),
     }
-}
-
-/// Whether a browser says that another site made this request.
-pub fn is_cross_site(headers: &HeaderMap) -> bool {
-    if headers.get("sec-fetch-site").is_some_and(|value| value == "cross-site") {
-        return true;
-    }
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
-    !authority.eq_ignore_ascii_case(host)
-}
-
-/// Whether a browser says that a page of another site sent this form. What it says of sites goes before the origin, which
-/// is another one than the host behind a proxy that renames that, and `null` after a page that tells nobody its address:
-/// then the form's token alone decides.
-pub fn is_form_of_another_site(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site != "same-origin" && site != "none";
-    }
-    headers.get(header::ORIGIN).is_some_and(|origin| origin != "null") && is_cross_site(headers)
 }
 
 /// A front end that speaks for a portal (class P of the Portal API): the developer header is ignored.
@@ -333,7 +309,10 @@ impl FromRequestParts<Context> for PortalCaller {
             }
         };
         let caller = front_end.caller.acting_as(actor);
-        caller.journal.note_caller(&caller);
+        // Where nobody is named the audit log tells of the front end that called.
+        if !matches!(caller.actor, Actor::Guest(_)) {
+            caller.journal.note_caller(&caller);
+        }
         Ok(Self(caller))
     }
 }
@@ -347,52 +326,5 @@ impl FromRequestParts<Context> for DeveloperCaller {
 
     async fn from_request_parts(parts: &mut Parts, context: &Context) -> Result<Self, Problem> {
         PortalCaller::from_request_parts(parts, context).await?.developer()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_origin_is_cross_site_and_ones_own_is_not() {
-        let with = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                headers.insert(*name, HeaderValue::from_static(value));
-            }
-            is_cross_site(&headers)
-        };
-        assert!(!with(&[("host", "a:1")]));
-        assert!(!with(&[("host", "a:1"), ("origin", "http://a:1")]));
-        assert!(with(&[("host", "a:1"), ("origin", "http://evil")]));
-        assert!(with(&[("host", "a:1"), ("origin", "null")]));
-        assert!(with(&[("host", "a:1"), ("sec-fetch-site", "cross-site")]));
-    }
-
-    #[test]
-    fn a_form_of_another_site_is_known_by_what_the_browser_says() {
-        for (site, origin, is_foreign) in [
-            ("", "", false),
-            ("", "http://a:1", false),
-            ("", "null", false),
-            ("", "http://evil", true),
-            ("", "http://a:2", true),
-            ("same-origin", "null", false),
-            ("same-origin", "https://renamed", false),
-            ("none", "", false),
-            ("same-site", "http://a:1", true),
-            ("cross-site", "http://a:1", true),
-            ("made-up", "", true),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, HeaderValue::from_static("a:1"));
-            for (name, value) in [("sec-fetch-site", site), ("origin", origin)] {
-                if !value.is_empty() {
-                    headers.insert(name, HeaderValue::from_static(value));
-                }
-            }
-            assert_eq!(is_form_of_another_site(&headers), is_foreign, "{site:?} {origin:?}");
-        }
     }
 }

@@ -14,6 +14,7 @@ pub mod forms;
 mod in_flight;
 pub mod lists;
 pub mod observations;
+pub mod origins;
 pub mod paths;
 pub mod problem;
 pub mod queries;

@@ -214,6 +214,16 @@ impl Tx {
         Ok(changed.exec(&self.connection()).await?.rows_affected)
     }
 
+    /// Makes everything due `at` that waits for a time after `latest`; tells how many there were.
+    pub async fn advance_deliveries(&self, latest: Timestamp, at: Timestamp) -> Result<u64, StoreError> {
+        use entity::Column;
+        let stranded = entity::Entity::update_many()
+            .filter(Column::State.eq(DeliveryState::Waiting.name()))
+            .filter(Column::NextAttemptAt.gt(latest.micros()))
+            .col_expr(Column::NextAttemptAt, Expr::value(at.micros()));
+        Ok(stranded.exec(&self.connection()).await?.rows_affected)
+    }
+
     /// Removes up to `most` deliveries that ended before this, the oldest first, with their logs; tells how many there
     /// were.
     pub async fn delete_ended_deliveries(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {

@@ -19,8 +19,8 @@ use forecourt_core::{
 use forecourt_http::{
     Context,
     bodies::Object,
-    callers::{self, ADMINISTRATOR_COOKIE, AdminCaller, AdminProof, AnyAdminCaller, Call},
-    cookies,
+    callers::{ADMINISTRATOR_COOKIE, AdminCaller, AdminProof, AnyAdminCaller, Call},
+    cookies, origins,
     problem::Problem,
 };
 use http::{HeaderMap, StatusCode, header};
@@ -163,7 +163,7 @@ pub(super) async fn end_session(
 ) -> Result<bool, Problem> {
     call.unobjected()?;
     if let Some(token) = cookies::read(headers, ADMINISTRATOR_COOKIE) {
-        if callers::is_cross_site(headers) {
+        if origins::is_cross_site(headers) {
             return Err(Error::forbidden("cross-site requests cannot change anything").into());
         }
         let ended = authentication::sign_out(&context.app, &anonymous(call), token).await?;

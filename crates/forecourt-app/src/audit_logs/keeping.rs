@@ -137,8 +137,9 @@ where
     if app.read().audit_mark(MarkName::Checkpoint).await? != checkpoint {
         return Ok(true);
     }
+    let mut dates = Dates { ahead: app.now().plus_seconds(CLOCKS_DIFFER).micros(), oldest, beyond: None };
     let mut last: Option<&Link> = None;
-    for link in &links {
+    for (place, link) in links.iter().enumerate() {
         // The time is believed once the entry is known to be as it was written.
         walk.step(link);
         let findings = walk.take_findings();
@@ -146,7 +147,7 @@ where
             kept(finding);
             break;
         }
-        if link.columns.at >= oldest {
+        if !dates.are_old(app.read(), links.get(place..).unwrap_or_default()).await? {
             break;
         }
         last = Some(link);
@@ -166,6 +167,44 @@ where
     );
     // All that was read is gone: there may be more of it.
     Ok(links.last().is_some_and(|read| read.number == last.number))
+}
+
+/// Which entries are old.
+struct Dates {
+    /// What is dated later than this was written while a clock was wrong, microseconds.
+    ahead: i64,
+    /// What is dated before this is old, microseconds.
+    oldest: i64,
+    /// The oldest date of what comes after the page, once somebody had to know it.
+    beyond: Option<Option<i64>>,
+}
+
+impl Dates {
+    /// Whether the first of `links`, the rest of a page, is old. One that is dated in the future is as old as the oldest that
+    /// was written after it: otherwise a clock that was wrong for a moment would have the log kept until its date.
+    async fn are_old(&mut self, read: &Reader, links: &[Link]) -> Result<bool, Error> {
+        let [link, later @ ..] = links else { return Ok(false) };
+        if link.columns.at <= self.ahead {
+            return Ok(link.columns.at < self.oldest);
+        }
+        if later.iter().any(|later| later.columns.at < self.oldest) {
+            return Ok(true);
+        }
+        let beyond = match self.beyond {
+            Some(known) => known,
+            None => read.oldest_audit_date_after(later.last().unwrap_or(link).number).await?,
+        };
+        self.beyond = Some(beyond);
+        let is_old = beyond.is_some_and(|at| at < self.oldest);
+        if !is_old {
+            tracing::warn!(
+                audit.number = link.number,
+                "an entry of the audit log is dated in the future: it is kept, with what came after it, until an entry after \
+                 it is old; look at the clock"
+            );
+        }
+        Ok(is_old)
+    }
 }
 
 fn kept(finding: &Finding) {
@@ -219,6 +258,42 @@ mod tests {
         seconds.fetch_add(61 * 86_400, Relaxed);
         append_two(&app).await;
         (app, folder)
+    }
+
+    #[tokio::test]
+    async fn entries_that_a_wrong_clock_dated_in_the_future_are_as_old_as_what_was_written_after_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("db"))).await.unwrap();
+        let seconds = Arc::new(AtomicI64::new(1_786_060_800));
+        let told = Arc::clone(&seconds);
+        let clock = Arc::new(move || Timestamp::from_seconds(told.load(Relaxed)));
+        let app = App::open(store, &Config::default(), clock).await.unwrap();
+        let year = 365 * 86_400;
+        seconds.fetch_add(10 * year, Relaxed);
+        append_two(&app).await;
+        seconds.fetch_sub(10 * year, Relaxed);
+        let all = numbers(&app).await;
+        seconds.fetch_add(61 * 86_400, Relaxed);
+        assert!(!prune(&app).await.unwrap());
+        assert_eq!(numbers(&app).await, all.get(all.len() - 2..).unwrap(), "nobody knows how old they are");
+        append_two(&app).await;
+        assert!(!prune(&app).await.unwrap());
+        assert_eq!(numbers(&app).await.len(), 4, "what came after them is young");
+        seconds.fetch_add(61 * 86_400, Relaxed);
+        append_two(&app).await;
+        while prune(&app).await.unwrap() {}
+        assert_eq!(numbers(&app).await.len(), 2, "what came after them is old, and so are they");
+        // Where what tells of them is in another page.
+        seconds.fetch_add(10 * year, Relaxed);
+        for _ in 0..PRUNED {
+            append_two(&app).await;
+        }
+        seconds.fetch_sub(10 * year, Relaxed);
+        append_two(&app).await;
+        seconds.fetch_add(61 * 86_400, Relaxed);
+        append_two(&app).await;
+        while prune(&app).await.unwrap() {}
+        assert_eq!(numbers(&app).await.len(), 2);
     }
 
     /// The numbers of the entries that are there.

@@ -13,7 +13,7 @@ use std::{
 use forecourt_core::{
     actors::{Caller, Source},
     contact_points::ContactTarget,
-    deliveries::{Delivery, DeliveryAttempt, DeliveryState, Failure, KEPT_FOR},
+    deliveries::{Delivery, DeliveryAttempt, DeliveryState, Failure, KEPT_FOR, LONGEST_WAIT},
     events::EventName,
     ids::{ContactPointId, EventId},
     random::Random,
@@ -205,12 +205,20 @@ impl Courier {
         Ok(taken)
     }
 
+    /// Once an hour: what ended long ago is removed, and what a clock that was wrong put off for ever is tried.
     async fn clean(&mut self, caller: &Caller) -> Result<(), Error> {
         if self.cleaned.is_some_and(|last| last.elapsed() < UPKEEP) {
             return Ok(());
         }
         let write = self.app.begin(caller).await?;
         let now = write.now;
+        let stranded = write.advance_deliveries(now.plus_seconds(LONGEST_WAIT), now).await?;
+        if stranded > 0 {
+            tracing::warn!(
+                deliveries = stranded,
+                "deliveries waited for a time that lies too far ahead, so the clock was set back: they are tried now"
+            );
+        }
         let gone = write.delete_ended_deliveries(now.plus_seconds(-KEPT_FOR), REMOVED_AT_ONCE).await?;
         write.into_tx().commit(now).await?;
         // Others write between two of its writes, and the next round goes on.
@@ -237,7 +245,7 @@ async fn settled(app: &App, caller: &Caller, delivery: Delivery) {
     let (status, error) = match &outcome {
         Ok(Taken { status }) => (Some(*status), String::new()),
         Err(Problem::Gone { .. }) => (Some(410), attempts::GONE.to_owned()),
-        Err(Problem::Failure(failure)) => (failure.status, failure.text.chars().take(500).collect()),
+        Err(Problem::Failure(failure)) => (failure.status, failure.kept()),
     };
     // The text may hold an address of somebody, which no log gets.
     tracing::info!(

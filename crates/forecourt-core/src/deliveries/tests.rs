@@ -108,6 +108,14 @@ fn long_errors_are_cut_between_characters() {
 }
 
 #[test]
+fn what_a_server_says_is_kept_without_what_no_database_takes() {
+    let said = Failure::later("550 no\0 such\r\nmailbox \u{9b}1m");
+    let failed = delivery().leased(NOW, 60).failed(&said, 0, NOW);
+    assert_eq!(failed.last_error, "550 no  such  mailbox  1m");
+    assert_eq!(said.kept(), failed.last_error);
+}
+
+#[test]
 fn a_webhook_has_a_lane_of_its_own_and_mail_shares_one() {
     let webhook = Delivery { contact_type: ContactType::Webhook, ..delivery() };
     assert_eq!((webhook.lane(), webhook.recipient()), ("ctp_1".into(), "webhook:ctp_1".into()));

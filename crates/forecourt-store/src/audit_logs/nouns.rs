@@ -6,7 +6,10 @@
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use serde_json::{Map, Value};
 
+use self::kinds::NOUNS;
 use crate::{Reader, StoreError, rows};
+
+mod kinds;
 
 /// Where things of a kind lie.
 struct Noun {
@@ -15,6 +18,19 @@ struct Noun {
     /// What picks one by its id, `$1`.
     place: &'static str,
     columns: &'static [Column],
+    sides: &'static [Side],
+}
+
+/// What of a thing lies in rows of another table, as one member: a list of values where a row is one column, else of
+/// objects.
+struct Side {
+    name: &'static str,
+    table: &'static str,
+    /// The column with the thing's id.
+    key: &'static str,
+    columns: &'static [Column],
+    /// The columns that they are sorted by.
+    order: &'static str,
 }
 
 /// A column and what is in it.
@@ -26,276 +42,6 @@ enum Column {
     Number(&'static str),
     /// Microseconds, quoted in seconds.
     Time(&'static str),
-}
-
-use Column::{Flag, Json, Number, Text, Time};
-
-const BY_ID: &str = "id = $1";
-
-const fn noun(name: &'static str, table: &'static str, columns: &'static [Column]) -> Noun {
-    Noun { name, table, place: BY_ID, columns }
-}
-
-const NOUNS: [Noun; 30] = [
-    noun(
-        "administrator",
-        "administrators",
-        &[
-            Text("username"),
-            Text("email"),
-            Text("first_name"),
-            Text("last_name"),
-            Flag("password_one_time"),
-            Flag("activated"),
-            Flag("active"),
-            Text("boundary_id"),
-        ],
-    ),
-    noun("admin_token", "admin_tokens", &[Text("administrator_id"), Text("name"), Time("expires_at")]),
-    noun("role", "roles", &[Text("name"), Text("desc"), Json("labels")]),
-    noun(
-        "permission_policy",
-        "permission_policies",
-        &[Text("name"), Text("desc"), Json("labels"), Json("document")],
-    ),
-    noun(
-        "portal",
-        "portals",
-        &[
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Text("public_url"),
-            Text("domain"),
-            Flag("public_access"),
-        ],
-    ),
-    noun("portal_token", "portal_tokens", &[Text("portal_id"), Text("name"), Time("expires_at")]),
-    noun(
-        "sign_in_option",
-        "login_options",
-        &[
-            Text("portal_id"),
-            Text("name"),
-            Text("logo"),
-            Flag("disable"),
-            Text("provider_type"),
-            Json("config"),
-        ],
-    ),
-    noun(
-        "contact_point",
-        "contact_points",
-        &[Text("name"), Text("contact_type"), Json("addresses"), Text("url")],
-    ),
-    noun("gateway_group", "gateway_groups", &[Text("name"), Text("desc"), Json("labels")]),
-    noun("instance_token", "instance_tokens", &[Text("gateway_group_id"), Time("last_used_at")]),
-    noun(
-        "node",
-        "gateway_nodes",
-        &[Text("name"), Text("gateway_group_id"), Text("token_id"), Text("version"), Text("address")],
-    ),
-    noun(
-        "service",
-        "services",
-        &[
-            Text("gateway_group_id"),
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Flag("stream"),
-            Flag("enabled"),
-            Json("hosts"),
-            Text("path_prefix"),
-            Flag("strip_path_prefix"),
-            Json("upstream"),
-            Json("upstreams"),
-            Json("plugins"),
-            Json("extra"),
-            Flag("has_openapi"),
-        ],
-    ),
-    noun(
-        "route",
-        "routes",
-        &[
-            Text("gateway_group_id"),
-            Text("service_id"),
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Json("paths"),
-            Json("methods"),
-            Number("priority"),
-            Json("plugins"),
-            Text("upstream_id"),
-            Json("timeout"),
-            Flag("enable_websocket"),
-            Json("extra"),
-        ],
-    ),
-    noun(
-        "certificate",
-        "certificates",
-        &[
-            Text("gateway_group_id"),
-            Text("certificate_type"),
-            Flag("enabled"),
-            Json("snis"),
-            Text("client_ca"),
-            Json("labels"),
-            Json("extra"),
-            Time("not_before"),
-            Time("not_after"),
-        ],
-    ),
-    Noun {
-        name: "consumer",
-        table: "consumers",
-        place: "key = $1",
-        columns: &[
-            Text("gateway_group_id"),
-            Text("username"),
-            Text("desc"),
-            Json("labels"),
-            Json("plugins"),
-            Json("extra"),
-        ],
-    },
-    // Its id is unique within its consumer only: where several have it, none is quoted.
-    noun(
-        "consumer_credential",
-        "consumer_credentials",
-        &[Text("consumer_key"), Text("name"), Text("desc"), Json("labels"), Json("auth"), Json("extra")],
-    ),
-    group_object("global_rule", "kind = 'global_rule' AND id = $1"),
-    group_object("stream_route", "kind = 'stream_route' AND id = $1"),
-    group_object("plugin_metadata", "kind = 'plugin_metadata' AND id = $1"),
-    noun(
-        "product",
-        "products",
-        &[
-            Text("portal_id"),
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Text("status"),
-            Text("visibility"),
-            Text("product_type"),
-            Json("auth"),
-            Flag("subscription_auto_approval"),
-            Flag("can_view_unsubscribed"),
-            Number("document_operations"),
-            Json("server_urls"),
-            Text("server_url"),
-            Json("notifications"),
-        ],
-    ),
-    noun(
-        "plan",
-        "plans",
-        &[Text("product_id"), Text("name"), Text("desc"), Json("limits"), Flag("is_default")],
-    ),
-    noun(
-        "dcr_provider",
-        "dcr_providers",
-        &[
-            Text("name"),
-            Text("desc"),
-            Text("provider_type"),
-            Text("issuer"),
-            Text("base_url"),
-            Json("headers"),
-        ],
-    ),
-    noun(
-        "dcr_removal",
-        "dcr_removals",
-        &[Text("provider_id"), Text("application_id"), Text("client_name"), Text("client_id")],
-    ),
-    noun(
-        "developer",
-        "developers",
-        &[
-            Text("portal_id"),
-            Text("name"),
-            Text("display_name"),
-            Text("username"),
-            Text("email"),
-            Text("status"),
-            Text("provider"),
-        ],
-    ),
-    noun(
-        "person",
-        "persons",
-        &[Text("portal_id"), Text("name"), Text("username"), Text("email"), Flag("password_one_time")],
-    ),
-    noun(
-        "application",
-        "applications",
-        &[
-            Text("portal_id"),
-            Text("developer_id"),
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Json("callback_urls"),
-            Json("attributes"),
-            Text("status"),
-            Text("status_reason"),
-        ],
-    ),
-    noun(
-        "credential",
-        "credentials",
-        &[
-            Text("application_id"),
-            Text("credential_type"),
-            Text("name"),
-            Text("desc"),
-            Json("labels"),
-            Text("version_id"),
-        ],
-    ),
-    noun(
-        "subscription",
-        "subscriptions",
-        &[
-            Text("portal_id"),
-            Text("application_id"),
-            Text("product_id"),
-            Text("plan_id"),
-            Text("status"),
-            Time("subscribed_at"),
-        ],
-    ),
-    Noun {
-        name: "settings",
-        table: "settings",
-        // What else lies there is none of the log's business.
-        place: "key = $1 AND key IN ('system', 'scim')",
-        columns: &[Json("value")],
-    },
-    Noun {
-        name: "smtp_server",
-        table: "settings",
-        place: "key = $1 AND key = 'smtp_server'",
-        columns: &[Json("value")],
-    },
-];
-
-const fn group_object(name: &'static str, place: &'static str) -> Noun {
-    const COLUMNS: &[Column] = &[
-        Text("gateway_group_id"),
-        Text("name"),
-        Text("desc"),
-        Json("labels"),
-        Text("service_id"),
-        Json("plugins"),
-        Json("extra"),
-    ];
-    Noun { name, table: "group_objects", place, columns: COLUMNS }
 }
 
 impl Column {
@@ -336,20 +82,58 @@ impl Reader {
         if id.is_empty() || id.contains('\0') {
             return Ok(None);
         }
-        let columns: Vec<_> = noun.columns.iter().map(|column| format!("\"{}\"", column.name())).collect();
-        let sql = format!("SELECT {} FROM {} WHERE {} LIMIT 2", columns.join(", "), noun.table, noun.place);
-        let connection = self.connection();
-        let values = [id.to_owned().into()];
-        let statement = Statement::from_sql_and_values(rows::backend(&connection), sql, values);
-        let found = connection.query_all_raw(statement).await?;
+        let sql = format!("SELECT {} FROM {} WHERE {} LIMIT 2", names(noun.columns), noun.table, noun.place);
+        let found = self.rows_about(sql, id).await?;
         let [row] = found.as_slice() else { return Ok(None) };
-        let mut members = Map::new();
-        for column in noun.columns {
-            if let Some(value) = column.read(row)? {
-                members.insert(column.name().to_owned(), value);
+        let mut members = read(noun.columns, row)?;
+        for side in noun.sides {
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {} = $1 ORDER BY {}",
+                names(side.columns),
+                side.table,
+                side.key,
+                side.order
+            );
+            let rows = self.rows_about(sql, id).await?;
+            let values = rows.iter().map(|row| side.value(row)).collect::<Result<Vec<_>, _>>()?;
+            if !values.is_empty() {
+                members.insert(side.name.to_owned(), Value::Array(values));
             }
         }
         Ok(Some(Value::Object(members)))
+    }
+
+    async fn rows_about(&self, sql: String, id: &str) -> Result<Vec<QueryResult>, StoreError> {
+        let connection = self.connection();
+        let values = [id.to_owned().into()];
+        let statement = Statement::from_sql_and_values(rows::backend(&connection), sql, values);
+        Ok(connection.query_all_raw(statement).await?)
+    }
+}
+
+/// The columns as a query names them.
+fn names(columns: &[Column]) -> String {
+    let quoted: Vec<_> = columns.iter().map(|column| format!("\"{}\"", column.name())).collect();
+    quoted.join(", ")
+}
+
+/// What stands in the columns of `row`, without those in which nothing does.
+fn read(columns: &[Column], row: &QueryResult) -> Result<Map<String, Value>, StoreError> {
+    let mut members = Map::new();
+    for column in columns {
+        if let Some(value) = column.read(row)? {
+            members.insert(column.name().to_owned(), value);
+        }
+    }
+    Ok(members)
+}
+
+impl Side {
+    fn value(&self, row: &QueryResult) -> Result<Value, StoreError> {
+        match self.columns {
+            [column] => Ok(column.read(row)?.unwrap_or_default()),
+            columns => Ok(Value::Object(read(columns, row)?)),
+        }
     }
 }
 
@@ -369,12 +153,18 @@ mod tests {
         let role = store.read().quoted("role", "super-admin").await.unwrap().unwrap();
         assert_eq!(role["name"], "Super Admin");
         assert_eq!(role["labels"], serde_json::json!({}));
+        assert_eq!(role["permissions"], serde_json::json!(["super-admin-permission-policy"]));
+        for side in NOUNS.iter().flat_map(|noun| noun.sides) {
+            let sql = format!("SELECT {} FROM {} WHERE {} = $1", names(side.columns), side.table, side.key);
+            assert!(store.read().rows_about(sql, "unknown").await.unwrap().is_empty(), "{}", side.name);
+        }
         assert_eq!(store.read().quoted("settings", "csrf_key").await.unwrap(), None);
     }
 
     #[test]
     fn no_column_with_a_password_a_digest_or_a_sealed_secret_is_quoted() {
-        for column in NOUNS.iter().flat_map(|noun| noun.columns) {
+        let of_sides = NOUNS.iter().flat_map(|noun| noun.sides).flat_map(|side| side.columns);
+        for column in NOUNS.iter().flat_map(|noun| noun.columns).chain(of_sides) {
             let name = column.name();
             let is_secret = ["password_hash", "digest", "secret", "pairs", "management"];
             assert!(!is_secret.iter().any(|part| name.contains(part)), "{name}");

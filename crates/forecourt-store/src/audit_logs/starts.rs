@@ -25,6 +25,13 @@ impl Reader {
         Ok(select.into_tuple().all(&self.connection()).await?)
     }
 
+    /// The oldest date of the entries above this number, microseconds; `None`: there are none.
+    pub async fn oldest_audit_date_after(&self, number: i64) -> Result<Option<i64>, StoreError> {
+        let select = entity::Entity::find().filter(entity::Column::Number.gt(number)).select_only();
+        let found = select.column_as(entity::Column::At.min(), "oldest").into_tuple::<Option<i64>>();
+        Ok(found.one(&self.connection()).await?.flatten())
+    }
+
     /// When the oldest record that is there was written.
     pub async fn oldest_audit_record(&self) -> Result<Option<Timestamp>, StoreError> {
         use entity::Column;

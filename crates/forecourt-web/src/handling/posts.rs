@@ -8,7 +8,7 @@ use axum::{
 };
 use forecourt_app::{Error, ErrorKind};
 use forecourt_core::audit_logs::Journal;
-use forecourt_http::{audits, callers, forms::fits, queries::Query};
+use forecourt_http::{audits, forms::fits, origins, queries::Query};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{Failed, Visit};
@@ -44,7 +44,7 @@ impl<const MOST: usize, S: Send + Sync> FromRequest<S> for Posted<MOST> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Failed> {
         // Only a route outside its site's middleware has no visit: a fault of ours.
         let visit = request.extensions().get::<Visit>().cloned().ok_or(FailureKind::Internal)?;
-        if callers::is_form_of_another_site(request.headers()) {
+        if origins::is_form_of_another_site(request.headers()) {
             return Err(FailureKind::StaleForm.into());
         }
         let readable = is_form(request.headers());

@@ -102,8 +102,19 @@ pub struct AuditChangeShown {
     pub event: String,
     /// The noun and its id.
     pub what: String,
+    /// What is told of it beside.
+    pub details: Vec<DetailShown>,
     /// The members that differ.
     pub members: Vec<MemberChange>,
+}
+
+/// Something that is told of a change.
+#[derive(Clone, Debug, Serialize)]
+pub struct DetailShown {
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub value: String,
 }
 
 /// A member before and after; an empty text: it was not, or is not there.
@@ -172,8 +183,12 @@ impl View for AuditLog {
         };
         let none = Self { records: Vec::new(), paging: Paging::new(1, 20, 0, page), ..full.clone() };
         let empty = Self { filter: Form::new(), filtered: false, exported: Vec::new(), ..none.clone() };
+        let typed = Form::new().with("from", "yesterday");
+        let filter = typed.refused("from", "This must be a day, such as 2026-08-07.");
+        let refused = Self { filter, exported: Vec::new(), ..none.clone() };
         vec![
             Sample::provider("full", full.clone()),
+            Sample::provider("refused", refused),
             Sample::provider("none_found", none),
             Sample::provider("empty", empty),
             Sample::provider("reading", full).reading(),
@@ -191,6 +206,7 @@ fn sample_changes() -> Vec<AuditChangeShown> {
         AuditChangeShown {
             event: "product_updated".to_owned(),
             what: format!("product {}", id("prd", 1)),
+            details: Vec::new(),
             members: vec![
                 member("name", "Payment", "Payments"),
                 member("desc", "", "<script>alert(1)</script>"),
@@ -199,6 +215,10 @@ fn sample_changes() -> Vec<AuditChangeShown> {
         AuditChangeShown {
             event: "subscription_approval_cancelled".to_owned(),
             what: format!("subscription {}", id("sub", 1)),
+            details: vec![
+                DetailShown { name: "product_id".to_owned(), value: id("prd", 1) },
+                DetailShown { name: "reason".to_owned(), value: "<script>alert(1)</script>".to_owned() },
+            ],
             members: Vec::new(),
         },
     ]

@@ -63,7 +63,13 @@ async fn sign_ins_are_on_record_and_the_list_is_narrowed_by_who_and_when() {
         assert!(!none.html.contains("/settings/audit/aud_"), "{path}: {}", none.main());
     }
     let unread = browser.get("/settings/audit?from=nonsense&page=x").await;
-    assert!(unread.html.contains("/settings/audit/aud_"), "what cannot be read counts as not asked");
+    assert_eq!(unread.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        unread.html.contains("id=\"from-error\"") && unread.html.contains("value=\"nonsense\""),
+        "{}",
+        unread.main()
+    );
+    assert!(!unread.html.contains("/settings/audit/aud_"), "no other list in its place: {}", unread.main());
     assert_eq!(browser.get("/settings/audit/aud_unknown").await.status, StatusCode::NOT_FOUND);
 }
 

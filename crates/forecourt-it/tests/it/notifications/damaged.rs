@@ -1,7 +1,7 @@
 //! Rows that cannot be read hold up nobody else's messages.
 
 use forecourt_it::{
-    Client, Forecourt, TestDatabase, Webhook,
+    Client, Forecourt, HookAnswer, TestDatabase, Webhook,
     consistency::{Row, Snapshot, copied_with},
     deadlines::eventually,
     installations::{ADMIN_PASSWORD, text},
@@ -80,4 +80,32 @@ async fn a_row_that_cannot_be_read_holds_up_what_is_about_it_alone() {
     assert!(unknown.arrived().is_empty());
     let left = Snapshot::of(&f.database().location()).await.rows("notices").len();
     assert_eq!(left, MANY, "what is about the approval waits until it can be read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_clock_that_was_ahead_put_off_for_years_is_tried_after_the_start() {
+    let f = Forecourt::start().await;
+    let webhook = Webhook::start().await;
+    webhook.answers(HookAnswer::Status(500));
+    let id = hook(&f, "Chat", &webhook).await;
+    asks(&f, &telling(&f, "webhook", &[&id]).await).await;
+    webhook.has_heard(1).await;
+    let copy = eventually("the failure is written down", || async {
+        let snapshot = Snapshot::of(&f.database().location()).await;
+        snapshot.rows("deliveries").iter().any(|row| row.text("last_error") != "").then(TestDatabase::new)
+    })
+    .await;
+    std::fs::copy(f.database().folder().join("master.key"), copy.folder().join("master.key")).unwrap();
+    copied_with(&f.database().location(), &copy.location(), |rows| {
+        for row in rows.rows_mut("deliveries").iter_mut() {
+            let due = row.number("next_attempt_at").unwrap();
+            row.set("next_attempt_at", Cell::Integer(due + 10 * 365 * 86_400 * 1_000_000));
+        }
+    })
+    .await;
+    drop(f);
+    webhook.answers(HookAnswer::Status(200));
+    let _f = Forecourt::start_on(copy, |_| ()).await;
+    let calls = webhook.has_heard(2).await;
+    assert_eq!(calls[0].headers["webhook-id"], calls[1].headers["webhook-id"]);
 }

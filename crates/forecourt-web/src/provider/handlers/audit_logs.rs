@@ -7,6 +7,7 @@ use forecourt_app::audit_logs::{self, ListedRecord, RecordNames};
 use forecourt_core::{
     audit_logs::{AuditChange, AuditFilter, EventType, objects::NamedObject},
     ids::AuditRecordId,
+    lists::List,
     time::Timestamp,
 };
 use jiff::{civil::Date, tz::TimeZone};
@@ -20,12 +21,14 @@ use crate::{
     handling::Asked,
     links::{Link, admin_api, provider},
     provider::audit_logs::{
-        AuditChangeShown, AuditLog, AuditRecordPage, AuditRow, EventTypeChoice, MemberChange,
+        AuditChangeShown, AuditLog, AuditRecordPage, AuditRow, DetailShown, EventTypeChoice, MemberChange,
     },
 };
 
 /// The fields of the filter; days in UTC.
 const FIELDS: [&str; 5] = ["event_type", "operator_id", "resource_id", "from", "to"];
+/// Those that name days.
+const DAYS: [&str; 2] = ["from", "to"];
 
 pub(super) async fn list(console: Console, asked: Asked) -> Answer {
     let text = |name: &str| asked.given(name).map(str::to_owned);
@@ -38,13 +41,24 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
         paging: asked.paging(PAGE_SIZE),
         ..AuditFilter::default()
     };
-    let found = audit_logs::list(console.app(), &console.caller, &filter).await?;
+    let given: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, asked.text(name))).collect();
+    let mut form = given.iter().fold(Form::new(), |form, (name, value)| form.with(name, *value));
+    for (name, value) in given.iter().filter(|(name, _)| DAYS.contains(name)) {
+        if !value.is_empty() && day(value).is_none() {
+            form = form.refused(name, console.say("audit.no_day", &[]));
+        }
+    }
+    // What was asked for is nothing that can be looked for: no other list is shown in its place.
+    let is_refused = !form.errors.is_empty();
+    let found = match is_refused {
+        true => List { rows: Vec::new(), total: 0 },
+        false => audit_logs::list(console.app(), &console.caller, &filter).await?,
+    };
     let names = audit_logs::names(console.app(), &console.caller, &found.rows).await?;
     let event_types = audit_logs::event_types(&console.caller)?;
-    let given: Vec<(&str, &str)> = FIELDS.iter().map(|name| (*name, asked.text(name))).collect();
     let list = provider::audit_log();
     let view = AuditLog {
-        filter: given.iter().fold(Form::new(), |form, (name, value)| form.with(name, *value)),
+        filter: form,
         records: found.rows.iter().map(|listed| row(listed, &event_types, &names)).collect(),
         paging: rows::paging(&list, &given, asked.page(), found.total),
         filtered: given.iter().any(|(_, value)| !value.is_empty()),
@@ -52,7 +66,7 @@ pub(super) async fn list(console: Console, asked: Asked) -> Answer {
         exported: exported(&filter),
         event_types: event_types.into_iter().map(choice).collect(),
     };
-    console.visit.show(&view)
+    if is_refused { console.visit.show_refused(&view) } else { console.visit.show(&view) }
 }
 
 /// The first moment of the day that `text` names; `None`: it names none.
@@ -167,8 +181,18 @@ fn shown(change: &AuditChange) -> AuditChangeShown {
     AuditChangeShown {
         event: change.event.clone(),
         what: format!("{} {}", change.noun, change.id),
+        details: details(&change.detail),
         members: names.into_iter().filter_map(member).collect(),
     }
+}
+
+/// What is told of the change beside what it changed.
+fn details(detail: &Value) -> Vec<DetailShown> {
+    let members = detail.as_object().into_iter().flatten();
+    members
+        .map(|(name, value)| DetailShown { name: name.clone(), value: text(Some(value)) })
+        .filter(|detail| !detail.value.is_empty())
+        .collect()
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -193,10 +217,13 @@ mod tests {
             event: "portal_updated".into(),
             noun: "portal".into(),
             id: "prt_1".into(),
-            detail: Value::Null,
+            detail: json!({ "fields": ["labels", "name"], "until": null, "count": 2 }),
             before: Some(json!({ "name": "a", "desc": "", "labels": {} })),
             after: Some(json!({ "name": "b", "desc": "", "labels": { "env": "prod" } })),
         };
+        let told: Vec<_> = shown(&change).details.into_iter().map(|d| (d.name, d.value)).collect();
+        let expected = [("fields", "[\"labels\",\"name\"]"), ("count", "2")];
+        assert_eq!(told, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let members: Vec<_> =
             shown(&change).members.into_iter().map(|m| (m.name, m.before, m.after)).collect();
         let expected = [("labels", "", "{\"env\":\"prod\"}"), ("name", "a", "b")];
