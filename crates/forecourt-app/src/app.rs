@@ -200,8 +200,8 @@ impl App {
     }
 
     /// Leaves connections that may lead to a server that is gone for new ones.
-    pub async fn renew_connections(&self) {
-        self.0.store.renew_connections().await;
+    pub async fn renew_connections(&self, is_due: bool) {
+        self.0.store.renew_connections(is_due).await;
     }
 
     /// Why the last write of this process failed, where the database could not do it.

@@ -166,12 +166,13 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves all connections to a PostgreSQL for new ones, after it did not answer: they may lead to nobody, of which
-    /// they would hear minutes later. What is under way on them goes on. Those to a file stay.
-    pub async fn renew_connections(&self) {
+    /// Leaves all connections to a PostgreSQL for new ones, after it did not answer (`is_due`): they may lead to nobody, of
+    /// which they would hear minutes later. What is under way on them goes on. Those to a file stay. Where they are new
+    /// themselves, that waits: whoever looks after the database asks each time it answers.
+    pub async fn renew_connections(&self, is_due: bool) {
         for reader in [&self.reader, &self.before] {
             if let Source::Pool(pools) = &reader.source {
-                pools.renew().await;
+                pools.renew(is_due).await;
             }
         }
     }

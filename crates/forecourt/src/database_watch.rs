@@ -114,10 +114,8 @@ impl Drop for DatabaseWatch {
 async fn look(app: &App, was_away: bool) -> DatabaseState {
     match answers(|| app.ping()).await {
         Ok(unanswered) => {
-            if was_away || unanswered > 0 {
-                // Before anybody is let in again.
-                app.renew_connections().await;
-            }
+            // Before anybody is let in again.
+            app.renew_connections(was_away || unanswered > 0).await;
             writable(app).await
         }
         Err(problem) => DatabaseState::Away(problem),
