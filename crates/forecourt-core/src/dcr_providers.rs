@@ -134,11 +134,13 @@ impl DcrProvider {
     /// This provider with what `input` gives. New values of headers are clear in it.
     ///
     /// # Errors
-    /// When a member breaks a rule, the type would change, or a header is to stay as it is that is not there.
+    /// When a member breaks a rule, the type would change, a header is to stay as it is that is not there, or headers that
+    /// are kept would go to another server.
     pub fn changed(mut self, input: DcrProviderInput, now: Timestamp) -> Result<Self, DcrProviderRefusal> {
         if input.provider_type.is_some_and(|given| given != self.provider_type) {
             return Err(DcrProviderRefusal::TypeFixed(self.provider_type));
         }
+        let before = (self.issuer.clone(), self.base_url.clone());
         if let Some(name) = input.name {
             self.name = text::name("name", &name, text::NAME)?;
         }
@@ -164,6 +166,15 @@ impl DcrProvider {
                 return Err(Invalid::new("base_url", "is required for a provider of type http_bridge").into());
             }
             DcrProviderType::Oidc | DcrProviderType::HttpBridge => {}
+        }
+        let moves = (&self.issuer, &self.base_url) != (&before.0, &before.1);
+        let keeps =
+            input.headers.as_ref().is_none_or(|given| given.values().any(|value| value.reveal() == MASK));
+        if moves && keeps && !self.headers.is_empty() {
+            // Whoever may change where a provider is need not be somebody who may know what it is told.
+            let problem =
+                "must be given again, each with its value: those that are kept were given for another server";
+            return Err(Invalid::new("headers", problem).into());
         }
         if let Some(given) = input.headers {
             self.headers = headers(given, &self.headers)?;

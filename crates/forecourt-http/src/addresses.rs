@@ -74,7 +74,7 @@ fn is_host_and_port(text: &str) -> bool {
 /// The client's address: the connection's, or where that is a trusted proxy, the last untrusted one that the
 /// proxies name in `X-Forwarded-For`, with or without a port.
 ///
-/// `None` where a trusted proxy names what is no address: the proxy's own would let everybody in who comes through it.
+/// `None` where a trusted proxy names nobody, or what is no address: its own would let everybody in who comes through it.
 pub fn client(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network]) -> Option<IpAddr> {
     let mut client = peer(extensions)?;
     let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
@@ -84,9 +84,6 @@ pub fn client(headers: &HeaderMap, extensions: &Extensions, trusted: &[Network])
     let named = named.join(",");
     for hop in named.rsplit(',').map(str::trim) {
         if !is_trusted(client) {
-            break;
-        }
-        if hop.is_empty() {
             break;
         }
         client = named_address(hop)?.to_canonical();
@@ -185,7 +182,10 @@ mod tests {
             client,
             "line by line"
         );
-        assert_eq!(seen("10.0.0.1", &[], proxies).unwrap(), "10.0.0.1");
+        for nobody in [&[][..], &[""], &[" "], &["6.6.6.6,"], &["6.6.6.6", ""]] {
+            assert_eq!(seen("10.0.0.1", nobody, proxies), None, "{nobody:?}");
+        }
+        assert_eq!(seen("10.0.0.1", &[], &[]).unwrap(), "10.0.0.1");
     }
 
     #[test]

@@ -43,6 +43,15 @@ const GLANCE: usize = 1 << 16;
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("forecourt/", env!("CARGO_PKG_VERSION"));
 
+/// Whether secrets may go to `address`, which the server at `base` named: one over TLS does not send them elsewhere in
+/// clear. Another host is fine (RFC 8414 §2 sets none).
+pub(crate) fn is_as_protected(base: &str, address: &str) -> bool {
+    let starts = |text: &str, scheme: &str| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    starts(address, "https://") || (starts(address, "http://") && !starts(base, "https://"))
+}
+
 /// Makes outgoing calls. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Outgoing(Arc<Parts>);

@@ -95,6 +95,25 @@ fn a_masked_header_stays_as_it_is_and_an_absent_one_goes() {
 }
 
 #[test]
+fn no_server_is_sent_headers_that_were_given_for_another() {
+    let at = |issuer: &str| DcrProviderInput { issuer: Some(issuer.into()), ..Default::default() };
+    let with =
+        |given: DcrProviderInput| DcrProviderInput { headers: given.headers, ..at("https://evil.example") };
+    let mut provider = made(oidc()).unwrap();
+    let changed = |provider: &DcrProvider, input| provider.clone().changed(input, Timestamp::default());
+    assert!(changed(&provider, at("https://other.example")).is_ok(), "there are none");
+    provider.headers = [("X-Key".into(), KeptSecret::Sealed("one".into()))].into();
+    let kept = with_headers([("X-Key", MASK), ("X-Other", "given")]);
+    for input in [at("https://evil.example"), with(kept)] {
+        let refused = changed(&provider, input).unwrap_err().to_string();
+        assert!(refused.starts_with("headers must be given again"), "{refused}");
+    }
+    assert!(changed(&provider, at(&provider.issuer)).is_ok(), "it stays where it is");
+    assert!(changed(&provider, with(with_headers([("X-Key", "another")]))).is_ok());
+    assert!(changed(&provider, with(with_headers([]))).unwrap().headers.is_empty());
+}
+
+#[test]
 fn a_header_that_cannot_be_sent_is_refused() {
     for pairs in [
         [("", "a")],

@@ -112,12 +112,39 @@ fn settings_that_are_not_known_are_ignored() {
 
 #[test]
 fn a_secret_stays_until_it_is_named_and_an_empty_one_is_removed() {
-    let option = changed(new(SignInType::Ldap, ldap()).unwrap(), json!({ "port": "389" })).unwrap();
+    let option = changed(new(SignInType::Ldap, ldap()).unwrap(), json!({ "timeout": 20 })).unwrap();
     let SignInConfig::Ldap(config) = &option.config else { panic!("ldap") };
-    assert_eq!((config.port, &config.bind_password), (389, &Some(KeptSecret::Clear("s3cret".into()))));
+    assert_eq!((config.timeout, &config.bind_password), (20, &Some(KeptSecret::Clear("s3cret".into()))));
     let option = changed(option, json!({ "bind_password": "" })).unwrap();
     let SignInConfig::Ldap(config) = &option.config else { panic!("ldap") };
-    assert_eq!((config.port, &config.bind_password), (389, &None));
+    assert_eq!((config.timeout, &config.bind_password), (20, &None));
+    assert!(changed(option, json!({ "port": "10389" })).is_ok(), "there is none that could be told");
+}
+
+#[test]
+fn no_server_is_told_a_secret_that_was_given_for_another_or_for_a_better_protection() {
+    let mut tls = ldap();
+    tls["use_ssl"] = json!(true);
+    for (provider_type, full, change, member) in [
+        (SignInType::Oidc, oidc(), json!({ "issuer": "https://evil.example" }), "oidc.client_secret"),
+        (SignInType::Oidc, oidc(), json!({ "issuer": "http://id.example.com" }), "oidc.client_secret"),
+        (SignInType::Oidc, oidc(), json!({ "ssl_verify": false }), "oidc.client_secret"),
+        (SignInType::Ldap, tls.clone(), json!({ "host": "evil.example" }), "ldap.bind_password"),
+        (SignInType::Ldap, tls.clone(), json!({ "port": "10389" }), "ldap.bind_password"),
+        (SignInType::Ldap, tls.clone(), json!({ "use_ssl": false }), "ldap.bind_password"),
+        (SignInType::Ldap, tls, json!({ "ssl_verify": false }), "ldap.bind_password"),
+    ] {
+        let option = || new(provider_type, full.clone()).unwrap();
+        let (_, secret) = member.split_once('.').unwrap();
+        let refused = changed(option(), change.clone()).unwrap_err().to_string();
+        assert!(refused.contains(member) && refused.contains("must be given again"), "{change}: {refused}");
+        let mut with = change.clone();
+        with[secret] = json!("another");
+        assert!(changed(option(), with).is_ok(), "{change} with it");
+        let mut without = change;
+        without[secret] = json!(null);
+        assert!(changed(option(), without).is_err(), "null is absent");
+    }
 }
 
 #[test]

@@ -6,12 +6,13 @@
 use forecourt_core::secrets::PlainSecret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::{
     KnownClient, Management, NewClient, Registered, Registrar, RegistrationError, acted, client_id,
     issued_secret, members, send, sensitive, unusable,
 };
-use crate::outgoing::{CallError, Method, Outgoing, StatusCode};
+use crate::outgoing::{CallError, Method, Outgoing, StatusCode, is_as_protected};
 
 /// The call that only reads: whatever becomes of it, the provider has done nothing.
 pub(super) const DISCOVERY: &str = "discovery";
@@ -56,7 +57,7 @@ pub(super) async fn update(
         return Err(unusable(UPDATE, "the answer is about another client"));
     }
     // Either may be left out where it did not change.
-    let uri = text(&members, "registration_client_uri").filter(|uri| is_protected(registrar, uri));
+    let uri = text(&members, "registration_client_uri").filter(|uri| is_as_protected(&registrar.issuer, uri));
     let token = text(&members, "registration_access_token").map(PlainSecret::presented);
     let renewed = Management {
         uri: uri.unwrap_or(&own.uri).to_owned(),
@@ -85,7 +86,11 @@ fn managing<'a>(
         "the provider gave no registration_client_uri and registration_access_token (RFC 7592), so the client can \
          only be changed and removed there",
     ))?;
-    let mut headers = registrar.headers(call)?;
+    // What the provider wants in each call is for its own host: the client may be one of a provider that was here before.
+    let mut headers = match is_same_host(&registrar.issuer, &own.uri) {
+        true => registrar.headers(call)?,
+        false => accepting_json(),
+    };
     let bearer = PlainSecret::presented(format!("Bearer {}", own.token.reveal()));
     let bearer = sensitive(&bearer).ok_or_else(|| RegistrationError::Call {
         call,
@@ -93,6 +98,17 @@ fn managing<'a>(
     })?;
     headers.insert(AUTHORIZATION, bearer);
     Ok((own, headers))
+}
+
+fn is_same_host(one: &str, other: &str) -> bool {
+    let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
+    origin(one).is_some_and(|one| origin(other) == Some(one))
+}
+
+fn accepting_json() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers
 }
 
 /// The `registration_endpoint` of the issuer's configuration (OpenID Connect Discovery 1.0 §4).
@@ -106,9 +122,7 @@ async fn registration_endpoint(
         acted: false,
     };
     let address = format!("{}/.well-known/openid-configuration", registrar.issuer.trim_end_matches('/'));
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let answer = send(outgoing, DISCOVERY, Method::GET, &address, headers, None).await?;
+    let answer = send(outgoing, DISCOVERY, Method::GET, &address, accepting_json(), None).await?;
     if answer.status != StatusCode::OK {
         return Err(RegistrationError::Status { call: DISCOVERY, status: answer.status, code: None });
     }
@@ -118,19 +132,10 @@ async fn registration_endpoint(
     }
     let endpoint = text(&found, "registration_endpoint")
         .ok_or_else(|| refused("the provider offers no registration_endpoint: it registers no clients"))?;
-    if !is_protected(registrar, endpoint) {
+    if !is_as_protected(&registrar.issuer, endpoint) {
         return Err(refused("the registration_endpoint is no https address although the issuer is one"));
     }
     Ok(endpoint.to_owned())
-}
-
-/// Whether secrets may go to `address`: an issuer over TLS does not send them elsewhere in clear. Another host is fine
-/// (RFC 8414 §2 sets none).
-fn is_protected(registrar: &Registrar, address: &str) -> bool {
-    let starts = |text: &str, scheme: &str| {
-        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    starts(address, "https://") || (starts(address, "http://") && !starts(&registrar.issuer, "https://"))
 }
 
 /// The client's metadata (RFC 7591 §2). Without redirect URIs it asks for tokens of its own only, which take no
@@ -153,7 +158,8 @@ fn metadata(client_name: &str, redirect_uris: &[String]) -> Map<String, Value> {
 
 /// How the client is managed: both members or neither.
 fn management(registrar: &Registrar, members: &Map<String, Value>) -> Option<Management> {
-    let uri = text(members, "registration_client_uri").filter(|uri| is_protected(registrar, uri))?;
+    let uri =
+        text(members, "registration_client_uri").filter(|uri| is_as_protected(&registrar.issuer, uri))?;
     let token = text(members, "registration_access_token")?;
     Some(Management { uri: uri.to_owned(), token: PlainSecret::presented(token) })
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use url::{Url, form_urlencoded};
 
 use super::{SignInFault, word};
-use crate::outgoing::{Answer, Call, Method, Outgoing};
+use crate::outgoing::{Answer, Call, Method, Outgoing, is_as_protected};
 
 /// A client of an issuer.
 #[derive(Clone, Debug)]
@@ -156,7 +156,30 @@ async fn discover(outgoing: &Outgoing, settings: &OidcSignIn) -> Result<Metadata
     if metadata.issuer != settings.issuer {
         return Err(SignInFault::Misconfigured(format!("{WHAT} names another issuer than the settings")));
     }
+    // Keys and tokens that came in clear would be anybody's.
+    if let Some(member) = metadata.unprotected() {
+        let why = format!("{WHAT}: {member} must be an address over TLS, as the issuer's is");
+        return Err(SignInFault::Misconfigured(why));
+    }
     Ok(metadata)
+}
+
+impl Metadata {
+    /// An address to which nothing secret may go, and from which nothing may be believed; `None`: each is as protected as
+    /// the issuer's.
+    fn unprotected(&self) -> Option<&'static str> {
+        let required = [
+            ("authorization_endpoint", Some(&self.authorization_endpoint)),
+            ("token_endpoint", Some(&self.token_endpoint)),
+            ("jwks_uri", Some(&self.jwks_uri)),
+            ("userinfo_endpoint", self.userinfo_endpoint.as_ref()),
+            ("end_session_endpoint", self.end_session_endpoint.as_ref()),
+        ];
+        let is_wrong = |(_, address): &(&str, Option<&String>)| {
+            address.is_some_and(|address| !is_as_protected(&self.issuer, address))
+        };
+        required.into_iter().find(is_wrong).map(|(member, _)| member)
+    }
 }
 
 /// The scopes that are asked for; `openid` makes it OpenID Connect.

@@ -192,7 +192,7 @@ mod tests {
         let mut rest = Rest::default();
         let left: Vec<_> = (0..86_400).filter(|second| rest.is_over(true, at(*second))).collect();
         assert_eq!(left.get(..7).unwrap(), [0, 30, 90, 210, 450, 930, 1_530]);
-        assert_eq!(left.len(), 147, "in a day of a server that never recovers");
+        assert_eq!(left.len(), 148, "in a day of a server that never recovers");
         assert!(rest.is_over(true, at(86_400 + 1_300)), "a quiet time begins it anew");
         assert!(rest.is_over(true, at(86_400 + 1_330)));
     }

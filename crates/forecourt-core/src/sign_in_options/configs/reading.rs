@@ -23,6 +23,9 @@ const MOST: usize = 50;
 /// For how long a directory may be waited for at most, in seconds.
 const LONGEST_WAIT: i64 = 300;
 
+/// Why a secret that is kept is asked for.
+const AGAIN: &str = "must be given again: the one that is kept was given for another server or protection";
+
 /// A check of a text: the field it is called, and the text.
 type Check = fn(&str, &str) -> Result<String, Invalid>;
 
@@ -40,13 +43,36 @@ impl SignInConfig {
     pub(in crate::sign_in_options) fn changed(self, given: &GivenConfig) -> Result<Self, Invalid> {
         let members = Members::open(self.provider_type().config_member(), &given.members);
         let read = Given { members, whole: given.whole };
-        Ok(match if given.whole { self.reset() } else { self } {
+        let before = self.clone();
+        let changed = match if given.whole { self.reset() } else { self } {
             Self::BuiltIn(config) => Self::BuiltIn(config.changed(&read)?),
             Self::Oidc(config) => Self::Oidc(config.changed(&read)?),
             Self::Saml(config) => Self::Saml(config.changed(&read)?),
             Self::Ldap(config) => Self::Ldap(config.changed(&read)?),
             Self::Cas(config) => Self::Cas(config.changed(&read)?),
-        })
+        };
+        match changed.told_elsewhere(&before) {
+            Some(member) if !read.members.has(member) => Err(read.members.invalid(member, AGAIN)),
+            _ => Ok(changed),
+        }
+    }
+
+    /// The secret of `before` that would be told to another server now, or over a connection that is less protected: whoever
+    /// may change where an option leads need not be somebody who may know it.
+    fn told_elsewhere(&self, before: &Self) -> Option<&'static str> {
+        match (self, before) {
+            (Self::Oidc(new), Self::Oidc(old)) => {
+                let moves = new.issuer != old.issuer || (old.ssl_verify && !new.ssl_verify);
+                (moves && old.client_secret.is_some()).then_some("client_secret")
+            }
+            (Self::Ldap(new), Self::Ldap(old)) => {
+                let moves =
+                    (&new.host, new.port, &new.root_ca_cert) != (&old.host, old.port, &old.root_ca_cert);
+                let weakens = (old.use_ssl && !new.use_ssl) || (old.ssl_verify && !new.ssl_verify);
+                ((moves || weakens) && old.bind_password.is_some()).then_some("bind_password")
+            }
+            _ => None,
+        }
     }
 }
 

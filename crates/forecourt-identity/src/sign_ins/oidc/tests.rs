@@ -334,3 +334,24 @@ async fn claims_go_by_other_names_where_the_settings_say_so_and_the_userinfo_add
     issuer.tells(&claims);
     assert_eq!(issuer.arrive().await.unwrap().email, None, "an address that the issuer does not believe");
 }
+
+#[test]
+fn an_issuer_over_tls_names_no_address_in_clear() {
+    let plain = |member: &str| {
+        let mut told = json!({
+            "issuer": "https://id.example", "authorization_endpoint": "https://id.example/a",
+            "token_endpoint": "https://tokens.example/t", "jwks_uri": "HTTPS://id.example/k",
+            "userinfo_endpoint": "https://id.example/u", "end_session_endpoint": "https://id.example/e",
+        });
+        if !member.is_empty() {
+            told[member] = json!("http://id.example/plain");
+        }
+        serde_json::from_value::<Metadata>(told).unwrap().unprotected()
+    };
+    assert_eq!(plain(""), None);
+    for member in
+        ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint"]
+    {
+        assert_eq!(plain(member), Some(member));
+    }
+}
