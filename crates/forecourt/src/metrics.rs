@@ -10,7 +10,7 @@ mod served;
 pub use self::{
     expositions::{Exposition, Sample},
     processes::Process,
-    served::of_process_that_serves,
+    served::{of_jobs, of_process_that_serves},
 };
 
 /// How the values of a metric go on.

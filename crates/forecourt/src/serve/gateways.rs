@@ -54,19 +54,7 @@ pub(super) async fn start(
     let mut tasks = Vec::new();
     for (listener, is_tls) in [(plain, false), (tls, true)] {
         let Some(listener) = listener else { continue };
-        let listener = listener.into_tokio().map_err(|error| system(&error))?;
-        let (served, mut stopped) = (gateway.clone(), stopped.clone());
-        tasks.push(tokio::spawn(async move {
-            let shutdown = async move {
-                // An error means that nobody can ask any more, which is a stop too.
-                let _asked = stopped.wait_for(|stop| *stop).await;
-            };
-            if is_tls {
-                served.serve_tls(listener, shutdown).await;
-            } else {
-                served.serve(listener, shutdown).await;
-            }
-        }));
+        tasks.push(listener.serve_gateway(&gateway, is_tls, jobs, stopped.clone()));
     }
     Ok((gateway, RunningGateway { stop, tasks, feed, delivery, quotas }))
 }
