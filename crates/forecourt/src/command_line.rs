@@ -179,7 +179,12 @@ pub fn run() -> ExitCode {
 
 /// No image of this process is written where it crashes: keys are in it.
 fn keep_memory_off_disks() {
-    let allowed = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    let found = getrlimit(Resource::Core);
+    if found.current == Some(0) {
+        // A sandbox that sets it may not let it be set again.
+        return;
+    }
+    let allowed = Rlimit { current: Some(0), ..found };
     if let Err(error) = setrlimit(Resource::Core, allowed) {
         tell(&format!(
             "forecourt: a crash could leave an image of the memory, keys included, on a disk: {error}"
