@@ -4,6 +4,9 @@
 //! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
 //! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
 
+#[cfg(test)]
+mod documentation;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
