@@ -46,7 +46,8 @@ pub(super) async fn start(
     let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
     let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls])?;
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded, Arc::clone(jobs)).await;
-    let quotas = limit_counts::start(gateway.clone(), &settings.data_folder(), Arc::clone(jobs));
+    // Another process on the same data folder counts for itself.
+    let quotas = limit_counts::start(gateway.clone(), folder.path(), Arc::clone(jobs));
     let feed = feed.map_err(|error| failures::of_app(settings, &error))?;
     let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder, Arc::clone(jobs));
     let delivery = delivery.map_err(|error| system(&error))?;
