@@ -43,6 +43,14 @@ use forecourt_wire::{changes::ChangeBatch, sync::Position};
 use tokio::sync::watch;
 use url::Url;
 
+pub use self::{
+    client::Following,
+    delivery::{Delivering, SpooledUsage},
+    folder::{Folder, FolderError},
+    pinning::NodeTls,
+    spool::Spool,
+    token::NodeToken,
+};
 use self::{
     client::{Client, Link},
     clock::CorrectedClock,
@@ -52,13 +60,6 @@ use self::{
     intake::Intake,
     keeper::{Keeper, Kept, STATE},
     state_file::{Extent, Loaded},
-};
-pub use self::{
-    delivery::SpooledUsage,
-    folder::{Folder, FolderError},
-    pinning::NodeTls,
-    spool::Spool,
-    token::NodeToken,
 };
 use crate::{Clock, Config, Gateway};
 
@@ -181,23 +182,12 @@ impl Node {
         &self.status
     }
 
-    /// Follows the control plane and delivers counted calls until `stop` says so; then the last counts are delivered,
-    /// or left on the disk. To be stopped when the gateway answers no more requests.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
+    /// The work that must go on, in tasks of their own, so that a state that is being applied does not hold up the
+    /// deliveries. The folder is to be kept until both are dropped: another process may use it then.
+    pub fn split(self) -> (Following, Delivering, Folder) {
         let Self { gateway, folder, client, usage, status } = self;
-        let mut stopped = stop.clone();
-        let delivering = delivery::deliver(gateway, usage, status.link.clone(), status.waiting, stop);
-        // Spawned, so that a state that is being applied does not hold up the deliveries.
-        let following = tokio::spawn(client.run());
-        delivering.await;
-        drop(stopped.wait_for(|stop| *stop).await);
-        following.abort();
-        if let Err(error) = following.await
-            && !error.is_cancelled()
-        {
-            tracing::error!(error.cause = %error, "the stream ended early");
-        }
-        drop(folder);
+        let NodeStatus { link, waiting, .. } = status;
+        (Following(client), Delivering { gateway, usage, link, waiting }, folder)
     }
 }
 

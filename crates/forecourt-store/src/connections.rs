@@ -87,7 +87,8 @@ impl Store {
     pub async fn open(location: &Location) -> Result<Self, StoreError> {
         let (reader, before, writer, probe) = match location {
             Location::Sqlite(path) => {
-                // The writer comes first: it makes the file and switches it to WAL.
+                options::make_private(path);
+                // The writer comes first: it switches the file to WAL.
                 let writer = Database::connect(sqlite(path, 1, false)).await?;
                 migrate(&writer).await?;
                 // Tells the planner how many rows indexes lead to, where that has changed much since it was last told: of
@@ -216,7 +217,10 @@ impl Reader {
 /// A connection for one piece of work, which leaves the schema as it is.
 pub(crate) async fn of_a_tool(location: &Location, read_only: bool) -> Result<DatabaseConnection, DbErr> {
     match location {
-        Location::Sqlite(path) => Database::connect(sqlite(path, 1, read_only)).await,
+        Location::Sqlite(path) => {
+            options::make_private(path);
+            Database::connect(sqlite(path, 1, read_only)).await
+        }
         Location::Postgres(url) => Database::connect(postgres(url, TOOL, READERS + LISTENER + 2)).await,
     }
 }
@@ -274,6 +278,24 @@ mod tests {
             .await
             .expect("it waits for a reader")
             .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_made_is_readable_by_its_owner_alone_and_one_that_is_there_stays_as_it_is() {
+        use std::{fs, os::unix::fs::PermissionsExt};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let store = Store::open(&Location::Sqlite(path.clone())).await.unwrap();
+        let modes = || -> Vec<u32> {
+            let found = fs::read_dir(folder.path()).unwrap();
+            found.map(|file| file.unwrap().metadata().unwrap().permissions().mode() & 0o777).collect()
+        };
+        let made = modes();
+        assert!(made.len() > 1 && made.iter().all(|mode| *mode == 0o600), "{made:?}");
+        drop(store);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        drop(Store::open(&Location::Sqlite(path.clone())).await.unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
 
     #[tokio::test]

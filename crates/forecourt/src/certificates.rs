@@ -3,9 +3,9 @@
 //! An operator's own certificate goes into the same two files.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
+    fs::{self, File, Permissions},
+    io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -63,18 +63,43 @@ fn make(folder: &Path, certificate: &Path, key: &Path, host: &str) -> Result<(),
     }
     let made = rcgen::generate_simple_self_signed(names)?;
     fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
-    // The key first: a start that is cut off in between finds one file missing and makes both anew.
-    write(key, &made.signing_key.serialize_pem(), 0o600)?;
-    write(certificate, &made.cert.pem(), 0o644)
+    // One that is there alone may be an operator's own, or the first of two that a start made which was cut off.
+    set_aside(certificate)?;
+    set_aside(key)?;
+    write(folder, key, &made.signing_key.serialize_pem(), 0o600)?;
+    write(folder, certificate, &made.cert.pem(), 0o644)
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), CertificateError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(mode);
-    options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|source| file_error(path, source))
+/// Renames a file that cannot be used without its other half, where it is there: `admin.crt` to `admin.crt.alone`.
+fn set_aside(path: &Path) -> Result<(), CertificateError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".alone");
+    match fs::rename(path, &aside) {
+        Ok(()) => {
+            tracing::warn!(
+                file = %path.display(),
+                moved_to = %Path::new(&aside).display(),
+                "one of admin.crt and admin.key is there alone: it is set aside, and both are made anew"
+            );
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(file_error(path, source)),
+    }
+}
+
+/// Writes a file, which has its name only once it is whole and on the disk.
+fn write(folder: &Path, path: &Path, text: &str, mode: u32) -> Result<(), CertificateError> {
+    let written = || -> std::io::Result<()> {
+        // Readable by its owner alone, until it may be more.
+        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+        draft.write_all(text.as_bytes())?;
+        draft.as_file().set_permissions(Permissions::from_mode(mode))?;
+        draft.as_file().sync_all()?;
+        draft.persist(path)?;
+        File::open(folder)?.sync_all()
+    };
+    written().map_err(|source| file_error(path, source))
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> CertificateError {
@@ -83,8 +108,6 @@ fn file_error(path: &Path, source: std::io::Error) -> CertificateError {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[tokio::test]
@@ -96,6 +119,21 @@ mod tests {
         assert_eq!(key.permissions().mode() & 0o777, 0o600);
         of_administrators(folder.path(), "portal.example.com").await.unwrap();
         assert_eq!(fs::read(folder.path().join("tls/admin.crt")).unwrap(), certificate);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_or_a_key_that_is_there_alone_is_set_aside_and_not_written_over() {
+        for (name, other) in [("admin.crt", "admin.key"), ("admin.key", "admin.crt")] {
+            let folder = tempfile::tempdir().unwrap();
+            let tls = folder.path().join("tls");
+            fs::create_dir(&tls).unwrap();
+            fs::write(tls.join(name), "an operator's own").unwrap();
+            of_administrators(folder.path(), "a").await.unwrap();
+            let aside = fs::read_to_string(tls.join(format!("{name}.alone"))).unwrap();
+            assert_eq!(aside, "an operator's own");
+            assert!(!tls.join(format!("{other}.alone")).exists());
+            assert_eq!(fs::read_dir(&tls).unwrap().count(), 3, "no draft is left");
+        }
     }
 
     #[tokio::test]

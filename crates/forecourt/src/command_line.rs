@@ -4,6 +4,9 @@
 //! Invariant: standard output carries what a command was asked to print and nothing else; `serve` and
 //! `gateway` print exactly one line there, `ready {json}`. Everything else goes to standard error. A failure ends with code 1 and one sentence.
 
+#[cfg(test)]
+mod documentation;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -179,7 +182,12 @@ pub fn run() -> ExitCode {
 
 /// No image of this process is written where it crashes: keys are in it.
 fn keep_memory_off_disks() {
-    let allowed = Rlimit { current: Some(0), ..getrlimit(Resource::Core) };
+    let found = getrlimit(Resource::Core);
+    if found.current == Some(0) {
+        // A sandbox that sets it may not let it be set again.
+        return;
+    }
+    let allowed = Rlimit { current: Some(0), ..found };
     if let Err(error) = setrlimit(Resource::Core, allowed) {
         tell(&format!(
             "forecourt: a crash could leave an image of the memory, keys included, on a disk: {error}"

@@ -14,6 +14,8 @@ mod layers;
 mod notifications;
 mod outgoing;
 mod redis;
+#[cfg(test)]
+mod reference_tests;
 mod restrictions;
 mod sign_ins;
 mod sync;

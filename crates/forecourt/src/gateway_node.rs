@@ -3,6 +3,7 @@
 //! Invariant: callers are served once a whole state is in force, from the disk or from the control plane, and not
 //! before; then standard output gets its one line, `ready {json}`.
 
+mod feeding;
 mod told;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -17,9 +18,12 @@ use serde_json::json;
 use tokio::{sync::watch, task::JoinHandle};
 use url::Url;
 
+use self::feeding::Feeding;
 use crate::{
     config::{LimitSettings, SsrfProtectionSettings},
-    durations, limit_counts,
+    durations,
+    jobs::Jobs,
+    limit_counts,
     listeners::{GRACE, Listener, Serving},
     node_folder,
     serve::{VERSION, system_clock},
@@ -109,9 +113,8 @@ pub struct RunningNode {
     gateway: Gateway,
     /// Ends what callers use.
     stop: watch::Sender<bool>,
-    /// Ends what the control plane is told, once no call is left.
-    leave: watch::Sender<bool>,
-    following: JoinHandle<()>,
+    feeding: Feeding,
+    jobs: Arc<Jobs>,
     listeners: Vec<(Listener, bool)>,
     serving: Vec<JoinHandle<()>>,
     status_serving: Option<Serving>,
@@ -152,7 +155,8 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
         say("status", format!("http://{}", status.authority()));
     }
     let config = node_config(&options, address)?;
-    let (tracing, export) = start_export(&options)?;
+    let jobs = Arc::new(Jobs::default());
+    let (tracing, export) = start_export(&options, &jobs)?;
     let limits = Config { tracing, ..limits(&options)? };
     let data_dir = options.data_dir.clone();
     // Reading a large state takes seconds of computing.
@@ -164,20 +168,18 @@ pub async fn start(options: GatewayOptions) -> Result<RunningNode, String> {
     let node = opening.await.map_err(|error| error.to_string())??;
     say("node", node.id().to_string());
     let (gateway, node_status) = (node.gateway().clone(), node.status().clone());
-    let router = told::router(node_status.clone(), gateway.clone());
-    let status_serving = status.map(|listener| listener.serve(router, None)).transpose();
-    let status_serving = status_serving.map_err(|error| error.to_string())?;
-    let quotas = limit_counts::start(gateway.clone(), &data_dir, Arc::default());
-    let stop = watch::Sender::new(false);
-    let (leave, left) = watch::channel(false);
-    let following = tokio::spawn(node.run(left));
+    let router = told::router(node_status.clone(), gateway.clone(), Arc::clone(&jobs));
+    let status_serving =
+        status.map(|listener| listener.serve(router, None, &jobs, |jobs| &jobs.status_listener));
+    let quotas = limit_counts::start(gateway.clone(), &data_dir, Arc::clone(&jobs));
+    let feeding = feeding::start(node, &jobs);
     let listeners = [(plain, false)].into_iter().chain(tls.map(|listener| (listener, true))).collect();
     Ok(RunningNode {
         status: node_status,
         gateway,
-        stop,
-        leave,
-        following,
+        stop: watch::Sender::new(false),
+        feeding,
+        jobs,
         listeners,
         serving: Vec::new(),
         status_serving,
@@ -191,26 +193,14 @@ impl RunningNode {
     /// Waits for a whole state, then lets callers in and answers with the JSON of the `ready` line.
     ///
     /// # Errors
-    /// When there is no runtime, or the node ended.
+    /// When the node ended.
     pub async fn open(&mut self) -> Result<String, String> {
         if !self.status.whole().await {
             return Err("the node ended before it had a state".into());
         }
-        let gateway = self.gateway.clone();
         for (listener, is_tls) in self.listeners.drain(..) {
-            let listener = listener.into_tokio().map_err(|error| error.to_string())?;
-            let (gateway, mut stopped) = (gateway.clone(), self.stop.subscribe());
-            self.serving.push(tokio::spawn(async move {
-                let shutdown = async move {
-                    // An error means that nobody can ask any more, which is a stop too.
-                    let _asked = stopped.wait_for(|stop| *stop).await;
-                };
-                if is_tls {
-                    gateway.serve_tls(listener, shutdown).await;
-                } else {
-                    gateway.serve(listener, shutdown).await;
-                }
-            }));
+            let stopped = self.stop.subscribe();
+            self.serving.push(listener.serve_gateway(&self.gateway, is_tls, &self.jobs, stopped));
         }
         Ok(self.ready.to_string())
     }
@@ -223,10 +213,7 @@ impl RunningNode {
                 tracing::error!(error.cause = %error, "the gateway ended early");
             }
         }
-        self.leave.send_replace(true);
-        if let Err(error) = self.following.await {
-            tracing::error!(error.cause = %error, "the node ended early");
-        }
+        self.feeding.stop().await;
         self.quotas.stop().await;
         if let Some(export) = self.export {
             export.stop().await;
@@ -237,11 +224,14 @@ impl RunningNode {
     }
 }
 
-fn start_export(options: &GatewayOptions) -> Result<(Option<Tracing>, Option<Export>), String> {
+fn start_export(
+    options: &GatewayOptions,
+    jobs: &Arc<Jobs>,
+) -> Result<(Option<Tracing>, Option<Export>), String> {
     let Some(endpoint) = options.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) else {
         return Ok((None, None));
     };
-    let started = span_export::start(endpoint, options.otlp_sampled_percent);
+    let started = span_export::start(endpoint, options.otlp_sampled_percent, jobs);
     let (tracing, export) = started.map_err(|problem| format!("--otlp-endpoint {problem}"))?;
     Ok((Some(tracing), Some(export)))
 }

@@ -37,7 +37,7 @@ macro_rules! jobs {
 }
 
 jobs! {
-    /// The embedded gateway's counts are stored.
+    /// The gateway's counts are stored: the embedded one's, or a node's by its control plane.
     usage_delivery;
     /// Counted calls are added up.
     usage_keeping;
@@ -57,14 +57,33 @@ jobs! {
     event_pruning;
     /// Secrets are sealed anew after the master key was changed.
     resealing;
-    /// The embedded gateway hears of changes.
+    /// The gateway hears of changes: from the database, or a node from its control plane.
     gateway_feed;
     /// What quotas counted is kept on the disk.
     quota_keeping;
     /// It is looked whether the database answers.
     database_watch;
-    /// What other processes commit is heard of; it runs all the time, and no runs are counted.
+    /// Spans are sent to a collector.
+    span_export;
+    // These run all the time, and no runs are counted.
+    /// What other processes commit is heard of.
     revision_listening;
+    /// The console and the Admin API are served.
+    admin_listener;
+    /// The same over TLS.
+    admin_tls_listener;
+    /// The Portal API is served.
+    portal_api_listener;
+    /// The site is served.
+    site_listener;
+    /// Callers are served.
+    gateway_listener;
+    /// The same over TLS.
+    gateway_tls_listener;
+    /// Gateway nodes are served.
+    sync_listener;
+    /// Health and metrics are served.
+    status_listener;
 }
 
 impl Job {
@@ -120,6 +139,20 @@ impl Job {
 }
 
 impl Jobs {
+    /// Those of a gateway node.
+    pub fn of_a_node(&self) -> impl Iterator<Item = &Job> {
+        [
+            &self.usage_delivery,
+            &self.gateway_feed,
+            &self.quota_keeping,
+            &self.span_export,
+            &self.gateway_listener,
+            &self.gateway_tls_listener,
+            &self.status_listener,
+        ]
+        .into_iter()
+    }
+
     /// The names of those that broke off and do not go on yet.
     pub fn down(&self) -> impl Iterator<Item = &'static str> {
         self.all().filter(|job| job.is_down()).map(Job::name)

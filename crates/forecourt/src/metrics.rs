@@ -10,7 +10,7 @@ mod served;
 pub use self::{
     expositions::{Exposition, Sample},
     processes::Process,
-    served::of_process_that_serves,
+    served::{of_jobs, of_process_that_serves},
 };
 
 /// How the values of a metric go on.
@@ -175,6 +175,40 @@ mod tests {
         listed.sort();
         documented.sort();
         assert_eq!(listed, documented);
+    }
+
+    #[test]
+    fn every_alert_asks_for_a_metric_and_labels_that_there_are() {
+        let alerts = include_str!("../../../docs/operating.md");
+        let expressions: Vec<_> =
+            alerts.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
+        assert!(expressions.len() > 10, "{expressions:?}");
+        let is_part = |character: char| character.is_ascii_lowercase() || character == '_';
+        for expression in expressions {
+            assert!(expression.contains("forecourt_"), "{expression}");
+            for (at, _) in expression.match_indices("forecourt_") {
+                let rest = &expression[at..];
+                let (name, after) = rest.split_at(rest.find(|part| !is_part(part)).unwrap_or(rest.len()));
+                let metric = ALL.iter().find(|metric| metric.name == name);
+                let metric = metric.unwrap_or_else(|| panic!("there is no {name}: {expression}"));
+                if let Some(labels) = after.strip_prefix('{') {
+                    let label = &labels[..labels.find(|part| !is_part(part)).unwrap()];
+                    assert!(metric.labels.contains(&label), "{name} has no {label}: {expression}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_lists_every_job_and_no_other() {
+        let row = DOCUMENT.lines().find(|line| line.starts_with("| `job` | ")).unwrap();
+        let mut documented: Vec<_> = row.split('`').skip(3).step_by(2).collect();
+        documented.sort_unstable();
+        documented.dedup();
+        let jobs = crate::jobs::Jobs::default();
+        let mut known: Vec<_> = jobs.all().map(crate::jobs::Job::name).collect();
+        known.sort_unstable();
+        assert_eq!(documented, known);
     }
 
     #[test]

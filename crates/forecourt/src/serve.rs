@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::Router;
 pub use forecourt_app::{App, Clock};
 use forecourt_core::{time::Timestamp, traces::Tracing};
 use forecourt_http::{Context, InFlight, observations::Observations};
@@ -29,8 +30,8 @@ use crate::{
     config::Settings,
     database_watch::{self, DatabaseWatch},
     faces::{self, Urls, Watching},
-    jobs::Jobs,
-    listeners::{GRACE, Serving},
+    jobs::{Job, Jobs},
+    listeners::{GRACE, Listener, Serving},
     master_key::{self, MasterKeyError},
     metrics::Process,
     presences::{self, Presence},
@@ -179,7 +180,7 @@ pub async fn start_telling(
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
     first_password.as_deref().map(tell);
     let jobs = Arc::new(Jobs::default());
-    let (tracing, export) = start_export(settings)?;
+    let (tracing, export) = start_export(settings, &jobs)?;
     let watch = database_watch::start(app.clone(), Arc::clone(&jobs));
     let chores = sync_listener::start_chores(&app, &jobs);
     let gateway = match (bound.gateway, bound.gateway_tls) {
@@ -195,28 +196,29 @@ pub async fn start_telling(
         gateway: gateway.as_ref().map(|(gateway, _)| gateway.clone()),
         database: watch.state(),
         observations: watching.observations.clone(),
-        jobs,
+        jobs: Arc::clone(&jobs),
         process,
         version: VERSION,
     };
-    let faces = [
-        bound.admin.map(|listener| (listener, faces::admin(&context, &urls, &watching, false), None)),
-        bound.admin_tls.map(|listener| (listener, faces::admin(&context, &urls, &watching, true), tls)),
-        bound.portal_api.map(|listener| (listener, faces::portal_api(&context, &watching), None)),
-        bound.site.map(|listener| (listener, faces::site(&context, &urls, &watching), None)),
-        bound.status.map(|listener| (listener, status::router(status), None)),
-    ];
-    let serving = faces.into_iter().flatten().map(|(listener, router, tls)| listener.serve(router, tls));
-    let serving = serving.collect::<Result<_, _>>().map_err(|error| StartError::System(error.to_string()))?;
-    let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app)).transpose()?;
-    let gateway = gateway.map(|(_, running)| running);
+    let sync = bound.sync.map(|listener| sync_listener::serve(listener, &settings.sync, &app, &jobs));
+    let sync = sync.transpose()?;
+    let mut serving = Vec::new();
+    let mut serve = |listener: Option<Listener>, router: Router, tls, of: fn(&Jobs) -> &Job| {
+        serving.extend(listener.map(|listener| listener.serve(router, tls, &jobs, of)));
+    };
+    let admin = |is_tls| faces::admin(&context, &urls, &watching, is_tls);
+    serve(bound.admin, admin(false), None, |jobs| &jobs.admin_listener);
+    serve(bound.admin_tls, admin(true), tls, |jobs| &jobs.admin_tls_listener);
+    serve(bound.portal_api, faces::portal_api(&context, &watching), None, |jobs| &jobs.portal_api_listener);
+    serve(bound.site, faces::site(&context, &urls, &watching), None, |jobs| &jobs.site_listener);
+    serve(bound.status, status::router(status), None, |jobs| &jobs.status_listener);
     Ok(Server {
         addresses,
         app,
         first_password,
         serving,
-        in_flight: context.in_flight,
-        gateway,
+        in_flight: context.in_flight.clone(),
+        gateway: gateway.map(|(_, running)| running),
         sync,
         _chores: chores,
         _presence: presence,
@@ -226,12 +228,15 @@ pub async fn start_telling(
     })
 }
 
-fn start_export(settings: &Settings) -> Result<(Option<Tracing>, Option<Export>), StartError> {
+fn start_export(
+    settings: &Settings,
+    jobs: &Arc<Jobs>,
+) -> Result<(Option<Tracing>, Option<Export>), StartError> {
     let telemetry = &settings.telemetry;
     if telemetry.otlp_endpoint.is_empty() {
         return Ok((None, None));
     }
-    let started = span_export::start(&telemetry.otlp_endpoint, telemetry.sampled_percent);
+    let started = span_export::start(&telemetry.otlp_endpoint, telemetry.sampled_percent, jobs);
     let (tracing, export) = started.map_err(StartError::System)?;
     Ok((Some(tracing), Some(export)))
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: nobody who is answered waits for a collector. Where it is away or too slow, spans are lost.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use forecourt_core::{
     addresses::OutgoingRules,
@@ -16,12 +16,12 @@ use forecourt_identity::outgoing::{
 };
 use serde_json::{Value, json};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Mutex, mpsc, watch},
     task::JoinHandle,
 };
 use url::Url;
 
-use crate::serve::VERSION;
+use crate::{jobs::Jobs, serve::VERSION, supervision};
 
 /// How many spans wait at most.
 const WAITING: usize = 8_192;
@@ -39,11 +39,18 @@ pub struct Export {
     task: JoinHandle<()>,
 }
 
+struct Exporter {
+    collector: Outgoing,
+    url: Url,
+    spans: mpsc::Receiver<Span>,
+    is_failing: bool,
+}
+
 /// Sends what `Tracing` takes to the collector at `endpoint`, such as `http://127.0.0.1:4318`.
 ///
 /// # Errors
 /// When the endpoint is no such URL, or names a user, or the operating system gives no random bytes.
-pub fn start(endpoint: &str, sampled_percent: u64) -> Result<(Tracing, Export), String> {
+pub fn start(endpoint: &str, sampled_percent: u64, jobs: &Arc<Jobs>) -> Result<(Tracing, Export), String> {
     let url = traces_url(endpoint).ok_or(
         "must be the http:// or https:// address of a collector, without user name and query, such as \
          http://127.0.0.1:4318",
@@ -57,7 +64,9 @@ pub fn start(endpoint: &str, sampled_percent: u64) -> Result<(Tracing, Export), 
     });
     let (stop, stopped) = watch::channel(false);
     let collector = Outgoing::with_time(OutgoingRules::default(), PATIENCE);
-    let task = tokio::spawn(export(collector, url, receiver, stopped));
+    let exporter = Arc::new(Mutex::new(Exporter { collector, url, spans: receiver, is_failing: false }));
+    let work = move |jobs, stopped| export(Arc::clone(&exporter), jobs, stopped);
+    let task = supervision::start(Arc::clone(jobs), |jobs| &jobs.span_export, stopped, work);
     Ok((tracing, Export { stop, task }))
 }
 
@@ -80,53 +89,52 @@ impl Export {
     }
 }
 
-async fn export(
-    collector: Outgoing,
-    url: Url,
-    mut spans: mpsc::Receiver<Span>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut is_failing = false;
+async fn export(exporter: Arc<Mutex<Exporter>>, jobs: Arc<Jobs>, mut stopped: watch::Receiver<bool>) {
+    let mut exporter = exporter.lock().await;
+    // Not kept where this breaks off: it may be why.
     let mut batch = Vec::with_capacity(AT_ONCE);
     loop {
         let is_over = tokio::select! {
             _ = stopped.wait_for(|stop| *stop) => true,
             () = tokio::time::sleep(INTERVAL) => false,
         };
-        while let Ok(span) = spans.try_recv() {
+        while let Ok(span) = exporter.spans.try_recv() {
             batch.push(span);
             if batch.len() == AT_ONCE {
-                send(&collector, &url, &mut batch, &mut is_failing).await;
+                exporter.send(&mut batch).await;
             }
         }
-        send(&collector, &url, &mut batch, &mut is_failing).await;
+        if !batch.is_empty() {
+            exporter.send(&mut batch).await;
+        }
+        jobs.span_export.ended(&if exporter.is_failing { Err(()) } else { Ok(()) });
         if is_over {
             return;
         }
     }
 }
 
-async fn send(collector: &Outgoing, url: &Url, batch: &mut Vec<Span>, is_failing: &mut bool) {
-    if batch.is_empty() {
-        return;
-    }
-    let body = body(batch).to_string().into_bytes();
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    let call = Call { method: Method::POST, url: url.clone(), headers, body };
-    let problem = match collector.call(call).await {
-        Ok(answer) if answer.status.is_success() => None,
-        Ok(answer) => Some(format!("the collector answered {}", answer.status)),
-        Err(error) => Some(error.to_string()),
-    };
-    match &problem {
-        Some(problem) if !*is_failing => {
-            tracing::warn!(error.cause = %problem, spans = batch.len(), "spans cannot be exported, and are lost");
+impl Exporter {
+    /// Sends a batch; where the collector does not take it, it is lost.
+    async fn send(&mut self, batch: &mut Vec<Span>) {
+        let body = body(batch).to_string().into_bytes();
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let call = Call { method: Method::POST, url: self.url.clone(), headers, body };
+        let problem = match self.collector.call(call).await {
+            Ok(answer) if answer.status.is_success() => None,
+            Ok(answer) => Some(format!("the collector answered {}", answer.status)),
+            Err(error) => Some(error.to_string()),
+        };
+        let was_failing = std::mem::replace(&mut self.is_failing, problem.is_some());
+        match &problem {
+            Some(problem) if !was_failing => {
+                tracing::warn!(error.cause = %problem, spans = batch.len(), "spans cannot be exported, and are lost");
+            }
+            None if was_failing => tracing::info!("spans are exported again"),
+            _ => {}
         }
-        None if *is_failing => tracing::info!("spans are exported again"),
-        _ => {}
+        batch.clear();
     }
-    *is_failing = problem.is_some();
-    batch.clear();
 }
 
 /// A batch as `ExportTraceServiceRequest` in JSON.
@@ -209,5 +217,17 @@ mod tests {
         {
             assert_eq!(url(wrong), None, "{wrong}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_export_that_broke_off_is_named_until_it_sends_once_more() {
+        let jobs = Arc::new(Jobs::default());
+        let (tracing, export) = start("http://127.0.0.1:1", 100, &jobs).unwrap();
+        jobs.span_export.broke_off();
+        assert_eq!(jobs.down().collect::<Vec<_>>(), ["span_export"]);
+        drop(tracing);
+        export.stop().await;
+        assert_eq!(jobs.span_export.counts(), (1, 0));
+        assert_eq!(jobs.down().next(), None);
     }
 }

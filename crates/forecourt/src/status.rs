@@ -25,8 +25,22 @@ use crate::{
 };
 
 /// The jobs without which requests are better sent elsewhere: health is not known, the gateway does not hear of changes,
-/// and answers are not written to the audit log.
-const NEEDED: [&str; 3] = ["database_watch", "gateway_feed", "audit_answers"];
+/// answers are not written to the audit log, and nobody is let in. The sync port is not among them: no other process is
+/// nearer to the nodes that follow this one.
+const NEEDED: [&str; 9] = [
+    "database_watch",
+    "gateway_feed",
+    "audit_answers",
+    "admin_listener",
+    "admin_tls_listener",
+    "portal_api_listener",
+    "site_listener",
+    "gateway_listener",
+    "gateway_tls_listener",
+];
+/// Those without which callers of the gateway are better sent elsewhere. A gateway that does not hear of changes goes on
+/// with what it knows until that is too old.
+pub(crate) const NEEDED_BY_CALLERS: [&str; 2] = ["gateway_listener", "gateway_tls_listener"];
 
 /// What is asked about.
 #[derive(Clone)]
@@ -72,7 +86,7 @@ async fn readiness(State(status): State<Status>) -> Response {
         DatabaseState::Away(problem) => (problem.clone(), "unknown".to_owned()),
     };
     let is_stale = status.gateway.as_ref().is_some_and(Gateway::is_stale);
-    let (jobs, is_working) = jobs(&status.jobs);
+    let (jobs, is_working) = jobs(status.jobs.down(), &NEEDED);
     let mut parts = json!({ "database": answers, "writes": writes, "migrations": "ok", "jobs": jobs });
     if let (Some(gateway), Some(members)) = (&status.gateway, parts.as_object_mut()) {
         let word = if is_stale { "stale" } else { "ok" };
@@ -82,11 +96,11 @@ async fn readiness(State(status): State<Status>) -> Response {
     answer(database.is_well() && !is_stale && is_working, parts)
 }
 
-/// Which jobs broke off, and whether requests can be answered all the same: all processes meet the same bad row, and would
-/// be taken out of service together.
-fn jobs(jobs: &Jobs) -> (String, bool) {
-    let down: Vec<_> = jobs.down().collect();
-    let is_working = !down.iter().any(|name| NEEDED.contains(name));
+/// Which jobs are down, and whether requests can be answered all the same, since none of those that are `needed` is: all
+/// processes meet the same bad row, and would be taken out of service together.
+pub(crate) fn jobs(down: impl Iterator<Item = &'static str>, needed: &[&str]) -> (String, bool) {
+    let down: Vec<_> = down.collect();
+    let is_working = !down.iter().any(|name| needed.contains(name));
     match down[..] {
         [] => ("ok".to_owned(), is_working),
         _ => (format!("broke off: {}", down.join(", ")), is_working),
@@ -99,12 +113,14 @@ async fn gateway_readiness(State(status): State<Status>) -> Response {
         return answer(false, json!({ "gateway": "there is none in this process" }));
     };
     let is_stale = gateway.is_stale();
+    let (jobs, is_working) = jobs(status.jobs.down(), &NEEDED_BY_CALLERS);
     let parts = json!({
         "gateway": if is_stale { "stale" } else { "ok" },
         "gateway_revision": *gateway.applied().borrow(),
+        "jobs": jobs,
         "staleness_seconds": gateway.unheard().as_secs(),
     });
-    answer(!is_stale, parts)
+    answer(!is_stale && is_working, parts)
 }
 
 fn answer(is_ready: bool, parts: Value) -> Response {
@@ -150,21 +166,23 @@ mod tests {
         let store = serve::open_store(&settings).await.unwrap();
         let app = App::open(store, &Config::default(), serve::system_clock()).await.unwrap();
         let (_found, database) = watch::channel(DatabaseState::Well);
+        let gateway = Gateway::new(forecourt_gateway::Config::default(), serve::system_clock()).unwrap();
         let status = Status {
             app,
-            gateway: None,
+            gateway: Some(gateway),
             database,
             observations: Observations::default(),
             jobs: Arc::default(),
             process: Process::starts(serve::system_clock()()),
             version: "0",
         };
-        let told = async || {
-            let answer = readiness(State(status.clone())).await;
+        let read = async |answer: Response| {
             let code = answer.status();
             let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await.unwrap();
             (code, serde_json::from_slice::<Value>(&body).unwrap()["jobs"].clone())
         };
+        let told = async || read(readiness(State(status.clone())).await).await;
+        let told_to_callers = async || read(gateway_readiness(State(status.clone())).await).await;
         assert_eq!(told().await, (StatusCode::OK, json!("ok")));
         status.jobs.delivering.broke_off();
         assert_eq!(told().await, (StatusCode::OK, json!("broke off: delivering")));
@@ -174,5 +192,18 @@ mod tests {
         status.jobs.audit_answers.ended(&Ok::<(), ()>(()));
         status.jobs.delivering.ended(&Err::<(), ()>(()));
         assert_eq!(told().await, (StatusCode::OK, json!("ok")));
+        for job in status.jobs.all() {
+            job.broke_off();
+            let word = json!(format!("broke off: {}", job.name()));
+            let code = |is_needed| if is_needed { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+            let expected = (code(NEEDED.contains(&job.name())), word.clone());
+            assert_eq!(told().await, expected);
+            let expected = (code(NEEDED_BY_CALLERS.contains(&job.name())), word);
+            assert_eq!(told_to_callers().await, expected);
+            job.goes_on();
+        }
+        for needed in NEEDED.iter().chain(&NEEDED_BY_CALLERS) {
+            assert!(status.jobs.all().any(|job| job.name() == *needed), "{needed} is no job");
+        }
     }
 }

@@ -45,9 +45,6 @@ pub enum SyncError {
     /// No certificate could be made for this process.
     #[error("sync: {0}; check sync.names")]
     Certificate(String),
-    /// The operating system refuses.
-    #[error("sync: {0}")]
-    System(#[from] std::io::Error),
 }
 
 /// The running port.
@@ -69,14 +66,20 @@ pub struct Chores {
 ///
 /// # Errors
 /// See [`SyncError`].
-pub fn serve(listener: Listener, settings: &SyncSettings, app: &App) -> Result<SyncListener, SyncError> {
+pub fn serve(
+    listener: Listener,
+    settings: &SyncSettings,
+    app: &App,
+    jobs: &Arc<Jobs>,
+) -> Result<SyncListener, SyncError> {
     let tls = tls(settings, app)?;
     let config = sync::Config {
         heartbeat: Duration::from_millis(settings.heartbeat_ms),
         checkpoint: Duration::from_millis(settings.heartbeat_ms.saturating_mul(15)),
     };
     let (stop, stopping) = watch::channel(false);
-    let serving = listener.serve(sync::router(app.clone(), config, stopping), Some(tls))?;
+    let router = sync::router(app.clone(), config, stopping);
+    let serving = listener.serve(router, Some(tls), jobs, |jobs| &jobs.sync_listener);
     Ok(SyncListener { stop, serving })
 }
 

@@ -24,7 +24,7 @@ use forecourt_store::{Alive, Applied, NodeNews};
 use tokio::sync::watch;
 
 use super::Admitted;
-use crate::{App, Error};
+use crate::{App, Error, app::WeakApp};
 
 /// How long news are gathered before they are written.
 const GATHER: Duration = Duration::from_millis(100);
@@ -245,16 +245,32 @@ impl Live {
 pub(super) fn write_soon(app: &App) {
     let is_due = app.nodes().lock().values().any(LiveNode::is_due);
     if is_due && !app.nodes().is_writing.swap(true, Ordering::AcqRel) {
-        tokio::spawn(write_behind(app.downgrade()));
+        tokio::spawn(write_behind(Writing(app.downgrade())));
+    }
+}
+
+/// Whoever writes behind. Where that panics, the next news begin it anew.
+struct Writing(WeakApp);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(app) = self.0.upgrade()
+        {
+            app.nodes().is_writing.store(false, Ordering::Release);
+            tracing::error!(
+                "the writing down of what gateway nodes told broke off; it begins anew with their next news"
+            );
+        }
     }
 }
 
 /// Writes until nothing is due. Holds no application while it waits, so that one that nobody uses any more can end.
-async fn write_behind(app: crate::app::WeakApp) {
+async fn write_behind(writing: Writing) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(if is_failing { RETRY } else { GATHER }).await;
-        let Some(app) = app.upgrade() else { return };
+        let Some(app) = writing.0.upgrade() else { return };
         let outcome = write_down(&app).await;
         if let Err(error) = &outcome
             && !is_failing
@@ -309,4 +325,31 @@ pub async fn write_down(app: &App) -> Result<(), Error> {
         live.lock().remove(&id);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use forecourt_store::{Location, Store};
+
+    use super::*;
+    use crate::Config;
+
+    #[tokio::test]
+    async fn what_writes_behind_is_begun_anew_after_it_panicked() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Location::Sqlite(folder.path().join("a.db"))).await.unwrap();
+        let app = App::open(store, &Config::default(), Arc::new(Timestamp::default)).await.unwrap();
+        app.nodes().is_writing.store(true, Ordering::Release);
+        let writing = Writing(app.downgrade());
+        let broken = tokio::spawn(async move {
+            assert!(writing.0.upgrade().is_none(), "as it does");
+        });
+        assert!(broken.await.is_err());
+        assert!(!app.nodes().is_writing.load(Ordering::Acquire), "nobody would write again");
+        app.nodes().is_writing.store(true, Ordering::Release);
+        drop(Writing(app.downgrade()));
+        assert!(app.nodes().is_writing.load(Ordering::Acquire), "another writes");
+    }
 }

@@ -59,6 +59,22 @@ pub(crate) struct Link {
     pub(crate) is_turned_away: bool,
 }
 
+/// What feeds a node's gateway.
+pub struct Following(pub(super) Client);
+
+impl Following {
+    /// Follows the control plane, until the future is dropped. Where that broke off, it can be begun anew.
+    pub async fn run(&mut self) {
+        self.0.run().await;
+    }
+}
+
+impl std::fmt::Debug for Following {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Following").field("node", &self.0.node).finish_non_exhaustive()
+    }
+}
+
 /// Keeps one node fed.
 pub(crate) struct Client {
     pub(crate) node: NodeId,
@@ -89,8 +105,10 @@ enum Ended {
 }
 
 impl Client {
-    /// Feeds the gateway until this is dropped.
-    pub(crate) async fn run(mut self) {
+    /// Feeds the gateway until the future is dropped.
+    pub(crate) async fn run(&mut self) {
+        // Of an earlier run that broke off.
+        self.link.send_modify(|link| link.connection = None);
         let mut turn = 0;
         let mut wait = SHORTEST;
         let is_quiet = AtomicBool::new(false);

@@ -132,36 +132,49 @@ impl SpooledUsage {
     }
 }
 
-/// Delivers what `gateway` counts until `stop` says so, and then once more.
-pub(crate) async fn deliver(
-    gateway: Gateway,
-    mut usage: SpooledUsage,
-    link: watch::Receiver<Link>,
-    waiting: Arc<Waiting>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_last = false;
-    loop {
-        if !is_last {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                _ = stop.wait_for(|stop| *stop) => is_last = true,
+/// What delivers a node's counted calls.
+pub struct Delivering {
+    pub(super) gateway: Gateway,
+    pub(super) usage: SpooledUsage,
+    pub(super) link: watch::Receiver<Link>,
+    pub(super) waiting: Arc<Waiting>,
+}
+
+impl std::fmt::Debug for Delivering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivering").field("usage", &self.usage).finish_non_exhaustive()
+    }
+}
+
+impl Delivering {
+    /// Delivers counted calls until `stop` says so, and then once more; what cannot be delivered is left on the disk. To be
+    /// stopped when the gateway answers no more requests, and while the control plane is followed. Where it broke off, it
+    /// can be begun anew.
+    pub async fn run(&mut self, mut stop: watch::Receiver<bool>) {
+        let Self { gateway, usage, link, waiting } = self;
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_last = false;
+        loop {
+            if !is_last {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    _ = stop.wait_for(|stop| *stop) => is_last = true,
+                }
             }
-        }
-        usage.take(&gateway).await;
-        if !is_last || !*stop.borrow() {
-            send_all(&usage, &link).await;
-        } else {
-            // What cannot be delivered now is on the disk, and is delivered after the next start.
-            let _late = tokio::time::timeout(Duration::from_secs(3), send_all(&usage, &link)).await;
-        }
-        let (batches, dropped) = usage.counts().await;
-        waiting.batches.store(batches, Ordering::Relaxed);
-        waiting.dropped.store(dropped, Ordering::Relaxed);
-        if is_last {
-            return;
+            usage.take(gateway).await;
+            if !is_last || !*stop.borrow() {
+                send_all(usage, link).await;
+            } else {
+                // What cannot be delivered now is on the disk, and is delivered after the next start.
+                let _late = tokio::time::timeout(Duration::from_secs(3), send_all(usage, link)).await;
+            }
+            let (batches, dropped) = usage.counts().await;
+            waiting.batches.store(batches, Ordering::Relaxed);
+            waiting.dropped.store(dropped, Ordering::Relaxed);
+            if is_last {
+                return;
+            }
         }
     }
 }

@@ -78,7 +78,10 @@ async fn a_node_refuses_what_was_taken_away_also_when_it_starts_again_without_it
     let edge = ForecourtProcess::start(node(&sync(&f), &token, folder.path(), &[]));
     let id = text(&edge.ready["node"]);
     assert!(id.starts_with("nod_"), "{id}");
-    edge.client("status").get("/readyz").await.expect(200);
+    assert_eq!(edge.client("status").get("/readyz").await.expect(200)["jobs"], "ok");
+    for job in ["gateway_feed", "usage_delivery", "quota_keeping", "gateway_listener"] {
+        assert_eq!(metric(&edge, &format!("forecourt_job_down{{job=\"{job}\"}}")).await, 0.0);
+    }
     assert_eq!(call(&edge, &orders.path, &kept).await, 200);
     assert_eq!(call(&edge, &orders.path, &revoked).await, 200);
     let new = application.regenerate(&revoked).await;

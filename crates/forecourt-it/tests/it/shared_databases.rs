@@ -11,6 +11,7 @@ use forecourt_it::{
     Forecourt, ForecourtProcess, TestDatabase, WriteStorm, consistency::assert_none, deadlines::eventually,
     postgres,
 };
+use serde_json::json;
 
 /// How long a change may take to a gateway that is connected.
 const PROMISED: Duration = Duration::from_secs(1);
@@ -46,6 +47,27 @@ async fn a_change_by_another_process_is_in_force_within_a_second() {
     taken.sort();
     assert!(taken[ROUNDS / 2] <= PROMISED, "{taken:?}");
     assert_eq!(other.stop("TERM").status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_on_one_data_folder_keep_their_counts_of_quotas_apart() {
+    let f = Forecourt::start().await;
+    if !f.database().is_postgres() {
+        return;
+    }
+    let orders = f.product("Orders").await;
+    let limits = json!([{ "count": 9, "window_seconds": 86_400 }]);
+    let plan = json!({ "api_product_id": orders.id, "name": "Bronze", "limits": limits });
+    f.admin().await.post("/api/forecourt/plans", plan).await.expect(200);
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    let key = application.key("prod").await;
+    let other = ForecourtProcess::serve(f.database());
+    other.client("gateway").with("apikey", &key.key).get(&orders.path).await.expect(200);
+    assert_eq!(other.stop("TERM").status.code(), Some(0));
+    let file = |folder: &str| f.database().folder().join(folder).join("quotas.json");
+    let kept = std::fs::read_to_string(file("gateway-2/limits")).unwrap();
+    assert!(kept.contains("\"used\":1"), "{kept}");
+    assert!(!file("limits").exists(), "the first process has counted nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! How connections are made, and what is set on each.
 
-use std::time::Duration;
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use sea_orm::{
     ConnectOptions, SqlxError,
@@ -19,8 +19,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// makes the two threads wait for each other most of the time.
 const ROWS_AHEAD: usize = 1_000;
 
+/// Makes the file where it is missing, for its owner alone. By itself SQLite lets all who reach the folder read it; what it
+/// puts beside it has the same permissions.
+pub(super) fn make_private(path: &Path) {
+    // Where it cannot be made, SQLite says so.
+    let _made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+}
+
 /// The file of an installation, whose writer waits for nobody but itself.
-pub(super) fn sqlite(path: &std::path::Path, connections: u32, read_only: bool) -> ConnectOptions {
+pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
     options.max_connections(connections).min_connections(1).sqlx_logging(false);
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).test_before_acquire(false);

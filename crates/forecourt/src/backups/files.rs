@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead, BufReader, BufWriter, ErrorKind, Write},
+    io::{BufRead, BufReader, BufWriter, ErrorKind, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -21,6 +21,9 @@ use super::lines::{self, Digest};
 /// The version of the form that is written here, and the only one that is read.
 const FORM: u32 = 1;
 
+/// How each file begins, unpacked.
+const BEGINNING: &[u8] = b"{\"forecourt_backup\":";
+
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
@@ -30,6 +33,9 @@ pub enum FileProblem {
     /// It is something else.
     #[error("it is no backup of Forecourt's")]
     Other,
+    /// Something else is where a backup should be put.
+    #[error("what is there is no backup of Forecourt's, and is not written over: name another file")]
+    Taken,
     /// A later form.
     #[error(
         "it is a backup of form {0}, and this version reads form {FORM}: restore it with a later version of Forecourt"
@@ -127,6 +133,9 @@ impl Writer {
     /// Begins the file that will be at `path`, readable by its owner alone.
     pub(super) fn create(path: &Path, head: &Head) -> Result<Self, FileProblem> {
         let name = path.file_name().ok_or_else(|| FileProblem::Io(ErrorKind::IsADirectory.into()))?;
+        if !is_free(path).map_err(FileProblem::Io)? {
+            return Err(FileProblem::Taken);
+        }
         // Nobody else can have made it before, nor write to it meanwhile.
         let random = getrandom::u64();
         let random = random.map_err(|error| FileProblem::Io(std::io::Error::other(error.to_string())))?;
@@ -190,6 +199,22 @@ impl Drop for Writer {
             let _removed = fs::remove_file(&self.draft);
         }
     }
+}
+
+/// Whether a backup may be put there: where nothing is, an empty file, or another backup. Who mistypes the name of the
+/// database or of the master key keeps them.
+fn is_free(path: &Path) -> std::io::Result<bool> {
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    if !found.is_file() || found.len() == 0 {
+        return Ok(found.is_file());
+    }
+    let mut beginning = [0; BEGINNING.len()];
+    let read = GzDecoder::new(BufReader::new(File::open(path)?)).read_exact(&mut beginning);
+    Ok(read.is_ok() && beginning == *BEGINNING)
 }
 
 /// A file that is being read.

@@ -233,3 +233,23 @@ async fn the_part_of_a_backup_is_a_new_file_that_only_its_owner_reads_and_goes_w
     drop(writers);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn only_a_backup_takes_the_place_of_a_backup() {
+    let installed = installed().await;
+    let place = |name: &str| installed.folder.path().join(name);
+    fs::write(place("notes"), "not ours").unwrap();
+    fs::write(place("packed"), packed(b"not ours, and long enough to be read")).unwrap();
+    fs::create_dir(place("folder")).unwrap();
+    for name in ["forecourt.db", "notes", "packed", "folder"] {
+        let refused = backup(&installed.settings, &place(name), now()).await.unwrap_err().to_string();
+        assert!(refused.contains(name) && refused.contains("is not written over"), "{refused}");
+    }
+    assert!(fs::read(place("forecourt.db")).unwrap().starts_with(b"SQLite format 3"));
+    assert_eq!(fs::read(place("notes")).unwrap(), b"not ours");
+    fs::write(place("empty"), "").unwrap();
+    for name in ["empty", "backup", "new"] {
+        backup(&installed.settings, &place(name), now()).await.unwrap();
+        checked(&place(name)).unwrap();
+    }
+}

@@ -52,7 +52,9 @@ const PORT: u16 = 9180;
 pub fn start() -> std::io::Result<Upstream> {
     let listener = Listener::bind(&format!("127.0.0.1:{PORT}")).or_else(|_| Listener::bind("127.0.0.1:0"))?;
     let address = listener.address();
-    Ok(Upstream { address, serving: listener.serve(router(), None)? })
+    // Jobs of its own, of which nobody is told: health is not about samples.
+    let serving = listener.serve(router(), None, &Arc::default(), |jobs| &jobs.site_listener);
+    Ok(Upstream { address, serving })
 }
 
 impl Upstream {

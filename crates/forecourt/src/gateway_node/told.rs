@@ -13,6 +13,7 @@ use forecourt_gateway::{Gateway, sync::NodeStatus};
 use serde_json::json;
 
 use crate::{
+    jobs::Jobs,
     metrics::{
         self, Exposition, NODE_CLOCK, NODE_CONNECTED, NODE_DAMAGED, NODE_DISK_FAILING, NODE_DISK_FAILURES,
         NODE_DRIFT, NODE_DROPPED_USAGE, NODE_KEPT_REVISION, NODE_PENDING_USAGE, NODE_READY, NODE_STALENESS,
@@ -22,28 +23,29 @@ use crate::{
     status,
 };
 
-type Asked = Arc<(NodeStatus, Gateway, Process)>;
+type Asked = Arc<(NodeStatus, Gateway, Arc<Jobs>, Process)>;
 
 /// `/healthz`, `/readyz`, which is also `/readyz/gateway`, and `/metrics`.
-pub(super) fn router(status: NodeStatus, gateway: Gateway) -> Router {
+pub(super) fn router(status: NodeStatus, gateway: Gateway, jobs: Arc<Jobs>) -> Router {
     let process = Process::starts(system_clock()());
     Router::new()
         .route("/healthz", get(|| async { Json(json!({ "status": "ok" })) }))
         .route("/readyz", get(readiness))
         .route("/readyz/gateway", get(readiness))
         .route("/metrics", get(told))
-        .with_state(Arc::new((status, gateway, process)))
+        .with_state(Arc::new((status, gateway, jobs, process)))
 }
 
 async fn readiness(State(asked): State<Asked>) -> impl IntoResponse {
-    let (status, gateway, _) = &*asked;
-    let (code, word) = match (status.is_ready(), status.is_whole()) {
-        (true, _) => (StatusCode::OK, "ready"),
-        (false, true) => (StatusCode::SERVICE_UNAVAILABLE, "stale"),
-        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "waiting for its state"),
+    let (status, gateway, jobs, _) = &*asked;
+    let (jobs, is_working) = status::jobs(jobs.down(), &status::NEEDED_BY_CALLERS);
+    let (code, word) = match word(status.is_whole(), status.is_ready(), is_working) {
+        Ok(word) => (StatusCode::OK, word),
+        Err(word) => (StatusCode::SERVICE_UNAVAILABLE, word),
     };
     let body = json!({
         "status": word,
+        "jobs": jobs,
         "connected": status.is_connected(),
         "gateway_revision": *gateway.applied().borrow(),
         "staleness_seconds": status.staleness().as_secs(),
@@ -51,11 +53,22 @@ async fn readiness(State(asked): State<Asked>) -> impl IntoResponse {
     (code, Json(body))
 }
 
+/// How it is in a word. An error: callers are better sent elsewhere.
+const fn word(is_whole: bool, is_ready: bool, is_working: bool) -> Result<&'static str, &'static str> {
+    match (is_whole, is_ready, is_working) {
+        (false, ..) => Err("waiting for its state"),
+        (true, false, _) => Err("stale"),
+        (true, true, false) => Err("not listening"),
+        (true, true, true) => Ok("ready"),
+    }
+}
+
 /// Prometheus' text format, version 0.0.4.
 async fn told(State(asked): State<Asked>) -> Response {
-    let (status, gateway, process) = &*asked;
+    let (status, gateway, jobs, process) = &*asked;
     let mut exposition = Exposition::default();
     metrics::of_process(&mut exposition, process, VERSION);
+    metrics::of_jobs(&mut exposition, || jobs.of_a_node());
     metrics::of_gateway(&mut exposition, gateway);
     tell_link(&mut exposition, status);
     tell_disk(&mut exposition, status);
@@ -88,4 +101,26 @@ fn tell_disk(exposition: &mut Exposition, status: &NodeStatus) {
 
 fn flag(value: bool) -> Sample {
     Sample::plain(u8::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_sent_to_a_node_that_has_a_state_is_fresh_and_listens() {
+        let down = |broken: &[fn(&Jobs) -> &crate::jobs::Job]| {
+            let jobs = Jobs::default();
+            broken.iter().for_each(|of| of(&jobs).broke_off());
+            status::jobs(jobs.down(), &status::NEEDED_BY_CALLERS)
+        };
+        let (told, is_working) = down(&[|jobs| &jobs.quota_keeping, |jobs| &jobs.gateway_feed]);
+        assert_eq!(told, "broke off: gateway_feed, quota_keeping");
+        assert_eq!(word(true, true, is_working), Ok("ready"));
+        let (told, is_working) = down(&[|jobs| &jobs.gateway_tls_listener]);
+        assert_eq!(told, "broke off: gateway_tls_listener");
+        assert_eq!(word(true, true, is_working), Err("not listening"));
+        assert_eq!(word(true, false, true), Err("stale"));
+        assert_eq!(word(false, false, true), Err("waiting for its state"));
+    }
 }

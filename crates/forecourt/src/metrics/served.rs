@@ -46,7 +46,7 @@ pub async fn of_process_that_serves(
     let committed = *gateway_feed::latest(app).borrow();
     exposition.family(&COMMITTED_REVISION, [Sample::plain(committed)]);
     exposition.family(&SYNC_DIVERGED, [Sample::plain(gateway_feed::diverged(app))]);
-    of_jobs(exposition, jobs);
+    of_jobs(exposition, || jobs.all());
     let tried = deliveries::tried(app);
     let tried = tried.into_iter().map(|(way, end, count)| Sample::labelled(&[way.name(), end], count));
     exposition.family(&DELIVERY_ATTEMPTS, tried);
@@ -56,9 +56,10 @@ pub async fn of_process_that_serves(
     }
 }
 
-fn of_jobs(exposition: &mut Exposition, jobs: &Jobs) {
+/// Adds how these jobs go on.
+pub fn of_jobs<'a, I: Iterator<Item = &'a Job>>(exposition: &mut Exposition, jobs: impl Fn() -> I) {
     let mut family = |metric, told: fn(&Job) -> u64| {
-        exposition.family(metric, jobs.all().map(|job| Sample::labelled(&[job.name()], told(job))));
+        exposition.family(metric, jobs().map(|job| Sample::labelled(&[job.name()], told(job))));
     };
     family(&JOB_RUNS, |job| job.counts().0);
     family(&JOB_FAILURES, |job| job.counts().1);

@@ -46,7 +46,8 @@ pub(super) async fn start(
     let folder = node_folder::take(&settings.data_folder()).map_err(|error| system(&error))?;
     let embedded = embedded_node(settings, folder.node().clone(), [&plain, &tls])?;
     let feed = embedded_gateway::follow(app.clone(), gateway.clone(), embedded, Arc::clone(jobs)).await;
-    let quotas = limit_counts::start(gateway.clone(), &settings.data_folder(), Arc::clone(jobs));
+    // Another process on the same data folder counts for itself.
+    let quotas = limit_counts::start(gateway.clone(), folder.path(), Arc::clone(jobs));
     let feed = feed.map_err(|error| failures::of_app(settings, &error))?;
     let delivery = usage_delivery::start(app.clone(), gateway.clone(), folder, Arc::clone(jobs));
     let delivery = delivery.map_err(|error| system(&error))?;
@@ -54,19 +55,7 @@ pub(super) async fn start(
     let mut tasks = Vec::new();
     for (listener, is_tls) in [(plain, false), (tls, true)] {
         let Some(listener) = listener else { continue };
-        let listener = listener.into_tokio().map_err(|error| system(&error))?;
-        let (served, mut stopped) = (gateway.clone(), stopped.clone());
-        tasks.push(tokio::spawn(async move {
-            let shutdown = async move {
-                // An error means that nobody can ask any more, which is a stop too.
-                let _asked = stopped.wait_for(|stop| *stop).await;
-            };
-            if is_tls {
-                served.serve_tls(listener, shutdown).await;
-            } else {
-                served.serve(listener, shutdown).await;
-            }
-        }));
+        tasks.push(listener.serve_gateway(&gateway, is_tls, jobs, stopped.clone()));
     }
     Ok((gateway, RunningGateway { stop, tasks, feed, delivery, quotas }))
 }
