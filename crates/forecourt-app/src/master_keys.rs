@@ -285,7 +285,20 @@ pub async fn retire(store: &Store, own: &MasterKey, id: &str, now: Timestamp) ->
     let detail = json!({ "in_use": own.id() });
     tell(&mut tx, &sealer, EventName::MasterKeyRetired, id, detail, now).await?;
     tx.commit(now).await?;
+    forget(store).await;
     Ok(true)
+}
+
+/// Has what was taken away leave the files of the database too, as far as it can.
+async fn forget(store: &Store) {
+    match store.forget_deleted().await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(
+            "somebody reads the database: what the old master key opened leaves its write-ahead log when that is next \
+             written back"
+        ),
+        Err(error) => tracing::warn!(error.cause = %error, "the write-ahead log of the database was not written back"),
+    }
 }
 
 /// Gives up the master key `id`, which a change leads to: takes away its wrappings and nothing else. The master key before

@@ -1,7 +1,7 @@
 //! Links in mails with which approvers decide.
 
 use forecourt_core::{approval_links::ApprovalLink, ids::ApprovalId, secrets::SecretDigest, time::Timestamp};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{Reader, StoreError, Tx, rows};
 
@@ -42,6 +42,12 @@ impl Tx {
             added.exec_without_returning(&self.connection()).await?;
         }
         Ok(())
+    }
+
+    /// Removes the links that stopped working before this.
+    pub async fn delete_old_approval_links(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let old = entity::Entity::delete_many().filter(entity::Column::ExpiresAt.lt(before.micros()));
+        Ok(old.exec(&self.connection()).await?.rows_affected)
     }
 
     /// Stores a changed link.

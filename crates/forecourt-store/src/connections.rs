@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use self::{
@@ -165,6 +165,21 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.probe.ask().await?;
         Ok(())
+    }
+
+    /// Takes out of the write-ahead log of SQLite what was deleted; whether nobody read it meanwhile, so that it worked. What
+    /// PostgreSQL still holds of it is the business of its VACUUM and of whoever keeps its logs.
+    ///
+    /// # Errors
+    /// When the database cannot do it.
+    pub async fn forget_deleted(&self) -> Result<bool, StoreError> {
+        let writer = self.writer();
+        if writer.get_database_backend() == DbBackend::Postgres {
+            return Ok(true);
+        }
+        let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let row = writer.query_one_raw(checkpoint).await?;
+        Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or_default() == 0)
     }
 
     /// Leaves all connections to a PostgreSQL for new ones, after it did not answer (`is_due`): they may lead to nobody, of

@@ -30,6 +30,10 @@ pub(super) const GONE: &str =
 pub(super) const MOVED: &str =
     "the webhook answered 410 Gone at an address that the contact point has no longer";
 
+/// Why nobody is told.
+const DELETED: &str = "the contact point was deleted";
+const NOT_LISTED: &str = "the contact point has this address no longer";
+
 /// Why a mail with a link of a person's own is not sent.
 const NO_SITE: &str =
     "the portal has neither a public_url nor a domain, so that a link to its site cannot be made";
@@ -73,6 +77,9 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
     match &delivery.contact_point_id {
         Some(id) if delivery.address.is_empty() => call(app, delivery, id).await,
         _ => {
+            if let Some(id) = &delivery.contact_point_id {
+                is_listed(app, id, &delivery.address).await?;
+            }
             let server = app.read().smtp_server().await.map_err(Error::from)?;
             if !server.enable {
                 return Err(Failure { outlook: Outlook::Skip, ..Failure::later(NO_MAIL) }.into());
@@ -101,14 +108,34 @@ pub(super) async fn attempt(app: &App, delivery: &Delivery) -> Result<Taken, Pro
     }
 }
 
-/// The token of a mail's link, where it has one.
+/// Whether the contact point still has this address: who was taken off a list is told nothing more, whatever waits.
+async fn is_listed(app: &App, id: &ContactPointId, address: &str) -> Result<(), Problem> {
+    let found = app.read().contact_point(id).await.map_err(Error::from)?;
+    let contact_point = found.ok_or_else(|| Failure::never(DELETED))?;
+    match &contact_point.target {
+        ContactTarget::Email(addresses) if addresses.iter().any(|known| known == address) => Ok(()),
+        _ => Err(Failure::never(NOT_LISTED).into()),
+    }
+}
+
+/// Whether the link with this token still decides something: one that is too old, or about what is decided meanwhile, is
+/// left out, also where the mail is sent again.
+async fn decides(app: &App, token: &PlainSecret) -> Result<bool, Error> {
+    let Some(link) = app.read().approval_link(&token.digest()).await? else { return Ok(false) };
+    let approval = app.read().approval(&link.approval_id).await?;
+    Ok(approval.is_some_and(|approval| link.check(&approval, app.now()).is_ok()))
+}
+
+/// The token of a mail's link, where it has one that is of use.
 async fn token(app: &App, delivery: &Delivery) -> Result<Option<PlainSecret>, Problem> {
     // Links of persons lead to the portal's site; no setting takes them out of mails that are of no use without.
     let has_link = delivery.event.link_purpose().is_some() || app.links_approvals().is_some();
     let Some(kept) = delivery.link.as_ref().filter(|_| has_link) else {
         return Ok(None);
     };
-    Ok(Some(app.opened(kept, &sealing::of_delivery(&delivery.id)).await?))
+    let token = app.opened(kept, &sealing::of_delivery(&delivery.id)).await?;
+    let is_of_use = delivery.event.link_purpose().is_some() || decides(app, &token).await?;
+    Ok(is_of_use.then_some(token))
 }
 
 /// The text of a mail, with its link where it has one.
@@ -142,7 +169,7 @@ pub(crate) async fn mail(app: &App, server: &SmtpServer, mail: &Mail<'_>) -> Res
 
 async fn call(app: &App, delivery: &Delivery, id: &ContactPointId) -> Result<Taken, Problem> {
     let found = app.read().contact_point(id).await.map_err(Error::from)?;
-    let contact_point = found.ok_or_else(|| Failure::never("the contact point was deleted"))?;
+    let contact_point = found.ok_or_else(|| Failure::never(DELETED))?;
     let ContactTarget::Webhook(address) = &contact_point.target else {
         return Err(Failure::never("the contact point is no webhook").into());
     };

@@ -219,6 +219,7 @@ impl Courier {
                 "deliveries waited for a time that lies too far ahead, so the clock was set back: they are tried now"
             );
         }
+        write.delete_old_approval_links(now.plus_seconds(-KEPT_FOR)).await?;
         let gone = write.delete_ended_deliveries(now.plus_seconds(-KEPT_FOR), REMOVED_AT_ONCE).await?;
         write.into_tx().commit(now).await?;
         // Others write between two of its writes, and the next round goes on.

@@ -126,13 +126,13 @@ fn no_server_is_told_a_secret_that_was_given_for_another_or_for_a_better_protect
     let mut tls = ldap();
     tls["use_ssl"] = json!(true);
     for (provider_type, full, change, member) in [
-        (SignInType::Oidc, oidc(), json!({ "issuer": "https://evil.example" }), "oidc.client_secret"),
-        (SignInType::Oidc, oidc(), json!({ "issuer": "http://id.example.com" }), "oidc.client_secret"),
-        (SignInType::Oidc, oidc(), json!({ "ssl_verify": false }), "oidc.client_secret"),
-        (SignInType::Ldap, tls.clone(), json!({ "host": "evil.example" }), "ldap.bind_password"),
-        (SignInType::Ldap, tls.clone(), json!({ "port": "10389" }), "ldap.bind_password"),
-        (SignInType::Ldap, tls.clone(), json!({ "use_ssl": false }), "ldap.bind_password"),
-        (SignInType::Ldap, tls, json!({ "ssl_verify": false }), "ldap.bind_password"),
+        (SignInType::Oidc, oidc(), json!({ "issuer": "https://evil.example" }), "oidc_config.client_secret"),
+        (SignInType::Oidc, oidc(), json!({ "issuer": "http://id.example.com" }), "oidc_config.client_secret"),
+        (SignInType::Oidc, oidc(), json!({ "ssl_verify": false }), "oidc_config.client_secret"),
+        (SignInType::Ldap, tls.clone(), json!({ "host": "evil.example" }), "ldap_config.bind_password"),
+        (SignInType::Ldap, tls.clone(), json!({ "port": "10389" }), "ldap_config.bind_password"),
+        (SignInType::Ldap, tls.clone(), json!({ "use_ssl": false }), "ldap_config.bind_password"),
+        (SignInType::Ldap, tls, json!({ "ssl_verify": false }), "ldap_config.bind_password"),
     ] {
         let option = || new(provider_type, full.clone()).unwrap();
         let (_, secret) = member.split_once('.').unwrap();
@@ -165,10 +165,20 @@ fn settings_given_as_a_whole_take_defaults_for_what_is_absent_but_keep_secrets()
 fn another_address_is_another_provider_and_no_other_setting_makes_one() {
     let cas = json!({ "url": "https://cas.example.com" });
     for (provider_type, full, change, is_another) in [
-        (SignInType::Oidc, oidc(), json!({ "issuer": "https://other.example.com" }), true),
+        (
+            SignInType::Oidc,
+            oidc(),
+            json!({ "issuer": "https://other.example.com", "client_secret": "x" }),
+            true,
+        ),
         (SignInType::Oidc, oidc(), json!({ "issuer": "https://id.example.com" }), false),
         (SignInType::Oidc, oidc(), json!({ "client_id": "other", "client_secret": "other" }), false),
-        (SignInType::Oidc, oidc(), json!({ "root_url": "https://p.example", "ssl_verify": false }), false),
+        (
+            SignInType::Oidc,
+            oidc(),
+            json!({ "root_url": "https://p.example", "ssl_verify": false, "client_secret": "x" }),
+            false,
+        ),
         (SignInType::Saml, saml(), json!({ "idp_metadata_url": "https://id.example.com/metadata" }), true),
         (
             SignInType::Saml,
@@ -176,8 +186,8 @@ fn another_address_is_another_provider_and_no_other_setting_makes_one() {
             json!({ "sp_root_url": "https://q.example", "entity_id": "urn:x" }),
             false,
         ),
-        (SignInType::Ldap, ldap(), json!({ "host": "other.example.com" }), true),
-        (SignInType::Ldap, ldap(), json!({ "port": "389" }), true),
+        (SignInType::Ldap, ldap(), json!({ "host": "other.example.com", "bind_password": "x" }), true),
+        (SignInType::Ldap, ldap(), json!({ "port": "389", "bind_password": "x" }), true),
         (SignInType::Ldap, ldap(), json!({ "base_dn": "dc=other" }), true),
         (SignInType::Ldap, ldap(), json!({ "identifier": "mail" }), true),
         (

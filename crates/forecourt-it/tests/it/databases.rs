@@ -83,7 +83,10 @@ fn a_database_that_may_not_be_written_is_named() {
     });
     assert_eq!(made.status.code(), Some(0), "{made:?}");
     let file = folder.join("forecourt.db");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o444)).unwrap();
+    // With its write-ahead log, which is for the same people.
+    for beside in std::fs::read_dir(&folder).unwrap() {
+        std::fs::set_permissions(beside.unwrap().path(), PermissionsExt::from_mode(0o444)).unwrap();
+    }
     std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).unwrap();
     // With a key from elsewhere, so that the database is what cannot be written.
     let key = "11".repeat(32);

@@ -56,7 +56,8 @@ pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectO
             .busy_timeout(BUSY)
             .statement_cache_capacity(256)
             .row_buffer_size(ROWS_AHEAD);
-        if read_only { options.pragma("query_only", "on") } else { options }
+        // What is deleted is overwritten: a data key that was wrapped under a master key that leaked, above all.
+        if read_only { options.pragma("query_only", "on") } else { options.pragma("secure_delete", "on") }
     });
     options
 }

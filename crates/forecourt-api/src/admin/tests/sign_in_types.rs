@@ -306,7 +306,7 @@ async fn an_option_that_is_pointed_at_another_provider_forgets_whom_the_one_befo
     let sealed = secrets().await;
     for change in [
         json!({ "name": "Renamed" }),
-        json!({ "oidc_config": { "client_id": "other", "ssl_verify": false } }),
+        json!({ "oidc_config": { "client_id": "other", "request_scopes": ["email"] } }),
         json!({ "oidc_config": { "issuer": "https://id.example.com" } }),
     ] {
         let patched = stage.call("PATCH", &path, change.clone()).await;
@@ -314,13 +314,22 @@ async fn an_option_that_is_pointed_at_another_provider_forgets_whom_the_one_befo
         assert_eq!(left().await, (true, true, true), "{change}");
     }
 
-    let elsewhere = json!({ "oidc_config": { "issuer": "https://elsewhere.example.com" } });
+    let moved =
+        |issuer: &str| json!({ "oidc_config": { "issuer": issuer, "client_secret": "given for it" } });
+    let alone = json!({ "oidc_config": { "issuer": "https://elsewhere.example.com" } });
+    let (status, problem) = stage.call("PATCH", &path, alone).await.refusal();
+    assert!(
+        status == 400 && problem.starts_with("oidc_config.client_secret must be given again"),
+        "{problem}"
+    );
+    assert!(sealed.len() == 1 && secrets().await == sealed && left().await == (true, true, true));
+    let elsewhere = moved("https://elsewhere.example.com");
     let patched = stage.call("PATCH", &path, elsewhere.clone()).await;
     assert_eq!(patched.body["warning_msg"], "the provider is another one: 1 person was unlinked");
     assert_eq!(left().await, (false, false, false));
     let now = patched.value();
     assert_eq!((&now["name"], &now["created_at"]), (&json!("Renamed"), &made["created_at"]));
-    assert!(sealed.len() == 1 && secrets().await == sealed, "the secret stays");
+    assert!(secrets().await != sealed, "the secret is the one that was given for it");
     let events = reads.events_of("sign_in_option", id, 10).await.unwrap();
     let told: Vec<_> = events.iter().filter_map(|event| event.detail.get("unlinked")).collect();
     assert_eq!(told, [&json!(1)], "changes within a provider tell of nobody");
@@ -329,15 +338,13 @@ async fn an_option_that_is_pointed_at_another_provider_forgets_whom_the_one_befo
     stage.call("PUT", "/api/login_options/built_in", json!({ "disable": true })).await.value();
     let same = stage.call("PUT", &path, elsewhere).await;
     assert!(same.status == 200 && same.body.get("warning_msg").is_none(), "{}", same.body);
-    let back = json!({ "oidc_config": { "issuer": "https://id.example.com" } });
-    let put = stage.call("PUT", &path, back).await;
+    let put = stage.call("PUT", &path, moved("https://id.example.com")).await;
     assert_eq!(
         put.body["warning_msg"],
         "the provider is another one: 1 person was unlinked; \
          1 person has no way to sign in to their account any more"
     );
     assert_eq!(left().await, (false, false, false));
-    let nobody = json!({ "oidc_config": { "issuer": "https://third.example.com" } });
-    let put = stage.call("PUT", &path, nobody).await;
+    let put = stage.call("PUT", &path, moved("https://third.example.com")).await;
     assert!(put.status == 200 && put.body.get("warning_msg").is_none(), "nobody was known: {}", put.body);
 }

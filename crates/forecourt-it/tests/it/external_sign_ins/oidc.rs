@@ -183,7 +183,8 @@ async fn a_provider_that_is_away_or_is_another_leads_back_to_the_sign_in_page() 
     expect_sign_in_page(&browser.goes(&login(&f, &option)).await, &browser, AWAY);
     provider.resume();
     let path = format!("/api/login_options/{option}");
-    let other = json!({ "oidc_config": { "issuer": format!("{}/", provider.issuer()) } });
+    let issuer = format!("{}/", provider.issuer());
+    let other = json!({ "oidc_config": { "issuer": issuer, "client_secret": "another" } });
     f.admin().await.put(&path, other).await.expect(200);
     expect_sign_in_page(&browser.goes(&login(&f, &option)).await, &browser, AWAY);
     let right = json!({ "oidc_config": { "issuer": provider.issuer(), "client_secret": "another" } });

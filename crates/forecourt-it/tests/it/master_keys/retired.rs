@@ -67,6 +67,12 @@ async fn an_old_key_starts_a_process_until_it_is_retired_and_never_after() {
     serves(&old(), &database, &shown).await;
     let ended = retire(&database);
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    for file in ["forecourt.db", "forecourt.db-wal"].map(|name| database.folder().join(name)) {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        let wrapped = format!("w1.{}", master(&old()).id());
+        let holds = bytes.windows(wrapped.len()).any(|part| part == wrapped.as_bytes());
+        assert!(!holds, "{} holds what the old key opens", file.display());
+    }
     let ids = [master(&new()).id(), master(&old()).id()];
     let parts = [ids[0].as_str(), ids[1].as_str(), "are sealed under the master key"];
     refused(&run(with(&old(), &["serve"], &database)), &parts);

@@ -134,6 +134,48 @@ async fn a_decision_elsewhere_ends_every_link() {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_sent_again_has_no_link_that_decides_nothing_any_more() {
+    let (f, sink, mails) = asked().await;
+    assert!(mails.iter().all(|mail| mail.text.contains(BEGIN)));
+    let sent = there_are(&f, 2, "state=delivered").await;
+    let again = |place: usize| format!("{DELIVERIES}/{}/resend", text(&sent[place]["id"]));
+    f.admin().await.post(&again(0), json!({})).await.expect(200);
+    assert!(sink.has_taken(3).await[2].text.contains(BEGIN), "within its week it works");
+    f.advance(Duration::from_secs(8 * 86_400));
+    f.admin().await.post(&again(1), json!({})).await.expect(200);
+    let mail = &sink.has_taken(4).await[3];
+    assert!(!mail.text.contains(BEGIN) && mail.text.contains("https://admin.example.com"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn an_address_that_was_taken_off_its_list_is_mailed_nothing_that_waited() {
+    let f = started().await;
+    let sink = MailSink::start().await;
+    sink.has(MailTrouble::Greylists);
+    mails_by(&f, &sink).await;
+    let list = mailing_list(&f, &["ann@example.com", "bob@example.com"]).await;
+    let product = telling(&f, "email", &[&list]).await;
+    asks(&f, &product).await;
+    let waits = |delivery: &serde_json::Value| delivery["last_error"] != "";
+    forecourt_it::deadlines::eventually("both were put off", || async {
+        let waiting = there_are(&f, 2, "state=waiting").await;
+        waiting.iter().all(waits).then_some(())
+    })
+    .await;
+    let body = json!({ "name": "Operations", "type": "email", "addresses": ["bob@example.com"] });
+    f.admin().await.put(&format!("/api/contact_points/{list}"), body).await.expect(200);
+    sink.has(MailTrouble::None);
+    f.advance(Duration::from_secs(60));
+    let [dead] = &there_are(&f, 1, "state=dead").await[..] else { panic!("one") };
+    assert_eq!(
+        (&dead["address"], &dead["last_error"]),
+        (&json!("ann@example.com"), &json!("the contact point has this address no longer"),)
+    );
+    let mails = sink.has_taken(1).await;
+    assert_eq!((mails.len(), mails[0].to.as_str()), (1, "bob@example.com"));
+}
+
+#[tokio::test]
 async fn without_an_address_of_the_console_or_against_the_operators_will_mails_hold_no_link() {
     // Nobody asked for links in the second.
     for (links, url) in [(Some(true), ""), (None, "https://admin.example.com")] {
