@@ -195,7 +195,7 @@ impl Node {
         if let Err(error) = following.await
             && !error.is_cancelled()
         {
-            tracing::error!(error.cause = %error, "the stream ended early");
+            tracing::error!("the stream ended early by a panic");
         }
         drop(folder);
     }

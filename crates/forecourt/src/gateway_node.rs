@@ -219,13 +219,13 @@ impl RunningNode {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         for task in self.serving {
-            if let Err(error) = task.await {
-                tracing::error!(error.cause = %error, "the gateway ended early");
+            if task.await.is_err() {
+                tracing::error!("the gateway ended early by a panic");
             }
         }
         self.leave.send_replace(true);
-        if let Err(error) = self.following.await {
-            tracing::error!(error.cause = %error, "the node ended early");
+        if self.following.await.is_err() {
+            tracing::error!("the node ended early by a panic");
         }
         self.quotas.stop().await;
         if let Some(export) = self.export {

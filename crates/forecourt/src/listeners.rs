@@ -118,7 +118,7 @@ impl Serving {
         match self.task.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(error.cause = %error, "a listener failed"),
-            Err(error) => tracing::error!(error.cause = %error, "a listener ended early"),
+            Err(_) => tracing::error!("a listener ended early by a panic"),
         }
     }
 }
