@@ -56,11 +56,7 @@ mod validation;
 
 use std::sync::LazyLock;
 
-use axum::{
-    Router,
-    middleware::from_fn_with_state,
-    response::{IntoResponse, Response},
-};
+use axum::{Router, middleware::from_fn_with_state, response::IntoResponse};
 use forecourt_http::{Context, callers, problem::Problem, request_log, restrictions};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -85,7 +81,7 @@ pub fn router(context: Context) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .merge(scim::router(&context))
         .layer(from_fn_with_state(context.clone(), restrictions::check))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(from_fn_with_state(context.clone(), request_log::log))
         .layer(from_fn_with_state(context.clone(), callers::begin))
         .with_state(context)
@@ -174,13 +170,6 @@ fn endpoints() -> Table {
 
 fn wrapped(value: serde_json::Value) -> serde_json::Value {
     serde_json::json!({ "value": value })
-}
-
-fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
-    let text = cause.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| cause.downcast_ref::<String>().cloned()).unwrap_or_default();
-    tracing::error!(panic.message = text, "request panicked");
-    Problem::internal().into_response()
 }
 
 #[cfg(test)]

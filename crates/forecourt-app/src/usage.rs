@@ -187,7 +187,7 @@ async fn points_of(app: &App, query: UsageQuery, most: usize) -> Result<Vec<Usag
     let rows = app.read().usage(&query).await?;
     // Adding up is computing only, and may take a while: beside the threads that answer requests.
     let points = tokio::task::spawn_blocking(move || rows.points(most)).await;
-    let points = points.map_err(|error| interrupted(&error))??;
+    let points = points.map_err(|_| interrupted())??;
     points.ok_or_else(too_many_points)
 }
 
@@ -203,8 +203,8 @@ async fn report_of(app: &App, query: UsageQuery, most: usize) -> Result<UsageRep
     Ok(report)
 }
 
-fn interrupted(error: &tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "interrupted", format!("adding up was interrupted: {error}"))
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Internal, "interrupted", "adding up was interrupted by a panic")
 }
 
 async fn names<Id: Clone + Eq + std::hash::Hash>(

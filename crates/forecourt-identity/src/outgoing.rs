@@ -231,7 +231,7 @@ impl Outgoing {
         let made = parts.tls.get_or_try_init(|| async {
             let trusted = parts.trust.clone();
             let made = tokio::task::spawn_blocking(move || trust::client_config(&trusted, None)).await;
-            Ok::<_, String>(Arc::new(made.map_err(|error| error.to_string())??))
+            Ok::<_, String>(Arc::new(made.map_err(|_| trust::INTERRUPTED.to_owned())??))
         });
         made.await.cloned().map_err(CallError::Unreachable)
     }
@@ -251,7 +251,7 @@ impl Outgoing {
         let made = parts.client.get_or_try_init(|| async {
             let trusted = parts.trust.clone();
             let tls = tokio::task::spawn_blocking(move || trust::client_config(&trusted, None));
-            let tls = tls.await.map_err(|error| error.to_string())??;
+            let tls = tls.await.map_err(|_| trust::INTERRUPTED.to_owned())??;
             let builder = Client::builder()
                 .tls_backend_preconfigured(tls)
                 .dns_resolver(Guard { rules: Arc::clone(&parts.rules), names: parts.names.clone() })

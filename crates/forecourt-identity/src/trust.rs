@@ -12,6 +12,9 @@ use rustls::{
 };
 use rustls_platform_verifier::BuilderVerifierExt;
 
+/// Why a connection has no TLS where reading its settings panicked: what it said may quote them.
+pub(crate) const INTERRUPTED: &str = "the settings of TLS could not be read";
+
 /// Whom to believe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {

@@ -21,6 +21,7 @@ use axum::{
     extract::FromRef,
     http::{HeaderName, HeaderValue, Response, header},
     middleware,
+    response::IntoResponse,
 };
 use forecourt_app::App;
 use forecourt_http::{Context, callers, request_log};
@@ -110,7 +111,7 @@ pub fn pages(routes: Router<Web>) -> Router<Web> {
     routes
         .fallback(|| async { Failed::from(FailureKind::NotFound) })
         .method_not_allowed_fallback(|| async { Failed::from(FailureKind::MethodNotAllowed) })
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(|_| Failed::from(FailureKind::Internal).into_response()))
 }
 
 /// The whole site: `pages` with its visit middleware, the built files, compression, request ids and the log.
@@ -128,13 +129,6 @@ pub fn served(pages: Router<Web>, web: Web) -> Router {
 pub fn broken(error: &RenderError) -> Router {
     tracing::error!(error.message = %error, "the site's templates cannot be read");
     Router::new().fallback(|| async { Failed::from(FailureKind::Internal) })
-}
-
-fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
-    let message =
-        panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(error.message = message.unwrap_or("(no message)"), "a handler panicked");
-    axum::response::IntoResponse::into_response(Failed::from(FailureKind::Internal))
 }
 
 /// Headers of every answer; the content security policy comes with each page, since it names the page's nonce.

@@ -26,6 +26,7 @@ use crate::{
     demo,
     gateway_node::{self, GatewayOptions},
     master_key::rotating::{self, NewKey},
+    panics,
     serve::{self, Server},
     telemetry,
 };
@@ -170,6 +171,7 @@ pub fn run() -> ExitCode {
     let command = CommandLine::parse().command;
     let default_log = if matches!(command, Command::Demo(_)) { "warn" } else { "info" };
     keep_memory_off_disks();
+    panics::tell_without_data();
     let outcome = telemetry::start(default_log).and_then(|()| execute(command));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

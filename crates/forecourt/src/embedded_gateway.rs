@@ -143,8 +143,8 @@ impl Feed {
     /// Ends the loop, and notes that this node hears of nothing any more.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!(error.cause = %error, "the gateway's feed ended early");
+        if self.task.await.is_err() {
+            tracing::error!("the gateway's feed ended early by a panic");
         }
         nodes::disconnected(&self.app, &self.node, &self.instance);
         if let Err(error) = nodes::write_down(&self.app).await {
@@ -254,8 +254,8 @@ impl Follower {
                     true => gateway.apply(&batch),
                     false => gateway.replace(&batch),
                 });
-                if let Err(error) = applied.await {
-                    tracing::error!(error.cause = %error, "a whole state could not be applied");
+                if applied.await.is_err() {
+                    tracing::error!("a whole state could not be applied by a panic");
                     return false;
                 }
             }

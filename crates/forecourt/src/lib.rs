@@ -25,6 +25,7 @@ pub mod listeners;
 pub mod master_key;
 pub mod metrics;
 pub mod node_folder;
+mod panics;
 pub mod presences;
 pub mod serve;
 pub mod span_export;

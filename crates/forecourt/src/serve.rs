@@ -263,8 +263,8 @@ impl Server {
         let faces = self.serving.into_iter().map(|serving| tokio::spawn(serving.stop()));
         let draining: Vec<_> = faces.chain(sync).collect();
         for drained in draining {
-            if let Err(error) = drained.await {
-                tracing::error!(error.cause = %error, "a listener was not drained");
+            if drained.await.is_err() {
+                tracing::error!("a listener was not drained by a panic");
             }
         }
         let left = GRACE.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
@@ -274,8 +274,8 @@ impl Server {
         // The feed outlives the use cases, which wait for it.
         if let Some(gateway) = self.gateway {
             for task in gateway.tasks {
-                if let Err(error) = task.await {
-                    tracing::error!(error.cause = %error, "the gateway ended early");
+                if task.await.is_err() {
+                    tracing::error!("the gateway ended early by a panic");
                 }
             }
             gateway.feed.stop().await;

@@ -144,7 +144,7 @@ impl Courier {
         let id = match ended {
             Ok((id, ())) => id,
             Err(error) => {
-                tracing::error!(error.cause = %error, "an attempt at a delivery ended early");
+                tracing::error!("an attempt at a delivery ended early by a panic");
                 error.id()
             }
         };

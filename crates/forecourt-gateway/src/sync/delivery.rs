@@ -56,8 +56,8 @@ impl SpooledUsage {
                 // Beside the threads that answer requests: after very many callers it takes a while.
                 let counting = gateway.clone();
                 let taking = tokio::task::spawn_blocking(move || counting.take_usage());
-                self.taken = taking.await.unwrap_or_else(|error| {
-                    tracing::error!(error.cause = %error, "counted calls could not be taken");
+                self.taken = taking.await.unwrap_or_else(|_| {
+                    tracing::error!("counted calls could not be taken by a panic");
                     Vec::new()
                 });
             }
@@ -128,7 +128,7 @@ impl SpooledUsage {
         let working = tokio::task::spawn_blocking(move || {
             work(&mut spool.lock().unwrap_or_else(PoisonError::into_inner))
         });
-        working.await.inspect_err(|error| tracing::error!(error.cause = %error, "the spool failed")).ok()
+        working.await.inspect_err(|_| tracing::error!("the spool failed by a panic")).ok()
     }
 }
 

@@ -159,7 +159,7 @@ impl Directory {
             (chain, Some(key)) => Some(OwnCertificate { chain: chain.to_owned(), key: key.clone() }),
         };
         let read = tokio::task::spawn_blocking(move || trust::client_config(&trust, own.as_ref())).await;
-        read.map_err(|error| error.to_string()).flatten().map_err(SignInFault::Misconfigured)
+        read.map_err(|_| trust::INTERRUPTED.to_owned()).flatten().map_err(SignInFault::Misconfigured)
     }
 
     async fn bind_for_search(&self, ldap: &mut Ldap) -> Result<(), SignInFault> {

@@ -245,7 +245,7 @@ async fn gateways_hear_of_another_issuer_and_of_a_suspension() {
     f.admin().await.post(&resume, json!({})).await.expect(200);
     call(&f, &orders, &access).await.expect(200);
     let path = format!("/api/dcr_providers/{id}");
-    let elsewhere = json!({ "issuer": "http://127.0.0.1:1/other" });
+    let elsewhere = json!({ "issuer": "http://127.0.0.1:1/other", "headers": {} });
     f.admin().await.put(&path, elsewhere).await.expect(200);
     call(&f, &orders, &access).await.expect(401);
     f.admin().await.put(&path, json!({ "issuer": provider.issuer() })).await.expect(200);

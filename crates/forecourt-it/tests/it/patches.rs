@@ -71,7 +71,7 @@ async fn two_patches_of_a_sign_in_option_at_once_never_join_one_s_address_with_t
     let path = format!("/api/login_options/{}", text(&made["value"]["id"]));
     for round in 0..2 * ROUNDS {
         let changes: [Value; 4] = [
-            json!({ "oidc_config": { "issuer": format!("https://op-{round}.example") } }),
+            json!({ "oidc_config": { "issuer": format!("https://op-{round}.example"), "client_secret": "t" } }),
             json!({ "oidc_config": { "client_id": format!("client-{round}"), "client_secret": "t" } }),
             json!([{ "op": "add", "path": "/oidc_config/logout_url", "value": format!("https://out-{round}.example") }]),
             json!({ "name": format!("Directory {round}") }),

@@ -57,12 +57,12 @@ impl Feeding {
     /// requests.
     pub(super) async fn stop(self) {
         self.stop_delivering.send_replace(true);
-        if let Err(error) = self.delivering.await {
-            tracing::error!(error.cause = %error, "the delivery of counted calls ended early");
+        if self.delivering.await.is_err() {
+            tracing::error!("the delivery of counted calls ended early by a panic");
         }
         self.stop_following.send_replace(true);
-        if let Err(error) = self.following.await {
-            tracing::error!(error.cause = %error, "the stream ended early");
+        if self.following.await.is_err() {
+            tracing::error!("the stream ended early by a panic");
         }
         drop(self.folder);
     }
