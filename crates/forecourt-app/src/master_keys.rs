@@ -297,7 +297,9 @@ async fn forget(store: &Store) {
             "somebody reads the database: what the old master key opened leaves its write-ahead log when that is next \
              written back"
         ),
-        Err(error) => tracing::warn!(error.cause = %error, "the write-ahead log of the database was not written back"),
+        Err(error) => {
+            tracing::warn!(error.cause = %error, "the write-ahead log of the database was not written back")
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
 };
 
 use axum::Router;
+use axum_server::tls_rustls::RustlsConfig;
 pub use forecourt_app::{App, Clock};
 use forecourt_core::{time::Timestamp, traces::Tracing};
 use forecourt_http::{Context, InFlight, observations::Observations};
@@ -168,14 +169,7 @@ pub async fn start_telling(
     let process = Process::starts(system_clock()());
     let bound = Bound::new(settings)?;
     let addresses = bound.addresses();
-    let tls = match &bound.admin_tls {
-        Some(_) => {
-            make_data_dir(&settings.data_folder())?;
-            let host = settings.admin.tls_listen.rsplit_once(':').map_or("localhost", |(host, _)| host);
-            Some(certificates::of_administrators(&settings.data_folder(), host).await?)
-        }
-        None => None,
-    };
+    let tls = admin_certificate(settings, bound.admin_tls.is_some()).await?;
     let (presence, store) = open_to_serve(settings).await?;
     let (app, first_password) = open_app(settings, store, clock.clone()).await?;
     first_password.as_deref().map(tell);
@@ -226,6 +220,16 @@ pub async fn start_telling(
         export,
         background,
     })
+}
+
+/// The certificate of the console's listener for TLS; `None` where that is off.
+async fn admin_certificate(settings: &Settings, is_on: bool) -> Result<Option<RustlsConfig>, StartError> {
+    if !is_on {
+        return Ok(None);
+    }
+    make_data_dir(&settings.data_folder())?;
+    let host = settings.admin.tls_listen.rsplit_once(':').map_or("localhost", |(host, _)| host);
+    Ok(Some(certificates::of_administrators(&settings.data_folder(), host).await?))
 }
 
 fn start_export(
