@@ -310,6 +310,11 @@ impl Gateway {
         self.inner.answered.read().into_iter()
     }
 
+    /// How many slow hashes of passwords that callers showed were computed since it was made.
+    pub fn password_hashes(&self) -> u64 {
+        self.inner.passwords.computed()
+    }
+
     /// What quotas have counted in the windows that run: to be kept over a restart.
     pub fn quotas(&self) -> Vec<QuotaCount> {
         self.inner.limits.quotas((self.inner.clock)())

@@ -6,7 +6,14 @@
 //! answers for all namesakes whose hashes have the same salt and parameters. Each hash takes a turn of its own
 //! (`turns.rs`), so a question that needs many delays no other address by more than one.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use argon2::{
     Argon2, CustomizedPasswordHasher, Params,
@@ -36,6 +43,7 @@ pub(crate) struct Passwords {
     key: [u8; 32],
     turns: Turns,
     fitted: Memory<Arc<[Arc<str>]>>,
+    computed: AtomicU64,
 }
 
 /// No turn came up within the longest wait, or too many of this address wait already.
@@ -45,7 +53,12 @@ pub(crate) struct Busy;
 impl Passwords {
     /// `key` must be fresh random bytes; `at_once` is the number of hashes computed at the same time.
     pub(crate) fn new(key: [u8; 32], at_once: usize) -> Self {
-        Self { key, turns: Turns::new(at_once), fitted: Memory::default() }
+        Self { key, turns: Turns::new(at_once), fitted: Memory::default(), computed: AtomicU64::new(0) }
+    }
+
+    /// How many slow hashes were computed so far.
+    pub(crate) fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// Finds the hashes of the question that the password fits, asked by a caller from `address`.
@@ -85,12 +98,16 @@ impl Passwords {
             }
             let (turn, shown) = (self.turn(share).await?, Arc::clone(&shown));
             let check = blocking(turn, move || fitting_of(shown.password(), group)).await;
-            computed |= check.is_some();
+            if check.is_some() {
+                computed = true;
+                self.computed.fetch_add(1, Ordering::Relaxed);
+            }
             fitting.extend(check.into_iter().flatten());
         }
         if !computed && let Some(dummy) = parse(DUMMY_HASH) {
             let turn = self.turn(share).await?;
             blocking(turn, move || compute("", &dummy).map(std::hint::black_box)).await;
+            self.computed.fetch_add(1, Ordering::Relaxed);
         }
         fitting.sort_by_key(|(place, _)| *place);
         Ok(fitting.into_iter().map(|(_, hash)| hash).collect())

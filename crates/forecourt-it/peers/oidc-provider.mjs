@@ -4,7 +4,8 @@
 // Its clock runs from NOW, in milliseconds since 1970, as the one of the story does.
 // An initial access token is asked for, registration access tokens change with every update, and access tokens of
 // client credentials are JWTs. Browsers are signed in as whoever was named last by `POST /story/person` (a JSON object of
-// claims, `sub` among them), without being asked anything.
+// claims, `sub` among them), without being asked anything. What it gave for the codes of people, and the verifiers that
+// came with them, stand in FILE under `exchanges`.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -127,6 +128,16 @@ provider.use(async (ctx, next) => {
     stored.person = person.sub;
     save();
     ctx.status = 204;
+    return;
+  }
+  if (ctx.method === 'POST' && ctx.path === '/token') {
+    await next();
+    const verifier = ctx.oidc?.params?.code_verifier;
+    if (verifier && ctx.status === 200) {
+      const { access_token, id_token } = ctx.body;
+      stored.exchanges = [...(stored.exchanges ?? []), { code_verifier: verifier, access_token, id_token }];
+      save();
+    }
     return;
   }
   if (!ctx.path.startsWith('/interaction/')) return next();

@@ -26,6 +26,14 @@ impl MovedClock {
         Self { started: Instant::now(), ahead: Arc::default() }
     }
 
+    /// A clock at the time of this machine, by which processes go.
+    pub fn of_the_machine() -> Self {
+        let clock = Self::new();
+        let ahead = forecourt::serve::system_clock()().micros() - clock.now().micros();
+        clock.ahead.store(ahead, Ordering::Relaxed);
+        clock
+    }
+
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap();

@@ -61,6 +61,7 @@ impl Mail {
 #[derive(Debug, Default)]
 struct Taken {
     mails: Vec<Mail>,
+    refused: Vec<Mail>,
     /// How often somebody wanted to send.
     visits: usize,
 }
@@ -105,6 +106,11 @@ impl MailSink {
     /// Every mail that it took so far, in order.
     pub fn mails(&self) -> Vec<Mail> {
         self.taken.lock().unwrap().mails.clone()
+    }
+
+    /// Every mail that it read and did not take for a link in it, in order.
+    pub fn refused(&self) -> Vec<Mail> {
+        self.taken.lock().unwrap().refused.clone()
     }
 
     /// How often somebody named a recipient.
@@ -154,12 +160,14 @@ async fn converse(stream: TcpStream, trouble: &MailTrouble, taken: &Mutex<Taken>
                 say(&mut stream, "354 go ahead").await?;
                 let text = decoded(&mail(&mut stream, trouble).await?);
                 let is_link = |line: &&str| line.contains("/approvals/links/") || line.contains("?token=");
-                let link = text.lines().find(is_link);
+                let link = text.lines().find(is_link).map(str::to_owned);
+                let mail = Mail { to: recipient.clone(), text };
                 if let (MailTrouble::QuotesLinks, Some(link)) = (trouble, link) {
+                    taken.lock().unwrap().refused.push(mail);
                     say(&mut stream, &format!("550 5.7.1 no links, please: {link}")).await?;
                     continue;
                 }
-                taken.lock().unwrap().mails.push(Mail { to: recipient.clone(), text });
+                taken.lock().unwrap().mails.push(mail);
                 "250 2.0.0 queued"
             }
             "QUIT" => return say(&mut stream, "221 bye").await,

@@ -94,12 +94,20 @@ impl OauthProvider {
         self.rows("RegistrationAccessToken/").into_iter().map(|(token, _)| token).collect()
     }
 
+    /// What it gave for the codes of people: objects of `code_verifier`, `access_token` and `id_token`.
+    pub fn exchanges(&self) -> Vec<Value> {
+        self.state()["exchanges"].as_array().cloned().unwrap_or_default()
+    }
+
     /// What it keeps of one kind, by id.
     fn rows(&self, kind: &str) -> Vec<(String, Value)> {
-        let text = std::fs::read_to_string(self.file()).unwrap();
-        let state: Value = serde_json::from_str(&text).unwrap();
+        let state = self.state();
         let rows = state["rows"].as_object().unwrap().iter();
         rows.filter_map(|(place, row)| Some((place.strip_prefix(kind)?.to_owned(), row.clone()))).collect()
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_str(&std::fs::read_to_string(self.file()).unwrap()).unwrap()
     }
 
     fn file(&self) -> PathBuf {

@@ -104,6 +104,8 @@ metrics! {
         "Requests that the gateway answered by itself, by reason.";
     REFUSED_CONNECTIONS: Counter "forecourt_gateway_refused_connections_total" []
         "Connections beyond the limit.";
+    GATEWAY_HASHES: Counter "forecourt_gateway_password_hashes_total" []
+        "Slow hashes of passwords that callers showed.";
     LIMITS_FALLBACK: Counter "forecourt_gateway_limits_fallback_total" []
         "Calls counted on this node alone because Redis was away.";
     LIMITS_CALLERS: Gauge "forecourt_gateway_limits_callers" []
@@ -143,6 +145,7 @@ pub fn of_gateway(exposition: &mut Exposition, gateway: &forecourt_gateway::Gate
     exposition
         .family(&REJECTED, gateway.rejected().map(|(reason, count)| Sample::labelled(&[reason], count)));
     exposition.family(&REFUSED_CONNECTIONS, [Sample::plain(gateway.refused_connections())]);
+    exposition.family(&GATEWAY_HASHES, [Sample::plain(gateway.password_hashes())]);
     exposition.family(&LIMITS_FALLBACK, [Sample::plain(gateway.limit_fallbacks())]);
     exposition.family(&LIMITS_CALLERS, [Sample::plain(gateway.limited_callers())]);
     let shared = gateway.limits_are_shared();

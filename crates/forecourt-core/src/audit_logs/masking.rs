@@ -61,7 +61,7 @@ const NAMES: [&str; 15] = [
 ];
 
 /// In a query, where browsers carry what a sign-in is proved with, these are too.
-const NAMES_IN_QUERIES: [&str; 3] = ["code", "state", "ticket"];
+const NAMES_IN_QUERIES: [&str; 4] = ["code", "state", "ticket", "held"];
 
 /// And one that ends so is none: it tells about a secret.
 const TELLING: [&str; 13] = [

@@ -153,6 +153,21 @@ async fn a_fit_is_remembered_for_exactly_that_name_password_and_hashes() {
 }
 
 #[tokio::test]
+async fn an_unknown_name_costs_as_many_hashes_as_a_wrong_password() {
+    let passwords = Passwords::new([7; 32], 1);
+    let known: [Arc<str>; 1] = [hash("pw", "a").into()];
+    for (number, (name, hashes)) in
+        [("ada", known.as_slice()), ("nobody", &[]), ("ada", &known)].iter().enumerate()
+    {
+        assert!(ask(&passwords, name, "wrong", hashes).await.is_empty());
+        assert_eq!(passwords.computed(), number as u64 + 1, "{name}");
+    }
+    let long = "x".repeat(super::LONGEST_PASSWORD + 1);
+    ask(&passwords, "ada", &long, &known).await;
+    assert_eq!(passwords.computed(), 4, "also where it is too long to be looked at");
+}
+
+#[tokio::test]
 async fn a_refusal_is_not_remembered() {
     let passwords = Passwords::new([7; 32], 1);
     let hash: Arc<str> = hash("pw", "a").into();

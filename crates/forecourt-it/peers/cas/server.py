@@ -1,7 +1,7 @@
 """A CAS server for stories: `python server.py FOLDER` serves on a free port and says `ready PORT`.
 
-Its one person is `ada`, whose password is `ada` too. It keeps its tickets in FOLDER and lets every service on loopback
-ask for one.
+Its one person is `ada`, whose password is `ada` too. It keeps its tickets in FOLDER and lets every service on loopback,
+and the console that stories know as https://admin.example.com, ask for one.
 """
 
 import pathlib
@@ -83,7 +83,7 @@ def main():
     call_command("migrate", verbosity=0)
     from cas_server.models import ServicePattern
 
-    pattern = ServicePattern.objects.create(name="story", pattern=r"^http://127\.0\.0\.1:")
+    pattern = ServicePattern.objects.create(name="story", pattern=r"^(http://127\.0\.0\.1:|https://admin\.example\.com/)")
     pattern.attributs.create(name="*", replace="")
     server = make_server("127.0.0.1", 0, get_wsgi_application(), Server, Quiet)
     print(f"ready {server.server_port}", flush=True)

@@ -1,18 +1,22 @@
 //! Secrets of every kind, given and issued, and then looked for in everything that an installation answers, shows,
 //! sends, logs and stores.
 //!
-//! `planting.rs`, `developers.rs` and `calls.rs` plant them, `members.rs` holds what was planted against the OpenAPI
-//! documents, `places.rs` says where is looked, `searches.rs` how. What may be told where is in `docs/logging.md`.
+//! `planting.rs`, `developers.rs`, `sign_ins.rs`, `forms.rs`, `mailed_links.rs`, `calls.rs` and `nodes.rs` plant them,
+//! `members.rs` holds what was planted against the OpenAPI documents, `places.rs` says where is looked, `searches.rs` how.
+//! What may be told where is in `docs/logging.md`.
 
 mod calls;
 mod commands;
 mod developers;
+mod forms;
 mod installations;
+mod mailed_links;
 mod members;
 mod nodes;
 mod places;
 mod planting;
 mod searches;
+mod sign_ins;
 
 use std::path::Path;
 
@@ -68,7 +72,13 @@ async fn no_secret_is_answered_shown_sent_logged_or_stored_as_it_is() {
     planting::settings(&mut it, &admin).await;
     let token = planting::gateway_group(&mut it, &admin).await;
     let developers = developers::developers(&mut it, &admin).await;
+    sign_ins::through_providers(&mut it, &admin).await;
+    forms::of_the_console(&mut it, &admin, &console, &mut findings).await;
+    forms::of_the_site(&mut it, &developers.site, &mut findings).await;
+    mailed_links::to_people(&mut it, &admin, &mut findings).await;
+    nodes::are_asked_for_tokens(&mut it, &admin, &mut findings).await;
     calls::through_the_gateway(&mut it, &mut findings).await;
+    calls::whose_upstream_is_away(&mut it, &admin, &mut findings).await;
     calls::that_are_no_http(&mut it, &mut findings).await;
     calls::that_are_refused(&mut it, &admin, &developers, &mut findings).await;
     members::are_all_planted(it.secrets.kinds());
@@ -193,6 +203,8 @@ async fn is_logged(mut it: Installation, password: &str, findings: &mut Findings
         findings.look(&it.secrets, "log", stopped.stderr.as_bytes(), part, &[]);
     }
     assert!(stopped.stderr.contains("\"level\":\"TRACE\""), "nothing is left out");
+    let panics: Vec<_> = stopped.stderr.lines().filter(|line| line.contains("panicked")).collect();
+    findings.look(&it.secrets, "panics", panics.join("\n").as_bytes(), "\"panic.place\":", &[]);
     // The last ones are sent when a process stops.
     let spans = it.collector.spans();
     assert!(spans.len() >= early.max(100), "{early} spans, and {} in the end", spans.len());

@@ -316,6 +316,10 @@ fn an_address_loses_its_user_and_password_and_a_query_its_secrets() {
         of("/api/oidc/callback?code=abc&state=def&iss=x"),
         "/api/oidc/callback?code=******&state=******&iss=x"
     );
+    assert_eq!(
+        of("/api/saml/sio_1/finish?state=abc&held=def"),
+        "/api/saml/sio_1/finish?state=******&held=******"
+    );
     assert_eq!(of("/x?api_key=abc&token=&flag"), "/x?api_key=******&token=&flag");
     assert_eq!(of("/x?api%5Fkey=abc&%ff=%"), "/x?api%5Fkey=******&%ff=%");
     assert_eq!(of("/x?search=frc_0123456789abcdefABCDEF0123456789abcdef"), "/x?search=******");

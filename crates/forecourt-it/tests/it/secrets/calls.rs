@@ -1,6 +1,6 @@
 //! Secrets in calls that are refused, and in requests that nobody can read: what is answered repeats none of them.
 
-use forecourt_it::{Client, installations::text};
+use forecourt_it::{Client, deadlines::eventually, installations::text};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::{
@@ -13,6 +13,7 @@ use super::{
     developers::Developers,
     installations::{Installation, MARK},
     places::Findings,
+    planting::in_group,
 };
 
 /// Calls of the gateway with secrets of every place that a caller can put one in, none of which opens anything.
@@ -30,10 +31,15 @@ pub(super) async fn through_the_gateway(it: &mut Installation, findings: &mut Fi
         let basic = gateway.with_basic("ann", &secrets.given("wrong Basic password"));
         let bearer = gateway.with_bearer(&secrets.given("wrong token"));
         let cookie = format!("jwt={}; session={}", secrets.plain("cookie"), secrets.plain("cookie"));
+        let signature = format!("keyId=\"ann\",signature=\"{}\"", secrets.plain("signature of a call"));
         for client in [
             basic,
             bearer,
             gateway.with("cookie", &cookie),
+            gateway.with("signature", &signature),
+            gateway.with("authorization", &format!("Signature {signature}")),
+            gateway.with("x-hmac-signature", &secrets.plain("signature of a call")),
+            gateway.with("proxy-authorization", &format!("Bearer {}", secrets.plain("wrong token"))),
             gateway.with("apikey", &secrets.given("wrong key")),
             gateway.with("x-custom-secret", &secrets.given("header of the caller's own")),
         ] {
@@ -44,6 +50,26 @@ pub(super) async fn through_the_gateway(it: &mut Installation, findings: &mut Fi
     }
     let secrets = &it.secrets;
     findings.look(secrets, "refusals of the gateway", answers.join("\n").as_bytes(), "message", &[]);
+}
+
+/// Calls that are let through and whose upstream is away: that is told, and not what was called.
+pub(super) async fn whose_upstream_is_away(it: &mut Installation, admin: &Client, findings: &mut Findings) {
+    let nodes = json!([{ "host": "127.0.0.1", "port": 1, "weight": 1 }]);
+    let upstream = json!({ "name": "default", "nodes": nodes });
+    let service = json!({ "name": "away", "path_prefix": "/away", "upstream": upstream });
+    admin.put(&in_group("services/away"), service).await.expect(200);
+    let route = json!({ "name": "all", "service_id": "away", "paths": ["/*"] });
+    admin.put(&in_group("routes/away"), route).await.expect(200);
+    let secrets = &mut it.secrets;
+    let path = format!("/away/{}?apikey={}", secrets.plain("path"), secrets.plain("apikey in a query"));
+    let bearer = secrets.given("token for an upstream");
+    let caller = it.process.client("gateway").with_bearer(&bearer);
+    let answer = eventually("the gateway says that the upstream is away", || async {
+        Some(caller.get(&path).await).filter(|answer| answer.status.is_server_error())
+    })
+    .await;
+    let told = format!("{} {:?} {}", answer.status, answer.headers, answer.text());
+    findings.look(&it.secrets, "answer for an upstream", told.as_bytes(), "message", &[]);
 }
 
 /// Requests that no HTTP server can read, with a secret in each.
@@ -84,7 +110,6 @@ pub(super) async fn that_are_refused(
 ) {
     let portal = text(&admin.get("/api/portals").await.expect(200)["list"][0]["id"]);
     let application = format!("/api/applications/{}/credentials", developers.application);
-    let in_group = |object: &str| format!("/apisix/admin/{object}?gateway_group_id=default");
     let ada = &developers.ada;
     let targets = [
         (admin, Method::POST, "/api/login".to_owned(), "password"),

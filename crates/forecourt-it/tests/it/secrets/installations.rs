@@ -61,7 +61,7 @@ impl Installation {
             upstream: Upstream::start().await,
             mails: MailSink::start().await,
             hook: Webhook::start().await,
-            provider: OauthProvider::start(&MovedClock::new()),
+            provider: OauthProvider::start(&MovedClock::of_the_machine()),
             collector,
         }
     }

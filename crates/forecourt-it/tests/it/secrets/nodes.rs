@@ -1,6 +1,8 @@
 //! What a gateway node keeps on its disk and logs.
 
-use forecourt_it::{ForecourtProcess, deadlines::eventually, installations::text};
+use forecourt_it::{Client, ForecourtProcess, deadlines::eventually, installations::text};
+use forecourt_wire::sync::{ACKNOWLEDGEMENTS, USAGE, WATCH};
+use serde_json::json;
 
 use super::{
     developers::Developers,
@@ -13,6 +15,27 @@ use crate::gateway_node::{NOWHERE, node};
 /// What it needs as it is to do its work (docs/nodes.md): keys of certificates, and what tokens are verified with.
 const NEEDED: [&str; 4] =
     ["CertificateInput.key", "CertificateInput.keys", "tls.client_key", TOKEN_SECRET_OF_CONSUMER];
+
+/// Nodes that nobody knows, and the token in the script that starts one.
+pub(super) async fn are_asked_for_tokens(it: &mut Installation, admin: &Client, findings: &mut Findings) {
+    let sync = it.client("sync");
+    let mut answers = String::new();
+    for path in [WATCH, ACKNOWLEDGEMENTS, USAGE] {
+        let made_up = format!("a7dp-{}", it.secrets.plain("instance token"));
+        for shown in [sync.with_bearer(&made_up), sync.with("authorization", &made_up)] {
+            let answer = shown.post(&format!("{path}?token={made_up}"), json!({ "token": made_up })).await;
+            assert_eq!(answer.status, 401, "{path}");
+            answers.push_str(&answer.text());
+        }
+    }
+    findings.look(&it.secrets, "refusals of nodes", answers.as_bytes(), "message", &[]);
+    let script = admin.get("/api/gateway_groups/default/deployment/docker").await;
+    assert_eq!(script.status, 200, "{script:?}");
+    let script = script.text();
+    let (_, token) = script.split_once("a7dp-").expect("a token in the script");
+    let token: String = token.chars().take_while(char::is_ascii_alphanumeric).collect();
+    it.secrets.keep("instance token of a script", &token);
+}
 
 /// A node that follows the installation, and then goes on without it, so that counted calls wait on its disk.
 pub(super) async fn keep_on_disk(

@@ -3,6 +3,9 @@
 //! A kind is called as the member of the OpenAPI document that takes or shows it, where there is one; `members.rs`
 //! holds the one list against the other.
 
+use forecourt::serve::system_clock;
+use forecourt_core::{gateway_state::JwtAlgorithm, secrets::PlainSecret};
+use forecourt_identity::tokens::signed;
 use forecourt_it::{Browser, Client, MailTrouble, PageForm, deadlines::eventually, installations::text};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use serde_json::{Value, json};
@@ -167,11 +170,11 @@ pub(super) async fn gateway_group(it: &mut Installation, admin: &Client) -> Stri
     whole
 }
 
-fn pair(name: &str) -> CertifiedKey<KeyPair> {
+pub(super) fn pair(name: &str) -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(vec![name.to_owned()]).unwrap()
 }
 
-fn in_group(object: &str) -> String {
+pub(super) fn in_group(object: &str) -> String {
     format!("/apisix/admin/{object}?gateway_group_id=default")
 }
 
@@ -237,16 +240,26 @@ pub(super) const KEY_OF_CONSUMER: &str = "key-auth.key of a consumer";
 pub(super) const PASSWORD_OF_CONSUMER: &str = "basic-auth.password of a consumer";
 pub(super) const TOKEN_SECRET_OF_CONSUMER: &str = "jwt-auth.secret of a consumer";
 
-/// The consumer is let through with what it shows, once the gateway has heard of it.
-async fn calls_of_consumer(it: &Installation, plugins: &Value) {
+/// The consumer is let through with whatever it shows, wherever it may show it, once the gateway has heard of it.
+async fn calls_of_consumer(it: &mut Installation, plugins: &Value) {
     let gateway = it.client("gateway");
-    let basic = &plugins["basic-auth"];
-    let with_key = gateway.with("apikey", &text(&plugins["key-auth"]["key"]));
+    let (key, basic, jwt) = (text(&plugins["key-auth"]["key"]), &plugins["basic-auth"], &plugins["jwt-auth"]);
+    let secret = PlainSecret::presented(text(&jwt["secret"]));
+    let ends = system_clock()().plus_seconds(3_600);
+    let token = signed(JwtAlgorithm::Hs256, &text(&jwt["key"]), &secret, ends).unwrap();
+    let token = token.reveal();
+    it.secrets.keep("token that a caller signed", token);
+    let in_query: String = url::form_urlencoded::byte_serialize(key.as_bytes()).collect();
     let with_password = gateway.with_basic(&text(&basic["username"]), &text(&basic["password"]));
-    for (client, path) in [(with_key, "/key-auth/a"), (with_password, "/basic-auth/a")] {
-        eventually("the gateway lets a consumer through", || async {
-            (client.get(path).await.status == 200).then_some(())
-        })
-        .await;
+    for (client, path) in [
+        (gateway.with("apikey", &key), "/key-auth/a".to_owned()),
+        (gateway.clone(), format!("/key-auth/a?apikey={in_query}")),
+        (with_password, "/basic-auth/a".to_owned()),
+        (gateway.with_bearer(token), "/jwt-auth/a".to_owned()),
+        (gateway.clone(), format!("/jwt-auth/a?jwt={token}")),
+        (gateway.with("cookie", &format!("jwt={token}")), "/jwt-auth/a".to_owned()),
+    ] {
+        let what = format!("the gateway lets a consumer through at {}", path.split('?').next().unwrap());
+        eventually(&what, || async { (client.get(&path).await.status == 200).then_some(()) }).await;
     }
 }

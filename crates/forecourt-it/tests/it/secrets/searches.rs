@@ -1,7 +1,7 @@
 //! Secrets that are known to a story, and the search for them in bytes of any kind.
 //!
-//! Invariant: a secret is found as it is, escaped for JSON, JSON within JSON, HTML and addresses, in hex, and within
-//! base64 of whatever it stands in. What a finding tells never holds the secret.
+//! Invariant: a secret is found as it is, escaped for JSON, JSON within JSON, HTML and addresses, in hex, as a list of its
+//! bytes, and within base64 of whatever it stands in. What a finding tells never holds the secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +99,9 @@ impl Secrets {
         self.add(kind, "bytes", secret.to_vec());
         self.add(kind, "hex", digits(|byte| format!("{byte:02x}")));
         self.add(kind, "hex", digits(|byte| format!("{byte:02X}")));
+        let list = format!("{secret:?}").replace(['[', ']'], "");
+        self.add(kind, "list of bytes", list.replace(' ', "").into_bytes());
+        self.add(kind, "list of bytes", list.into_bytes());
         for before in 0..3 {
             self.add(kind, "base64", within_base64(&STANDARD, secret, before));
             self.add(kind, "base64", within_base64(&URL_SAFE, secret, before));
@@ -195,6 +198,8 @@ mod tests {
             hex.to_uppercase(),
             format!("a,\"{}\",b", secret.replace('"', "\"\"")),
             format!("{secret:?}"),
+            format!("{:?}", String::from_utf8([secret.as_bytes(), &[0xff]].concat())),
+            serde_json::json!(secret.as_bytes()).to_string(),
         ];
         for before in ["", "a", "ab", "user:", "longer than that:"] {
             places.push(STANDARD.encode(format!("{before}{secret} and more")));
