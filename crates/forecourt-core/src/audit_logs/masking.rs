@@ -60,8 +60,9 @@ const NAMES: [&str; 15] = [
     "nonce",
 ];
 
-/// In a query, where browsers carry what a sign-in is proved with, these are too.
-const NAMES_IN_QUERIES: [&str; 4] = ["code", "state", "ticket", "held"];
+/// In a query, where browsers carry what a sign-in is proved with, these are too; and what a provider says of an error,
+/// which may quote that.
+const NAMES_IN_QUERIES: [&str; 5] = ["code", "state", "ticket", "held", "error_description"];
 
 /// And one that ends so is none: it tells about a secret.
 const TELLING: [&str; 13] = [

@@ -317,6 +317,10 @@ fn an_address_loses_its_user_and_password_and_a_query_its_secrets() {
         "/api/oidc/callback?code=******&state=******&iss=x"
     );
     assert_eq!(
+        of("/api/oidc/callback?error=access_denied&error_description=a+b"),
+        "/api/oidc/callback?error=access_denied&error_description=******"
+    );
+    assert_eq!(
         of("/api/saml/sio_1/finish?state=abc&held=def"),
         "/api/saml/sio_1/finish?state=******&held=******"
     );
