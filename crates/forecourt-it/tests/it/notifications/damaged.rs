@@ -92,7 +92,11 @@ async fn what_a_clock_that_was_ahead_put_off_for_years_is_tried_after_the_start(
     webhook.has_heard(1).await;
     let copy = eventually("the failure is written down", || async {
         let snapshot = Snapshot::of(&f.database().location()).await;
-        snapshot.rows("deliveries").iter().any(|row| row.text("last_error") != "").then(TestDatabase::new)
+        snapshot
+            .rows("deliveries")
+            .iter()
+            .any(|row| !row.text("last_error").is_empty())
+            .then(TestDatabase::new)
     })
     .await;
     std::fs::copy(f.database().folder().join("master.key"), copy.folder().join("master.key")).unwrap();
