@@ -11,12 +11,10 @@ use http::Method;
 use serde_json::json;
 use tokio::time::timeout;
 
+/// A change that may be made again and again.
+const NAMES: &str = r#"{ "first_name": "Ada", "last_name": "Byron" }"#;
 /// How long somebody may wait to be told that the database is away, once that is known.
 const AT_ONCE: Duration = Duration::from_secs(2);
-/// How soon all is well after a server vanished without a word and another took its place, and for how long that is
-/// looked at: long enough for it to count as away if nobody let go of the old connections.
-const WELL_AGAIN: Duration = Duration::from_secs(10);
-const LOOKED_AT: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn every_part_is_told_apart() {
@@ -156,19 +154,21 @@ async fn a_server_that_vanishes_without_a_word_is_left_within_seconds_for_the_on
     }
 
     wire.forsake();
-    let begun = Instant::now();
-    let mut last_trouble = Duration::ZERO;
-    while begun.elapsed() < LOOKED_AT {
+    let works = async |method: Method, path: &str, body: Option<&str>| {
+        let body = body.map(|body| ("application/json".to_owned(), body.as_bytes().to_vec()));
+        let answer = timeout(AT_ONCE, admin.try_send(method, path, body)).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 200))
+    };
+    // More at once than were open, so that no connection that leads to nobody is passed over. Without what lets go of them
+    // they would hang for minutes.
+    eventually("all is well with the server in its place", async || {
         let ready = f.status().get("/readyz").await.status == 200;
-        let read = timeout(AT_ONCE, admin.try_send(Method::GET, portals, None)).await;
-        let read = read.is_ok_and(|answer| answer.is_ok_and(|answer| answer.status == 200));
-        if !ready || !read {
-            last_trouble = begun.elapsed();
-        }
-    }
-    assert!(last_trouble < WELL_AGAIN, "trouble until {last_trouble:?}");
-    let made = admin.post("/api/settings/tokens", json!({ "name": "later", "expires_at": 0 }));
-    timeout(AT_ONCE, made).await.expect("a write is answered").expect(200);
+        let read = || works(Method::GET, portals, None);
+        let (one, two, three, four) = tokio::join!(read(), read(), read(), read());
+        let wrote = works(Method::PUT, "/api/me", Some(NAMES)).await;
+        (ready && one && two && three && four && wrote).then_some(())
+    })
+    .await;
 }
 
 /// `HOST:PORT` of `postgres://USER@HOST:PORT/NAME`.

@@ -1,10 +1,16 @@
 //! What a failed sign-in costs does not tell whether there is such an account: slow hashes are counted exactly, and one
 //! story measures with a bound that no machine's noise reaches and that a skipped hash does not pass.
+//!
+//! Keys, tokens and links are random and found by their digest: what a look-up costs tells nothing that could be guessed
+//! bit by bit. What these doors say, and that no slow hash follows, is held together here.
+
+mod directories;
+mod tokens;
 
 use std::time::{Duration, Instant};
 
 use forecourt_it::{
-    Answer, Browser, Forecourt, MailSink,
+    Answer, Browser, Client, Forecourt, MailSink,
     installations::{ADMIN_PASSWORD, text},
 };
 use serde_json::json;
@@ -12,10 +18,25 @@ use serde_json::json;
 use super::{
     notifications::started,
     registrations_by_mail::{asks_for_mail, mails_links_by, signs_up},
+    services::{put_consumer, put_service},
 };
 
 const PASSWORD: &str = "a password of somebody";
 const WRONG: &str = "the password of nobody";
+
+/// The slow hashes of the gateway so far.
+async fn hashes_of_gateway(f: &Forecourt) -> u64 {
+    let told = f.status().get("/metrics").await.text();
+    let line = told.lines().find_map(|line| line.strip_prefix("forecourt_gateway_password_hashes_total "));
+    line.expect("they are counted").parse().unwrap()
+}
+
+/// What somebody sees of an answer that could tell two of them apart: its status, its body, and which headers it has.
+fn seen(answer: &Answer) -> (u16, String, Vec<String>) {
+    let mut names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+    names.sort();
+    (answer.status.as_u16(), answer.text(), names)
+}
 
 /// A Forecourt that tells nobody to wait, with an administrator `ada-known` and a developer `grace-known`.
 async fn patient() -> Forecourt {
@@ -152,5 +173,67 @@ async fn a_mail_that_is_asked_for_and_a_registration_cost_the_same_slow_hashes_f
         let before = f.app().password_hashes();
         assert_eq!(signs_up(&f, &Browser::new(), email).await.next().unwrap().path(), "/verify", "{email}");
         assert_eq!(f.app().password_hashes() - before, 1, "{email} at /sign-up");
+    }
+}
+
+/// Adds two people whom a directory made without a password, one of them deactivated.
+async fn adds_without_passwords(directory: &Client) {
+    for (name, active) in [("grace-of-scim", true), ("eve-of-scim", false)] {
+        let schemas = ["urn:ietf:params:scim:schemas:core:2.0:User"];
+        let user = json!({ "schemas": schemas, "userName": name, "active": active });
+        directory.post("/scim/v2/Users", user).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn somebody_without_a_password_or_deactivated_costs_one_slow_hash_as_an_unknown_name_does() {
+    let f = patient().await;
+    let (site, console) = (f.site().base().to_owned(), f.guest().base().to_owned());
+    let (admin, portal) = (f.admin().await, f.portal_id().await);
+    admin.put(&format!("/api/portals/{portal}"), json!({ "public_url": site })).await.expect(200);
+    for (settings, service) in [
+        ("/api/system_settings/scim".to_owned(), format!("{console}/api")),
+        (format!("/api/forecourt/portals/{portal}/scim"), site.clone()),
+    ] {
+        admin.put(&settings, json!({ "enable": true })).await.expect(200);
+        let made = admin.put(&format!("{settings}/token"), json!({})).await.expect(200);
+        let directory = Client::new(service).with_bearer(&text(&made["value"]["token"]));
+        adds_without_passwords(&directory).await;
+    }
+    let mut answers = Vec::new();
+    for name in ["grace-of-scim", "eve-of-scim", "bob-unknown"] {
+        for base in [&console, &site] {
+            let before = f.app().password_hashes();
+            assert_eq!(by_page(base, name).await.0, 422, "{name} at {base}");
+            assert_eq!(f.app().password_hashes() - before, 1, "{name} at {base}");
+        }
+        let before = f.app().password_hashes();
+        let by_basic = f.guest().with_basic(name, WRONG).get("/api/me").await;
+        answers.push((seen(&by_api(&f, name).await), seen(&by_basic)));
+        assert_eq!(f.app().password_hashes() - before, 2, "{name} at /api/login and by Basic");
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[2]), "{answers:?}");
+}
+
+#[tokio::test]
+async fn at_the_gateway_an_unknown_name_costs_one_slow_hash_as_a_wrong_password_does() {
+    let f = Forecourt::start().await;
+    let orders = f.product_with("Orders", json!({ "auth": { "basic-auth": {} } })).await;
+    let application = f.developer("ada").await.application("demo").await.subscribe(&orders).await;
+    let pair = json!({ "username": "ada-known", "password": PASSWORD });
+    let credential = json!({ "type": "basic-auth", "name": "b", "basic-auth": pair });
+    let credentials = format!("/api/applications/{}/credentials", application.id);
+    application.api.post(&credentials, credential).await.expect(201);
+    put_service(&f, "shop", json!({ "plugins": { "basic-auth": {} } })).await;
+    put_consumer(&f, "ada", json!({ "plugins": { "basic-auth": pair } })).await;
+    for path in [orders.path.as_str(), "/shop/a"] {
+        f.gateway().with_basic("ada-known", PASSWORD).get(path).await.expect(200);
+        let mut answers = Vec::new();
+        for name in ["ada-known", "eve-unknown"] {
+            let before = hashes_of_gateway(&f).await;
+            answers.push(seen(&f.gateway().with_basic(name, WRONG).get(path).await));
+            assert_eq!(hashes_of_gateway(&f).await - before, 1, "{name} at {path}");
+        }
+        assert_eq!((answers[0].0, &answers[0]), (401, &answers[1]), "{path}");
     }
 }
