@@ -60,7 +60,7 @@ fn request(sent: &[u8]) -> Option<(u8, &[u8])> {
     let (length, rest) = match (*length, rest) {
         (0x81, [length, rest @ ..]) => (usize::from(*length), rest),
         (0x82, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        (short @ ..0x80, rest) => (usize::from(short), rest),
+        (short @ ..=0x7f, rest) => (usize::from(short), rest),
         _ => return None,
     };
     let (message, rest) = rest.split_at_checked(length)?;
